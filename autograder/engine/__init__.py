@@ -1,0 +1,1 @@
+"""What grades a submission; it knows no homework and is told where one lies."""

@@ -1,0 +1,168 @@
+"""Grade the grader: every wrong solution must lose points in its part and be named, no right one.
+
+A case is a whole submission. The zygote is started once and shared by all cases of a job, and a
+case may say which parts its files cannot touch: their checks are not run again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.inventory import plan_checks
+from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.supervisor import Request, grade
+from autograder.engine.worker.launch import ZygoteHolder
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission with what must become of it.
+
+    Args:
+        id: unique.
+        kind: "wrong", "right" or "empty" (nothing attempted).
+        sentence: what is special about it.
+        files: text by path, such as "codebase/gan.py".
+        parts: for a wrong one, the parts that lose points.
+        run: the parts to grade; the others cannot be touched by this case's files.
+        named: for a wrong one, the mistake ids of which one must be given.
+        says: or else a piece of the feedback that names it.
+    """
+
+    id: str
+    kind: str
+    sentence: str
+    files: Mapping[str, str]
+    parts: frozenset[str] = frozenset()
+    run: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the matrix: the verdicts of a case, and the complaints about them."""
+
+    case: Case
+    entries: Mapping[str, Entry]
+    seconds: float
+    complaints: tuple[str, ...] = field(default=())
+
+    @property
+    def mistakes(self) -> frozenset[str]:
+        """The ids of all mistakes that were named."""
+        return frozenset(
+            name
+            for entry in self.entries.values()
+            if entry.mistake
+            for name in entry.mistake.split("+")
+        )
+
+
+def audit(
+    package: str, cases: Sequence[Case], pristine: Path, jobs: int
+) -> Iterator[Row]:
+    """Grade all cases in `jobs` processes; yield the rows as they are done."""
+    context = get_context("spawn")  # nothing of the caller's goes into the children
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_start, initargs=(package, pristine)
+    ) as pool:
+        futures = [pool.submit(_grade_case, case) for case in cases]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+_GRADER: list[tuple[Assignment, Path, ZygoteHolder]] = []
+
+
+def _start(package: str, pristine: Path) -> None:
+    assignment = load_assignment(package)
+    # Lives as long as this process: a pool's worker has no hook for its end but its exit, which
+    # closes the zygote's socket and so ends the zygote.
+    folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
+    folder.chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _GRADER.append((assignment, pristine, ZygoteHolder(package, folder, folder / "log")))
+
+
+def _grade_case(case: Case) -> Row:
+    assignment, pristine, zygote = _GRADER[0]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="audit-") as name:
+        folder = Path(name)
+        for path, text in case.files.items():
+            (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "submission" / path).write_text(text, encoding="utf-8")
+        plan = plan_checks(assignment)
+        report = grade(
+            Request(
+                submission=folder / "submission",
+                results=folder / "results.json",
+                assignment=assignment,
+                config=assignment.folder / "assignment.toml",
+                pristine=pristine,
+                only=tuple(c.check_id for c in plan if not case.run or c.part in case.run),
+            ),
+            zygote,
+        )
+    entries = {
+        check.check_id: report.entries[check.check_id]
+        for check in plan
+        if not case.run or check.part in case.run
+    }
+    row = Row(case, entries, time.monotonic() - started)
+    return Row(case, entries, row.seconds, tuple(complaints(row, plan)))
+
+
+def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
+    """Say what is not as it must be with one row."""
+    lost = {
+        check.part: check.number
+        for check in plan
+        if check.points and _costs(row.entries.get(check.check_id))
+    }
+    for check in plan:
+        entry = row.entries.get(check.check_id)
+        if entry is not None and entry.verdict in (Verdict.GRADER_ERROR, Verdict.NOT_RUN):
+            yield f"{check.number} ended as {entry.verdict.value}: {entry.feedback}"
+    if row.case.kind == "right":
+        if lost:
+            yield f"a right solution loses points in {', '.join(sorted(lost.values()))}"
+        if row.mistakes:
+            yield f"a right solution is told that it made {', '.join(sorted(row.mistakes))}"
+    elif row.case.kind == "empty":
+        for check in plan:
+            entry = row.entries.get(check.check_id)
+            if entry is not None and entry.verdict is not Verdict.NOT_ATTEMPTED:
+                yield f"{check.number} is {entry.verdict.value}, expected not attempted"
+    else:
+        yield from _complaints_about_wrong(row, lost)
+
+
+def _complaints_about_wrong(row: Row, lost: Mapping[str, str]) -> Iterator[str]:
+    for part in sorted(row.case.parts - set(lost)):
+        yield f"keeps full marks in {part}"
+    for part in sorted(set(lost) - row.case.parts):
+        yield f"loses points in another part: {lost[part]}"
+    if row.case.named and not row.case.named & row.mistakes:
+        told = ", ".join(sorted(row.mistakes)) or "nothing"
+        yield f"is not named: {' or '.join(sorted(row.case.named))} expected, {told} said"
+    feedback = " ".join(entry.feedback for entry in row.entries.values())
+    if row.case.says and row.case.says not in feedback:
+        yield f"no feedback says {row.case.says!r}"
+    if not row.case.named and not row.case.says:
+        yield "the catalogue gives it no name"
+
+
+def _costs(entry: Entry | None) -> bool:
+    """Whether a check costs points; one that is blocked by another part is that part's doing."""
+    return entry is not None and entry.share < 1 and entry.verdict is not Verdict.BLOCKED

@@ -1,0 +1,1 @@
+"""The trusted side: decides verdicts; never imports torch or student code."""

@@ -1,0 +1,57 @@
+"""Entry of the judge process: `boot.py autograder.engine.judge JOB_FILE`."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.assignment import load_assignment
+from autograder.engine.inventory import plan_checks
+from autograder.engine.judge.client import Launcher
+from autograder.engine.judge.plugin import JudgePlugin
+from autograder.engine.judge.job import Job
+from autograder.engine.ledger import LedgerWriter
+from autograder.engine.worker.confine import die_with_parent
+
+# Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
+_ZYGOTE_START_S = 90.0
+
+
+def main(argv: list[str]) -> int:
+    """Run the checks; the ledger holds the result. The exit status is pytest's."""
+    die_with_parent()
+    job = Job.read(Path(argv[0]))
+    assignment = load_assignment(job.package, Path(job.config))
+    plan = plan_checks(assignment)
+    control = socket.socket(fileno=job.control_fd)
+    control.set_inheritable(False)
+    plugin = JudgePlugin(
+        assignment,
+        plan,
+        Launcher(control, Path(job.submission), _ZYGOTE_START_S),
+        LedgerWriter(Path(job.ledger)),
+        job.missing,
+        Path(job.log),
+    )
+    checks = assignment.folder / "checks"
+    return int(
+        pytest.main(
+            [
+                *("-p", "no:logging", "-p", "no:junitxml", "-p", "no:pastebin", "-p", "no:setuponly"),
+                *("-c", str(Path(__file__).with_name("pytest.ini"))),
+                *("--rootdir", str(checks)),
+                *("--confcutdir", str(checks)),
+                *("-p", "no:cacheprovider", "-p", "no:unittest", "-p", "no:doctest"),
+                *("--assert", "plain", "--import-mode", "importlib", "-q", "--tb", "no"),
+                *(job.only or ("public", "private")),
+            ],
+            plugins=[plugin],
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

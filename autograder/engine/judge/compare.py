@@ -1,0 +1,69 @@
+"""Closeness of arrays, and the sentence that says how far off they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """|got - expected| <= atol + rtol * |expected|, entry by entry."""
+
+    rtol: float
+    atol: float
+
+    def __str__(self) -> str:
+        return f"{self.atol:g} + {self.rtol:g}·|expected|"
+
+
+def close(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> bool:
+    """Whether all entries are finite and within the tolerance; shapes must be equal."""
+    a = np.asarray(got, dtype=np.float64)
+    b = np.asarray(expected, dtype=np.float64)
+    return a.shape == b.shape and bool(_within(a, b, tolerance).all())
+
+
+def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
+    """The greatest error as a multiple of what is allowed; infinite when shapes or NaN forbid it."""
+    a = np.asarray(got, dtype=np.float64)
+    b = np.asarray(expected, dtype=np.float64)
+    if a.shape != b.shape or not np.isfinite(a).all():
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    return float(np.max(np.abs(a - b) / (tolerance.atol + tolerance.rtol * np.abs(b))))
+
+
+def difference(name: str, got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> str:
+    """Say how `got` differs from `expected` (same shape): count, worst entry, tolerance.
+
+    A NaN or infinity is never close, and is named first.
+    """
+    a = np.asarray(got, dtype=np.float64)
+    b = np.asarray(expected, dtype=np.float64)
+    bad = ~_within(a, b, tolerance)
+    with np.errstate(invalid="ignore"):
+        error = np.where(np.isfinite(a), np.abs(a - b), np.inf)
+    worst = np.unravel_index(int(np.argmax(np.where(bad, error, -1.0))), a.shape) if a.shape else ()
+    entry = name + (f"[{', '.join(str(int(i)) for i in worst)}]" if worst else "")
+    allowed = tolerance.atol + tolerance.rtol * abs(float(b[worst]))
+    count = f"; {int(bad.sum())} of {a.size} entries differ" if a.size > 1 else ""
+    return (
+        f"{entry}: got {_number(a[worst])}, expected {_number(b[worst])}, "
+        f"allowed difference {allowed:.1e} (atol {tolerance.atol:g}, rtol {tolerance.rtol:g})"
+        f"{count}."
+    )
+
+
+def _within(got: NDArray[Any], expected: NDArray[Any], tolerance: Tolerance) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        near = np.abs(got - expected) <= tolerance.atol + tolerance.rtol * np.abs(expected)
+    return np.asarray(near & np.isfinite(got))
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.6g}"

@@ -1,0 +1,32 @@
+"""What the supervisor tells the judge. Standard library only: the supervisor imports this."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the supervisor tells the judge, in a file that only the two can read."""
+
+    control_fd: int
+    package: str
+    config: str
+    submission: str
+    missing: tuple[str, ...]
+    ledger: str
+    log: str
+    only: tuple[str, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Write the job where only this user can read it."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.__dict__), encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Job:
+        """Read a job that `write` wrote."""
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Job(**{**told, "missing": tuple(told["missing"]), "only": tuple(told["only"])})

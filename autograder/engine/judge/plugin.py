@@ -1,0 +1,238 @@
+"""The pytest plugin of the judge: gives checks their worker, writes their verdicts to the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import traceback
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import hypothesis
+import pytest
+from hypothesis.errors import Flaky
+
+from autograder.engine.assignment import Assignment
+from autograder.engine.inventory import part_of
+from autograder.engine.judge.client import Launcher, ZygoteGone
+from autograder.engine.judge.session import Caller, Strikes
+from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
+from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict
+
+hypothesis.settings.register_profile(
+    "judge",
+    database=None,
+    deadline=None,
+    derandomize=False,  # every check gets a seed of its own below
+    report_multiple_bugs=False,
+    print_blob=False,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=(
+        hypothesis.Phase.explicit,
+        hypothesis.Phase.generate,
+        hypothesis.Phase.target,
+        hypothesis.Phase.shrink,
+    ),
+)
+
+
+@runtime_checkable
+class Diagnoser(Protocol):
+    """A fixture value that can name the mistake behind what a check saw."""
+
+    def diagnose(self) -> tuple[str, str] | None:
+        """Return (mistake id, hint), or None when nothing known gives these answers."""
+
+
+class JudgePlugin:
+    """One judge session."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        plan: tuple[PlannedCheck, ...],
+        launcher: Launcher,
+        ledger: LedgerWriter,
+        missing: tuple[str, ...],
+        log: Path,
+    ) -> None:
+        self._assignment = assignment
+        self._plan = {check.check_id: check for check in plan}
+        self._launcher = launcher
+        self._ledger = ledger
+        self._missing = missing
+        self._log = log
+        self._strikes = Strikes()
+        self._written: dict[str, Entry] = {}
+
+    @property
+    def settings(self) -> Assignment:
+        """The settings of the homework that is graded."""
+        return self._assignment
+
+    # ---- fixtures -------------------------------------------------------------------------
+
+    @pytest.fixture
+    def assignment(self) -> Assignment:
+        """The settings, for checks that need a threshold from them."""
+        return self._assignment
+
+    @pytest.fixture
+    def caller(self) -> Iterator[Caller]:
+        """A fresh worker for one check, started at its first call."""
+        caller = self.new_caller()
+        yield caller
+        caller.close()
+
+    def new_caller(self) -> Caller:
+        """Return a caller with a worker of its own; whoever asks must close it."""
+        return Caller(
+            self._launcher, self._strikes, self._assignment.call_timeout_s, self._missing
+        )
+
+    # ---- hooks ----------------------------------------------------------------------------
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Declare the markers of checks and load the hypothesis profile."""
+        hypothesis.settings.load_profile("judge")
+        config.stash[JUDGE] = self
+        config.addinivalue_line("markers", "run_last: after all other checks")
+        config.addinivalue_line(
+            "markers", "blocked_by(part): cannot pass while that part is wrong; says so"
+        )
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put the checks in the order of their numbers and seed each of them."""
+        order = {check_id: i for i, check_id in enumerate(self._plan)}
+        items.sort(
+            key=lambda item: (
+                item.get_closest_marker("run_last") is not None,
+                order.get(item.nodeid, len(order)),
+            )
+        )
+        for item in items:
+            if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
+                text = f"{self._assignment.seed}:{item.nodeid}"
+                digest = hashlib.sha256(text.encode()).digest()
+                hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Note when a check began."""
+        item.stash[_STARTED] = time.monotonic()
+        yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, None, None]:
+        """Write the check's line once it is known how it ended."""
+        yield
+        failed = call.excinfo is not None
+        if call.when == "call" or (failed and item.nodeid not in self._written):
+            error = call.excinfo.value if call.excinfo is not None else None
+            self._write(self._entry(item, error))
+        elif failed:
+            self._complain(item.nodeid, call.excinfo.value if call.excinfo else None)
+
+    # ---- from exception to entry ------------------------------------------------------------
+
+    def _entry(self, item: pytest.Item, error: BaseException | None) -> Entry:
+        seconds = time.monotonic() - item.stash[_STARTED]
+        public = item.nodeid.startswith("public/")
+        verdict, share, feedback, mistake = Verdict.FAILED, 0.0, "", None
+        if isinstance(error, Flaky):
+            error = _first_failure(error) or error
+        if error is None:
+            verdict, share = Verdict.PASSED, 1.0
+        elif isinstance(error, Advice):
+            feedback = error.feedback
+        elif isinstance(error, NotAttempted):
+            verdict, feedback = Verdict.NOT_ATTEMPTED, error.feedback
+        elif isinstance(error, Concluded):
+            feedback = error.feedback
+        elif isinstance(error, CheckFailed):
+            error = self._diagnosed(item, error)
+            share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
+        else:
+            verdict = Verdict.GRADER_ERROR
+            feedback = "This check could not be run. That is the grader's fault, not yours."
+            self._complain(item.nodeid, error)
+        verdict, feedback = self._blocked(item, verdict, feedback)
+        if verdict is Verdict.BLOCKED:
+            share, mistake = 0.0, None
+        return Entry(item.nodeid, verdict, share, feedback, mistake, round(seconds, 3))
+
+    def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
+        """Add the hint, where the answers seen are those of a known mistake."""
+        if error.hint:
+            return error
+        funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
+        for value in funcargs.values():
+            named = value.diagnose() if isinstance(value, Diagnoser) else None
+            if named is not None:
+                error.mistake, error.hint = named
+        return error
+
+    def _blocked(self, item: pytest.Item, verdict: Verdict, feedback: str) -> tuple[Verdict, str]:
+        """Say "blocked by 1.2" where another part's mistake alone explains the failure."""
+        marker = item.get_closest_marker("blocked_by")
+        if marker is None or verdict not in (Verdict.FAILED, Verdict.NOT_ATTEMPTED):
+            return verdict, feedback
+        blocker = str(marker.args[0])
+        if self._part_is_right(blocker) or self._nothing_attempted(item):
+            return verdict, feedback
+        title = self._assignment.part_titles[blocker]
+        return Verdict.BLOCKED, (
+            f"Blocked by {blocker}: this needs a right {title}. Mend {blocker} first; "
+            "if this part is right, its points come with it."
+        )
+
+    def _part_is_right(self, part: str) -> bool:
+        return all(
+            entry.verdict is Verdict.PASSED
+            for check_id, entry in self._written.items()
+            if self._plan[check_id].part == part and self._plan[check_id].points is not None
+        )
+
+    def _nothing_attempted(self, item: pytest.Item) -> bool:
+        part = part_of(self._plan[item.nodeid].number)
+        others = [e for c, e in self._written.items() if self._plan[c].part == part]
+        return bool(others) and all(e.verdict is Verdict.NOT_ATTEMPTED for e in others)
+
+    # ---- output ---------------------------------------------------------------------------
+
+    def _write(self, entry: Entry) -> None:
+        if entry.check_id not in self._plan:
+            return
+        self._written[entry.check_id] = entry
+        self._ledger.write(entry)
+
+    def _complain(self, check_id: str, error: BaseException | None) -> None:
+        """Put a traceback into the staff's log."""
+        with self._log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
+            sink.write(f"--- {check_id}\n")
+            if error is not None:
+                sink.writelines(traceback.format_exception(error))
+        if isinstance(error, ZygoteGone):
+            pytest.exit("the zygote is gone", returncode=3)
+
+
+_STARTED: pytest.StashKey[float] = pytest.StashKey()
+# Where a homework's conftest finds the session's judge.
+JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()
+
+
+def _first_failure(error: BaseException) -> BaseException | None:
+    """Find the check's own failure inside hypothesis's complaint that it does not always fail."""
+    for inner in getattr(error, "exceptions", ()):
+        if isinstance(inner, (CheckFailed, Concluded)):
+            return inner
+        deeper = _first_failure(inner)
+        if deeper is not None:
+            return deeper
+    for linked in (error.__cause__, error.__context__):
+        if isinstance(linked, (CheckFailed, Concluded)):
+            return linked
+    return None

@@ -1,0 +1,65 @@
+"""What a check can conclude, as exceptions: a check that returns has passed."""
+
+from __future__ import annotations
+
+
+class CheckFailed(AssertionError):
+    """The student's answer is wrong. Up to four lines: what, where, numbers, what to try.
+
+    Args:
+        what: what is wrong, one sentence.
+        where: the smallest case found, in words.
+        numbers: got against expected, with the tolerance.
+        hint: what to try; given only when it was computed, not guessed.
+        quoted: text of the student's own making (an exception's message); shown for public
+            checks only, so that nothing sent to a private check comes back through it.
+        mistake: id of the known misconception that gives exactly this answer.
+        share: the part of the points earned all the same, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        numbers: str = "",
+        hint: str = "",
+        quoted: str = "",
+        mistake: str | None = None,
+        share: float = 0.0,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.numbers = numbers
+        self.hint = hint
+        self.quoted = quoted
+        self.mistake = mistake
+        self.share = share
+
+    def feedback(self, *, public: bool) -> str:
+        """Return the lines a student sees."""
+        quoted = f"It says: {self.quoted}" if self.quoted and public else ""
+        return "\n".join(
+            line for line in (self.what, quoted, self.where, self.numbers, self.hint) if line
+        )
+
+
+class Concluded(BaseException):
+    """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through."""
+
+    def __init__(self, feedback: str) -> None:
+        super().__init__(feedback)
+        self.feedback = feedback
+
+
+class NotAttempted(Concluded):
+    """The stub is still there, or the file is missing."""
+
+
+class WorkerLost(Concluded):
+    """The worker hung, died or broke the protocol: the check fails, whatever else it would do."""
+
+
+class Advice(Concluded):
+    """An informational line has something to say."""

@@ -1,0 +1,244 @@
+"""The ledger: one line per check, from "not run" to its verdict.
+
+The plan says which checks there are; the ledger file says what became of them. The file only
+ever grows, one JSON line at a time, so that whatever dies, whenever, every line written before
+still counts and every check without a line is "not run".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
+
+
+class Verdict(str, Enum):
+    """What was concluded about a check (how the worker ended is another matter)."""
+
+    NOT_RUN = "not run"
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not attempted"
+    BLOCKED = "blocked"
+    GRADER_ERROR = "grader error"
+
+
+@dataclass(frozen=True)
+class PlannedCheck:
+    """A check as it stands before grading.
+
+    Args:
+        check_id: what the ledger knows it by; unique in a plan.
+        number: where students see it, beginning with its part ("1.2.3").
+        title: one sentence that says what holds when the check passes.
+        part: the handout's number of the part ("1.2").
+        points: what it is worth; None for advice without points.
+        visibility: one of `VISIBILITIES`, Gradescope's words.
+
+    Raises:
+        ValueError: for points that are not a finite number >= 0, or an unknown visibility.
+    """
+
+    check_id: str
+    number: str
+    title: str
+    part: str
+    points: float | None
+    visibility: str
+
+    def __post_init__(self) -> None:
+        if self.points is not None and not (math.isfinite(self.points) and self.points >= 0):
+            raise ValueError(
+                f"check {self.check_id!r}: points={self.points!r} must be finite and >= 0, "
+                "or None for advice"
+            )
+        if self.visibility not in VISIBILITIES:
+            raise ValueError(
+                f"check {self.check_id!r}: visibility={self.visibility!r} must be one of "
+                + ", ".join(VISIBILITIES)
+            )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of a check.
+
+    Args:
+        check_id: the check of the plan that this is about.
+        verdict: what was concluded.
+        share: the part of the points earned: 1 when passed, in [0, 1) when failed, else 0.
+        feedback: what the student reads.
+        mistake: id of the known misconception that gives exactly the student's answer.
+        seconds: wall time the check took.
+
+    Raises:
+        ValueError: naming the check, for a share that does not go with the verdict and for
+            seconds that are not a finite number >= 0.
+    """
+
+    check_id: str
+    verdict: Verdict
+    share: float
+    feedback: str
+    mistake: str | None = None
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        # bool is an int: True would pass for a share of 1 that nobody computed.
+        if isinstance(self.share, bool) or not isinstance(self.share, (int, float)):
+            raise ValueError(f"check {self.check_id!r}: share={self.share!r} must be a number")
+        if self.verdict is Verdict.PASSED:
+            allowed, fits = "1", self.share == 1
+        elif self.verdict is Verdict.FAILED:
+            allowed, fits = "in [0, 1)", 0 <= self.share < 1
+        else:
+            allowed, fits = "0", self.share == 0
+        if not fits:  # NaN compares false with everything, so it ends here too
+            raise ValueError(
+                f"check {self.check_id!r}: share={self.share!r} must be {allowed} "
+                f"when the verdict is {self.verdict.value!r}"
+            )
+        if not (math.isfinite(self.seconds) and self.seconds >= 0):
+            raise ValueError(
+                f"check {self.check_id!r}: seconds={self.seconds!r} must be finite and >= 0"
+            )
+
+
+def not_run(check: PlannedCheck) -> Entry:
+    """Return the entry that every check starts with."""
+    return Entry(check.check_id, Verdict.NOT_RUN, 0.0, "")
+
+
+class LedgerWriter:
+    """Appends entries to a ledger file, one line and one write each.
+
+    Lines are ASCII: what a student's code puts into its messages (lone surrogates among it)
+    is escaped, so that no text can make a write fail. Safe to open again after a crash: a line
+    cut short by it is closed first, so that it cannot spoil the next.
+
+    Args:
+        path: the file; made when it is absent, with a mode that only its owner can read, for it
+            holds what private checks say. A symlink is refused.
+
+    Raises:
+        OSError: when the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(path, flags, 0o600)
+        self._torn = _ends_torn(self._fd)
+
+    def write(self, entry: Entry) -> None:
+        """Append an entry; when this returns, it outlives a kill of this process."""
+        line = (json.dumps(asdict(entry), allow_nan=False) + "\n").encode("ascii")
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True  # should the write stop halfway, the next line starts afresh
+        while line:  # one write, unless the disk takes only a part
+            line = line[os.write(self._fd, line) :]
+        self._torn = False
+
+    def close(self) -> None:
+        """Close the file; further writes fail."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> LedgerWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class LedgerReading:
+    """What a ledger file says: an entry for every planned check, and how many lines were no use."""
+
+    entries: dict[str, Entry]
+    ignored_lines: int
+
+
+def read_ledger(path: Path, plan: Sequence[PlannedCheck]) -> dict[str, Entry]:
+    """Return an entry for every planned check, in the plan's order; see `scan_ledger`."""
+    return scan_ledger(path, plan).entries
+
+
+def scan_ledger(path: Path, plan: Sequence[PlannedCheck]) -> LedgerReading:
+    """Read a ledger, whatever state its writer left it in.
+
+    The last good line of a check wins. Lines that are cut short, are not an entry, break an
+    entry's rules or name a check that is not planned are counted and otherwise ignored. A file
+    that is not there is an empty ledger.
+
+    Raises:
+        ValueError: when the plan lists a check twice.
+        OSError: when the file is there but cannot be read.
+    """
+    entries: dict[str, Entry] = {}
+    for check in plan:
+        if check.check_id in entries:
+            raise ValueError(f"the plan lists check {check.check_id!r} twice")
+        entries[check.check_id] = not_run(check)
+    ignored = 0
+    for entry in _entries(path):
+        if entry is None or entry.check_id not in entries:
+            ignored += 1
+        else:
+            entries[entry.check_id] = entry
+    return LedgerReading(entries, ignored)
+
+
+def _entries(path: Path) -> Iterable[Entry | None]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.strip():
+                    yield _parsed(line)
+    except FileNotFoundError:
+        return
+
+
+def _parsed(line: bytes) -> Entry | None:
+    """Return the entry that a line holds, or None when it holds none."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):  # bad JSON, bad UTF-8, an endless integer; deep nesting
+        return None
+    if not isinstance(fields, Mapping):
+        return None
+    check_id, feedback = fields.get("check_id"), fields.get("feedback")
+    mistake, seconds = fields.get("mistake"), fields.get("seconds", 0.0)
+    if not isinstance(check_id, str) or not isinstance(feedback, str):
+        return None
+    if not isinstance(mistake, (str, type(None))) or not isinstance(seconds, (int, float)):
+        return None
+    try:
+        verdict = Verdict(fields.get("verdict"))
+        share: Any = fields.get("share")  # Entry refuses what is not a number
+        return Entry(check_id, verdict, share, feedback, mistake, seconds)
+    except (ValueError, OverflowError):  # an integer too great for isfinite() overflows
+        return None
+
+
+def _ends_torn(fd: int) -> bool:
+    """Return whether a file is not empty and its last line lacks its end."""
+    size = os.fstat(fd).st_size
+    if size == 0:
+        return False
+    os.lseek(fd, size - 1, os.SEEK_SET)
+    return os.read(fd, 1) != b"\n"

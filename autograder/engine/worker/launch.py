@@ -1,0 +1,95 @@
+"""Start a zygote. The judge's side takes this and `frames` from here, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.engine.boot import command
+from autograder.engine.worker.confine import scrubbed_environment
+
+_END_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True)
+class RunningZygote:
+    """A started zygote and the end of its control socket that belongs to the judge."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+
+
+class ZygoteHolder:
+    """Owns at most one zygote, starts it when it is needed, and ends it with all its workers.
+
+    One holder can serve many gradings, one after the other: torch is then imported once.
+
+    Args:
+        homework: the package that holds `experiments`.
+        temporary: a folder for the workers' private folders.
+        log: the file that gets what the zygote itself prints.
+    """
+
+    def __init__(self, homework: str, temporary: Path, log: Path) -> None:
+        self._homework = homework
+        self._temporary = temporary
+        self._log = log
+        self._running: RunningZygote | None = None
+
+    @property
+    def control(self) -> socket.socket:
+        """The judge's end of the control socket; starts the zygote if none is running."""
+        if self._running is None or self._running.process.poll() is not None:
+            self.close()
+            self._running = start_zygote(self._homework, self._temporary, self._log)
+        return self._running.control
+
+    def close(self) -> None:
+        """Close the control socket, which ends the zygote and all workers; kill it if it lingers."""
+        if self._running is None:
+            return
+        running, self._running = self._running, None
+        running.control.close()
+        try:
+            running.process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.wait()
+
+
+def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
+    """Start a zygote; it imports torch while the caller goes on.
+
+    Args:
+        homework: the package that holds `experiments`, such as "autograder.homework".
+        temporary: a folder for the workers' private folders.
+        log: the file that gets what the zygote itself prints (staff only).
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, log.open("ab") as sink:
+        process = subprocess.Popen(
+            [
+                *command(sys.executable, "autograder.engine.worker.zygote"),
+                "--control-fd",
+                str(theirs.fileno()),
+                "--homework",
+                homework,
+                "--temporary",
+                str(temporary),
+            ],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            cwd=temporary,
+            env=scrubbed_environment(temporary),
+            start_new_session=True,
+        )
+    return RunningZygote(process, ours)

@@ -1,0 +1,133 @@
+"""The zygote: imports torch once, then forks a fresh, confined worker whenever it is asked.
+
+It runs no student code and holds no secret. It talks with one judge over a SOCK_SEQPACKET pair,
+one JSON object a packet: `{"op": "spawn", "submission": PATH}` (with the worker's end of a socket
+attached) and `{"op": "end", "pid": N}`; it answers each with one packet. When the judge's end
+closes, it kills every worker and whatever they left behind, and exits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from autograder.engine.worker import confine
+
+# How often orphans are looked for while no request comes.
+_SWEEP_S = 0.5
+
+
+def main(argv: list[str]) -> int:
+    """Run the zygote until the judge's end of the control socket closes."""
+    parser = argparse.ArgumentParser(prog="zygote")
+    parser.add_argument("--control-fd", type=int, required=True)
+    parser.add_argument("--homework", required=True, help="package that holds `experiments`")
+    parser.add_argument("--temporary", type=Path, required=True)
+    options = parser.parse_args(argv)
+
+    confine.die_with_parent()
+    confine.become_subreaper()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    control = socket.socket(fileno=options.control_fd)
+
+    import torch
+
+    torch.set_num_threads(1)
+    experiments = importlib.import_module(f"{options.homework}.experiments").EXPERIMENTS
+    _warm_up(torch)
+    Zygote(control, experiments, options.temporary).run()
+    return 0
+
+
+def _warm_up(torch: Any) -> None:
+    """Let autograd load what it loads on first use, once for all workers."""
+    weight = torch.ones(2, requires_grad=True)
+    (weight * weight).sum().backward()
+
+
+class Zygote:
+    """The loop: fork on request, end on request, sweep up orphans, leave nothing behind."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        experiments: Mapping[str, Callable[..., Any]],
+        temporary: Path,
+    ) -> None:
+        self._control = control
+        self._experiments = experiments
+        self._temporary = temporary
+        self._workers: dict[int, Path] = {}
+
+    def run(self) -> None:
+        """Serve requests until the other end closes."""
+        try:
+            while True:
+                readable, _, _ = select.select([self._control], [], [], _SWEEP_S)
+                if readable and not self._serve_one():
+                    break
+                confine.end_orphans(self._workers)
+        finally:
+            for pid in list(self._workers):
+                self._end(pid)
+
+    def _serve_one(self) -> bool:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, 65536, 1)
+        if not packet:
+            return False
+        request = json.loads(packet)
+        if request["op"] == "spawn":
+            answer = {"pid": self._spawn(descriptors[0], Path(request["submission"]))}
+        else:
+            answer = {"status": self._end(request["pid"])}
+        try:
+            self._control.send(json.dumps(answer).encode())
+        except BrokenPipeError:  # the judge was killed while we worked for it
+            return False
+        return True
+
+    def _spawn(self, descriptor: int, submission: Path) -> int:
+        folder = confine.private_folder(self._temporary)
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(descriptor, submission, folder)
+        os.close(descriptor)
+        self._workers[pid] = folder
+        return pid
+
+    def _become_worker(self, descriptor: int, submission: Path, folder: Path) -> None:
+        status = 1
+        try:
+            confine.keep_only([descriptor])
+            confine.confine_self(confine.ResourceLimits(), folder)
+            from autograder.engine.worker.serve import serve
+
+            serve(socket.socket(fileno=descriptor), self._experiments, submission)
+            status = 0
+        finally:
+            # Never unwind into the zygote's own stack, and run no exit handlers.
+            os._exit(status)
+
+    def _end(self, pid: int) -> int | None:
+        folder = self._workers.pop(pid, None)
+        if folder is None:
+            return None
+        confine.end_session(pid)
+        _, status = os.waitpid(pid, 0)
+        confine.end_orphans(self._workers)
+        shutil.rmtree(folder, ignore_errors=True)
+        return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""All that is about this homework: what an instructor edits."""

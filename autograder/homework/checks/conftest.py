@@ -1,0 +1,59 @@
+"""What the checks ask for: the student, a diagnosis, and the training run that goes on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from autograder.engine.assignment import Assignment
+from autograder.engine.judge.plugin import JUDGE
+from autograder.engine.judge.session import Caller
+from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.mistakes.catalogue import WRONG
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.student import Student
+from autograder.homework.trained_flow import FlowTraining
+
+
+@pytest.fixture
+def student(caller: Caller, assignment: Assignment) -> Student:
+    """The submission, called in a worker that serves this check only."""
+    return Student(caller, assignment.seed)
+
+
+@pytest.fixture
+def diagnosis() -> Diagnosis:
+    """Names the mistake behind a failed check; the judge asks it."""
+    return Diagnosis(WRONG)
+
+
+_TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the training run before the first check, if any check will ask for it."""
+    if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
+        judge = session.config.stash[JUDGE]
+        session.config.stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+
+
+@pytest.fixture
+def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
+    """The training run of the student's flow, under way since the session began."""
+    training = request.config.stash[_TRAINING]
+    yield training
+    training.close()
+
+
+
+
+_DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
+
+
+@pytest.fixture
+def device_advice(request: pytest.FixtureRequest) -> DeviceAdvice:
+    """What is to be said about devices; one run serves all checks that ask."""
+    judge = request.config.stash[JUDGE]
+    return request.config.stash.setdefault(_DEVICES, DeviceAdvice(judge.new_caller()))

@@ -1,0 +1,45 @@
+"""2.2 The non-saturating GAN: value and gradient of both losses."""
+
+from gradescope_utils.autograder_utils.decorators import number, weight
+from hypothesis import given, settings
+
+from autograder.homework.gan_checks import check_gradient, check_value
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.strategies import GanCase, gan_cases
+from autograder.homework.student import Student
+
+
+@number("2.2.1")
+@weight(3)
+@settings(max_examples=15)
+@given(case=gan_cases(conditional=False))
+def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """loss_nonsaturating_d is -mean log D(x) - mean log(1 - D(G(z)))."""
+    check_value(student, diagnosis, case, "loss_nonsaturating_d")
+
+
+@number("2.2.2")
+@weight(3)
+@settings(max_examples=10)
+@given(case=gan_cases(conditional=False))
+def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of loss_nonsaturating_d by the discriminator's parameters is right."""
+    check_gradient(student, diagnosis, case, "loss_nonsaturating_d")
+
+
+@number("2.2.3")
+@weight(3)
+@settings(max_examples=15)
+@given(case=gan_cases(conditional=False))
+def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """loss_nonsaturating_g is -mean log D(G(z))."""
+    check_value(student, diagnosis, case, "loss_nonsaturating_g")
+
+
+@number("2.2.4")
+@weight(3)
+@settings(max_examples=10)
+@given(case=gan_cases(conditional=False))
+def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of loss_nonsaturating_g by the generator's parameters is right."""
+    check_gradient(student, diagnosis, case, "loss_nonsaturating_g")

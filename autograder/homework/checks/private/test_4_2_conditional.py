@@ -1,0 +1,45 @@
+"""4.2 The conditional GAN: value and gradient of both losses."""
+
+from gradescope_utils.autograder_utils.decorators import number, weight
+from hypothesis import given, settings
+
+from autograder.homework.gan_checks import check_gradient, check_value
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.strategies import GanCase, gan_cases
+from autograder.homework.student import Student
+
+
+@number("4.2.1")
+@weight(3)
+@settings(max_examples=15)
+@given(case=gan_cases(conditional=True))
+def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """conditional_loss_nonsaturating_d is -mean log D(x, y) - mean log(1 - D(G(z, y), y))."""
+    check_value(student, diagnosis, case, "conditional_loss_nonsaturating_d")
+
+
+@number("4.2.2")
+@weight(2)
+@settings(max_examples=10)
+@given(case=gan_cases(conditional=True))
+def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of conditional_loss_nonsaturating_d by the discriminator is right."""
+    check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_d")
+
+
+@number("4.2.3")
+@weight(3)
+@settings(max_examples=15)
+@given(case=gan_cases(conditional=True))
+def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """conditional_loss_nonsaturating_g is -mean log D(G(z, y), y)."""
+    check_value(student, diagnosis, case, "conditional_loss_nonsaturating_g")
+
+
+@number("4.2.4")
+@weight(2)
+@settings(max_examples=10)
+@given(case=gan_cases(conditional=True))
+def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of conditional_loss_nonsaturating_g by the generator is right."""
+    check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_g")

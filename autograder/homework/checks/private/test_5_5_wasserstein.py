@@ -1,0 +1,45 @@
+"""5.5 WGAN-GP: value and gradient of both losses."""
+
+from gradescope_utils.autograder_utils.decorators import number, weight
+from hypothesis import given, settings
+
+from autograder.homework.gan_checks import check_gradient, check_value
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.strategies import GanCase, gan_cases
+from autograder.homework.student import Student
+
+
+@number("5.5.1")
+@weight(3)
+@settings(max_examples=15)
+@given(case=gan_cases(conditional=False))
+def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """loss_wasserstein_gp_d is mean D(G(z)) - mean D(x) + 10 mean (||grad D(r)|| - 1)^2."""
+    check_value(student, diagnosis, case, "loss_wasserstein_gp_d")
+
+
+@number("5.5.2")
+@weight(3)
+@settings(max_examples=12)
+@given(case=gan_cases(conditional=False))
+def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of loss_wasserstein_gp_d by the critic, through the penalty too, is right."""
+    check_gradient(student, diagnosis, case, "loss_wasserstein_gp_d")
+
+
+@number("5.5.3")
+@weight(1)
+@settings(max_examples=12)
+@given(case=gan_cases(conditional=False))
+def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """loss_wasserstein_gp_g is -mean D(G(z))."""
+    check_value(student, diagnosis, case, "loss_wasserstein_gp_g")
+
+
+@number("5.5.4")
+@weight(2)
+@settings(max_examples=10)
+@given(case=gan_cases(conditional=False))
+def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
+    """The gradient of loss_wasserstein_gp_g by the generator's parameters is right."""
+    check_gradient(student, diagnosis, case, "loss_wasserstein_gp_g")

@@ -1,0 +1,39 @@
+"""2.2 The non-saturating GAN: the draws of z, a short training run, and advice."""
+
+import pytest
+from gradescope_utils.autograder_utils.decorators import number, weight
+
+from autograder.homework import gan_checks
+from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.student import Student
+from autograder.homework.trained_gan import check_training
+
+FUNCTIONS = ["loss_nonsaturating_d", "loss_nonsaturating_g"]
+
+
+@number("2.2.5")
+@weight(1)
+def test_latents_are_standard_normal(student: Student) -> None:
+    """Both losses give the generator a fresh standard normal z for every example."""
+    for function in FUNCTIONS:
+        gan_checks.check_latents(student, function, conditional=False)
+
+
+@number("2.2.6")
+@weight(2)
+def test_small_gan_learns(student: Student) -> None:
+    """A small GAN trained with both losses for a moment learns the mean of its data."""
+    check_training(student, FUNCTIONS, conditional=False)
+
+
+@number("2.2.7")
+def test_losses_stay_finite_at_large_logits(student: Student) -> None:
+    """Advice: the losses stay finite when the discriminator is very sure."""
+    gan_checks.advise_on_large_logits(student, FUNCTIONS, conditional=False)
+
+
+@number("2.2.8")
+@pytest.mark.run_last
+def test_tensors_are_made_on_the_given_device(device_advice: DeviceAdvice) -> None:
+    """Advice: new tensors are made on the given device."""
+    device_advice.advise(FUNCTIONS, "Pass device=device where you make it.")

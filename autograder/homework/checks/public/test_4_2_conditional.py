@@ -1,0 +1,47 @@
+"""4.2 The conditional GAN: labels, the draws of z, a short training run, and advice."""
+
+import pytest
+from gradescope_utils.autograder_utils.decorators import number, weight
+
+from autograder.homework import gan_checks
+from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.student import Student
+from autograder.homework.trained_gan import check_training
+
+FUNCTIONS = ["conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g"]
+
+
+@number("4.2.5")
+@weight(2)
+def test_labels_fit(student: Student) -> None:
+    """Real images keep their labels; a fake image is judged with the label it was made for."""
+    for function in FUNCTIONS:
+        gan_checks.check_labels(student, function)
+
+
+@number("4.2.6")
+@weight(1)
+def test_latents_are_standard_normal(student: Student) -> None:
+    """Both losses give the generator a fresh standard normal z for every example."""
+    for function in FUNCTIONS:
+        gan_checks.check_latents(student, function, conditional=True)
+
+
+@number("4.2.7")
+@weight(2)
+def test_small_gan_learns(student: Student) -> None:
+    """A small conditional GAN trained for a moment learns the mean of every class."""
+    check_training(student, FUNCTIONS, conditional=True)
+
+
+@number("4.2.8")
+def test_losses_stay_finite_at_large_logits(student: Student) -> None:
+    """Advice: the losses stay finite when the discriminator is very sure."""
+    gan_checks.advise_on_large_logits(student, FUNCTIONS, conditional=True)
+
+
+@number("4.2.9")
+@pytest.mark.run_last
+def test_tensors_are_made_on_the_given_device(device_advice: DeviceAdvice) -> None:
+    """Advice: new tensors are made on the given device."""
+    device_advice.advise(FUNCTIONS, "Pass device=device where you make it.")

@@ -1,0 +1,40 @@
+"""Advice on devices: one run on the meta device serves all parts of the homework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import Advice, NotAttempted
+from autograder.homework.student import Student
+
+
+class DeviceAdvice:
+    """Runs all functions on the meta device when first asked, and remembers what came of it."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    @cached_property
+    def _use(self) -> dict[str, str]:
+        try:
+            return Student(self._caller, 0).device_use()
+        finally:
+            self._caller.close()
+
+    def advise(self, functions: Sequence[str], cure: str) -> None:
+        """Say which of the functions make a tensor on another device than their inputs'.
+
+        Raises:
+            Advice: some do.
+            NotAttempted: all of them are still stubs.
+        """
+        if all(self._use.get(name) == "missing" for name in functions):
+            raise NotAttempted("Not attempted: nothing to advise on.")
+        wrong = [name for name in functions if self._use.get(name) == "mixed"]
+        if wrong:
+            raise Advice(
+                f"On a GPU this would fail: {' and '.join(wrong)} combines its inputs with a "
+                f"tensor made on the CPU. {cure} No points are lost for this."
+            )

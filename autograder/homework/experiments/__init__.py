@@ -1,0 +1,15 @@
+"""What runs in the worker beside the student's code: build probes, call, record. No verdicts."""
+
+from autograder.engine.worker.serve import Experiment
+from autograder.homework.experiments import devices, flow, gan, training
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "made_forward": flow.made_forward,
+    "made_inverse": flow.made_inverse,
+    "maf_log_probs": flow.maf_log_probs,
+    "maf_log_probs_at_points": flow.maf_log_probs_at_points,
+    "gan_loss": gan.gan_loss,
+    "on_meta_device": devices.on_meta_device,
+    "train_flow": training.train_flow,
+    "train_gan": training.train_gan,
+}

@@ -1,0 +1,209 @@
+"""Experiments on problem 1: the student's MADE and MAF with the weights that the judge chose.
+
+Arrays named `block{k}.weight{j}` and `block{k}.bias{j}` are the linear layers of MADE block k, in
+order. Gradients come back under the same names with `grad.` before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+
+Arguments = Mapping[str, Any]
+Tensors = Mapping[str, Tensor]
+
+
+def made_forward(
+    student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
+) -> None:
+    """Record `x`, `log_det` = forward(z), and what became of the input (`input_after`)."""
+    made = build_made(student, arguments, tensors, 0)
+    z = tensors["z"]
+    _record_pair(made.forward(z), ("x", "log_det"), recorder)
+    recorder.add("input_after", z)
+
+
+def made_inverse(
+    student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
+) -> None:
+    """Record `z`, `log_det` = inverse(x) and `input_after`; on request also derivatives.
+
+    With `arguments["jacobian"]`: `jacobian` (B, D, D), dz_i/dx_j of every example. With the arrays
+    `z_bar` (B, D) and `log_det_bar` (B,): the gradients of sum(z_bar * z) + sum(log_det_bar *
+    log_det) with respect to every parameter.
+    """
+    made = build_made(student, arguments, tensors, 0)
+    x = tensors["x"]
+    wants_jacobian = bool(arguments.get("jacobian"))
+    # Not the leaf itself: torch would refuse to let a leaf be changed in place, and whether the
+    # input is changed is another check's question.
+    leaf = x.clone().requires_grad_(wants_jacobian)
+    given = leaf.clone()
+    returned = made.inverse(given)
+    pair = _record_pair(returned, ("z", "log_det"), recorder)
+    recorder.add("input_after", given)
+    if pair is None:
+        return
+    z, log_det = pair
+    if wants_jacobian:
+        rows = [
+            _gradients(z[:, i].sum(), [leaf])[0] for i in range(z.shape[1] if z.dim() == 2 else 0)
+        ]
+        if rows:
+            recorder.add("jacobian", torch.stack(rows, dim=1))
+    if "z_bar" in tensors and z.shape == x.shape and log_det.shape == x.shape[:1]:
+        scalar = (tensors["z_bar"] * z).sum() + (tensors["log_det_bar"] * log_det).sum()
+        _record_gradients(scalar, block_parameters(made, 0), recorder)
+
+
+def maf_log_probs(
+    student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
+) -> None:
+    """Record `log_prob` = log_probs(x) and its gradient with respect to every parameter."""
+    maf, parameters = build_maf(student, arguments, tensors)
+    log_prob = maf.log_probs(tensors["x"])
+    recorder.add("log_prob", log_prob)
+    if isinstance(log_prob, Tensor) and log_prob.dim() == 0:
+        _record_gradients(log_prob, parameters, recorder)
+
+
+def maf_log_probs_at_points(
+    student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
+) -> None:
+    """Record `log_prob` (N,): log_probs of a batch that holds point n twice, for every n."""
+    maf, _ = build_maf(student, arguments, tensors)
+    values = []
+    with torch.no_grad():
+        for point in tensors["x"]:
+            value = maf.log_probs(point.expand(2, -1).clone())
+            if not isinstance(value, Tensor) or value.numel() != 1:
+                recorder.add("log_prob", value)
+                return
+            values.append(value.reshape(()))
+    recorder.add("log_prob", torch.stack(values))
+
+
+def build_made(student: StudentCode, arguments: Arguments, tensors: Tensors, block: int) -> Any:
+    """Return the student's MADE with the weights of one block."""
+    sizes = [int(arguments[key]) for key in ("input_size", "hidden_size", "n_hidden")]
+    made = student.attribute("flow_network", "MADE")(*sizes)
+    load_weights(made, tensors, block)
+    return made
+
+
+def build_maf(
+    student: StudentCode, arguments: Arguments, tensors: Tensors
+) -> tuple[Any, dict[str, Tensor]]:
+    """Return the student's MAF with the judge's weights, and its parameters by name.
+
+    When the arrays hold `block{k}.scale` and so on, every MADE is replaced by `known_map`.
+    """
+    sizes = [int(arguments[key]) for key in ("input_size", "hidden_size", "n_hidden", "n_flows")]
+    maf = student.attribute("flow_network", "MAF")(*sizes)
+    made_class = student.attribute("flow_network", "MADE")
+    places = [i for i, layer in enumerate(maf.nf) if isinstance(layer, made_class)]
+    if len(places) != sizes[3]:
+        raise Misuse(f"MAF.nf holds {len(places)} MADE blocks, expected n_flows = {sizes[3]}")
+    parameters: dict[str, Tensor] = {}
+    for block, place in enumerate(places):
+        if f"block{block}.scale" in tensors:
+            maf.nf[place] = known_map(made_class, tensors, block)
+            for name in ("scale", "bend", "shift"):
+                parameters[f"block{block}.{name}"] = getattr(maf.nf[place], name)
+        else:
+            load_weights(maf.nf[place], tensors, block)
+            parameters.update(block_parameters(maf.nf[place], block))
+    return maf, parameters
+
+
+def known_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.Module:
+    """Return a stand-in for a MADE whose inverse is known: z = scale x + bend tanh(x) + shift.
+
+    It is a subclass of the student's own MADE, so that `isinstance` still holds, and says nothing
+    of how MADE.inverse is to be written. Its `forward` is another map altogether: log_probs has
+    no business with it.
+    """
+
+    class KnownMap(made_class):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.scale = nn.Parameter(tensors[f"block{block}.scale"].clone())
+            self.bend = nn.Parameter(tensors[f"block{block}.bend"].clone())
+            self.shift = nn.Parameter(tensors[f"block{block}.shift"].clone())
+            self.input_size = self.scale.shape[0]
+
+        def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            z = self.scale * x + self.bend * torch.tanh(x) + self.shift
+            slope = self.scale + self.bend * (1 - torch.tanh(x) ** 2)
+            return z, torch.log(slope).sum(dim=1)
+
+        def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+            return (z - self.shift) / self.scale, torch.log(self.scale).sum().expand(z.shape[0])
+
+    return KnownMap()
+
+
+def load_weights(made: nn.Module, tensors: Tensors, block: int) -> None:
+    """Copy one block's weights into a MADE's linear layers.
+
+    Raises:
+        Misuse: the layers are not those that the template builds.
+    """
+    with torch.no_grad():
+        for name, parameter in block_parameters(made, block).items():
+            if name not in tensors or tensors[name].shape != parameter.shape:
+                raise Misuse(
+                    "MADE.net does not hold the linear layers that the template builds; "
+                    "leave MADE.__init__ as it was given"
+                )
+            parameter.copy_(tensors[name])
+
+
+def block_parameters(made: nn.Module, block: int) -> dict[str, Tensor]:
+    """Return the parameters of a MADE's linear layers under the judge's names."""
+    net = getattr(made, "net", None)
+    layers: Iterable[nn.Module] = net.modules() if isinstance(net, nn.Module) else ()
+    found: dict[str, Tensor] = {}
+    for j, layer in enumerate(layer for layer in layers if isinstance(layer, nn.Linear)):
+        found[f"block{block}.weight{j}"] = layer.weight
+        found[f"block{block}.bias{j}"] = layer.bias
+    if not found:
+        raise Misuse("MADE.net holds no linear layers; leave MADE.__init__ as it was given")
+    return found
+
+
+def _record_pair(
+    returned: object, names: tuple[str, str], recorder: Recorder
+) -> tuple[Tensor, Tensor] | None:
+    """Record the two values that a MADE returns; return them when both are tensors."""
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        recorder.add("returned", returned)
+        return None
+    first, second = returned
+    recorder.add(names[0], first)
+    recorder.add(names[1], second)
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return first, second
+    return None
+
+
+def _record_gradients(scalar: Tensor, parameters: dict[str, Tensor], recorder: Recorder) -> None:
+    gradients = _gradients(scalar, list(parameters.values()))
+    for name, gradient in zip(parameters, gradients, strict=True):
+        recorder.add(f"grad.{name}", gradient)
+
+
+def _gradients(scalar: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    """Return the gradients; zeros where the scalar does not depend on an input."""
+    if not scalar.requires_grad:
+        return [torch.zeros_like(tensor) for tensor in inputs]
+    found = torch.autograd.grad(scalar, inputs, retain_graph=True, allow_unused=True)
+    return [
+        torch.zeros_like(tensor) if gradient is None else gradient
+        for tensor, gradient in zip(inputs, found, strict=True)
+    ]

@@ -1,0 +1,111 @@
+"""Small networks whose weights the judge chose and which record what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from autograder.engine.worker.serve import Misuse, Recorder
+
+IMAGE = (1, 28, 28)
+_MAX_CALLS = 40
+
+
+class Probe(nn.Module):
+    """Keeps a copy of the input and labels of every call of `forward`."""
+
+    def __init__(self, name: str, conditional: bool) -> None:
+        super().__init__()
+        self._name = name
+        self._conditional = conditional
+        self._seen: list[tuple[Tensor, Tensor | None]] = []
+
+    def note(self, value: object, labels: tuple[object, ...]) -> tuple[Tensor, Tensor | None]:
+        """Check and record the arguments of a call.
+
+        Raises:
+            Misuse: the network was called with something that the real one could not take.
+        """
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            raise Misuse(f"{self._name} was called with something that is not a float tensor")
+        if len(labels) != int(self._conditional):
+            wanted = "an input and labels" if self._conditional else "one input"
+            raise Misuse(f"{self._name} takes {wanted}; it was given {1 + len(labels)} arguments")
+        label = labels[0] if labels else None
+        if self._conditional and (
+            not isinstance(label, Tensor)
+            or label.dtype != torch.int64
+            or label.shape != value.shape[:1]
+        ):
+            raise Misuse(
+                f"{self._name} was called with labels that are not an int64 tensor of shape (B,)"
+            )
+        tensor = label if isinstance(label, Tensor) else None
+        if self._conditional and tensor is not None and tensor.device.type != "meta":
+            if tensor.numel() and not (0 <= int(tensor.min()) and int(tensor.max()) < 10):
+                raise Misuse(f"{self._name} was called with labels outside 0..9")
+        if value.device.type != "meta":
+            if len(self._seen) >= _MAX_CALLS:
+                raise Misuse(f"{self._name} was called more than {_MAX_CALLS} times")
+            self._seen.append(
+                (value.detach().clone(), None if tensor is None else tensor.detach().clone())
+            )
+        return value, tensor
+
+    def report(self, recorder: Recorder, key: str, *, images: bool = True) -> None:
+        """Record all calls as `{key}{n}.input` and `{key}{n}.labels`, and how many there were."""
+        recorder.note(f"{key}_calls", len(self._seen))
+        for n, (value, labels) in enumerate(self._seen):
+            if images:
+                recorder.add(f"{key}{n}.input", value.reshape(value.shape[0], -1))
+            if labels is not None:
+                recorder.add(f"{key}{n}.labels", labels)
+
+
+class ProbeGenerator(Probe):
+    """images = z weight^T + bias (+ the label's row of label_embedding), shape (B, 1, 28, 28)."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+        super().__init__("g", conditional)
+        self.weight = nn.Parameter(tensors["g.weight"].clone())
+        self.bias = nn.Parameter(tensors["g.bias"].clone())
+        if conditional:
+            self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
+        self.dim_z = self.weight.shape[1]
+
+    def forward(self, z: Tensor, *labels: object) -> Tensor:
+        """Map z (B, dim_z) to images."""
+        if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[1] != self.dim_z:
+            shape = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
+            raise Misuse(f"g was called with {shape}, expected z of shape (B, g.dim_z)")
+        z, label = self.note(z, labels)
+        images = z @ self.weight.T + self.bias
+        if label is not None:
+            images = images + self.label_embedding[label]
+        return images.reshape(-1, *IMAGE)
+
+
+class ProbeCritic(Probe):
+    """logits = (w2 tanh(w1 x + b1) + b2)[label], or a linear critic where only w2, b2 are given."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+        super().__init__("d", conditional)
+        for name in ("w1", "b1", "w2", "b2"):
+            if f"d.{name}" in tensors:
+                setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
+
+    def forward(self, x: Tensor, *labels: object) -> Tensor:
+        """Map images (B, 1, 28, 28) to logits (B,)."""
+        if not isinstance(x, Tensor) or x.dim() != 4 or x.shape[1:] != IMAGE:
+            shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise Misuse(f"d was called with {shape}, expected images of shape (B, 1, 28, 28)")
+        x, label = self.note(x, labels)
+        rows = x.reshape(x.shape[0], -1)
+        if hasattr(self, "w1"):
+            rows = torch.tanh(rows @ self.w1.T + self.b1)
+        logits = rows @ self.w2.T + self.b2
+        if label is None:
+            return logits[:, 0]
+        return logits.gather(1, label.unsqueeze(1))[:, 0]

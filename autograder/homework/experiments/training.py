@@ -1,0 +1,194 @@
+"""Short training runs of the student's code in a loop of ours, from weights the judge sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.flow import build_maf
+from autograder.homework.experiments.probes import IMAGE
+
+_MAX_RESCUES = 20
+
+
+class FlatAdam:
+    """Adam (arXiv:1412.6980) over one flat copy of all parameters.
+
+    torch.optim would import its compiler first, which takes longer than a tenth of a whole
+    grading; this is its update, and it also gives the norm and the average of the weights cheaply.
+    """
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], betas: tuple[float, float] = (0.9, 0.999)
+    ) -> None:
+        self._parameters = list(parameters)
+        with torch.no_grad():
+            self.flat = torch.cat([p.reshape(-1) for p in self._parameters])
+        self._gradient = torch.zeros_like(self.flat)
+        self._first = torch.zeros_like(self.flat)
+        self._second = torch.zeros_like(self.flat)
+        self._betas = betas
+        self._steps = 0
+        start = 0
+        for parameter in self._parameters:
+            end = start + parameter.numel()
+            parameter.data = self.flat[start:end].view_as(parameter)
+            parameter.grad = self._gradient[start:end].view_as(parameter)
+            start = end
+
+    def zero_gradient(self) -> None:
+        """Forget the gradients; they must stay views of the flat one."""
+        self._gradient.zero_()
+
+    def gradient_norm(self) -> float:
+        """The Euclidean norm of the whole gradient."""
+        return float(torch.linalg.vector_norm(self._gradient))
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, scale: float = 1.0) -> None:
+        """Update the parameters with `scale` times the gradient."""
+        self._steps += 1
+        beta1, beta2 = self._betas
+        gradient = self._gradient * scale
+        self._first.lerp_(gradient, 1 - beta1)
+        self._second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(1e-8)
+        self.flat.addcdiv_(self._first, root, value=-learning_rate / (1 - beta1**self._steps))
+
+    @torch.no_grad()
+    def go_back_to(self, weights: Tensor) -> None:
+        """Go back to these weights and forget the direction; the step size stays adapted."""
+        self.flat.copy_(weights)
+        self._first.zero_()
+
+
+def one_cycle(progress: float, peak: float, warm_up: float = 0.25) -> float:
+    """The learning rate at `progress` in [0, 1]: cosine up to `peak`, cosine down to almost 0."""
+    if progress < warm_up:
+        return peak * (0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_up)) / 2)
+    return peak * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2 + 1e-6
+
+
+def train_flow(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    recorder: Recorder,
+) -> None:
+    """Minimise -log_probs of the student's MAF on `x_train` (N, 2); record the weights.
+
+    The weights come back averaged over the last part of the run, under the names they were sent
+    with. Where a loss or gradient is not finite the run goes on from the average so far, so that bad
+    luck alone cannot end it.
+    """
+    # With validation on, a NaN inside `base_dist.log_prob` raises instead of coming out as a NaN.
+    torch.distributions.Distribution.set_default_validate_args(False)
+    maf, parameters = build_maf(student, arguments, tensors)
+    data = tensors["x_train"]
+    batch, epochs = int(arguments["batch"]), int(arguments["epochs"])
+    clip = float(arguments["clip_norm"])
+    peak, decay = float(arguments["peak_learning_rate"]), float(arguments["average_decay"])
+    optimiser = FlatAdam(p for p in parameters.values() if isinstance(p, nn.Parameter))
+    average = optimiser.flat.clone()
+    generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
+    steps_per_epoch = len(data) // batch
+    total, done, rescues = epochs * steps_per_epoch, 0, 0
+    for _ in range(epochs):
+        order = torch.randperm(len(data), generator=generator)
+        for i in range(steps_per_epoch):
+            optimiser.zero_gradient()
+            log_prob = maf.log_probs(data[order[i * batch : (i + 1) * batch]])
+            if not isinstance(log_prob, Tensor) or log_prob.dim() != 0:
+                raise Misuse("log_probs must return a 0-d tensor, the mean over the batch")
+            if not log_prob.requires_grad:
+                raise Misuse("log_probs returns a value that no gradient flows through")
+            (-log_prob).backward()  # type: ignore[no-untyped-call]
+            norm = optimiser.gradient_norm()
+            if not (math.isfinite(norm) and math.isfinite(log_prob.item())):
+                rescues += 1
+                if rescues > _MAX_RESCUES:
+                    recorder.note("gave_up_at_step", done)
+                    return
+                optimiser.go_back_to(average)
+            else:
+                optimiser.step(one_cycle(done / total, peak), min(1.0, clip / (norm + 1e-6)))
+                # A short memory at first, a longer one later: the start does not linger.
+                average.lerp_(optimiser.flat, 1 - min(decay, (1 + done) / (10 + done)))
+            done += 1
+    recorder.note("rescues", rescues)
+    optimiser.flat.copy_(average)
+    for name, parameter in parameters.items():
+        recorder.add(name, parameter)
+
+
+class SmallGenerator(nn.Module):
+    """A generator of the handout's kind in small: z (and label) to images (B, 1, 28, 28)."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(tensors["g.weight"].clone())
+        self.bias = nn.Parameter(tensors["g.bias"].clone())
+        if conditional:
+            self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
+        self.dim_z = self.weight.shape[1]
+
+    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+        """Map z (B, dim_z) to images."""
+        images = z @ self.weight.T + self.bias
+        if labels:
+            images = images + self.label_embedding[labels[0]]
+        return images.reshape(-1, *IMAGE)
+
+
+class SmallDiscriminator(nn.Module):
+    """logits = (w2 leaky_relu(w1 x + b1) + b2)[label]."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name in ("w1", "b1", "w2", "b2"):
+            setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
+
+    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
+        """Map images (B, 1, 28, 28) to logits (B,)."""
+        hidden = nn.functional.leaky_relu(x.reshape(x.shape[0], -1) @ self.w1.T + self.b1, 0.2)
+        logits = hidden @ self.w2.T + self.b2
+        return logits.gather(1, labels[0].unsqueeze(1))[:, 0] if labels else logits[:, 0]
+
+
+def train_gan(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    recorder: Recorder,
+) -> None:
+    """Train two small networks with the student's losses; record the generator's weights."""
+    conditional = bool(arguments["conditional"])
+    g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
+    losses: list[tuple[Callable[..., Any], FlatAdam, float]] = []
+    for role, network in (("d", d), ("g", g)):
+        function = student.attribute("gan", str(arguments[f"{role}_function"]))
+        optimiser = FlatAdam(network.parameters(), betas=(0.5, 0.999))
+        losses.append((function, optimiser, float(arguments[f"{role}_learning_rate"])))
+    images = tensors["x_train"].reshape(-1, *IMAGE)
+    batch, steps = int(arguments["batch"]), int(arguments["steps"])
+    generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
+    device = torch.device("cpu")
+    for _ in range(steps):
+        rows = torch.randint(len(images), (batch,), generator=generator)
+        inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
+        for function, optimiser, learning_rate in losses:
+            for _, other, _ in losses:
+                other.zero_gradient()
+            loss = function(g, d, *inputs, device=device)
+            if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
+                raise Misuse("a loss must be a 0-d tensor that gradients flow through")
+            loss.backward()  # type: ignore[no-untyped-call]
+            if math.isfinite(optimiser.gradient_norm()):
+                optimiser.step(learning_rate)
+    for name, parameter in g.named_parameters():
+        recorder.add(f"g.{name}", parameter)

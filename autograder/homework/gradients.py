@@ -1,0 +1,58 @@
+"""Compare gradients parameter by parameter, and say which one is off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.homework import tolerances
+from autograder.homework.oracles import flow
+from autograder.homework.oracles.flow import Array
+
+
+def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
+    """Return "" when all gradients agree, else a sentence about the worst parameter.
+
+    The relative error of a parameter is ||got - expected|| / ||expected||; parameters whose
+    expected gradient is small beside the whole are measured against a part of the whole instead.
+    """
+    whole = float(np.sqrt(sum(float((array**2).sum()) for array in expected.values())))
+    worst, name = 0.0, ""
+    for key, right in expected.items():
+        found = got.get(key)
+        if found is None or found.shape != right.shape or not np.isfinite(found).all():
+            return f"gradient by {key}: missing, NaN or infinite."
+        scale = max(float(np.linalg.norm(right)), 0.05 * whole, 1e-6)
+        relative = float(np.linalg.norm(found - right)) / scale
+        if relative > worst:
+            worst, name = relative, key
+    if worst <= tolerances.GRADIENT_RELATIVE:
+        return ""
+    norm, right_norm = (float(np.linalg.norm(side[name])) for side in (got, expected))
+    return (
+        f"gradient by {name}: norm {norm:.4g}, expected {right_norm:.4g}; relative error "
+        f"{worst:.2g} (allowed {tolerances.GRADIENT_RELATIVE:g})."
+    )
+
+
+def flow_gradients(blocks: Sequence[flow.Block[Any]], x: Array) -> dict[str, Array]:
+    """The gradient of the mean log-likelihood by every parameter, under the experiments' names."""
+    expected: dict[str, Array] = {}
+    for k, gradient in enumerate(flow.maf_mean_log_prob_gradient(blocks, x)):
+        if isinstance(gradient, flow.ElementwiseGradient):
+            for name in ("scale", "bend", "shift"):
+                expected[f"block{k}.{name}"] = getattr(gradient, name)
+        else:
+            for j, (by_weight, by_bias) in enumerate(gradient):
+                expected[f"block{k}.weight{j}"] = by_weight
+                expected[f"block{k}.bias{j}"] = by_bias
+    return expected
+
+
+def flow_gradient_error(
+    got: Mapping[str, Array], blocks: Sequence[flow.Block[Any]], x: Array
+) -> str:
+    """`gradient_error` of the mean log-likelihood of x (B, D)."""
+    return gradient_error(got, flow_gradients(blocks, x))

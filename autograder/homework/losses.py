@@ -1,0 +1,109 @@
+"""The six losses as the handout states them: expected value and gradient from the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.oracles import gan
+from autograder.homework.oracles.flow import Array
+from autograder.homework.recover import Evidence
+from autograder.homework.strategies import GanCase
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """One call of a loss: what was drawn, what was recovered. What mistakes are predicted from."""
+
+    function: str
+    case: GanCase
+    critic: gan.Critic | gan.LinearCritic
+    evidence: Evidence
+
+    def logits(self, rows: gan.Rows) -> Array:
+        """The discriminator's output on images with their labels."""
+        return self.critic.logits(rows.x, rows.labels)
+
+    @property
+    def real(self) -> Array:
+        """Logits of the real batch."""
+        return self.logits(self.evidence.real)
+
+    @property
+    def fake(self) -> Array:
+        """Logits of the generated images, with the labels they were generated for."""
+        return self.logits(self.evidence.fake)
+
+    @property
+    def between(self) -> gan.Rows:
+        """The interpolates.
+
+        Raises:
+            CheckFailed: d was given no such point.
+        """
+        self._require_between()
+        return gan.Rows(self.evidence.between)
+
+    @property
+    def alpha(self) -> Array:
+        """The interpolates' weights of the fake image. Raises as `between` does."""
+        self._require_between()
+        return self.evidence.alpha
+
+    def _require_between(self) -> None:
+        if len(self.evidence.between) == 0:
+            raise CheckFailed(
+                f"{self.function} never gives d a point between a real and a fake image; the "
+                "gradient penalty is taken at such points."
+            )
+
+    @property
+    def norms(self) -> Array:
+        """Gradient norms of the critic at the interpolates."""
+        return gan.gradient_norms(self.critic, self.between)
+
+
+def expected_value(situation: Situation) -> float:
+    """The loss that the handout states, from what the networks were given."""
+    return _loss(situation).value
+
+
+def expected_gradient(situation: Situation) -> dict[str, Array]:
+    """Its gradient by the parameters of the network that it trains."""
+    loss, seen = _loss(situation), situation.evidence
+    if situation.function.endswith("_d"):
+        wasserstein = "wasserstein" in situation.function
+        return gan.critic_gradient(
+            situation.critic,
+            loss,
+            real=seen.real,
+            fake=seen.fake,
+            between=situation.between if wasserstein else None,
+        )
+    images_bar = situation.critic.vjp(seen.fake.x, seen.fake.labels, loss.fake_bar)[0]
+    return situation.case.generator.vjp(seen.fake_z, seen.fake.labels, images_bar)
+
+
+def _loss(situation: Situation) -> gan.Loss:
+    match situation.function.removeprefix("conditional_"):
+        case "loss_nonsaturating_d":
+            return gan.nonsaturating_d(situation.real, situation.fake)
+        case "loss_nonsaturating_g":
+            return gan.nonsaturating_g(situation.fake)
+        case "loss_wasserstein_gp_d":
+            return gan.wasserstein_d(situation.real, situation.fake, situation.norms)
+        case "loss_wasserstein_gp_g":
+            return gan.wasserstein_g(situation.fake)
+        case other:
+            raise ValueError(f"{other} is not a loss of the handout")
+
+
+def linear_critic_value(situation: Situation) -> float:
+    """The WGAN-GP loss of a linear critic w x + b: its gradient is w everywhere."""
+    critic = situation.critic
+    if not isinstance(critic, gan.LinearCritic):
+        raise ValueError("linear_critic_value needs a LinearCritic")
+    penalty = (float(np.linalg.norm(critic.w)) - 1.0) ** 2
+    return float(situation.fake.mean() - situation.real.mean() + gan.LAMBDA * penalty)

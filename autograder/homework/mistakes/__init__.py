@@ -1,0 +1,1 @@
+"""Known misconceptions: what each would have answered, and the sentence that names it."""

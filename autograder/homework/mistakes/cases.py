@@ -1,0 +1,78 @@
+"""The catalogue as submissions: reference text with one region replaced."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from autograder.engine.audit import Case
+from autograder.homework.mistakes.catalogue import RIGHT, WRONG
+from autograder.homework.mistakes.entries import Right, Wrong
+
+_BEGIN = "# BEGIN SOLUTION "
+_END = "# END SOLUTION"
+# Which parts the checks of a file belong to: an edit of one file cannot touch the other's.
+_PARTS = {
+    "codebase/flow_network.py": frozenset({"1.1", "1.2", "1.3"}),
+    "codebase/gan.py": frozenset({"2.2", "4.2", "5.5"}),
+}
+
+
+def all_cases(reference: Path, template: Path) -> Iterator[Case]:
+    """Yield the reference, the untouched template, every right and every wrong solution."""
+    texts = _texts(reference)
+    yield Case("reference", "right", "The reference itself.", texts)
+    yield Case("template", "empty", "The untouched template.", _texts(template))
+    for entry in RIGHT:
+        yield Case(
+            entry.id, "right", entry.sentence, edited(texts, entry), run=_touched(texts, entry)
+        )
+    for entry in WRONG:
+        yield Case(
+            entry.id,
+            "wrong",
+            entry.sentence,
+            edited(texts, entry),
+            parts=entry.parts,
+            run=_touched(texts, entry),
+            named=frozenset({entry.id}) if entry.answers else frozenset(),
+            says=entry.says,
+        )
+
+
+def edited(texts: Mapping[str, str], entry: Right | Wrong) -> dict[str, str]:
+    """Return the files of the reference with an entry's regions replaced.
+
+    Raises:
+        ValueError: the reference has no such region.
+    """
+    files = dict(texts)
+    for region, code in {entry.region: entry.code, **entry.also}.items():
+        path = _file_of(files, region)
+        files[path] = _replaced(files[path], region, code)
+    return files
+
+
+def _file_of(texts: Mapping[str, str], region: str) -> str:
+    for path, text in texts.items():
+        if f"{_BEGIN}{region}\n" in text:
+            return path
+    raise ValueError(f"the reference has no solution region {region!r}")
+
+
+def _replaced(text: str, region: str, code: str) -> str:
+    head, _, rest = text.partition(f"{_BEGIN}{region}\n")
+    indent = head[head.rindex("\n") + 1 :]
+    _, _, tail = rest.partition(f"{indent}{_END}\n")
+    body = textwrap.indent(textwrap.dedent(code).strip("\n"), indent)
+    return f"{head}{_BEGIN}{region}\n{body}\n{indent}{_END}\n{tail}"
+
+
+def _touched(texts: Mapping[str, str], entry: Right | Wrong) -> frozenset[str]:
+    regions = (entry.region, *entry.also)
+    return frozenset().union(*(_PARTS[_file_of(texts, region)] for region in regions))
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path: (folder / path).read_text(encoding="utf-8") for path in _PARTS}

@@ -1,0 +1,80 @@
+"""Name the mistake behind the answers that a check saw, or say nothing.
+
+A mistake is named only when, on every case that was drawn, the student's answer equals what the
+mistake would give, and on some case that is clearly not the right answer. So a hint is computed,
+never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from autograder.engine.judge.compare import Tolerance, close
+from autograder.homework.mistakes.entries import Wrong
+
+# Tighter than a check's own: a mistake must be met, not merely not excluded.
+_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
+_MAX_OBSERVATIONS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class _Observation:
+    answer: str
+    about: Any
+    got: Any
+    right: Any
+
+
+class Diagnosis:
+    """Collects what a check saw; asked for a name only if the check failed."""
+
+    def __init__(self, mistakes: Sequence[Wrong]) -> None:
+        self._mistakes = mistakes
+        self._seen: list[_Observation] = []
+
+    def observe(self, answer: str, about: Any, got: ArrayLike, right: ArrayLike | None) -> None:
+        """Note one answer.
+
+        Args:
+            answer: a key of `Wrong.answers`.
+            about: what the predictions of `Wrong.answers` are computed from.
+            got: the student's answer.
+            right: the right answer; None where the student's own steps leave none.
+        """
+        if len(self._seen) < _MAX_OBSERVATIONS:
+            self._seen.append(_Observation(answer, about, np.array(got), right))
+
+    def diagnose(self) -> tuple[str, str] | None:
+        """Return (id, hint) of the mistake that explains all that was seen, or None.
+
+        Mistakes that nothing told apart are named together.
+        """
+        wrong = {seen.answer for seen in self._seen if not _same(seen.got, seen.right)}
+        for answer in sorted(wrong):
+            seen = [observation for observation in self._seen if observation.answer == answer]
+            named = [m for m in self._mistakes if m.hint and _explains(m, answer, seen)]
+            if named:
+                hints = list(dict.fromkeys(mistake.hint for mistake in named))
+                return "+".join(m.id for m in named), " Or: ".join(hints)
+        return None
+
+
+def _explains(mistake: Wrong, answer: str, seen: Sequence[_Observation]) -> bool:
+    predict = mistake.answers.get(answer)
+    if predict is None:
+        return False
+    for observation in seen:
+        with np.errstate(all="ignore"):
+            predicted = predict(observation.about)
+        if predicted is None or not _same(observation.got, predicted):
+            return False
+    return True
+
+
+def _same(got: Any, other: ArrayLike | None) -> bool:
+    return other is not None and close(got, other, _EQUAL)

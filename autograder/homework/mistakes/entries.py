@@ -1,0 +1,61 @@
+"""What an entry of the catalogue is: a small edit of the reference, wrong or right but different."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+Prediction = Callable[[Any], "ArrayLike | None"]
+
+
+@dataclass(frozen=True)
+class Right:
+    """A solution that is right though it differs from the reference.
+
+    Args:
+        id: unique in the catalogue, words joined by "-".
+        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
+        sentence: what is different, one sentence.
+        code: what stands in the region instead (dedented).
+        also: further regions and their code.
+    """
+
+    id: str
+    region: str
+    sentence: str
+    code: str
+    also: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A misconception: as a submission that must lose points, and as a hint for students.
+
+    Args:
+        id: unique in the catalogue, words joined by "-".
+        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
+        sentence: what the student did, one sentence that a student understands.
+        code: what stands in the region instead (dedented).
+        also: further regions and their code; their parts lose points too.
+        hint: shown when the student's answers are those of this mistake; tells no solution code.
+        answers: the mistake's answer to what checks observe, by the name of the answer
+            ("MADE.inverse.z"), as a function of what `Diagnosis.observe` is given about it.
+        says: for mistakes that a check names by its own words instead: a piece of that sentence.
+    """
+
+    id: str
+    region: str
+    sentence: str
+    code: str
+    also: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
+    answers: Mapping[str, Prediction] = field(default_factory=dict)
+    says: str = ""
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that may lose points."""
+        return frozenset(region.partition(" ")[0] for region in (self.region, *self.also))

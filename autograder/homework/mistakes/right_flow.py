@@ -1,0 +1,5 @@
+"""Right but different solutions of problem 1."""
+
+from autograder.homework.mistakes.entries import Right
+
+RIGHT: tuple[Right, ...] = ()

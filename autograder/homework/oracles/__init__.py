@@ -1,0 +1,1 @@
+"""What the equations of the handout say, in numpy float64."""

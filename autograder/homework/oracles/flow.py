@@ -1,0 +1,379 @@
+"""The flow of problem 1 in numpy float64: MADE, MAF and a stand-in for MADE.
+
+As in the handout, ``forward`` maps noise z to data x and ``inverse`` maps x to z. Every gradient
+is written out by hand: nothing here shares code or autograd with a submission. Names ending in
+``_bar`` are derivatives of some scalar with respect to the name before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+LayerGrads: TypeAlias = tuple[tuple[Array, Array], ...]
+
+GradT_co = TypeVar("GradT_co", covariant=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """A diverged student model reaches these formulas too: NaN or -inf, but no warning."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        yield
+
+
+class Block(Protocol[GradT_co]):
+    """One invertible layer of a MAF, and the derivatives of its inverse direction."""
+
+    @property
+    def input_size(self) -> int:
+        """D, the number of columns."""
+
+    def inverse(self, x: Array) -> tuple[Array, Array]:
+        """x (B, D) to z (B, D) and log|det dz/dx| (B,)."""
+
+    def inverse_vjp(self, x: Array, z_bar: Array, log_det_bar: Array) -> tuple[Array, GradT_co]:
+        """Derivatives with respect to x (B, D) and to the parameters, summed over the batch."""
+
+
+@functools.lru_cache(maxsize=256)
+def masks(input_size: int, hidden_size: int, n_hidden: int) -> tuple[Array, ...]:
+    """The masks of ``MADE.create_masks``, one per masked layer.
+
+    Input degrees are 0..D-1, hidden degrees cycle through 0..D-2, output degrees are -1..D-2,
+    once for mu and once for alpha. A weight is kept where the later degree >= the earlier one.
+
+    Args:
+        input_size: D >= 2.
+        hidden_size: H >= 1.
+        n_hidden: hidden layers beside the input layer, >= 0.
+
+    Returns:
+        n_hidden + 2 read-only arrays of 0 and 1: (H, D), then (H, H) each, then (2 D, H).
+
+    Raises:
+        ValueError: A size is too small.
+
+    Source: handout problem 1 (sequential ordering); MADE, arXiv:1502.03509, eq. 12-13.
+    """
+    for name, value, least in (
+        ("input_size", input_size, 2),
+        ("hidden_size", hidden_size, 1),
+        ("n_hidden", n_hidden, 0),
+    ):
+        if value < least:
+            raise ValueError(f"{name}={value} must be >= {least}")
+    hidden = np.arange(hidden_size) % (input_size - 1)
+    outputs = np.arange(input_size) - 1
+    degrees = [np.arange(input_size), *[hidden] * (n_hidden + 1), np.tile(outputs, 2)]
+    made = tuple(
+        (later[:, None] >= earlier[None, :]).astype(np.float64)
+        for earlier, later in itertools.pairwise(degrees)
+    )
+    for mask in made:
+        mask.setflags(write=False)  # the cache hands the same arrays to every caller
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class MadeWeights:
+    """The parameters of one MADE, unmasked, as ``nn.Linear`` stores them; a ``Block``.
+
+    Args:
+        layers: n_hidden + 2 pairs of weight (out, in) and bias (out,).
+
+    Raises:
+        ValueError: The shapes do not make a MADE.
+    """
+
+    layers: tuple[tuple[Array, Array], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.layers) < 2:
+            raise ValueError(f"a MADE has at least 2 layers, got {len(self.layers)}")
+        first = self.layers[0][0]
+        if first.ndim != 2:
+            raise ValueError(f"layer 0: weight must be 2-d, got shape {first.shape}")
+        hidden_size, input_size = first.shape
+        expected = masks(input_size, hidden_size, len(self.layers) - 2)
+        for index, ((weight, bias), mask) in enumerate(zip(self.layers, expected, strict=True)):
+            if weight.shape != mask.shape or bias.shape != mask.shape[:1]:
+                raise ValueError(
+                    f"layer {index}: expected weight {mask.shape} and bias {mask.shape[:1]}, "
+                    f"got {weight.shape} and {bias.shape}"
+                )
+
+    @property
+    def input_size(self) -> int:
+        """D."""
+        return int(self.layers[0][0].shape[1])
+
+    @property
+    def masks(self) -> tuple[Array, ...]:
+        """The mask of every layer."""
+        hidden_size, input_size = self.layers[0][0].shape
+        return masks(input_size, hidden_size, len(self.layers) - 2)
+
+    @functools.cached_property
+    def masked(self) -> tuple[tuple[Array, Array], ...]:
+        """The layers with their masks applied."""
+        return tuple(
+            (weight * mask, bias)
+            for (weight, bias), mask in zip(self.layers, self.masks, strict=True)
+        )
+
+    def inverse(self, x: Array) -> tuple[Array, Array]:
+        """See ``made_inverse``."""
+        return made_inverse(self, x)
+
+    def inverse_vjp(self, x: Array, z_bar: Array, log_det_bar: Array) -> tuple[Array, LayerGrads]:
+        """See ``made_inverse_vjp``."""
+        return made_inverse_vjp(self, x, z_bar, log_det_bar)
+
+
+@_quiet()
+def pre_activations(weights: MadeWeights, x: Array) -> tuple[Array, ...]:
+    """What each masked linear layer gives, before any ReLU; the last one is (mu, alpha).
+
+    Returns:
+        n_hidden + 1 arrays (B, H), then one (B, 2 D).
+    """
+    linear: list[Array] = []
+    for weight, bias in weights.masked:
+        inputs = np.maximum(linear[-1], 0.0) if linear else x
+        linear.append(inputs @ weight.T + bias)
+    return tuple(linear)
+
+
+def conditioner(weights: MadeWeights, x: Array) -> tuple[Array, Array]:
+    """mu and alpha (B, D) each, where mu_i and alpha_i see x_1 .. x_{i-1} only."""
+    output = pre_activations(weights, x)[-1]
+    size = weights.input_size
+    return output[:, :size], output[:, size:]
+
+
+def conditioner_vjp(
+    weights: MadeWeights, x: Array, mu_bar: Array, alpha_bar: Array
+) -> tuple[Array, LayerGrads]:
+    """Derivatives of a scalar through ``conditioner``.
+
+    Args:
+        weights: The parameters.
+        x: (B, D).
+        mu_bar: (B, D), derivative of the scalar with respect to mu.
+        alpha_bar: (B, D), the same for alpha.
+
+    Returns:
+        x_bar (B, D), and per layer the derivatives of the *unmasked* weight (so zero where the
+        mask is) and of the bias, summed over the batch.
+    """
+    linear = pre_activations(weights, x)
+    bar = np.concatenate([mu_bar, alpha_bar], axis=1)  # (B, 2 D)
+    grads: list[tuple[Array, Array]] = []
+    for index in reversed(range(len(linear))):
+        inputs = np.maximum(linear[index - 1], 0.0) if index > 0 else x
+        weight, _ = weights.masked[index]
+        grads.append(((bar.T @ inputs) * weights.masks[index], bar.sum(axis=0)))
+        bar = bar @ weight
+        if index > 0:
+            bar = bar * (linear[index - 1] > 0)
+    return bar, tuple(reversed(grads))
+
+
+@_quiet()
+def made_forward(weights: MadeWeights, z: Array) -> tuple[Array, Array]:
+    """x_i = mu_i + z_i exp(alpha_i), one column after the other.
+
+    Returns:
+        x (B, D) and alpha (B, D). The log-determinant of this direction is +sum(alpha); the
+        handout leaves its sign open.
+
+    Source: handout problem 1.
+    """
+    x = np.zeros_like(z)
+    for column in range(z.shape[1]):
+        mu, alpha = conditioner(weights, x)
+        x[:, column] = mu[:, column] + z[:, column] * np.exp(alpha[:, column])
+    return x, conditioner(weights, x)[1]
+
+
+@_quiet()
+def made_inverse(weights: MadeWeights, x: Array) -> tuple[Array, Array]:
+    """z_i = (x_i - mu_i) / exp(alpha_i), all columns at once.
+
+    Returns:
+        z (B, D) and log_det = -sum(alpha) (B,).
+
+    Source: handout problem 1.
+    """
+    mu, alpha = conditioner(weights, x)
+    return (x - mu) * np.exp(-alpha), -alpha.sum(axis=1)
+
+
+@_quiet()
+def made_inverse_vjp(
+    weights: MadeWeights, x: Array, z_bar: Array, log_det_bar: Array
+) -> tuple[Array, LayerGrads]:
+    """Derivatives of a scalar through ``made_inverse``.
+
+    Args:
+        weights: The parameters.
+        x: (B, D).
+        z_bar: (B, D).
+        log_det_bar: (B,).
+
+    Returns:
+        x_bar (B, D) and the derivatives of the layers, as ``conditioner_vjp`` gives them.
+    """
+    mu, alpha = conditioner(weights, x)
+    shrink = np.exp(-alpha)
+    mu_bar = -z_bar * shrink
+    alpha_bar = -z_bar * (x - mu) * shrink - log_det_bar[:, None]
+    through_net, grads = conditioner_vjp(weights, x, mu_bar, alpha_bar)
+    return z_bar * shrink + through_net, grads
+
+
+def made_inverse_jacobian(weights: MadeWeights, x: Array) -> Array:
+    """dz_i / dx_j at each row: (B, D, D), lower triangular with exp(-alpha) on the diagonal."""
+    rows: list[Array] = []
+    for output in range(weights.input_size):
+        z_bar = np.zeros_like(x)
+        z_bar[:, output] = 1.0
+        rows.append(made_inverse_vjp(weights, x, z_bar, np.zeros(len(x)))[0])
+    return np.stack(rows, axis=1)
+
+
+def made_forward_jacobian(weights: MadeWeights, z: Array) -> Array:
+    """dx_i / dz_j at each row: (B, D, D), lower triangular with exp(alpha) on the diagonal."""
+    x, _ = made_forward(weights, z)
+    return np.asarray(np.linalg.inv(made_inverse_jacobian(weights, x)), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ElementwiseGradient:
+    """Derivatives of an ``ElementwiseMap``'s parameters, (D,) each."""
+
+    scale: Array
+    bend: Array
+    shift: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ElementwiseMap:
+    """A known map that stands in for ``MADE.inverse`` when 1.3 is marked; a ``Block``.
+
+    z = scale x + bend tanh(x) + shift, increasing in every column. It is not affine, so that
+    its log-determinant differs from row to row.
+
+    Args:
+        scale: (D,), > 0.
+        bend: (D,), > 0.
+        shift: (D,).
+
+    Raises:
+        ValueError: Shapes differ, or scale or bend is not positive.
+    """
+
+    scale: Array
+    bend: Array
+    shift: Array
+
+    def __post_init__(self) -> None:
+        shapes = {self.scale.shape, self.bend.shape, self.shift.shape}
+        if len(shapes) != 1 or self.scale.ndim != 1:
+            raise ValueError(f"scale, bend and shift must share one shape (D,), got {shapes}")
+        if not (np.all(self.scale > 0) and np.all(self.bend > 0)):
+            raise ValueError(
+                f"scale={self.scale} and bend={self.bend} must be > 0 for an increasing map"
+            )
+
+    @property
+    def input_size(self) -> int:
+        """D."""
+        return len(self.scale)
+
+    def inverse(self, x: Array) -> tuple[Array, Array]:
+        """See ``elementwise_inverse``."""
+        return elementwise_inverse(self, x)
+
+    def inverse_vjp(
+        self, x: Array, z_bar: Array, log_det_bar: Array
+    ) -> tuple[Array, ElementwiseGradient]:
+        """Derivatives through ``elementwise_inverse``: x_bar (B, D) and the parameters'."""
+        bent = np.tanh(x)
+        bent_slope = 1.0 - bent**2
+        slope = self.scale + self.bend * bent_slope
+        slope_bar = log_det_bar[:, None] / slope
+        x_bar = z_bar * slope + slope_bar * self.bend * (-2.0 * bent * bent_slope)
+        return x_bar, ElementwiseGradient(
+            scale=(z_bar * x + slope_bar).sum(axis=0),
+            bend=(z_bar * bent + slope_bar * bent_slope).sum(axis=0),
+            shift=z_bar.sum(axis=0),
+        )
+
+
+@_quiet()
+def elementwise_inverse(map_: ElementwiseMap, x: Array) -> tuple[Array, Array]:
+    """z (B, D) and log_det = sum log(scale + bend (1 - tanh(x)^2)) (B,)."""
+    bent = np.tanh(x)
+    slope = map_.scale + map_.bend * (1.0 - bent**2)
+    return map_.scale * x + map_.bend * bent + map_.shift, np.log(slope).sum(axis=1)
+
+
+@_quiet()
+def maf_log_prob(blocks: Sequence[Block[object]], x: Array) -> Array:
+    """log p(x) in nats, per row: (B,).
+
+    log p(x) = log N(z; 0, I) + sum of the blocks' log-determinants, where x goes through every
+    block's inverse followed by the reversal of its columns (``PermuteLayer``).
+
+    Args:
+        blocks: ``MadeWeights`` or ``ElementwiseMap``, in the order of ``MAF.nf``.
+        x: (B, D).
+
+    Source: handout problem 1, change of variables; MAF, arXiv:1705.07057.
+    """
+    total = np.zeros(len(x))
+    for block in blocks:
+        x, log_det = block.inverse(x)
+        total = total + log_det
+        x = x[:, ::-1]
+    base: Array = -0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * math.log(2.0 * math.pi)
+    return total + base
+
+
+@_quiet()
+def maf_mean_log_prob_gradient(blocks: Sequence[Block[GradT_co]], x: Array) -> tuple[GradT_co, ...]:
+    """Derivatives of the batch mean of ``maf_log_prob``, one entry per block.
+
+    Returns:
+        What each block's ``inverse_vjp`` gives for its parameters: ``LayerGrads`` for
+        ``MadeWeights``, an ``ElementwiseGradient`` for ``ElementwiseMap``.
+    """
+    inputs: list[Array] = []
+    for block in blocks:
+        inputs.append(x)
+        x = block.inverse(x)[0][:, ::-1]
+    per_row = np.full(len(x), 1.0 / len(x))
+    bar = -x * per_row[:, None]
+    grads: list[GradT_co] = []
+    for block, seen in zip(reversed(blocks), reversed(inputs), strict=True):
+        bar, grad = block.inverse_vjp(seen, bar[:, ::-1], per_row)
+        grads.append(grad)
+    return tuple(reversed(grads))
+
+
+def maf_sample(blocks: Sequence[MadeWeights], z: Array) -> Array:
+    """Noise z (B, D) to samples (B, D): the blocks backwards, each after its reversal."""
+    for block in reversed(blocks):
+        z = made_forward(block, z[:, ::-1])[0]
+    return z

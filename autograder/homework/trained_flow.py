@@ -1,0 +1,103 @@
+"""The flow's training run, judged on the weights that come back, never on a reported number."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from autograder.engine.assignment import Assignment
+from autograder.engine.judge.client import PendingCall
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import CheckFailed, Concluded
+from autograder.homework.oracles import flow
+from autograder.homework.oracles.moons import standardised_split
+from autograder.homework.student import FLOW_FILE, maf_arrays
+
+HIDDEN_SIZE = 100
+N_FLOWS = 5
+RECIPE = {
+    "input_size": 2,
+    "hidden_size": HIDDEN_SIZE,
+    "n_hidden": 1,
+    "n_flows": N_FLOWS,
+    "batch": 200,
+    "epochs": 8,
+    "peak_learning_rate": 5e-3,
+    "average_decay": 0.99,
+    "clip_norm": 1.0,
+}
+
+
+def initial_weights(rng: np.random.Generator) -> tuple[flow.MadeWeights, ...]:
+    """Draw the weights of all blocks as torch's linear layers draw theirs: U(-1, 1)/sqrt(fan_in)."""
+    sizes = [(HIDDEN_SIZE, 2), (HIDDEN_SIZE, HIDDEN_SIZE), (4, HIDDEN_SIZE)]
+    return tuple(
+        flow.MadeWeights(
+            tuple(
+                (
+                    rng.uniform(-1, 1, (rows, columns)) / np.sqrt(columns),
+                    rng.uniform(-1, 1, rows) / np.sqrt(columns),
+                )
+                for rows, columns in sizes
+            )
+        )
+        for _ in range(N_FLOWS)
+    )
+
+
+class FlowTraining:
+    """One run: started when made, asked for its end later, so that it goes on beside the checks."""
+
+    def __init__(self, caller: Caller, assignment: Assignment) -> None:
+        self._caller = caller
+        train, _, self._held_out = standardised_split(assignment.seed)
+        weights = initial_weights(np.random.default_rng(assignment.seed))
+        self._pending: PendingCall | Concluded
+        try:
+            self._pending = caller.start(
+                "train_flow",
+                {**RECIPE, "order_seed": assignment.seed},
+                {**maf_arrays(weights), "x_train": train},
+                seed=assignment.seed,
+                needs=FLOW_FILE,
+                timeout_s=assignment.training_timeout_s,
+            )
+        except Concluded as conclusion:  # the file is missing: said when the check asks
+            self._pending = conclusion
+
+    @cached_property
+    def held_out_log_likelihood(self) -> float:
+        """The mean log p, in nats, of 3,000 held-out points under the weights that came back.
+
+        Raises:
+            CheckFailed: the run raised, ended with NaN, or sent something else.
+            Concluded: it was not attempted, hung or died.
+        """
+        if isinstance(self._pending, Concluded):
+            raise self._pending
+        reply = self._caller.finish("train_flow", self._pending)
+        if reply.values.get("gave_up_at_step") is not None:
+            raise CheckFailed(
+                "The training run met NaN or absurd values again and again and was given up."
+            )
+        rng = np.random.default_rng(0)
+        blocks = []
+        for k, sent in enumerate(initial_weights(rng)):
+            layers = []
+            for j, (weight, bias) in enumerate(sent.layers):
+                pair = [reply.arrays.get(f"block{k}.{name}{j}") for name in ("weight", "bias")]
+                shapes = [None if array is None else array.shape for array in pair]
+                if shapes != [weight.shape, bias.shape]:
+                    raise CheckFailed("The training run did not keep the flow's weights.")
+                layers.append(tuple(np.asarray(array, dtype=np.float64) for array in pair))
+            blocks.append(flow.MadeWeights(tuple((w, b) for w, b in layers)))
+        with np.errstate(all="ignore"):
+            value = float(flow.maf_log_prob(blocks, self._held_out.astype(np.float64)).mean())
+        if not np.isfinite(value):
+            raise CheckFailed("The trained flow gives no finite likelihood to held-out points.")
+        return value
+
+    def close(self) -> None:
+        """End the worker."""
+        self._caller.close()

@@ -1,0 +1,95 @@
+"""Small GANs trained with the student's losses, judged on the generator's weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.oracles.flow import Array
+from autograder.homework.student import Student
+
+PIXELS = 784
+N_CLASSES = 10
+DIM_Z = 4
+HIDDEN_SIZE = 16
+N_IMAGES = 400
+STEPS = 150
+RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 5e-3, "g_learning_rate": 2e-2}
+# The share of the way from the first to the right mean image that must be covered. Right
+# solutions cover 0.6 to 1.1; without learning it is about 0.
+REQUIRED_SHARE = 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class SmallProblem:
+    """Images around one mean (or one per class), and networks that start elsewhere.
+
+    Args:
+        images: (N_IMAGES, 784).
+        labels: (N_IMAGES,), int64.
+        means: the mean image of every class, (10, 784); all equal when there are no classes.
+        weights: the networks' first parameters, under the experiments' names.
+    """
+
+    images: Array
+    labels: np.ndarray[tuple[int], np.dtype[np.int64]]
+    means: Array
+    weights: dict[str, Array]
+
+
+def small_problem(conditional: bool, seed: int) -> SmallProblem:
+    """Draw a problem and the networks' first weights."""
+    rng = np.random.default_rng((seed, int(conditional)))
+    classes = N_CLASSES if conditional else 1
+    means = 0.5 * np.sign(rng.standard_normal((classes, PIXELS)))
+    labels = np.arange(N_IMAGES, dtype=np.int64) % N_CLASSES
+    own = labels if conditional else np.zeros_like(labels)
+    images = means[own] + 0.2 * rng.standard_normal((N_IMAGES, PIXELS))
+    weights = {
+        "g.weight": 0.05 * rng.standard_normal((PIXELS, DIM_Z)),
+        "g.bias": 0.05 * rng.standard_normal(PIXELS),
+        "d.w1": rng.standard_normal((HIDDEN_SIZE, PIXELS)) / np.sqrt(PIXELS),
+        "d.b1": np.zeros(HIDDEN_SIZE),
+        "d.w2": rng.standard_normal((classes, HIDDEN_SIZE)) / np.sqrt(HIDDEN_SIZE),
+        "d.b2": np.zeros(classes),
+    }
+    if conditional:
+        weights["g.label_embedding"] = 0.05 * rng.standard_normal((N_CLASSES, PIXELS))
+    return SmallProblem(images, labels, np.resize(means, (N_CLASSES, PIXELS)), weights)
+
+
+def share_covered(problem: SmallProblem, weights: dict[str, Array]) -> float:
+    """How far the generator went towards the right mean images: 1 there, 0 nowhere, < 0 away.
+
+    The mean image's way, projected on the straight way from the first to the right one, averaged
+    over the classes.
+    """
+
+    def made(told: dict[str, Array]) -> Array:
+        offset = told.get("g.label_embedding", np.zeros((N_CLASSES, PIXELS)))
+        return told["g.bias"] + offset
+
+    right_way = problem.means - made(problem.weights)
+    way = made(weights) - made(problem.weights)
+    return float(((way * right_way).sum(axis=1) / (right_way**2).sum(axis=1)).mean())
+
+
+def check_training(student: Student, functions: list[str], *, conditional: bool) -> None:
+    """Train and judge; `functions` are the d loss and the g loss.
+
+    Raises:
+        CheckFailed: the generator did not come near the data.
+    """
+    problem = small_problem(conditional, student.seed)
+    weights = student.trained_gan(functions, problem.images, problem.labels, problem.weights, RECIPE)
+    share = share_covered(problem, weights)
+    if not share >= REQUIRED_SHARE:
+        means = "the mean image of every class" if conditional else "the mean image"
+        raise CheckFailed(
+            f"A small GAN trained with {functions[0]} and {functions[1]} does not learn its data.",
+            where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
+            numbers=f"The generator covered {share:.0%} of the way to {means}; "
+            f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 60 % and more.",
+        )

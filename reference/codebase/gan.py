@@ -1,0 +1,184 @@
+"""Problems 2, 4 and 5: the losses of three GANs.
+
+You write six functions: the discriminator's and the generator's loss of the non-saturating GAN
+(2.2), of the conditional GAN (4.2) and of WGAN-GP (5.5). `d` returns logits, that is, values
+before the sigmoid; for WGAN-GP it is a critic, whose values are used as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+# BEGIN REFERENCE ONLY
+from torch.nn import functional as F
+
+# END REFERENCE ONLY
+
+if TYPE_CHECKING:  # for the annotations below, not needed when the code runs
+    from codebase.network import (
+        ConditionalDiscriminator,
+        ConditionalGenerator,
+        Discriminator,
+        Generator,
+    )
+
+
+def loss_nonsaturating_d(
+    g: Generator, d: Discriminator, x_real: Tensor, *, device: torch.device | str
+) -> Tensor:
+    """The discriminator's loss: -mean log D(x) - mean log(1 - D(G(z))).
+
+    Args:
+        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
+        d: the discriminator; d(x) takes images (64, 1, 28, 28) to logits (64,).
+        x_real: training images, (64, 1, 28, 28).
+        device: where new tensors belong.
+
+    Returns:
+        d_loss: 0-d tensor, to be minimised with respect to d.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 2.2 loss_nonsaturating_d
+    x_fake = g(z).detach()  # this loss trains d alone
+    # log sigmoid(h) = -softplus(-h) and log(1 - sigmoid(h)) = -softplus(h), at any h finite.
+    d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
+    # END SOLUTION
+    return d_loss
+
+
+def loss_nonsaturating_g(
+    g: Generator, d: Discriminator, x_real: Tensor, *, device: torch.device | str
+) -> Tensor:
+    """The generator's non-saturating loss: -mean log D(G(z)).
+
+    Args:
+        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
+        d: the discriminator; d(x) takes images (64, 1, 28, 28) to logits (64,).
+        x_real: training images, (64, 1, 28, 28); only their number matters here.
+        device: where new tensors belong.
+
+    Returns:
+        g_loss: 0-d tensor, to be minimised with respect to g.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 2.2 loss_nonsaturating_g
+    g_loss = F.softplus(-d(g(z))).mean()
+    # END SOLUTION
+    return g_loss
+
+
+def conditional_loss_nonsaturating_d(
+    g: ConditionalGenerator,
+    d: ConditionalDiscriminator,
+    x_real: Tensor,
+    y_real: Tensor,
+    *,
+    device: torch.device | str,
+) -> Tensor:
+    """The conditional discriminator's loss: -mean log D(x, y) - mean log(1 - D(G(z, y), y)).
+
+    Args:
+        g: the generator; g(z, y) takes (64, g.dim_z) and labels (64,) to images (64, 1, 28, 28).
+        d: the discriminator; d(x, y) takes images (64, 1, 28, 28) and labels (64,) to logits (64,).
+        x_real: training images, (64, 1, 28, 28).
+        y_real: their labels, (64,), int64. They may serve as the labels of the fake images too.
+        device: where new tensors belong.
+
+    Returns:
+        d_loss: 0-d tensor, to be minimised with respect to d.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 4.2 conditional_loss_nonsaturating_d
+    x_fake = g(z, y_real).detach()
+    d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(x_fake, y_real)).mean()
+    # END SOLUTION
+    return d_loss
+
+
+def conditional_loss_nonsaturating_g(
+    g: ConditionalGenerator,
+    d: ConditionalDiscriminator,
+    x_real: Tensor,
+    y_real: Tensor,
+    *,
+    device: torch.device | str,
+) -> Tensor:
+    """The conditional generator's non-saturating loss: -mean log D(G(z, y), y).
+
+    Args:
+        g: the generator; g(z, y) takes (64, g.dim_z) and labels (64,) to images (64, 1, 28, 28).
+        d: the discriminator; d(x, y) takes images (64, 1, 28, 28) and labels (64,) to logits (64,).
+        x_real: training images, (64, 1, 28, 28); only their number matters here.
+        y_real: their labels, (64,), int64. They may serve as the labels of the fake images too.
+        device: where new tensors belong.
+
+    Returns:
+        g_loss: 0-d tensor, to be minimised with respect to g.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 4.2 conditional_loss_nonsaturating_g
+    g_loss = F.softplus(-d(g(z, y_real), y_real)).mean()
+    # END SOLUTION
+    return g_loss
+
+
+def loss_wasserstein_gp_d(
+    g: Generator, d: Discriminator, x_real: Tensor, *, device: torch.device | str
+) -> Tensor:
+    """The critic's loss: mean D(G(z)) - mean D(x) + 10 * mean (||grad D(r)||_2 - 1)^2.
+
+    Each r lies on the line between one fake and one real image, at a place drawn uniformly for
+    every pair of images.
+
+    Args:
+        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
+        d: the critic; d(x) takes images (64, 1, 28, 28) to values (64,).
+        x_real: training images, (64, 1, 28, 28).
+        device: where new tensors belong.
+
+    Returns:
+        d_loss: 0-d tensor, to be minimised with respect to d.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 5.5 loss_wasserstein_gp_d
+    x_fake = g(z).detach()
+    weight = torch.rand(batch_size, 1, 1, 1, device=device)
+    interpolates = (weight * x_fake + (1 - weight) * x_real).requires_grad_()
+    # The sum's gradient is every example's own gradient. create_graph: the penalty is itself
+    # differentiated, by the weights of d.
+    (gradients,) = torch.autograd.grad(d(interpolates).sum(), interpolates, create_graph=True)
+    norms = torch.linalg.vector_norm(gradients.flatten(start_dim=1), dim=1)  # (B,)
+    penalty = ((norms - 1) ** 2).mean()
+    d_loss: Tensor = d(x_fake).mean() - d(x_real).mean() + 10 * penalty
+    # END SOLUTION
+    return d_loss
+
+
+def loss_wasserstein_gp_g(
+    g: Generator, d: Discriminator, x_real: Tensor, *, device: torch.device | str
+) -> Tensor:
+    """The generator's Wasserstein loss: -mean D(G(z)).
+
+    Args:
+        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
+        d: the critic; d(x) takes images (64, 1, 28, 28) to values (64,).
+        x_real: training images, (64, 1, 28, 28); only their number matters here.
+        device: where new tensors belong.
+
+    Returns:
+        g_loss: 0-d tensor, to be minimised with respect to g.
+    """
+    batch_size = x_real.shape[0]
+    z = torch.randn(batch_size, g.dim_z, device=device)
+    # BEGIN SOLUTION 5.5 loss_wasserstein_gp_g
+    g_loss: Tensor = -d(g(z)).mean()
+    # END SOLUTION
+    return g_loss
