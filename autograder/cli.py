@@ -11,13 +11,11 @@ from pathlib import Path
 
 from autograder.engine import gradescope, handout
 from autograder.engine.assignment import AssignmentError, load_assignment
-from autograder.engine.audit import audit
 from autograder.engine.boot import ROOT
 from autograder.engine.supervisor import Report, Request, grade
-from autograder.homework.mistakes.cases import all_cases
 
 HOMEWORK = "autograder.homework"
-GRADESCOPE = Path("/autograder")
+PLATFORM = Path("/autograder")  # where Gradescope puts everything
 REFERENCE = ROOT / "reference"
 TEMPLATE = ROOT / "student_template"
 
@@ -43,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
         "--check", action="store_true", help="only say whether it is in step (status 1 if not)"
     )
     template.set_defaults(run=_template)
-    _add_audit(commands.add_parser("audit", help="grade the catalogue of wrong and right solutions"))
+    _add_audit(
+        commands.add_parser("audit", help="grade the catalogue of wrong and right solutions")
+    )
     options = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -69,6 +69,12 @@ def _add_grade(parser: argparse.ArgumentParser) -> None:
         help="where results.json goes (default: where Gradescope wants it if SUBMISSION is "
         "Gradescope's, else results.json here)",
     )
+    parser.add_argument(
+        "--platform",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that is laid out as Gradescope's /autograder",
+    )
     parser.add_argument("--config", type=Path, help="settings in place of assignment.toml")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the staff's log there")
     parser.set_defaults(run=_grade)
@@ -81,6 +87,10 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    # Imported here: a grading needs none of it, and must not fail because of it.
+    from autograder.engine.audit import audit
+    from autograder.homework.mistakes.cases import all_cases
+
     cases = [
         case
         for case in all_cases(REFERENCE, TEMPLATE)
@@ -90,8 +100,9 @@ def _audit(options: argparse.Namespace) -> int:
         return _complain(f"no case of the catalogue matches {options.only!r}")
     started, bad = time.monotonic(), 0
     for n, row in enumerate(audit(HOMEWORK, cases, TEMPLATE, options.jobs), 1):
-        print(f"[{n}/{len(cases)}] {row.case.id}: {'ok' if not row.complaints else 'NOT AS IT MUST BE'}"
-              f" ({row.seconds:.1f} s) {'+'.join(sorted(row.mistakes))}")
+        named = "+".join(sorted(row.mistakes))
+        good = "NOT AS IT MUST BE" if row.complaints else "ok"
+        print(f"[{n}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s) {named}")
         for complaint in row.complaints:
             print(f"    {complaint}")
         bad += bool(row.complaints)
@@ -100,10 +111,11 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    on_gradescope = options.submission is None and (GRADESCOPE / "submission").is_dir()
-    submission = options.submission or (GRADESCOPE / "submission" if on_gradescope else REFERENCE)
+    platform = options.platform or PLATFORM
+    on_gradescope = options.submission is None and (platform / "submission").is_dir()
+    submission = options.submission or (platform / "submission" if on_gradescope else REFERENCE)
     results = options.results or (
-        GRADESCOPE / "results" / "results.json" if on_gradescope else Path("results.json")
+        platform / "results" / "results.json" if on_gradescope else Path("results.json")
     )
     if not submission.exists():
         return _complain(f"there is no submission at {submission}")

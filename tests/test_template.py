@@ -234,6 +234,14 @@ def test_compare_sees_a_template_cut_short(tree: Path, tmp_path: Path) -> None:
     assert compare_template(tree, template)[0].startswith("codebase/flow.py:13:")
 
 
+def test_compare_sees_a_blank_line_too_many(tree: Path, tmp_path: Path) -> None:
+    """A file that agrees up to the end of the shorter one differs after it."""
+    template = tmp_path / "template"
+    make_template(tree, template)
+    (template / "codebase/flow.py").write_text(STUBBED + "\n")
+    assert compare_template(tree, template)[0].startswith("codebase/flow.py:15:")
+
+
 def test_compare_of_a_missing_template_lists_its_files(tree: Path, tmp_path: Path) -> None:
     """A template that was never made is all missing."""
     assert all("missing" in line for line in compare_template(tree, tmp_path / "none"))
@@ -285,6 +293,12 @@ def test_changes_inside_the_markers_collapse(text: str) -> None:
 def test_changes_outside_the_markers_remain(text: str) -> None:
     """What a student changes elsewhere, markers included, is still there to be seen."""
     assert collapse_regions(text) != collapse_regions(STUBBED)
+
+
+def test_a_region_that_is_not_closed_is_left_as_it_is() -> None:
+    """Without its end nobody knows where a region ends, so all of it stays to be compared."""
+    unclosed = SOLVED.replace("    # <<< END OF YOUR CODE\n", "")
+    assert collapse_regions(unclosed) == unclosed
 
 
 @pytest.mark.parametrize("line", ["# >>> YOUR CODE HERE (1.1 f)", "# <<< END OF YOUR CODE", "\r"])

@@ -18,7 +18,6 @@ else:
     import tomli as tomllib
 
 
-
 class AssignmentError(ValueError):
     """An entry of assignment.toml is wrong; the text names file, key, value and what is allowed."""
 
@@ -182,6 +181,4 @@ class _Reader:
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -68,9 +68,7 @@ class Row:
         )
 
 
-def audit(
-    package: str, cases: Sequence[Case], pristine: Path, jobs: int
-) -> Iterator[Row]:
+def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Iterator[Row]:
     """Grade all cases in `jobs` processes; yield the rows as they are done."""
     context = get_context("spawn")  # nothing of the caller's goes into the children
     with ProcessPoolExecutor(

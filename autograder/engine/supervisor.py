@@ -166,7 +166,7 @@ class _Grading:
                     limit = self._assignment.deadline_s
                     return f"The time for grading ({limit:g} s) was used up."
                 only = self._left_over(place)
-                if status in (0, 1) or not only:
+                if not only:
                     ended_well = status in (0, 1)
                     return ""
                 zygote.close()  # whatever state it is in: the next attempt gets a new one
@@ -197,6 +197,7 @@ class _Grading:
             package=self._assignment.package,
             config=str(self._request.config.resolve()),
             submission=str(place.submission),
+            pristine=str(self._request.pristine),
             missing=missing,
             ledger=str(place.ledger),
             log=str(place.log),
@@ -299,7 +300,9 @@ def _interruptible() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield
     finally:
@@ -312,5 +315,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-

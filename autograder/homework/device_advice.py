@@ -11,15 +11,16 @@ from autograder.homework.student import Student
 
 
 class DeviceAdvice:
-    """Runs all functions on the meta device when first asked, and remembers what came of it."""
+    """One run of all functions on the meta device, started early and read when it is asked for."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+        self._pending = Student(caller, 0).start_device_use()
 
     @cached_property
     def _use(self) -> dict[str, str]:
         try:
-            return Student(self._caller, 0).device_use()
+            return Student(self._caller, 0).finish_device_use(self._pending)
         finally:
             self._caller.close()
 

@@ -50,7 +50,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         raise CheckFailed(
             f"No gradient of {function} reaches the {network}, which it is to train.",
             where=f"Smallest case found: {case}.",
-            hint="Look for detach(), no_grad(), .item() or .data between the networks and the loss.",
+            hint="Look for detach(), no_grad(), .item() or .data on the way to the loss.",
         )
     error = gradient_error(loss.gradients, expected)
     if error:
@@ -204,7 +204,9 @@ def check_interpolation(student: Student, function: str) -> None:
         )
 
 
-def advise_on_large_logits(student: Student, functions: Sequence[str], *, conditional: bool) -> None:
+def advise_on_large_logits(
+    student: Student, functions: Sequence[str], *, conditional: bool
+) -> None:
     """Say which losses are infinite when the discriminator answers +-100 to everything."""
     bad = []
     for function in functions:

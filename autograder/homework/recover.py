@@ -170,4 +170,3 @@ def _on_line(row: Array, real: Array, fake: Array) -> float | None:
     alpha = float((row - real) @ direction / (direction @ direction))
     off = np.abs(row - real - alpha * direction).max()
     return alpha if off < _ON_LINE else None
-

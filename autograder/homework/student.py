@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.client import Outcome
+from autograder.engine.judge.client import Outcome, PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.oracles import flow, gan
@@ -23,6 +23,8 @@ FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
 # Right losses take a second; one that is slow for honest reasons shall not fail for it.
 TRAINING_TIMEOUT_S = 40.0
+# Nine calls; only advice hangs on it.
+DEVICE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,7 @@ class Student:
             z=form.array("z", data.shape, "(B, D)"),
             log_det=form.array("log_det", (batch,), "(B,)"),
             input_after=form.array("input_after", data.shape, "(B, D)"),
-            jacobian=form.array("jacobian", (batch, size, size), "(B, D, D)")
-            if jacobian
-            else None,
+            jacobian=form.array("jacobian", (batch, size, size), "(B, D, D)") if jacobian else None,
             gradients=form.gradients(),
         )
 
@@ -222,11 +222,17 @@ class Student:
         )
         return _Form(reply, function).scalar("loss", finite=False)
 
-    def device_use(self) -> dict[str, str]:
-        """Say of every function how it went on the meta device: fine, mixed, missing or other."""
+    def start_device_use(self) -> PendingCall:
+        """Start to run every function on the meta device; `finish_device_use` has the end."""
         case = GanCase(3, 3, 1.0, True, 0)
         arrays = gan_arrays(case, case.critic)
-        reply = self._caller.call("on_meta_device", {}, arrays, seed=0, needs="")
+        return self._caller.start(
+            "on_meta_device", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S
+        )
+
+    def finish_device_use(self, pending: PendingCall) -> dict[str, str]:
+        """Say of every function how it went: fine, mixed, missing or other."""
+        reply = self._caller.finish("on_meta_device", pending)
         return {str(name)[:80]: str(told)[:20] for name, told in reply.values.items()}
 
     def trained_gan(

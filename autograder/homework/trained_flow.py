@@ -30,7 +30,7 @@ RECIPE = {
 
 
 def initial_weights(rng: np.random.Generator) -> tuple[flow.MadeWeights, ...]:
-    """Draw the weights of all blocks as torch's linear layers draw theirs: U(-1, 1)/sqrt(fan_in)."""
+    """Draw the weights of all blocks as torch's linear layers do: U(-1, 1) / sqrt(fan_in)."""
     sizes = [(HIDDEN_SIZE, 2), (HIDDEN_SIZE, HIDDEN_SIZE), (4, HIDDEN_SIZE)]
     return tuple(
         flow.MadeWeights(

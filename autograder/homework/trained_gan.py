@@ -83,7 +83,9 @@ def check_training(student: Student, functions: list[str], *, conditional: bool)
         CheckFailed: the generator did not come near the data.
     """
     problem = small_problem(conditional, student.seed)
-    weights = student.trained_gan(functions, problem.images, problem.labels, problem.weights, RECIPE)
+    weights = student.trained_gan(
+        functions, problem.images, problem.labels, problem.weights, RECIPE
+    )
     share = share_covered(problem, weights)
     if not share >= REQUIRED_SHARE:
         means = "the mean image of every class" if conditional else "the mean image"

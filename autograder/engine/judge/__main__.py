@@ -11,8 +11,8 @@ import pytest
 from autograder.engine.assignment import load_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.client import Launcher
-from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.ledger import LedgerWriter
 from autograder.engine.worker.confine import die_with_parent
 
@@ -33,14 +33,22 @@ def main(argv: list[str]) -> int:
         plan,
         Launcher(control, Path(job.submission), _ZYGOTE_START_S),
         LedgerWriter(Path(job.ledger)),
-        job.missing,
-        Path(job.log),
+        job,
     )
     checks = assignment.folder / "checks"
     return int(
         pytest.main(
             [
-                *("-p", "no:logging", "-p", "no:junitxml", "-p", "no:pastebin", "-p", "no:setuponly"),
+                *(
+                    "-p",
+                    "no:logging",
+                    "-p",
+                    "no:junitxml",
+                    "-p",
+                    "no:pastebin",
+                    "-p",
+                    "no:setuponly",
+                ),
                 *("-c", str(Path(__file__).with_name("pytest.ini"))),
                 *("--rootdir", str(checks)),
                 *("--confcutdir", str(checks)),

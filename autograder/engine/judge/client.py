@@ -118,9 +118,7 @@ class Worker:
         timeout_s: float,
     ) -> Outcome:
         """Run one experiment and wait for its end."""
-        return self.start(
-            experiment, arguments, arrays, seed=seed, timeout_s=timeout_s
-        ).result()
+        return self.start(experiment, arguments, arrays, seed=seed, timeout_s=timeout_s).result()
 
     def start(
         self,

@@ -28,7 +28,7 @@ def close(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> bool:
 
 
 def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
-    """The greatest error as a multiple of what is allowed; infinite when shapes or NaN forbid it."""
+    """The greatest error as a multiple of what is allowed; infinite for NaN or another shape."""
     a = np.asarray(got, dtype=np.float64)
     b = np.asarray(expected, dtype=np.float64)
     if a.shape != b.shape or not np.isfinite(a).all():

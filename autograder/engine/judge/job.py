@@ -15,6 +15,7 @@ class Job:
     package: str
     config: str
     submission: str
+    pristine: str
     missing: tuple[str, ...]
     ledger: str
     log: str

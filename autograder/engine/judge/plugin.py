@@ -1,4 +1,4 @@
-"""The pytest plugin of the judge: gives checks their worker, writes their verdicts to the ledger."""
+"""The judge's pytest plugin: gives checks their worker, writes their verdicts to the ledger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +17,7 @@ from hypothesis.errors import Flaky
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
 from autograder.engine.judge.client import Launcher, ZygoteGone
+from autograder.engine.judge.job import Job
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
 from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict
@@ -45,6 +47,25 @@ class Diagnoser(Protocol):
         """Return (mistake id, hint), or None when nothing known gives these answers."""
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """The student's files as text, beside the template's."""
+
+    submission: Path
+    pristine: Path
+    missing: tuple[str, ...]
+
+    def text(self, name: str) -> str | None:
+        """Return a file of the submission, "codebase/gan.py"; None when it is missing."""
+        if name in self.missing:
+            return None
+        return (self.submission / name).read_text(encoding="utf-8", errors="replace")
+
+    def template(self, name: str) -> str:
+        """Return the same file as it was handed out."""
+        return (self.pristine / name).read_text(encoding="utf-8")
+
+
 class JudgePlugin:
     """One judge session."""
 
@@ -54,15 +75,13 @@ class JudgePlugin:
         plan: tuple[PlannedCheck, ...],
         launcher: Launcher,
         ledger: LedgerWriter,
-        missing: tuple[str, ...],
-        log: Path,
+        job: Job,
     ) -> None:
         self._assignment = assignment
         self._plan = {check.check_id: check for check in plan}
         self._launcher = launcher
         self._ledger = ledger
-        self._missing = missing
-        self._log = log
+        self._job = job
         self._strikes = Strikes()
         self._written: dict[str, Entry] = {}
 
@@ -85,10 +104,15 @@ class JudgePlugin:
         yield caller
         caller.close()
 
+    @pytest.fixture
+    def submitted(self) -> Submitted:
+        """The text of the student's files, for advice; it is never parsed."""
+        return Submitted(Path(self._job.submission), Path(self._job.pristine), self._job.missing)
+
     def new_caller(self) -> Caller:
         """Return a caller with a worker of its own; whoever asks must close it."""
         return Caller(
-            self._launcher, self._strikes, self._assignment.call_timeout_s, self._missing
+            self._launcher, self._strikes, self._assignment.call_timeout_s, self._job.missing
         )
 
     # ---- hooks ----------------------------------------------------------------------------
@@ -211,7 +235,7 @@ class JudgePlugin:
 
     def _complain(self, check_id: str, error: BaseException | None) -> None:
         """Put a traceback into the staff's log."""
-        with self._log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
+        with Path(self._job.log).open("a", encoding="utf-8", errors="backslashreplace") as sink:
             sink.write(f"--- {check_id}\n")
             if error is not None:
                 sink.writelines(traceback.format_exception(error))

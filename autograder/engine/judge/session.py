@@ -1,4 +1,4 @@
-"""How a check calls the student's code, and the rule that turns the end of a call into a conclusion."""
+"""How a check calls the student's code, and what it concludes from how the call ended."""
 
 from __future__ import annotations
 

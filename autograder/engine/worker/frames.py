@@ -99,7 +99,7 @@ def send(sock: socket.socket, frame: Frame, deadline: float) -> None:
             raise PeerClosed(f"the peer closed the connection: {error.strerror}") from None
 
 
-def receive(sock: socket.socket, deadline: float, limits: Limits = Limits()) -> Frame:  # noqa: B008 - frozen
+def receive(sock: socket.socket, deadline: float, limits: Limits = Limits()) -> Frame:
     """Read one frame before `deadline` (seconds on the monotonic clock).
 
     Raises:

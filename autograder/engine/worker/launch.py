@@ -51,7 +51,7 @@ class ZygoteHolder:
         return self._running.control
 
     def close(self) -> None:
-        """Close the control socket, which ends the zygote and all workers; kill it if it lingers."""
+        """End the zygote and all workers by closing the control socket; kill it if it lingers."""
         if self._running is None:
             return
         running, self._running = self._running, None

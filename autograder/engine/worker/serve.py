@@ -86,7 +86,7 @@ class Recorder:
         else:
             self.values[name] = {"kind": "other", "type": type(value).__name__[:80]}
 
-    def note(self, name: str, value: bool | int | float | str | None | list[Any]) -> None:
+    def note(self, name: str, value: bool | int | float | str | list[Any] | None) -> None:
         """Record a plain value of our own."""
         self.values[name] = value
 
@@ -154,4 +154,5 @@ def _to_array(value: torch.Tensor) -> frames.Array:
     if plain.is_complex():
         plain = torch.view_as_real(plain)
     # A clone, so that what the student's code changes later is not what was recorded.
-    return plain.to("cpu").contiguous().numpy().copy()
+    array: frames.Array = plain.to("cpu").contiguous().numpy().copy()
+    return array

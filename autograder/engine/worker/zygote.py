@@ -86,6 +86,7 @@ class Zygote:
         if not packet:
             return False
         request = json.loads(packet)
+        answer: dict[str, int | None]
         if request["op"] == "spawn":
             answer = {"pid": self._spawn(descriptors[0], Path(request["submission"]))}
         else:

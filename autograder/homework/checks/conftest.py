@@ -1,4 +1,4 @@
-"""What the checks ask for: the student, a diagnosis, and the training run that goes on meanwhile."""
+"""What the checks ask for: the student, a diagnosis, and what runs beside them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ def diagnosis() -> Diagnosis:
 
 
 _TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
+_DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the training run before the first check, if any check will ask for it."""
-    if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
-        judge = session.config.stash[JUDGE]
-        session.config.stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+    """Start what goes on beside the checks, if any check will ask for it."""
+    stash = session.config.stash
+    judge = stash[JUDGE]
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "flow_training" in wanted:
+        stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+    if "device_advice" in wanted:
+        stash[_DEVICES] = DeviceAdvice(judge.new_caller())
 
 
 @pytest.fixture
@@ -47,13 +52,7 @@ def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
     training.close()
 
 
-
-
-_DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
-
-
 @pytest.fixture
 def device_advice(request: pytest.FixtureRequest) -> DeviceAdvice:
     """What is to be said about devices; one run serves all checks that ask."""
-    judge = request.config.stash[JUDGE]
-    return request.config.stash.setdefault(_DEVICES, DeviceAdvice(judge.new_caller()))
+    return request.config.stash[_DEVICES]

@@ -7,6 +7,7 @@ on that device imports for a second.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -72,4 +73,4 @@ def _gan_calls(
 
     for stem in ("loss_nonsaturating", "conditional_loss_nonsaturating", "loss_wasserstein_gp"):
         for name in (f"{stem}_d", f"{stem}_g"):
-            yield name, lambda name=name: loss(name, name.startswith("conditional"))
+            yield name, functools.partial(loss, name, name.startswith("conditional"))

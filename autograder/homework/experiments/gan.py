@@ -42,6 +42,4 @@ def gan_loss(
         found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     recorder.note("reached", any(gradient is not None for gradient in found))
     for (name, parameter), gradient in zip(parameters.items(), found, strict=True):
-        recorder.add(
-            f"grad.{name}", torch.zeros_like(parameter) if gradient is None else gradient
-        )
+        recorder.add(f"grad.{name}", torch.zeros_like(parameter) if gradient is None else gradient)

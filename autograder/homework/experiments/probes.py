@@ -43,10 +43,10 @@ class Probe(nn.Module):
                 f"{self._name} was called with labels that are not an int64 tensor of shape (B,)"
             )
         tensor = label if isinstance(label, Tensor) else None
-        if self._conditional and tensor is not None and tensor.device.type != "meta":
-            if tensor.numel() and not (0 <= int(tensor.min()) and int(tensor.max()) < 10):
-                raise Misuse(f"{self._name} was called with labels outside 0..9")
-        if value.device.type != "meta":
+        on_meta = value.device.type == "meta"
+        if tensor is not None and not on_meta and bool(((tensor < 0) | (tensor > 9)).any()):
+            raise Misuse(f"{self._name} was called with labels outside 0..9")
+        if not on_meta:
             if len(self._seen) >= _MAX_CALLS:
                 raise Misuse(f"{self._name} was called more than {_MAX_CALLS} times")
             self._seen.append(
@@ -92,6 +92,10 @@ class ProbeCritic(Probe):
 
     def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
         super().__init__("d", conditional)
+        self.w1: Tensor
+        self.b1: Tensor
+        self.w2: Tensor
+        self.b2: Tensor
         for name in ("w1", "b1", "w2", "b2"):
             if f"d.{name}" in tensors:
                 setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))

@@ -83,8 +83,8 @@ def train_flow(
     """Minimise -log_probs of the student's MAF on `x_train` (N, 2); record the weights.
 
     The weights come back averaged over the last part of the run, under the names they were sent
-    with. Where a loss or gradient is not finite the run goes on from the average so far, so that bad
-    luck alone cannot end it.
+    with. Where a loss or gradient is not finite the run goes on from the average so far, so that
+    bad luck alone cannot end it.
     """
     # With validation on, a NaN inside `base_dist.log_prob` raises instead of coming out as a NaN.
     torch.distributions.Distribution.set_default_validate_args(False)
@@ -150,6 +150,10 @@ class SmallDiscriminator(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
+        self.w1: Tensor
+        self.b1: Tensor
+        self.w2: Tensor
+        self.b2: Tensor
         for name in ("w1", "b1", "w2", "b2"):
             setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
 

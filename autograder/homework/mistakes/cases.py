@@ -24,20 +24,20 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
     texts = _texts(reference)
     yield Case("reference", "right", "The reference itself.", texts)
     yield Case("template", "empty", "The untouched template.", _texts(template))
-    for entry in RIGHT:
+    for right in RIGHT:
         yield Case(
-            entry.id, "right", entry.sentence, edited(texts, entry), run=_touched(texts, entry)
+            right.id, "right", right.sentence, edited(texts, right), run=_touched(texts, right)
         )
-    for entry in WRONG:
+    for wrong in WRONG:
         yield Case(
-            entry.id,
+            wrong.id,
             "wrong",
-            entry.sentence,
-            edited(texts, entry),
-            parts=entry.parts,
-            run=_touched(texts, entry),
-            named=frozenset({entry.id}) if entry.answers else frozenset(),
-            says=entry.says,
+            wrong.sentence,
+            edited(texts, wrong),
+            parts=wrong.parts,
+            run=_touched(texts, wrong),
+            named=frozenset({wrong.id}) if wrong.answers else frozenset(),
+            says=wrong.says,
         )
 
 

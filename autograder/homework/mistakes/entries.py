@@ -1,4 +1,4 @@
-"""What an entry of the catalogue is: a small edit of the reference, wrong or right but different."""
+"""An entry of the catalogue: a small edit of the reference, wrong, or right but different."""
 
 from __future__ import annotations
 

@@ -79,9 +79,7 @@ def test_x_depends_on_earlier_noise_only(
 def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
     """inverse(forward(z)) is z again (a wrong inverse() costs nothing here)."""
     x, _ = student.made_forward(case)
-    diagnosis.observe(
-        "MADE.forward.x", case, x, flow.made_forward(case.weights, case.z)[0]
-    )
+    diagnosis.observe("MADE.forward.x", case, x, flow.made_forward(case.weights, case.z)[0])
     back = flow.made_inverse(case.weights, x)[0]
     if close(back, case.z, tolerances.FLOW):
         return

@@ -18,9 +18,7 @@ FUNCTIONS = ["loss_wasserstein_gp_d", "loss_wasserstein_gp_g"]
 @weight(1)
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=False))
-def test_penalty_of_a_linear_critic(
-    student: Student, diagnosis: Diagnosis, case: GanCase
-) -> None:
+def test_penalty_of_a_linear_critic(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """For a linear critic w x + b the penalty is 10 (||w|| - 1)^2, wherever it is taken."""
     gan_checks.check_linear_critic(student, diagnosis, case)
 

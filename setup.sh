@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Make everything from a fresh machine: an environment in .venv beside this file. Run it again at will.
+#
+#   PYTHON       the interpreter to build the environment from (default: the first that fits)
+#   TORCH_INDEX  address of an index that has PyTorch's CPU wheels (PyTorch's install page names it
+#                under "CPU"); several gigabytes smaller. Empty: whatever pip finds by itself.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+venv=$here/.venv
+on_gradescope=no
+[ "$here" = /autograder/source ] && on_gradescope=yes
+
+# Workers that drop their privileges must be able to enter every folder above the interpreter: an
+# interpreter in a home folder of mode 0700 will not do.
+reachable() {
+  local path
+  path=$(readlink -f -- "$1")
+  while [ "$path" != / ]; do
+    path=$(dirname -- "$path")
+    case $(stat -c %A -- "$path" 2>/dev/null || echo '?????????x') in *[xt]) ;; *) return 1 ;; esac
+  done
+}
+fits() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
+choose_python() {
+  local name path second=
+  for name in ${PYTHON:-/usr/bin/python3 python3.12 python3.11 python3.10 python3.13 python3 python}; do
+    path=$(command -v "$name") || continue
+    fits "$path" || continue
+    if reachable "$path"; then
+      echo "$path"
+      return
+    fi
+    second=${second:-$path}
+  done
+  [ -n "$second" ] || return 1
+  if [ "$(id -u)" = 0 ]; then
+    echo "setup.sh: WARNING: other users cannot reach $second, so graded code will run as root" >&2
+  fi
+  echo "$second"
+}
+
+if ! python=$(choose_python) && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-venv
+  python=$(choose_python) || true
+fi
+if [ -z "${python:-}" ]; then
+  echo "setup.sh: no Python 3.10 or newer with the venv module; install one or set PYTHON" >&2
+  exit 1
+fi
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+echo "setup.sh: installing into $venv (from $python); torch takes a minute or two"
+torch=$(grep -E '^torch(vision)?==' "$here/constraints.txt" | tr '\n' ' ')
+# shellcheck disable=SC2086 # two words
+pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
+extras=reference,dev
+[ $on_gradescope = yes ] && extras=
+pip install -q -c "$here/constraints.txt" "$here${extras:+[$extras]}"
+"$venv/bin/python" -c 'import torch; print("setup.sh: done, torch", torch.__version__)'
