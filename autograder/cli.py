@@ -31,7 +31,10 @@ class _OneLineParser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status: 0 done, 1 found something, 2 wrong arguments."""
-    parser = _OneLineParser(prog="autograder", description=__doc__)
+    graded = argv[:1] == ["grade"]  # what run_autograder calls
+    parser = _OneLineParser(
+        prog="run_autograder" if graded else "autograder", description=__doc__
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_grade(commands.add_parser("grade", help="grade one submission"))
     template = commands.add_parser(

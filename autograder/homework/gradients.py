@@ -37,6 +37,16 @@ def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> s
     )
 
 
+def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
+    """Join gradients to one vector, in the order of the keys of `order`; zeros where missing."""
+    return np.concatenate(
+        [
+            np.asarray(gradients.get(key, np.zeros_like(order[key])), dtype=np.float64).reshape(-1)
+            for key in sorted(order)
+        ]
+    )
+
+
 def flow_gradients(blocks: Sequence[flow.Block[Any]], x: Array) -> dict[str, Array]:
     """The gradient of the mean log-likelihood by every parameter, under the experiments' names."""
     expected: dict[str, Array] = {}

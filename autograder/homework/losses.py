@@ -67,12 +67,12 @@ class Situation:
 
 def expected_value(situation: Situation) -> float:
     """The loss that the handout states, from what the networks were given."""
-    return _loss(situation).value
+    return expected_loss(situation).value
 
 
 def expected_gradient(situation: Situation) -> dict[str, Array]:
     """Its gradient by the parameters of the network that it trains."""
-    loss, seen = _loss(situation), situation.evidence
+    loss, seen = expected_loss(situation), situation.evidence
     if situation.function.endswith("_d"):
         wasserstein = "wasserstein" in situation.function
         return gan.critic_gradient(
@@ -86,7 +86,8 @@ def expected_gradient(situation: Situation) -> dict[str, Array]:
     return situation.case.generator.vjp(seen.fake_z, seen.fake.labels, images_bar)
 
 
-def _loss(situation: Situation) -> gan.Loss:
+def expected_loss(situation: Situation) -> gan.Loss:
+    """The loss that the handout states, with its derivatives by logits and gradient norms."""
     match situation.function.removeprefix("conditional_"):
         case "loss_nonsaturating_d":
             return gan.nonsaturating_d(situation.real, situation.fake)

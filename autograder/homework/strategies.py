@@ -242,11 +242,11 @@ class GanCase:
         )
 
 
-def made_cases() -> st.SearchStrategy[MadeCase]:
+def made_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MadeCase]:
     """MADEs with D 2..6 (so D > B and D > H too), H 2..12, one or two hidden layers, B 2..8."""
     return st.builds(
         MadeCase,
-        input_size=st.integers(2, 6),
+        input_size=st.integers(least_size, most_size),
         hidden_size=st.integers(2, 12),
         n_hidden=st.integers(1, 2),
         batch=st.integers(2, 8),
@@ -254,11 +254,11 @@ def made_cases() -> st.SearchStrategy[MadeCase]:
     )
 
 
-def maf_cases() -> st.SearchStrategy[MafCase]:
+def maf_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MafCase]:
     """MAFs of one to three such MADEs."""
     return st.builds(
         MafCase,
-        input_size=st.integers(2, 6),
+        input_size=st.integers(least_size, most_size),
         hidden_size=st.integers(2, 12),
         n_hidden=st.integers(1, 2),
         n_flows=st.integers(1, 3),

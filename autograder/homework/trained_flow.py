@@ -14,6 +14,9 @@ from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.student import FLOW_FILE, maf_arrays
 
+# Data, first weights and order of the batches do not follow the assignment's seed: with this one
+# right solutions are steady (-1.165 to -1.205 nats), and there is nothing in them to learn by heart.
+SEED = 236
 HIDDEN_SIZE = 100
 N_FLOWS = 5
 RECIPE = {
@@ -22,7 +25,7 @@ RECIPE = {
     "n_hidden": 1,
     "n_flows": N_FLOWS,
     "batch": 200,
-    "epochs": 8,
+    "epochs": 9,
     "peak_learning_rate": 5e-3,
     "average_decay": 0.99,
     "clip_norm": 1.0,
@@ -51,15 +54,15 @@ class FlowTraining:
 
     def __init__(self, caller: Caller, assignment: Assignment) -> None:
         self._caller = caller
-        train, _, self._held_out = standardised_split(assignment.seed)
-        weights = initial_weights(np.random.default_rng(assignment.seed))
+        train, _, self._held_out = standardised_split(SEED)
+        weights = initial_weights(np.random.default_rng(SEED))
         self._pending: PendingCall | Concluded
         try:
             self._pending = caller.start(
                 "train_flow",
-                {**RECIPE, "order_seed": assignment.seed},
+                {**RECIPE, "order_seed": SEED},
                 {**maf_arrays(weights), "x_train": train},
-                seed=assignment.seed,
+                seed=SEED,
                 needs=FLOW_FILE,
                 timeout_s=assignment.training_timeout_s,
             )

@@ -34,7 +34,8 @@ Array = NDArray[Any]
 
 _MAGIC = b"AGF1"
 _PREFIX = struct.Struct(">4sII")
-_DTYPES = frozenset({"F32", "F64", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL"})
+# Not a set: a peer may send something unhashable in place of a name.
+_DTYPES = ("F32", "F64", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def send(sock: socket.socket, frame: Frame, deadline: float) -> None:
     """
     view = memoryview(encode(frame))
     while view:
-        _arm(sock, deadline)
         try:
+            _arm(sock, deadline)
             view = view[sock.send(view) :]
         except TimeoutError:
             raise DeadlineExceeded("the peer did not take the frame in time") from None
@@ -120,14 +121,17 @@ def receive(sock: socket.socket, deadline: float, limits: Limits = Limits()) -> 
 
 
 def parse_json_object(data: bytes) -> dict[str, Any]:
-    """Parse a JSON object strictly: no NaN, no duplicate keys, no absurd nesting.
+    """Parse a JSON object strictly: all numbers finite, no duplicate keys, no absurd nesting.
 
     Raises:
         FrameError: the bytes are not such an object.
     """
     try:
         value = json.loads(
-            data.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique_pairs
+            data.decode("utf-8"),
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+            object_pairs_hook=_unique_pairs,
         )
     except (ValueError, RecursionError) as error:
         raise FrameError(f"header is not valid JSON: {type(error).__name__}") from None
@@ -147,14 +151,15 @@ def parse_arrays(body: bytes, limits: Limits) -> dict[str, Array]:
     (length,) = struct.unpack("<Q", body[:8])
     if length > min(limits.max_header_bytes, len(body) - 8):
         raise FrameError(f"body's own header of {length} bytes is too long")
-    for name, entry in parse_json_object(body[8 : 8 + length]).items():
+    entries = parse_json_object(body[8 : 8 + length])
+    if len(entries) > limits.max_arrays:
+        raise FrameError(f"{len(entries)} arrays, {limits.max_arrays} allowed")
+    for name, entry in entries.items():
         _check_entry(name, entry, limits)
     try:
         arrays = load_arrays(body)
     except (SafetensorError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise FrameError(f"body is not valid safetensors: {type(error).__name__}") from None
-    if len(arrays) > limits.max_arrays:
-        raise FrameError(f"{len(arrays)} arrays, {limits.max_arrays} allowed")
     return dict(arrays)
 
 
@@ -170,6 +175,13 @@ def _check_entry(name: str, entry: object, limits: Limits) -> None:
 
 def _no_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not allowed")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # 1e999 is good JSON
+        raise ValueError("numbers must be finite")
+    return value
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -192,8 +204,8 @@ def _arm(sock: socket.socket, deadline: float) -> None:
 def _read(sock: socket.socket, size: int, deadline: float) -> bytes:
     buffer = bytearray()
     while len(buffer) < size:
-        _arm(sock, deadline)
         try:
+            _arm(sock, deadline)
             # Grows with what arrives: a peer that only announces much costs no memory.
             chunk = sock.recv(min(size - len(buffer), 1 << 20))
         except TimeoutError:

@@ -110,7 +110,8 @@ def _answer(
 ) -> frames.Frame:
     header = request.header
     seed = int(header["seed"])
-    torch.manual_seed(seed)
+    # Not torch.manual_seed: where CUDA is built in but not started, it formats a traceback each time.
+    torch.default_generator.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)
     recorder = Recorder()

@@ -9,6 +9,7 @@ closes, it kills every worker and whatever they left behind, and exits.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -45,6 +46,9 @@ def main(argv: list[str]) -> int:
     torch.set_num_threads(1)
     experiments = importlib.import_module(f"{options.homework}.experiments").EXPERIMENTS
     _warm_up(torch)
+    # A worker's garbage collector must not touch, and so copy, the pages it shares with us.
+    gc.collect()
+    gc.freeze()
     Zygote(control, experiments, options.temporary).run()
     return 0
 

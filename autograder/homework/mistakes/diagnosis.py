@@ -7,7 +7,8 @@ never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograder.engine.judge.compare import Tolerance, close
+from autograder.engine.judge.verdicts import CheckFailed, Concluded
 from autograder.homework.mistakes.entries import Wrong
 
 # Tighter than a check's own: a mistake must be met, not merely not excluded.
@@ -36,6 +38,8 @@ class Diagnosis:
     def __init__(self, mistakes: Sequence[Wrong]) -> None:
         self._mistakes = mistakes
         self._seen: list[_Observation] = []
+        self._room = _MAX_OBSERVATIONS
+        self._questions: dict[str, Callable[[], object]] = {}
 
     def observe(self, answer: str, about: Any, got: ArrayLike, right: ArrayLike | None) -> None:
         """Note one answer.
@@ -46,14 +50,32 @@ class Diagnosis:
             got: the student's answer.
             right: the right answer; None where the student's own steps leave none.
         """
-        if len(self._seen) < _MAX_OBSERVATIONS:
+        if len(self._seen) < self._room:
             self._seen.append(_Observation(answer, about, np.array(got), right))
+
+    def ask_if_failed(self, name: str, question: Callable[[], object]) -> None:
+        """Keep a question for the case that the check fails; it observes one case more.
+
+        A check stops at the first case that fails, and on that one alone two mistakes may agree:
+        a loop over the batch and a loop over two variables do when there are two examples.
+
+        Args:
+            name: a question is asked once, however often it is given.
+            question: calls `observe`; it may fail as a check does.
+        """
+        self._questions.setdefault(name, question)
 
     def diagnose(self) -> tuple[str, str] | None:
         """Return (id, hint) of the mistake that explains all that was seen, or None.
 
         Mistakes that nothing told apart are named together.
         """
+        self._room = len(self._seen) + _MAX_OBSERVATIONS
+        for question in self._questions.values():
+            # A call that fails gives no answer; the other questions may still give theirs.
+            with contextlib.suppress(CheckFailed, Concluded):
+                question()
+        self._questions.clear()
         wrong = {seen.answer for seen in self._seen if not _same(seen.got, seen.right)}
         for answer in sorted(wrong):
             seen = [observation for observation in self._seen if observation.answer == answer]

@@ -11,7 +11,7 @@ from autograder.homework.student import FLOW_FILE, GAN_FILE
 _SHOWN = 100
 
 
-@number("1.3.6")
+@number("1.3.9")
 @pytest.mark.run_last
 def test_flow_is_changed_in_its_regions_only(submitted: Submitted) -> None:
     """Advice: flow_network.py is changed only between the markers."""

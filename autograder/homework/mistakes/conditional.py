@@ -1,0 +1,338 @@
+"""Mistakes of 4.2: the losses of the conditional GAN, above all what is done with the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.gan_predictions import (
+    LossMistakes,
+    as_fake,
+    as_real,
+    d_loss,
+    g_loss,
+    gradient_without,
+    itself,
+    mean,
+    nothing,
+    on_images,
+)
+from autograder.homework.oracles import gan
+
+_wrong_d = LossMistakes("conditional_loss_nonsaturating_d")
+_wrong_g = LossMistakes("conditional_loss_nonsaturating_g")
+
+# What a loss looks like when the fake images have labels of their own.
+_D_WITH_FAKE_LABELS = """
+d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_fake)).mean()
+"""
+_NOT_UNIFORM = "neither y_real nor uniform"
+_ANOTHER_LABEL = "another label than it was made for"
+_NOT_THEIRS = "labels that are not theirs"
+
+_LABELS: tuple[Wrong, ...] = (
+    # ---- labels of the fake images -------------------------------------------------------------
+    _wrong_d(
+        "cond-d-labels-0-or-1",
+        "The labels of the fake images are drawn from {0, 1}, as if they meant real and fake.",
+        "y_fake = torch.randint(0, 2, (batch_size,), device=device)" + _D_WITH_FAKE_LABELS,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_d(
+        "cond-d-labels-zero",
+        "All fake images have the label 0, as if it meant fake.",
+        "y_fake = torch.zeros_like(y_real)" + _D_WITH_FAKE_LABELS,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_d(
+        "cond-d-last-class-missing",
+        "The labels of the fake images are drawn from 0 to 8.",
+        "y_fake = torch.randint(0, 9, (batch_size,), device=device)" + _D_WITH_FAKE_LABELS,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_d(
+        "cond-d-one-label-for-the-batch",
+        "One label is drawn for all fake images of a batch.",
+        "y_fake = torch.randint(0, 10, (1,), device=device).expand(batch_size)"
+        + _D_WITH_FAKE_LABELS,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_d(
+        "cond-d-rounded-normal-labels",
+        "The labels of the fake images are rounded normal numbers.",
+        "y_fake = (4.5 + 1.5 * torch.randn(batch_size)).clamp(0, 9).long().to(device)"
+        + _D_WITH_FAKE_LABELS,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_d(
+        "cond-d-fake-judged-with-real-label",
+        "The fake images are made for random labels and judged with those of the real images.",
+        """
+        y_fake = torch.randint(0, 10, (batch_size,), device=device)
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_real)).mean()
+        """,
+        says=_ANOTHER_LABEL,
+    ),
+    _wrong_d(
+        "cond-d-fake-judged-with-random-label",
+        "The fake images are made for the real labels and judged with random ones.",
+        """
+        y_fake = torch.randint(0, 10, (batch_size,), device=device)
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_fake)).mean()
+        """,
+        says=_ANOTHER_LABEL,
+    ),
+    _wrong_d(
+        "cond-d-labels-drawn-twice",
+        "Random labels are drawn once for g and once more for d.",
+        """
+        def labels():
+            return torch.randint(0, 10, (batch_size,), device=device)
+
+        d_loss = F.softplus(-d(x_real, y_real)).mean()
+        d_loss = d_loss + F.softplus(d(g(z, labels()), labels())).mean()
+        """,
+        says=_ANOTHER_LABEL,
+    ),
+    # ---- labels of the real images -------------------------------------------------------------
+    _wrong_d(
+        "cond-d-real-judged-with-random-label",
+        "The real images are judged with random labels.",
+        """
+        y = torch.randint(0, 10, (batch_size,), device=device)
+        d_loss = F.softplus(-d(x_real, y)).mean() + F.softplus(d(g(z, y), y)).mean()
+        """,
+        says=_NOT_THEIRS,
+    ),
+    _wrong_d(
+        "cond-d-images-shuffled-alone",
+        "The real images are shuffled, their labels are not.",
+        """
+        x_real = x_real[torch.randperm(batch_size)]
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_real)).mean()
+        """,
+        says=_NOT_THEIRS,
+    ),
+    _wrong_d(
+        "cond-d-mismatched-pairs",
+        "Real images with a wrong label are shown too, as a third kind of fake.",
+        """
+        y_wrong = (y_real + 1) % 10
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_real)).mean()
+        d_loss = d_loss + F.softplus(d(x_real, y_wrong)).mean()
+        """,
+        says=_NOT_THEIRS,
+    ),
+    # ---- the form of the labels ----------------------------------------------------------------
+    _wrong_d(
+        "cond-d-one-hot-labels",
+        "The labels are turned into one-hot vectors, which the networks do themselves.",
+        """
+        y = F.one_hot(y_real, 10)
+        d_loss = F.softplus(-d(x_real, y)).mean() + F.softplus(d(g(z, y), y)).mean()
+        """,
+        says="labels that are not an int64 tensor",
+    ),
+    _wrong_d(
+        "cond-d-float-labels",
+        "The labels are turned into floating-point numbers.",
+        """
+        y = y_real.float()
+        d_loss = F.softplus(-d(x_real, y)).mean() + F.softplus(d(g(z, y), y)).mean()
+        """,
+        says="labels that are not an int64 tensor",
+    ),
+    _wrong_d(
+        "cond-d-labels-forgotten",
+        "The unconditional loss, without labels.",
+        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()",
+        says="an input and labels",
+    ),
+    # ---- the generator's loss ------------------------------------------------------------------
+    _wrong_g(
+        "cond-g-labels-0-or-1",
+        "The labels of the fake images are drawn from {0, 1}.",
+        """
+        y_fake = torch.randint(0, 2, (batch_size,), device=device)
+        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+        """,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_g(
+        "cond-g-labels-one",
+        "All fake images have the label 1, as if it meant real.",
+        """
+        y_fake = torch.ones_like(y_real)
+        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+        """,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_g(
+        "cond-g-labels-by-place",
+        "The labels 0, 1, 2, ... are given by the place in the batch, as in the figures.",
+        """
+        y_fake = torch.arange(batch_size, device=device).clamp(max=9)
+        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+        """,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_g(
+        "cond-g-judged-with-real-label",
+        "The fake images are made for random labels and judged with those of the real images.",
+        """
+        y_fake = torch.randint(0, 10, (batch_size,), device=device)
+        g_loss = F.softplus(-d(g(z, y_fake), y_real)).mean()
+        """,
+        says=_ANOTHER_LABEL,
+    ),
+    _wrong_g(
+        "cond-g-judged-with-shuffled-labels",
+        "The labels are shuffled between g and d.",
+        "g_loss = F.softplus(-d(g(z, y_real), y_real[torch.randperm(batch_size)])).mean()",
+        says=_ANOTHER_LABEL,
+    ),
+)
+
+_LOSSES: tuple[Wrong, ...] = (
+    # ---- the discriminator's loss --------------------------------------------------------------
+    _wrong_d(
+        "cond-d-labels-swapped",
+        "Real images are called fake, and fake ones real.",
+        "d_loss = F.softplus(d(x_real, y_real)).mean() + F.softplus(-d(g(z, y_real), y_real)).mean()",
+        hint="Real and fake are exchanged: this d learns to call real images fake.",
+        value=d_loss(as_fake, as_real),
+    ),
+    _wrong_d(
+        "cond-d-only-fake",
+        "The term of the real images is missing.",
+        "d_loss = F.softplus(d(g(z, y_real), y_real)).mean()",
+        hint="Only the fake images' term is there; the real images' is missing.",
+        value=d_loss(nothing, as_fake),
+    ),
+    _wrong_d(
+        "cond-d-one-minus-logit",
+        "1 - h stands inside the sigmoid in place of -h.",
+        """
+        d_loss = -F.logsigmoid(d(x_real, y_real)).mean()
+        d_loss = d_loss - F.logsigmoid(1 - d(g(z, y_real), y_real)).mean()
+        """,
+        hint="1 was subtracted from the logit instead of from the probability.",
+        value=lambda s: mean(as_real(s.real)) + mean(gan.softplus(s.fake - 1.0)),
+    ),
+    _wrong_d(
+        "cond-d-half",
+        "The two terms are averaged instead of added.",
+        """
+        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+        d_loss = (F.softplus(-real) + F.softplus(fake)).mean() / 2
+        """,
+        hint="Your value is half of the handout's: it is a sum of two means, not their average.",
+        value=d_loss(as_real, as_fake, factor=0.5),
+    ),
+    _wrong_d(
+        "cond-d-sum",
+        "The losses of a batch are summed instead of averaged.",
+        """
+        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+        d_loss = (F.softplus(-real) + F.softplus(fake)).sum()
+        """,
+        hint="Your value is a sum over the batch; the handout takes the mean.",
+        value=d_loss(as_real, as_fake, np.sum),
+    ),
+    _wrong_d(
+        "cond-d-divided-by-classes",
+        "The sum over the batch is divided by 10, the number of classes.",
+        """
+        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+        d_loss = (F.softplus(-real) + F.softplus(fake)).sum() / 10
+        """,
+        hint="The sum over the batch is divided by the number of classes, not of examples.",
+        value=d_loss(as_real, as_fake, lambda terms: np.sum(terms) / 10),
+    ),
+    _wrong_d(
+        "cond-d-wasserstein",
+        "The Wasserstein loss, without the sigmoid and the logarithm.",
+        "d_loss = (d(g(z, y_real), y_real) - d(x_real, y_real)).mean()",
+        hint="This is the Wasserstein loss of problem 5.",
+        value=d_loss(lambda h: -h, itself),
+    ),
+    _wrong_d(
+        "cond-d-fake-logits-without-gradient",
+        "d judges the fake images inside no_grad, which was meant for the generator.",
+        """
+        with torch.no_grad():
+            fake = d(g(z, y_real), y_real)
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(fake).mean()
+        """,
+        hint="No gradient flows through what d says of the fake images; only g may be cut off.",
+        gradient=gradient_without("fake"),
+    ),
+    _wrong_d(
+        "cond-d-z-zero",
+        "z is all zeros: the label alone decides what is drawn.",
+        """
+        x_fake = g(torch.zeros_like(z), y_real)
+        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(x_fake, y_real)).mean()
+        """,
+        says="the same z for several examples",
+    ),
+    # ---- the generator's loss ------------------------------------------------------------------
+    _wrong_g(
+        "cond-g-minimax",
+        "The minimax loss, whose gradient vanishes when d is sure.",
+        "g_loss = -F.softplus(d(g(z, y_real), y_real)).mean()",
+        hint="This is the minimax loss, the one that 2.2 replaces.",
+        value=g_loss(as_fake, factor=-1.0),
+    ),
+    _wrong_g(
+        "cond-g-minus-minimax",
+        "-log(1 - D) stands in place of -log D.",
+        "g_loss = F.softplus(d(g(z, y_real), y_real)).mean()",
+        hint="Your loss is small when d calls the fake images fake.",
+        value=g_loss(as_fake),
+    ),
+    _wrong_g(
+        "cond-g-sum",
+        "The losses of a batch are summed instead of averaged.",
+        "g_loss = F.softplus(-d(g(z, y_real), y_real)).sum()",
+        hint="Your value is a sum over the batch; the handout takes the mean.",
+        value=g_loss(as_real, np.sum),
+    ),
+    _wrong_g(
+        "cond-g-sigmoid-twice",
+        "The sigmoid is applied before a loss that applies it again.",
+        "g_loss = F.softplus(-torch.sigmoid(d(g(z, y_real), y_real))).mean()",
+        hint="The sigmoid is applied twice.",
+        value=g_loss(lambda h: as_real(gan.sigmoid(h))),
+    ),
+    _wrong_g(
+        "cond-g-tanh-on-fakes",
+        "The generator's images are sent through tanh before d sees them.",
+        "g_loss = F.softplus(-d(torch.tanh(g(z, y_real)), y_real)).mean()",
+        hint="The fake images go through tanh first; d is to see what g gives.",
+        value=on_images(np.tanh, lambda s, fake: mean(as_real(fake))),
+    ),
+    _wrong_g(
+        "cond-g-detached",
+        "The fake images are detached, as in the discriminator's loss.",
+        "g_loss = F.softplus(-d(g(z, y_real).detach(), y_real)).mean()",
+        says="reaches the generator",
+    ),
+    _wrong_g(
+        "cond-g-z-uniform",
+        "z is drawn uniformly from [0, 1].",
+        "g_loss = F.softplus(-d(g(torch.rand_like(z), y_real), y_real)).mean()",
+        says="not standard normal",
+    ),
+    _wrong_g(
+        "cond-g-z-shared-by-a-class",
+        "All images of one class are made from one z.",
+        """
+        by_class = torch.randn(10, g.dim_z, device=device)
+        g_loss = F.softplus(-d(g(by_class[y_real], y_real), y_real)).mean()
+        """,
+        says="the same z for several examples",
+    ),
+)
+
+WRONG: tuple[Wrong, ...] = (*_LABELS, *_LOSSES)

@@ -1,0 +1,222 @@
+"""What the misconceptions of problem 1 would answer, in numpy: small pieces that entries combine.
+
+`x`, `z`, `mu` and `alpha` are (B, D) or, where one column is meant, (B,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from autograder.homework.gradients import flat, flow_gradients
+from autograder.homework.mistakes.entries import Prediction
+from autograder.homework.oracles import flow
+from autograder.homework.oracles.flow import Array
+from autograder.homework.strategies import MadeCase, MafCase
+
+# From the output of MADE.net (B, 2 D) to what is taken for mu and for alpha.
+Split: TypeAlias = Callable[[Array], tuple[Array, Array]]
+# From what is given (z in forward, x in inverse), mu and alpha to what is returned.
+Step: TypeAlias = Callable[[Array, Array, Array], Array]
+# From a batch to the batch that MADE.net is shown instead.
+View: TypeAlias = Callable[[Array], Array]
+Reduction: TypeAlias = Callable[[Array], "Array | float"]
+
+
+# ---- splits and views ---------------------------------------------------------------------------
+
+
+def halves(output: Array) -> tuple[Array, Array]:
+    """The handout's: mu first, alpha second."""
+    size = output.shape[1] // 2
+    return output[:, :size], output[:, size:]
+
+
+def swapped(output: Array) -> tuple[Array, Array]:
+    """alpha first, mu second."""
+    mu, alpha = halves(output)
+    return alpha, mu
+
+
+def interleaved(output: Array) -> tuple[Array, Array]:
+    """Even columns for mu, odd ones for alpha."""
+    return output[:, 0::2], output[:, 1::2]
+
+
+def same(x: Array) -> Array:
+    """Every example for itself."""
+    return x
+
+
+def first_example(x: Array) -> Array:
+    """The first example in place of every one."""
+    return np.broadcast_to(x[:1], x.shape)
+
+
+def batch_mean(x: Array) -> Array:
+    """The average example in place of every one."""
+    return np.broadcast_to(x.mean(axis=0, keepdims=True), x.shape)
+
+
+def previous_example(x: Array) -> Array:
+    """For every example the one before it."""
+    return np.roll(x, 1, axis=0)
+
+
+# ---- 1.1 MADE.forward ---------------------------------------------------------------------------
+
+
+def forward_step(z: Array, mu: Array, alpha: Array) -> Array:
+    """The handout's: mu + z exp(alpha)."""
+    return mu + z * np.exp(alpha)
+
+
+def forward_columns(
+    step: Step = forward_step,
+    *,
+    split: Split = halves,
+    view: View = same,
+    columns: Callable[[MadeCase], Sequence[int]] = lambda case: range(case.input_size),
+    start: Callable[[Array], Array] = np.zeros_like,
+) -> Prediction:
+    """x where one column after the other is computed from what x holds by then."""
+
+    def predict(case: MadeCase) -> Array:
+        x = start(case.z)
+        for i in columns(case):
+            mu, alpha = split(_net(case, view(x)))
+            x[:, i] = step(case.z[:, i], mu[:, i], alpha[:, i])
+        return x
+
+    return predict
+
+
+def forward_passes(passes: Callable[[MadeCase], int], start: View = np.zeros_like) -> Prediction:
+    """x where all columns are computed at once, a number of times, beginning with `start(z)`."""
+
+    def predict(case: MadeCase) -> Array:
+        x = start(case.z)
+        for _ in range(passes(case)):
+            x = forward_step(case.z, *halves(_net(case, x)))
+        return x
+
+    return predict
+
+
+def forward_log_det(of: Callable[[MadeCase, Array], Array]) -> dict[str, Prediction]:
+    """The answers of a wrong log-determinant, `of` the case and the right alpha, with either sign.
+
+    For keyword `answers` of an entry.
+    """
+
+    def predict(case: MadeCase) -> Array:
+        return of(case, flow.made_forward(case.weights, case.z)[1])
+
+    return {
+        "MADE.forward.log_det": predict,
+        "MADE.forward.log_det.negated": predict,
+    }
+
+
+# ---- 1.2 MADE.inverse ---------------------------------------------------------------------------
+
+
+def inverse_step(x: Array, mu: Array, alpha: Array) -> Array:
+    """The handout's: (x - mu) / exp(alpha)."""
+    return (x - mu) * np.exp(-alpha)
+
+
+def inverse_z(step: Step = inverse_step, *, split: Split = halves, view: View = same) -> Prediction:
+    """z from all columns at once."""
+
+    def predict(case: MadeCase) -> Array:
+        return step(case.x, *split(_net(case, view(case.x))))
+
+    return predict
+
+
+def inverse_log_det(of: Callable[[MadeCase, Array, Array], Array]) -> Prediction:
+    """A log-determinant of the case and the right mu and alpha."""
+
+    def predict(case: MadeCase) -> Array:
+        return of(case, *flow.conditioner(case.weights, case.x))
+
+    return predict
+
+
+def inverse_jacobian(*, through_mu: bool, through_alpha: bool, at_all: bool = True) -> Prediction:
+    """dz/dx (B, D, D) where some of the ways on which z depends on x are cut."""
+
+    def predict(case: MadeCase) -> Array:
+        mu, alpha = flow.conditioner(case.weights, case.x)
+        shrink = np.exp(-alpha)
+        rows = []
+        for i in range(case.input_size):
+            z_bar = np.zeros_like(case.x)
+            z_bar[:, i] = shrink[:, i]
+            mu_bar = -z_bar * through_mu
+            alpha_bar = -z_bar * (case.x - mu) * through_alpha
+            through_net, _ = flow.conditioner_vjp(case.weights, case.x, mu_bar, alpha_bar)
+            rows.append((z_bar + through_net) * at_all)
+        return np.stack(rows, axis=1)
+
+    return predict
+
+
+def _net(case: MadeCase, x: Array) -> Array:
+    return flow.pre_activations(case.weights, x)[-1]
+
+
+# ---- 1.3 MAF.log_probs --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A way through the blocks: the base sample z (B, D), the log-determinants' sum (B,)."""
+
+    case: MafCase
+    z: Array
+    log_det: Array
+
+    @property
+    def base(self) -> Array:
+        """log N(z; 0, 1) of every entry, (B, D)."""
+        return log_normal(self.z)
+
+
+def log_normal(z: Array) -> Array:
+    """log N(z; 0, 1) entry by entry."""
+    return -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
+
+
+def walk(case: MafCase) -> Walk:
+    """The right way: every block's inverse, then the reversal of the columns."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for block in case.maps:
+        z, own = block.inverse(z)
+        z, log_det = z[:, ::-1], log_det + own
+    return Walk(case, z, log_det)
+
+
+def log_probs_of(walked: Callable[[Walk], Array | float]) -> Prediction:
+    """log_probs computed from the right way through the blocks."""
+    return lambda case: np.asarray(walked(walk(case)), dtype=np.float64)
+
+
+def usual(steps: Walk) -> float:
+    """The handout's end: base density and log-determinant, averaged over the batch."""
+    return float((steps.base.sum(axis=1) + steps.log_det).mean())
+
+
+def gradient_where(cut: Callable[[MafCase, dict[str, Array]], Mapping[str, Array]]) -> Prediction:
+    """The gradient by all parameters, of the case and the right gradient."""
+
+    def predict(case: MafCase) -> Array:
+        right = flow_gradients(case.maps, case.x)
+        return flat(cut(case, right), right)
+
+    return predict

@@ -1,0 +1,232 @@
+"""What mistakes in the losses of problems 2, 4 and 5 answer, in numpy, from one call of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from autograder.homework import losses
+from autograder.homework.gan_checks import flat
+from autograder.homework.losses import Situation
+from autograder.homework.mistakes.entries import Prediction, Wrong
+from autograder.homework.oracles import gan
+from autograder.homework.oracles.flow import Array
+
+# From the logits (B,) of one batch to its part of the loss, before and after the mean.
+Term: TypeAlias = Callable[[Array], Array]
+Reduction: TypeAlias = Callable[[Array], Any]
+# From the critic's gradients by the images (B, 784) to the penalty, without lambda.
+Penalty: TypeAlias = Callable[[Array], Any]
+
+
+@dataclass(frozen=True)
+class LossMistakes:
+    """Makes the entries of one loss function.
+
+    Args:
+        function: its name in gan.py.
+    """
+
+    function: str
+
+    @property
+    def region(self) -> str:
+        """The function's solution region."""
+        if self.function.startswith("conditional"):
+            return f"4.2 {self.function}"
+        return f"{'5.5' if 'wasserstein' in self.function else '2.2'} {self.function}"
+
+    def __call__(
+        self,
+        id: str,
+        sentence: str,
+        code: str,
+        *,
+        hint: str = "",
+        value: Prediction | None = None,
+        gradient: Prediction | None = None,
+        says: str = "",
+        also: Mapping[str, str] | None = None,
+    ) -> Wrong:
+        """Return an entry; named by its `value`, its `gradient`, or by what a check `says`."""
+        answers: dict[str, Prediction] = {}
+        if value is not None:
+            answers[self.function] = value
+            if self.function == "loss_wasserstein_gp_d":
+                answers[f"{self.function}.linear"] = value
+        if gradient is not None:
+            answers[f"{self.function}.gradient"] = gradient
+        return Wrong(
+            id=id,
+            region=self.region,
+            sentence=sentence,
+            code=code,
+            also=also or {},
+            hint=hint,
+            answers=answers,
+            says=says,
+        )
+
+
+# ---- terms ------------------------------------------------------------------------------------
+
+
+def as_real(logits: Array) -> Array:
+    """-log D: what an image that should be called real costs."""
+    return gan.softplus(-logits)
+
+
+def as_fake(logits: Array) -> Array:
+    """-log(1 - D): what an image that should be called fake costs."""
+    return gan.softplus(logits)
+
+
+def smoothed(target: float) -> Term:
+    """Binary cross-entropy with a label between 0 and 1."""
+    return lambda logits: target * as_real(logits) + (1.0 - target) * as_fake(logits)
+
+
+def itself(logits: Array) -> Array:
+    """The logits as they are."""
+    return logits
+
+
+def nothing(logits: Array) -> Array:
+    """A term that was left out."""
+    return np.zeros_like(logits)
+
+
+def squared_distance(target: float) -> Term:
+    """(h - target)^2."""
+    return lambda logits: (logits - target) ** 2
+
+
+def hinge(sign: float) -> Term:
+    """max(0, 1 - sign h)."""
+    return lambda logits: np.maximum(0.0, 1.0 - sign * logits)
+
+
+def minus_log_softmax(logits: Array) -> Array:
+    """-log softmax over the batch."""
+    highest = logits.max()
+    total: Array = highest + np.log(np.exp(logits - highest).sum()) - logits
+    return total
+
+
+# ---- whole losses -----------------------------------------------------------------------------
+
+
+def d_loss(on_real: Term, on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> Prediction:
+    """factor * (reduced(on_real(real logits)) + reduced(on_fake(fake logits)))."""
+    return lambda s: factor * (reduced(on_real(s.real)) + reduced(on_fake(s.fake)))
+
+
+def g_loss(on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> Prediction:
+    """factor * reduced(on_fake(fake logits))."""
+    return lambda s: factor * reduced(on_fake(s.fake))
+
+
+def on_images(change: Callable[[Array], Array], loss: Callable[[Situation, Array], Any]) -> Prediction:
+    """A loss of the logits of changed fake images; `loss` is given the situation and these."""
+
+    def predict(s: Situation) -> Any:
+        fake = s.evidence.fake
+        return loss(s, s.critic.logits(change(fake.x), fake.labels))
+
+    return predict
+
+
+def mean(values: Array) -> float:
+    """The mean as a number."""
+    return float(values.mean())
+
+
+def gradient_without(*dropped: str) -> Prediction:
+    """The discriminator's gradient where some terms have none: "real", "fake", "between"."""
+
+    def predict(s: Situation) -> ArrayLike | None:
+        if len(s.evidence.between) == 0 and "wasserstein" in s.function:
+            return None
+        loss = losses.expected_loss(s)
+        empty = np.zeros(0)
+        bars = {"real": "real_bar", "fake": "fake_bar", "between": "norm_bar"}
+        rows: dict[str, gan.Rows | None] = {"real": s.evidence.real, "fake": s.evidence.fake}
+        rows["between"] = s.between if len(loss.norm_bar) else None
+        for name in dropped:
+            loss, rows[name] = replace(loss, **{bars[name]: empty}), None
+        gradient = gan.critic_gradient(s.critic, loss, **rows)
+        return flat(gradient, gradient)
+
+    return predict
+
+
+# ---- WGAN-GP ----------------------------------------------------------------------------------
+
+
+def norms_of(gradients: Array) -> Array:
+    """One Euclidean norm for every image."""
+    norms: Array = np.linalg.norm(gradients, axis=1)
+    return norms
+
+
+def squared_excess(norms: Array) -> float:
+    """The penalty of these norms."""
+    return float(((norms - 1.0) ** 2).mean())
+
+
+def from_norms(penalty: Callable[[Array], Any]) -> Penalty:
+    """A penalty that sees only the norm of every image's gradient."""
+    return lambda gradients: penalty(norms_of(gradients))
+
+
+RIGHT_PENALTY: Penalty = from_norms(squared_excess)
+
+
+def interpolates_of(s: Situation) -> Array | None:
+    """The points between real and fake images that d was given; None if there were none."""
+    return s.evidence.between if len(s.evidence.between) else None
+
+
+def real_images(s: Situation) -> Array | None:
+    """The real images."""
+    return s.evidence.real.x
+
+
+def fake_images(s: Situation) -> Array | None:
+    """The generated images."""
+    return s.evidence.fake.x
+
+
+def critic_loss(
+    penalty: Penalty = RIGHT_PENALTY,
+    *,
+    at: Callable[[Situation], Array | None] = interpolates_of,
+    lam: float = gan.LAMBDA,
+    first: Callable[[Situation], Any] = lambda s: mean(s.fake) - mean(s.real),
+    factor: float = 1.0,
+) -> Prediction:
+    """factor * (first + lam * penalty(gradients at the given points))."""
+
+    def predict(s: Situation) -> Any:
+        points = at(s)
+        if points is None:
+            return None
+        return factor * (first(s) + lam * penalty(s.critic.input_gradient(points)))
+
+    return predict
+
+
+def critic_loss_by_weights(penalty: Callable[[Array, Array, Situation], Any]) -> Prediction:
+    """A WGAN-GP loss whose penalty sees the gradients and the fake images' weights too."""
+
+    def predict(s: Situation) -> Any:
+        if len(s.evidence.between) != len(s.evidence.real.x):
+            return None
+        gradients = s.critic.input_gradient(s.evidence.between)
+        return mean(s.fake) - mean(s.real) + gan.LAMBDA * penalty(gradients, s.alpha, s)
+
+    return predict

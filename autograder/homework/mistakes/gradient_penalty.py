@@ -1,0 +1,347 @@
+"""Mistakes of 5.5: the gradient penalty of the critic's loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.gan_predictions import (
+    LossMistakes,
+    critic_loss,
+    critic_loss_by_weights,
+    fake_images,
+    from_norms,
+    gradient_without,
+    mean,
+    norms_of,
+    real_images,
+    squared_excess,
+)
+from autograder.homework.mistakes.wasserstein_steps import with_step
+from autograder.homework.oracles.flow import Array
+
+_wrong = LossMistakes("loss_wasserstein_gp_d")
+_NO_GRAPH = (
+    "The value is right, but the penalty adds nothing to the critic's gradient, so that training "
+    "never lowers it: its own graph was not kept."
+)
+_PER_PIXEL = "The norm is taken of every pixel's derivative; one image has one gradient."
+
+
+def _as_images(gradients: Array) -> Array:
+    return gradients.reshape(-1, 28, 28)
+
+
+WRONG: tuple[Wrong, ...] = (
+    # ---- lambda --------------------------------------------------------------------------------
+    _wrong(
+        "gp-missing",
+        "There is no penalty.",
+        "x_fake = g(z).detach()\nd_loss = d(x_fake).mean() - d(x_real).mean()",
+        hint="The gradient penalty is missing.",
+        value=lambda s: mean(s.fake) - mean(s.real),
+    ),
+    _wrong(
+        "gp-not-added",
+        "The penalty is computed and then forgotten.",
+        with_step("d_loss = d(x_fake).mean() - d(x_real).mean()"),
+        hint="The gradient penalty is missing.",
+        value=lambda s: mean(s.fake) - mean(s.real),
+    ),
+    _wrong(
+        "gp-lambda-1",
+        "Lambda is 1.",
+        with_step("d_loss = d(x_fake).mean() - d(x_real).mean() + penalty"),
+        hint="Your value is that of lambda = 1.",
+        value=critic_loss(lam=1.0),
+    ),
+    _wrong(
+        "gp-lambda-one-tenth",
+        "Lambda is 0.1.",
+        with_step("d_loss = d(x_fake).mean() - d(x_real).mean() + penalty / 10"),
+        hint="Your value is that of lambda = 0.1.",
+        value=critic_loss(lam=0.1),
+    ),
+    _wrong(
+        "gp-lambda-100",
+        "Lambda is 100.",
+        with_step("d_loss = d(x_fake).mean() - d(x_real).mean() + 100 * penalty"),
+        hint="Your value is that of lambda = 100; so it is when lambda is squared too.",
+        value=critic_loss(lam=100.0),
+    ),
+    _wrong(
+        "gp-lambda-squared",
+        "Lambda stands inside the square.",
+        with_step("penalty = 10 * ((norms - 1) ** 2).mean()"),
+        hint="Your value is that of lambda = 100; so it is when lambda is squared too.",
+        value=critic_loss(lam=100.0),
+    ),
+    _wrong(
+        "gp-half",
+        "The penalty is halved.",
+        with_step("penalty = 0.5 * ((norms - 1) ** 2).mean()"),
+        hint="The penalty has half of its weight.",
+        value=critic_loss(lam=5.0),
+    ),
+    _wrong(
+        "gp-subtracted",
+        "The penalty is subtracted.",
+        with_step("d_loss = d(x_fake).mean() - d(x_real).mean() - 10 * penalty"),
+        hint="The penalty is subtracted, so that it is rewarded.",
+        value=critic_loss(lam=-10.0),
+    ),
+    # ---- the norm ------------------------------------------------------------------------------
+    _wrong(
+        "gp-norm-of-the-batch",
+        "One norm is taken over the gradients of the whole batch.",
+        with_step("norms = slopes.norm()"),
+        hint="One norm is taken over the whole batch; every image has a gradient of its own.",
+        value=critic_loss(lambda slopes: (np.linalg.norm(slopes) - 1.0) ** 2),
+    ),
+    _wrong(
+        "gp-per-pixel",
+        "The norm is taken over the channel alone.",
+        with_step("norms = slopes.norm(dim=1)"),
+        hint=_PER_PIXEL,
+        value=critic_loss(lambda slopes: squared_excess(np.abs(slopes))),
+    ),
+    _wrong(
+        "gp-no-norm",
+        "No norm is taken.",
+        with_step("norms = slopes"),
+        hint="No norm is taken: 1 is subtracted from every derivative itself.",
+        value=critic_loss(squared_excess),
+    ),
+    _wrong(
+        "gp-per-row",
+        "The norm is taken of every row of pixels.",
+        with_step("norms = slopes.norm(dim=3)"),
+        hint="The norm is taken of every row of pixels; one image has one gradient.",
+        value=critic_loss(lambda g: squared_excess(np.linalg.norm(_as_images(g), axis=2))),
+    ),
+    _wrong(
+        "gp-per-column",
+        "The norm is taken of every column of pixels.",
+        with_step("norms = slopes.norm(dim=2)"),
+        hint="The norm is taken of every column of pixels; one image has one gradient.",
+        value=critic_loss(lambda g: squared_excess(np.linalg.norm(_as_images(g), axis=1))),
+    ),
+    _wrong(
+        "gp-across-the-batch",
+        "The norm is taken over the batch, pixel by pixel.",
+        with_step("norms = slopes.flatten(1).norm(dim=0)"),
+        hint="The norm is taken across the batch; every image has a gradient of its own.",
+        value=critic_loss(lambda slopes: squared_excess(np.linalg.norm(slopes, axis=0))),
+    ),
+    _wrong(
+        "gp-squared-norm",
+        "The square root is missing: the norm is squared.",
+        with_step("norms = slopes.pow(2).sum(dim=(1, 2, 3))"),
+        hint="Where the norm belongs stands its square.",
+        value=critic_loss(from_norms(lambda norms: squared_excess(norms**2))),
+    ),
+    _wrong(
+        "gp-root-mean-square",
+        "The squares are averaged over the pixels instead of summed.",
+        with_step("norms = slopes.pow(2).mean(dim=(1, 2, 3)).sqrt()"),
+        hint="The squares are averaged over the pixels; a norm is the root of their sum.",
+        value=critic_loss(from_norms(lambda norms: squared_excess(norms / 28.0))),
+    ),
+    _wrong(
+        "gp-norm-1",
+        "The sum of absolute values is taken for the norm.",
+        with_step("norms = slopes.abs().sum(dim=(1, 2, 3))"),
+        hint="This is the 1-norm of the gradient; the handout's is the 2-norm.",
+        value=critic_loss(lambda slopes: squared_excess(np.abs(slopes).sum(axis=1))),
+    ),
+    _wrong(
+        "gp-norm-infinity",
+        "The greatest derivative is taken for the norm.",
+        with_step("norms = slopes.flatten(1).abs().amax(dim=1)"),
+        hint="This is the greatest derivative of an image; the handout's is the 2-norm.",
+        value=critic_loss(lambda slopes: squared_excess(np.abs(slopes).max(axis=1))),
+    ),
+    # ---- what becomes of the norms -------------------------------------------------------------
+    _wrong(
+        "gp-absolute-excess",
+        "The absolute value stands in place of the square.",
+        with_step("penalty = (norms - 1).abs().mean()"),
+        hint="The absolute value stands where the square belongs.",
+        value=critic_loss(from_norms(lambda norms: np.abs(norms - 1.0).mean())),
+    ),
+    _wrong(
+        "gp-not-squared",
+        "The square is missing.",
+        with_step("penalty = (norms - 1).mean()"),
+        hint="The square is missing.",
+        value=critic_loss(from_norms(lambda norms: mean(norms - 1.0))),
+    ),
+    _wrong(
+        "gp-around-zero",
+        "The norm itself is squared: gradients are drawn to 0.",
+        with_step("penalty = (norms**2).mean()"),
+        hint="Gradients are drawn to norm 0 instead of 1.",
+        value=critic_loss(from_norms(lambda norms: mean(norms**2))),
+    ),
+    _wrong(
+        "gp-around-two",
+        "1 is added to the norm instead of subtracted.",
+        with_step("penalty = ((norms + 1) ** 2).mean()"),
+        hint="1 is added to the norm instead of subtracted.",
+        value=critic_loss(from_norms(lambda norms: mean((norms + 1.0) ** 2))),
+    ),
+    _wrong(
+        "gp-square-minus-one",
+        "1 is subtracted after the square.",
+        with_step("penalty = (norms**2 - 1).mean()"),
+        hint="1 is subtracted after squaring instead of before.",
+        value=critic_loss(from_norms(lambda norms: mean(norms**2 - 1.0))),
+    ),
+    _wrong(
+        "gp-one-sided",
+        "Only norms above 1 are penalised.",
+        with_step("penalty = (F.relu(norms - 1) ** 2).mean()"),
+        hint="Only norms above 1 are penalised; the handout penalises those below too.",
+        value=critic_loss(from_norms(lambda norms: mean(np.maximum(norms - 1.0, 0.0) ** 2))),
+    ),
+    _wrong(
+        "gp-mean-before-square",
+        "The norms are averaged before 1 is subtracted and the square taken.",
+        with_step("penalty = (norms.mean() - 1) ** 2"),
+        hint="The mean is taken before the square.",
+        value=critic_loss(from_norms(lambda norms: (mean(norms) - 1.0) ** 2)),
+    ),
+    _wrong(
+        "gp-summed",
+        "The penalty is summed over the batch.",
+        with_step("penalty = ((norms - 1) ** 2).sum()"),
+        hint="The penalty is summed over the batch instead of averaged.",
+        value=critic_loss(from_norms(lambda norms: ((norms - 1.0) ** 2).sum())),
+    ),
+    _wrong(
+        "gp-largest",
+        "Only the largest excess of the batch counts.",
+        with_step("penalty = ((norms - 1) ** 2).max()"),
+        hint="The largest value of the batch stands where the mean belongs.",
+        value=critic_loss(from_norms(lambda norms: ((norms - 1.0) ** 2).max())),
+    ),
+    _wrong(
+        "gp-log-norm",
+        "The logarithm of the norm is penalised.",
+        with_step("penalty = (norms.log() ** 2).mean()"),
+        hint="The squared logarithm of the norm is penalised, not its distance from 1.",
+        value=critic_loss(from_norms(lambda norms: mean(np.log(norms) ** 2))),
+    ),
+    # ---- the gradient --------------------------------------------------------------------------
+    _wrong(
+        "gp-mean-before-gradient",
+        "The gradient of the mean is taken, which is 1/B of every image's own.",
+        with_step(
+            "(slopes,) = torch.autograd.grad(d(points).mean(), points, create_graph=True)"
+        ),
+        hint="Your gradients are those of the batch's mean: each is B times too small.",
+        value=critic_loss(from_norms(lambda norms: squared_excess(norms / len(norms)))),
+    ),
+    _wrong(
+        "gp-gradient-of-probability",
+        "The gradient is that of the sigmoid of the critic's value.",
+        with_step(
+            "(slopes,) = torch.autograd.grad(d(points).sigmoid().sum(), points, create_graph=True)"
+        ),
+        hint="Your gradient is that of a sigmoid of d; a critic's values are used as they are.",
+        value=critic_loss_by_weights(
+            lambda slopes, alpha, s: squared_excess(
+                norms_of(slopes) * _sigmoid_slope(s.critic.logits(s.evidence.between))
+            )
+        ),
+    ),
+    _wrong(
+        "gp-gradient-by-fake",
+        "The gradient is taken by the fake images instead of the interpolates.",
+        with_step(
+            "x_fake = g(z)",
+            "points = alpha * x_fake + (1 - alpha) * x_real",
+            "(slopes,) = torch.autograd.grad(d(points).sum(), x_fake, create_graph=True)",
+        ),
+        hint="The gradient is taken by the fake images, not by the points between.",
+        value=critic_loss_by_weights(
+            lambda slopes, alpha, s: squared_excess(norms_of(slopes) * np.abs(alpha))
+        ),
+    ),
+    _wrong(
+        "gp-gradient-by-real",
+        "The gradient is taken by the real images instead of the interpolates.",
+        with_step(
+            "x_fake = g(z).detach()\nx_real.requires_grad_()",
+            "points = alpha * x_fake + (1 - alpha) * x_real",
+            "(slopes,) = torch.autograd.grad(d(points).sum(), x_real, create_graph=True)",
+        ),
+        hint="The gradient is taken by the real images, not by the points between.",
+        value=critic_loss_by_weights(
+            lambda slopes, alpha, s: squared_excess(norms_of(slopes) * np.abs(1.0 - alpha))
+        ),
+    ),
+    _wrong(
+        "gp-gradient-by-alpha",
+        "The gradient is taken by the interpolation weight.",
+        with_step(
+            "alpha = torch.rand(batch_size, 1, 1, 1, device=device, requires_grad=True)",
+            "points = alpha * x_fake + (1 - alpha) * x_real",
+            "(slopes,) = torch.autograd.grad(d(points).sum(), alpha, create_graph=True)",
+        ),
+        hint="The gradient is taken by the interpolation weight, not by the points between.",
+        value=critic_loss_by_weights(
+            lambda slopes, alpha, s: squared_excess(
+                np.abs((slopes * (s.evidence.fake.x - s.evidence.real.x)).sum(axis=1))
+            )
+        ),
+    ),
+    _wrong(
+        "gp-at-real-images",
+        "The gradient is taken at the real images.",
+        with_step("points = x_real.clone().requires_grad_()"),
+        hint="The gradient is taken at the real images, not between them and the fake ones.",
+        value=critic_loss(at=real_images),
+    ),
+    _wrong(
+        "gp-at-fake-images",
+        "The gradient is taken at the fake images.",
+        with_step("points = x_fake.clone().requires_grad_()"),
+        hint="The gradient is taken at the fake images, not between them and the real ones.",
+        value=critic_loss(at=fake_images),
+    ),
+    _wrong(
+        "gp-no-graph-of-the-gradient",
+        "The gradient is taken without a graph, so that the penalty trains nothing.",
+        with_step("(slopes,) = torch.autograd.grad(d(points).sum(), points, retain_graph=True)"),
+        hint=_NO_GRAPH,
+        gradient=gradient_without("between"),
+    ),
+    _wrong(
+        "gp-norms-detached",
+        "The norms are detached.",
+        with_step("norms = slopes.flatten(1).norm(dim=1).detach()"),
+        hint=_NO_GRAPH,
+        gradient=gradient_without("between"),
+    ),
+    _wrong(
+        "gp-no-graph-at-all",
+        "The penalty is computed by backward() and read from .grad.",
+        with_step(
+            "(slopes,) = torch.autograd.grad(d(points).sum(), points),",
+        ),
+        hint=_NO_GRAPH,
+        gradient=gradient_without("between"),
+    ),
+    _wrong(
+        "gp-nothing-to-differentiate-by",
+        "The interpolates do not require a gradient.",
+        with_step("points = alpha * x_fake + (1 - alpha) * x_real"),
+        says="raised RuntimeError",
+    ),
+)
+
+
+def _sigmoid_slope(values: Array) -> Array:
+    slope: Array = 0.25 / np.cosh(values / 2.0) ** 2
+    return slope

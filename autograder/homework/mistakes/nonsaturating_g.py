@@ -1,0 +1,253 @@
+"""Mistakes of 2.2: the generator's loss of the non-saturating GAN."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.gan_predictions import (
+    LossMistakes,
+    as_fake,
+    as_real,
+    g_loss,
+    hinge,
+    mean,
+    minus_log_softmax,
+    on_images,
+    smoothed,
+    squared_distance,
+)
+from autograder.homework.oracles import gan
+
+_wrong = LossMistakes("loss_nonsaturating_g")
+_CALLED_FAKE = (
+    "Your loss is small when d calls the fake images fake: so the generator learns to be caught."
+)
+
+WRONG: tuple[Wrong, ...] = (
+    # ---- from logit to logarithm ---------------------------------------------------------------
+    _wrong(
+        "ns-g-minimax",
+        "The minimax loss, whose gradient vanishes when d is sure.",
+        "g_loss = torch.log(1 - torch.sigmoid(d(g(z)))).mean()",
+        hint="This is the minimax loss, the one that 2.2 replaces.",
+        value=g_loss(as_fake, factor=-1.0),
+    ),
+    _wrong(
+        "ns-g-minus-minimax",
+        "-log(1 - D) stands in place of -log D.",
+        "g_loss = F.softplus(d(g(z))).mean()",
+        hint=_CALLED_FAKE,
+        value=g_loss(as_fake),
+    ),
+    _wrong(
+        "ns-g-label-zero",
+        "The fake images have the label 0, as in the discriminator's loss.",
+        """
+        logits = d(g(z))
+        g_loss = F.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits))
+        """,
+        hint=_CALLED_FAKE,
+        value=g_loss(as_fake),
+    ),
+    _wrong(
+        "ns-g-one-minus-logit",
+        "The logarithm of the sigmoid of 1 - h is taken.",
+        "g_loss = -F.logsigmoid(1 - d(g(z))).mean()",
+        hint="The logit was subtracted from 1 before the sigmoid.",
+        value=g_loss(lambda h: as_real(1.0 - h)),
+    ),
+    _wrong(
+        "ns-g-sigmoid-twice",
+        "The sigmoid is applied before a loss that applies it again.",
+        """
+        fake = torch.sigmoid(d(g(z)))
+        g_loss = F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+        """,
+        hint="The sigmoid is applied twice.",
+        value=g_loss(lambda h: as_real(gan.sigmoid(h))),
+    ),
+    _wrong(
+        "ns-g-constant",
+        "The loss is computed from logits that are always 0.",
+        "g_loss = F.softplus(-0 * d(g(z))).mean()",
+        hint="The loss is the constant log 2, whatever d says of the fake images.",
+        value=g_loss(lambda h: as_real(0.0 * h)),
+    ),
+    _wrong(
+        "ns-g-large-epsilon",
+        "0.01 is added to the probabilities so that the logarithm stays finite.",
+        "g_loss = -torch.log(torch.sigmoid(d(g(z))) + 0.01).mean()",
+        hint="A constant of about 0.01 inside the logarithm is large enough to change the loss.",
+        value=g_loss(lambda h: -np.log(gan.sigmoid(h) + 0.01)),
+    ),
+    _wrong(
+        "ns-g-in-bits",
+        "The logarithm has base 2.",
+        "g_loss = -torch.log2(torch.sigmoid(d(g(z)))).mean()",
+        hint="The logarithm has base 2; the handout's is the natural one.",
+        value=g_loss(as_real, factor=1.0 / np.log(2.0)),
+    ),
+    _wrong(
+        "ns-g-softmax-over-batch",
+        "A softmax over the batch stands where a sigmoid of every logit belongs.",
+        "g_loss = -F.log_softmax(d(g(z)), dim=0).mean()",
+        hint="The images of a batch compete in a softmax; each has a probability of its own.",
+        value=g_loss(minus_log_softmax),
+    ),
+    # ---- mean, sum, sign -----------------------------------------------------------------------
+    _wrong(
+        "ns-g-maximised",
+        "The minus sign is missing.",
+        "g_loss = F.logsigmoid(d(g(z))).mean()",
+        hint="The sign is wrong: minimising this drives D(G(z)) to 0.",
+        value=g_loss(as_real, factor=-1.0),
+    ),
+    _wrong(
+        "ns-g-sum",
+        "The losses of a batch are summed instead of averaged.",
+        "g_loss = F.softplus(-d(g(z))).sum()",
+        hint="Your value is a sum over the batch; the handout takes the mean.",
+        value=g_loss(as_real, np.sum),
+    ),
+    _wrong(
+        "ns-g-half",
+        "The loss is halved.",
+        "g_loss = 0.5 * F.softplus(-d(g(z))).mean()",
+        hint="Your value is half of the handout's.",
+        value=g_loss(as_real, factor=0.5),
+    ),
+    _wrong(
+        "ns-g-divided-by-one-less",
+        "The sum is divided by B - 1.",
+        "g_loss = F.softplus(-d(g(z))).sum() / (batch_size - 1)",
+        hint="The sum is divided by one less than the number of examples.",
+        value=g_loss(as_real, lambda terms: np.sum(terms) / max(len(terms) - 1, 1)),
+    ),
+    _wrong(
+        "ns-g-mean-of-probabilities",
+        "The mean is taken before the logarithm.",
+        "g_loss = -torch.log(torch.sigmoid(d(g(z))).mean())",
+        hint="The mean is taken before the logarithm; the handout averages logarithms.",
+        value=lambda s: -np.log(mean(gan.sigmoid(s.fake))),
+    ),
+    _wrong(
+        "ns-g-mean-of-logits",
+        "The logits are averaged before the sigmoid and the logarithm.",
+        "g_loss = F.softplus(-d(g(z)).mean())",
+        hint="The logits are averaged first; every image has a logarithm of its own.",
+        value=lambda s: as_real(np.asarray(mean(s.fake))),
+    ),
+    # ---- another loss --------------------------------------------------------------------------
+    _wrong(
+        "ns-g-with-real-term",
+        "A term of the real images is added.",
+        "g_loss = F.softplus(-d(g(z))).mean() + F.softplus(-d(x_real)).mean()",
+        hint="A term of the real images was added; the generator's loss has none.",
+        value=lambda s: mean(as_real(s.fake)) + mean(as_real(s.real)),
+    ),
+    _wrong(
+        "ns-g-minus-d-loss",
+        "The discriminator's loss with the other sign.",
+        "g_loss = -(F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean())",
+        hint="This is minus the discriminator's loss, that is, the minimax game.",
+        value=lambda s: -mean(as_real(s.real)) - mean(as_fake(s.fake)),
+    ),
+    _wrong(
+        "ns-g-least-squares",
+        "The loss of the least-squares GAN.",
+        "g_loss = ((d(g(z)) - 1) ** 2).mean()",
+        hint="This is the loss of the least-squares GAN.",
+        value=g_loss(squared_distance(1.0)),
+    ),
+    _wrong(
+        "ns-g-wasserstein",
+        "The Wasserstein loss, without the sigmoid and the logarithm.",
+        "g_loss = -d(g(z)).mean()",
+        hint="This is the Wasserstein loss of problem 5.",
+        value=g_loss(lambda h: -h),
+    ),
+    _wrong(
+        "ns-g-hinge",
+        "A hinge loss.",
+        "g_loss = F.relu(1 - d(g(z))).mean()",
+        hint="This is a hinge loss.",
+        value=g_loss(hinge(1.0)),
+    ),
+    _wrong(
+        "ns-g-smooth-labels",
+        "The wanted label is 0.9.",
+        """
+        logits = d(g(z))
+        g_loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.9))
+        """,
+        hint="The wanted label is 0.9, which is label smoothing; here it is 1.",
+        value=g_loss(smoothed(0.9)),
+    ),
+    # ---- what d is shown -----------------------------------------------------------------------
+    _wrong(
+        "ns-g-real-images",
+        "d judges the real images in place of the fake ones.",
+        "x_fake = g(z)\ng_loss = F.softplus(-d(x_real)).mean()",
+        hint="The loss is computed from the real images.",
+        value=lambda s: mean(as_real(s.real)),
+    ),
+    _wrong(
+        "ns-g-tanh-on-fakes",
+        "The generator's images are sent through tanh before d sees them.",
+        "g_loss = F.softplus(-d(torch.tanh(g(z)))).mean()",
+        hint="The fake images go through tanh first; d is to see what g gives.",
+        value=on_images(np.tanh, lambda s, fake: mean(as_real(fake))),
+    ),
+    # ---- gradients -----------------------------------------------------------------------------
+    _wrong(
+        "ns-g-detached",
+        "The fake images are detached, as in the discriminator's loss.",
+        "g_loss = F.softplus(-d(g(z).detach())).mean()",
+        says="reaches the generator",
+    ),
+    _wrong(
+        "ns-g-no-grad",
+        "The fake images are made inside no_grad.",
+        """
+        with torch.no_grad():
+            x_fake = g(z)
+        g_loss = F.softplus(-d(x_fake)).mean()
+        """,
+        says="reaches the generator",
+    ),
+    _wrong(
+        "ns-g-new-leaf",
+        "A new tensor is made from the loss, so that backward() runs without an error.",
+        """
+        value = F.softplus(-d(g(z))).mean()
+        g_loss = torch.tensor(value.item(), requires_grad=True)
+        """,
+        says="reaches the generator",
+    ),
+    # ---- the draws of z ------------------------------------------------------------------------
+    _wrong(
+        "ns-g-z-zero",
+        "z is all zeros.",
+        "g_loss = F.softplus(-d(g(torch.zeros_like(z)))).mean()",
+        says="the same z for several examples",
+    ),
+    _wrong(
+        "ns-g-z-symmetric-uniform",
+        "z is drawn uniformly from [-1, 1].",
+        "g_loss = F.softplus(-d(g(2 * torch.rand_like(z) - 1))).mean()",
+        says="not standard normal",
+    ),
+    _wrong(
+        "ns-g-z-entries-equal",
+        "One number is drawn for every example and used for all entries of its z.",
+        "g_loss = F.softplus(-d(g(z[:, :1].expand(-1, g.dim_z)))).mean()",
+        says="repeat each other",
+    ),
+    _wrong(
+        "ns-g-z-unit-length",
+        "z is scaled to length 1.",
+        "g_loss = F.softplus(-d(g(F.normalize(z)))).mean()",
+        says="not standard normal",
+    ),
+)
