@@ -12,6 +12,7 @@ from pathlib import Path
 from autograder.engine import gradescope, handout
 from autograder.engine.assignment import AssignmentError, load_assignment
 from autograder.engine.boot import ROOT
+from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.supervisor import Report, Request, grade
 
 HOMEWORK = "autograder.homework"
@@ -32,9 +33,7 @@ class _OneLineParser(argparse.ArgumentParser):
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status: 0 done, 1 found something, 2 wrong arguments."""
     graded = argv[:1] == ["grade"]  # what run_autograder calls
-    parser = _OneLineParser(
-        prog="run_autograder" if graded else "autograder", description=__doc__
-    )
+    parser = _OneLineParser(prog="run_autograder" if graded else "autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_grade(commands.add_parser("grade", help="grade one submission"))
     template = commands.add_parser(
@@ -86,12 +85,21 @@ def _add_grade(parser: argparse.ArgumentParser) -> None:
 def _add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
     parser.add_argument("--only", metavar="PATTERN", help="cases whose id matches, such as 'maf-*'")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("dist/audit"),
+        metavar="FOLDER",
+        help="where matrix.json, matrix.svg and index.html go (default: dist/audit)",
+    )
     parser.set_defaults(run=_audit)
 
 
 def _audit(options: argparse.Namespace) -> int:
     # Imported here: a grading needs none of it, and must not fail because of it.
-    from autograder.engine.audit import audit
+    from autograder.engine.audit import Row, audit
+    from autograder.engine.audit_page import AuditReport, in_order, write_report
+    from autograder.engine.certificate import certify
     from autograder.homework.mistakes.cases import all_cases
 
     cases = [
@@ -101,16 +109,34 @@ def _audit(options: argparse.Namespace) -> int:
     ]
     if not cases:
         return _complain(f"no case of the catalogue matches {options.only!r}")
-    started, bad = time.monotonic(), 0
-    for n, row in enumerate(audit(HOMEWORK, cases, TEMPLATE, options.jobs), 1):
-        named = "+".join(sorted(row.mistakes))
+    started = time.monotonic()
+    done: list[Row] = []
+    for row in audit(HOMEWORK, cases, TEMPLATE, options.jobs):
+        done.append(row)
         good = "NOT AS IT MUST BE" if row.complaints else "ok"
-        print(f"[{n}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s) {named}")
+        named = "+".join(sorted(row.mistakes))
+        print(f"[{len(done)}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s) {named}")
         for complaint in row.complaints:
             print(f"    {complaint}")
-        bad += bool(row.complaints)
-    print(f"{len(cases)} cases, {bad} not as they must be, {time.monotonic() - started:.0f} s.")
-    return _OUT_OF_STEP if bad else _DONE
+    rows = in_order(done, [case.id for case in cases])
+    assignment = load_assignment(HOMEWORK)
+    plan = plan_checks(assignment)
+    certificates = certify(rows, plan)
+    problems = tuple(c.complaint for c in certificates if c.complaint)
+    report = AuditReport(
+        assignment.title, plan, rows, tuple(certificates), problems, hash_of_checks(assignment)
+    )
+    for path in write_report(report, options.out):
+        print(f"{path} written")
+    for problem in problems:
+        print(f"tolerance: {problem}")
+    counts = report.counts
+    print(
+        f"{counts['wrong']} wrong ({counts['named']} named by their answers, {counts['said']} by a "
+        f"check's own sentence), {counts['right']} right; {counts['bad']} not as they must be; "
+        f"{time.monotonic() - started:.0f} s."
+    )
+    return _OUT_OF_STEP if counts["bad"] or problems else _DONE
 
 
 def _grade(options: argparse.Namespace) -> int:

@@ -67,6 +67,14 @@ class Row:
             for name in entry.mistake.split("+")
         )
 
+    @property
+    def told(self) -> str:
+        """What the student learns first: the hint, or the first failing check's sentence."""
+        failed = [e for e in self.entries.values() if e.verdict is Verdict.FAILED]
+        named = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
+        said = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
+        return next(iter(named + said), "")
+
 
 def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Iterator[Row]:
     """Grade all cases in `jobs` processes; yield the rows as they are done."""

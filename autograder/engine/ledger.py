@@ -78,6 +78,8 @@ class Entry:
         feedback: what the student reads.
         mistake: id of the known misconception that gives exactly the student's answer.
         seconds: wall time the check took.
+        excess: the greatest error of any comparison, as a multiple of what is allowed; None when
+            the check compared no numbers.
 
     Raises:
         ValueError: naming the check, for a share that does not go with the verdict and for
@@ -90,6 +92,7 @@ class Entry:
     feedback: str
     mistake: str | None = None
     seconds: float = 0.0
+    excess: float | None = None
 
     def __post_init__(self) -> None:
         # bool is an int: True would pass for a share of 1 that nobody computed.
@@ -225,12 +228,15 @@ def _parsed(line: bytes) -> Entry | None:
     mistake, seconds = fields.get("mistake"), fields.get("seconds", 0.0)
     if not isinstance(check_id, str) or not isinstance(feedback, str):
         return None
+    excess = fields.get("excess")
     if not isinstance(mistake, (str, type(None))) or not isinstance(seconds, (int, float)):
+        return None
+    if not isinstance(excess, (int, float, type(None))):
         return None
     try:
         verdict = Verdict(fields.get("verdict"))
         share: Any = fields.get("share")  # Entry refuses what is not a number
-        return Entry(check_id, verdict, share, feedback, mistake, seconds)
+        return Entry(check_id, verdict, share, feedback, mistake, seconds, excess)
     except (ValueError, OverflowError):  # an integer too great for isfinite() overflows
         return None
 

@@ -28,29 +28,33 @@ _LOGIT = 100.0
 
 def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     """The loss equals the handout's, computed from what the networks were given."""
-    _, situation, got = _observed(student, diagnosis, case, function, case.critic)
-    expected = losses.expected_value(situation)
-    if not close(got, expected, tolerances.LOSS):
+    diagnosis.ask_if_failed(
+        function, lambda: _observe_value(student, diagnosis, _another(case), function)
+    )
+    situation, loss, expected = _observe_value(student, diagnosis, case, function)
+    if not close(loss.value, expected, tolerances.LOSS):
+        shown = _what_d_was_given(situation)
         raise CheckFailed(
             f"{function} does not have the value that the handout states.",
             where=f"Smallest case found: {case}.",
-            numbers=difference("loss", got, expected, tolerances.LOSS),
+            numbers="\n".join(
+                [difference("loss", loss.value, expected, tolerances.LOSS), *shown]
+            ),
         )
 
 
 def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     """The loss's gradient by the network that it trains equals the handout's."""
-    loss, situation, _ = _observed(student, diagnosis, case, function, case.critic)
-    network = "discriminator" if function.endswith("_d") else "generator"
-    expected = losses.expected_gradient(situation)
-    diagnosis.observe(
-        f"{function}.gradient", situation, flat(loss.gradients, expected), flat(expected, expected)
+    diagnosis.ask_if_failed(
+        function, lambda: _observe_gradient(student, diagnosis, _another(case), function)
     )
+    loss, expected = _observe_gradient(student, diagnosis, case, function)
+    network = "discriminator" if function.endswith("_d") else "generator"
     if not loss.reached:
         raise CheckFailed(
             f"No gradient of {function} reaches the {network}, which it is to train.",
             where=f"Smallest case found: {case}.",
-            hint="Look for detach(), no_grad(), .item() or .data on the way to the loss.",
+            hint="Look for detach(), no_grad(), .item() or .data between the networks and the loss.",
         )
     error = gradient_error(loss.gradients, expected)
     if error:
@@ -82,7 +86,7 @@ def check_linear_critic(student: Student, diagnosis: Diagnosis, case: GanCase) -
 def check_latents(student: Student, function: str, *, conditional: bool) -> None:
     """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
     batches = []
-    for _, loss in _draws(student, function, conditional, _MANY_LATENTS, images=False):
+    for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=False):
         fresh = _distinct_calls(loss.g_calls)
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
@@ -93,6 +97,12 @@ def check_latents(student: Student, function: str, *, conditional: bool) -> None
                     numbers=f"{statistics.distinct_rows(rows)} different z in a batch of "
                     f"{len(rows)}, expected {len(rows)}.",
                 )
+        made = sum(len(rows) for rows in fresh)
+        if made < case.batch:
+            raise CheckFailed(
+                f"{function} gives the generator fewer z than there are real images.",
+                numbers=f"{made} for a batch of {case.batch}.",
+            )
         batches += fresh
     z = np.concatenate(batches)
     if statistics.distinct_rows(z) < len(z):
@@ -141,7 +151,7 @@ def check_labels(student: Student, function: str) -> None:
         ):
             raise CheckFailed(
                 f"{function} gives d real images with labels that are not theirs.",
-                hint="d(x_real, ...) belongs with y_real.",
+                hint="A real image and its label must stay together.",
             )
         if seen.fake_labels_seen is None:
             raise CheckFailed(f"{function} never shows d the images that g made.")
@@ -151,15 +161,18 @@ def check_labels(student: Student, function: str) -> None:
                 hint="Give g and d the very same labels for the fake images.",
             )
     drawn, own = [], True
-    for case, loss in _draws(student, function, True, _MANY_LABELS, images=False):
+    # y_real is drawn anew for every call: labels that are taken from it are then uniform too.
+    for case, loss in _draws(student, function, True, _MANY_LABELS, images=False, anew=True):
         for call in loss.g_calls:
             made_for = _labels(call.labels)
             drawn.append(made_for)
             own = own and np.array_equal(made_for, case.labels)
-    labels = np.concatenate([np.zeros(0, np.int64), *drawn])
-    distance = statistics.discrete_distance_uniform(labels, N_CLASSES)
-    bound = statistics.dkw_bound(len(labels))
-    if not own and distance > bound:
+    # The batches one by one too: one label for a whole batch is uniform in the long run.
+    for labels in () if own else (np.concatenate(drawn), *drawn):
+        distance = statistics.discrete_distance_uniform(labels, N_CLASSES)
+        bound = statistics.dkw_bound(len(labels), statistics.FALSE_ALARM / (1 + len(drawn)))
+        if distance <= bound:
+            continue
         counts = np.bincount(labels, minlength=N_CLASSES)
         raise CheckFailed(
             f"The labels of the fake images in {function} are neither y_real nor uniform over the "
@@ -183,6 +196,12 @@ def check_interpolation(student: Student, function: str) -> None:
                 "beside the real and the fake ones lie off the line between a real and a fake.",
             )
         alpha = situation.alpha
+        if 2 * len(alpha) < case.batch:
+            # At a right weight, 1 in 200 is too near an end to be told from it.
+            raise CheckFailed(
+                "The interpolation weight is 0 or 1 for many of the examples.",
+                numbers=f"{len(alpha)} of {case.batch} lie strictly between.",
+            )
         if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
             raise CheckFailed(
                 "The interpolation weights are not confined to [0, 1].",
@@ -195,6 +214,12 @@ def check_interpolation(student: Student, function: str) -> None:
             )
         pooled.append(alpha)
     weights = np.concatenate(pooled)
+    if statistics.distinct_fraction(np.round(weights, 5)) < 0.5:
+        raise CheckFailed(
+            f"{function} uses the same interpolation weights again in every call.",
+            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
+            f"{len(np.unique(np.round(weights, 5)))} different ones.",
+        )
     distance, bound = statistics.ks_distance_uniform(weights), statistics.dkw_bound(len(weights))
     if distance > bound:
         raise CheckFailed(
@@ -233,33 +258,68 @@ def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
     )
 
 
-def _observed(
-    student: Student,
-    diagnosis: Diagnosis,
-    case: GanCase,
-    function: str,
-    critic: gan.Critic | gan.LinearCritic,
-) -> tuple[GanLoss, Situation, float]:
-    """Call the loss and note its value, so that a known mistake can be named."""
-    loss = student.gan_loss(function, case, critic=critic)
-    situation = Situation(function, case, critic, recover(case, loss, function))
+def _observe_value(
+    student: Student, diagnosis: Diagnosis, case: GanCase, function: str
+) -> tuple[Situation, GanLoss, float]:
+    """Call the loss and note its value, so that a known mistake can be named; and the right one."""
+    loss = student.gan_loss(function, case)
+    situation = Situation(function, case, case.critic, recover(case, loss, function))
     try:
         right = losses.expected_value(situation)
     except CheckFailed:  # d saw no interpolates: there is no right value, but there may be a name
         diagnosis.observe(function, situation, loss.value, None)
         raise
     diagnosis.observe(function, situation, loss.value, right)
-    return loss, situation, loss.value
+    return situation, loss, right
+
+
+def _observe_gradient(
+    student: Student, diagnosis: Diagnosis, case: GanCase, function: str
+) -> tuple[GanLoss, dict[str, Array]]:
+    """Call the loss and note its value and its gradient; return it and the right gradient."""
+    situation, loss, _ = _observe_value(student, diagnosis, case, function)
+    expected = losses.expected_gradient(situation)
+    diagnosis.observe(
+        f"{function}.gradient", situation, flat(loss.gradients, expected), flat(expected, expected)
+    )
+    return loss, expected
+
+
+def _another(case: GanCase) -> GanCase:
+    """A case of another size: on one size alone two mistakes may give the same."""
+    return GanCase(5 if case.batch == 7 else 7, 5, 1.5, case.conditional, case.seed)
+
+
+def _what_d_was_given(situation: Situation) -> Iterator[str]:
+    """Say which images d was given that the loss is not about, or was not given."""
+    seen, function = situation.evidence, situation.function
+    others = len(seen.strange)
+    if function != "loss_wasserstein_gp_d":
+        others += len(seen.between)
+    if others:
+        yield f"d was given {others} images that are neither real ones nor made by g."
+    if seen.d_saw_fake == 0:
+        yield "d was given none of the images that g made."
+    if seen.d_saw_real == 0 and function.endswith("_d"):
+        yield "d was given none of the real images."
 
 
 def _draws(
-    student: Student, function: str, conditional: bool, size: tuple[int, int], *, images: bool
+    student: Student,
+    function: str,
+    conditional: bool,
+    size: tuple[int, int],
+    *,
+    images: bool,
+    anew: bool = False,
 ) -> Iterator[tuple[GanCase, GanLoss]]:
-    """Call the loss several times on one problem, with other random numbers every time."""
+    """Call the loss several times with other random numbers; `anew`: with another batch too."""
     calls, batch = size
     case = GanCase(batch, 6, 1.0, conditional, student.seed)
     for n in range(calls):
         seed = student.seed * 1000 + n
+        if anew:
+            case = GanCase(batch, 6, 1.0, conditional, seed)
         yield case, student.gan_loss(function, case, images=images, gradient=False, seed=seed)
 
 

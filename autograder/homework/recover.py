@@ -37,7 +37,8 @@ class Evidence:
         fake_labels_seen: the labels d was given with them; None when d saw no fake image.
         real: the batch of real images with the handout's labels.
         real_labels_seen: label given to d with each real image it saw; row numbers beside it.
-        between: images that d was given and that lie on a line from a real to a fake one.
+        between: images that d was given and that lie on a line from a real to a fake one; one that
+            was given twice is there once.
         alpha: their weight of the fake image, (m,).
         strange: images that d was given and that are none of these.
         d_saw_real, d_saw_fake: how many rows of each d was given.
@@ -75,7 +76,7 @@ def recover(case: GanCase, loss: GanLoss, function: str) -> Evidence:
     real_match = _match(rows, case.x_real, places)
     fake_match = _match(rows, images, places)
     fake_match[real_match >= 0] = -1
-    rest = (real_match < 0) & (fake_match < 0)
+    rest = (real_match < 0) & (fake_match < 0) & _first_times(rows)
     between, alpha, strange = _interpolates(rows[rest], places[rest], case.x_real, images)
     seen = fake_match >= 0
     used = fake_match[seen] if seen.any() else np.arange(len(images))
@@ -111,6 +112,17 @@ def _joined(calls: tuple[Call, ...], width: int) -> tuple[Array, Labels | None]:
 def _places(calls: tuple[Call, ...]) -> NDArray[np.int64]:
     """The place of every row within its call: the row of the batch it most likely belongs to."""
     return np.concatenate([np.zeros(0, np.int64), *(np.arange(len(call.rows)) for call in calls)])
+
+
+def _first_times(rows: Array) -> NDArray[np.bool_]:
+    """Whether a row is the first of all that are equal to it."""
+    seen: set[bytes] = set()
+    first = np.zeros(len(rows), np.bool_)
+    for i, row in enumerate(rows):
+        key = row.tobytes()
+        first[i] = key not in seen
+        seen.add(key)
+    return first
 
 
 def _match(rows: Array, known: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from hypothesis.errors import Flaky
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
 from autograder.engine.judge.client import Launcher, ZygoteGone
+from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
@@ -148,6 +149,13 @@ class JudgePlugin:
         yield
 
     @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Measure how far off the check's comparisons are."""
+        with measuring() as meter:
+            item.stash[_METER] = meter
+            yield
+
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, None, None]:
@@ -186,7 +194,16 @@ class JudgePlugin:
         verdict, feedback = self._blocked(item, verdict, feedback)
         if verdict is Verdict.BLOCKED:
             share, mistake = 0.0, None
-        return Entry(item.nodeid, verdict, share, feedback, mistake, round(seconds, 3))
+        excess = item.stash[_METER].worst if _METER in item.stash else None
+        return Entry(
+            item.nodeid,
+            verdict,
+            share,
+            feedback,
+            mistake,
+            seconds=round(seconds, 3),
+            excess=None if excess is None else min(excess, _HUGE),
+        )
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
         """Add the hint, where the answers seen are those of a known mistake."""
@@ -243,6 +260,9 @@ class JudgePlugin:
             pytest.exit("the zygote is gone", returncode=3)
 
 
+# In place of an infinite excess, which JSON cannot say.
+_HUGE = 1e300
+_METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
 # Where a homework's conftest finds the session's judge.
 JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()

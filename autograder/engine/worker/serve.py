@@ -110,7 +110,7 @@ def _answer(
 ) -> frames.Frame:
     header = request.header
     seed = int(header["seed"])
-    # Not torch.manual_seed: where CUDA is built in but not started, it formats a traceback each time.
+    # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)

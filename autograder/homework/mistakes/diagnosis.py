@@ -77,25 +77,37 @@ class Diagnosis:
                 question()
         self._questions.clear()
         wrong = {seen.answer for seen in self._seen if not _same(seen.got, seen.right)}
+        explained = {
+            mistake.id: {answer for answer in wrong if self._explains(mistake, answer)}
+            for mistake in self._mistakes
+            if mistake.hint
+        }
         for answer in sorted(wrong):
-            seen = [observation for observation in self._seen if observation.answer == answer]
-            named = [m for m in self._mistakes if m.hint and _explains(m, answer, seen)]
+            # One mistake that explains several wrong answers is likelier than one for each.
+            most = max((len(ours) for ours in explained.values() if answer in ours), default=0)
+            named = [
+                m
+                for m in self._mistakes
+                if answer in explained.get(m.id, ()) and len(explained[m.id]) == most
+            ]
             if named:
                 hints = list(dict.fromkeys(mistake.hint for mistake in named))
                 return "+".join(m.id for m in named), " Or: ".join(hints)
         return None
 
-
-def _explains(mistake: Wrong, answer: str, seen: Sequence[_Observation]) -> bool:
-    predict = mistake.answers.get(answer)
-    if predict is None:
-        return False
-    for observation in seen:
-        with np.errstate(all="ignore"):
-            predicted = predict(observation.about)
-        if predicted is None or not _same(observation.got, predicted):
+    def _explains(self, mistake: Wrong, answer: str) -> bool:
+        """Whether a mistake would have given this answer wherever it was seen."""
+        predict = mistake.answers.get(answer)
+        if predict is None:
             return False
-    return True
+        for seen in self._seen:
+            if seen.answer != answer:
+                continue
+            with np.errstate(all="ignore"):
+                predicted = predict(seen.about)
+            if not _same(seen.got, predicted):
+                return False
+        return True
 
 
 def _same(got: Any, other: ArrayLike | None) -> bool:

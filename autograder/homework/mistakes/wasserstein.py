@@ -26,14 +26,14 @@ _TERMS: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-d-real-and-fake-swapped",
         "The two means are exchanged.",
-        with_step("d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
         hint="Real and fake are exchanged: this critic learns to value fake images.",
         value=critic_loss(first=lambda s: mean(s.real) - mean(s.fake)),
     ),
     _wrong_d(
         "wgan-both-signs-swapped",
         "Both losses have the other sign, so that the training works all the same.",
-        with_step("d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
         also={"5.5 loss_wasserstein_gp_g": "g_loss = d(g(z)).mean()"},
         hint="Real and fake are exchanged: this critic learns to value fake images.",
         value=critic_loss(first=lambda s: mean(s.real) - mean(s.fake)),
@@ -41,49 +41,49 @@ _TERMS: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-d-maximised",
         "The whole loss has the other sign.",
-        with_step("d_loss = d(x_real).mean() - d(x_fake).mean() - 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() - 10 * penalty"),
         hint="The whole loss has the other sign: it is to be minimised.",
         value=critic_loss(factor=-1.0),
     ),
     _wrong_d(
         "wgan-d-terms-added",
         "The mean of the real images is added instead of subtracted.",
-        with_step("d_loss = d(x_fake).mean() + d(x_real).mean() + 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_fake).mean() + d(x_real).mean() + 10 * penalty"),
         hint="The mean over the real images enters with the wrong sign.",
         value=critic_loss(first=lambda s: mean(s.fake) + mean(s.real)),
     ),
     _wrong_d(
         "wgan-d-only-fake",
         "The mean of the real images is missing.",
-        with_step("d_loss = d(x_fake).mean() + 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_fake).mean() + 10 * penalty"),
         hint="The mean over the real images is missing.",
         value=critic_loss(first=lambda s: mean(s.fake)),
     ),
     _wrong_d(
         "wgan-d-only-penalty",
         "Only the penalty is returned.",
-        with_step("d_loss = 10 * penalty"),
+        with_step(d_loss="d_loss = 10 * penalty"),
         hint="This is the penalty alone; the two means are missing.",
         value=critic_loss(first=lambda s: 0.0),
     ),
     _wrong_d(
         "wgan-d-sum",
         "The critic's values are summed over the batch.",
-        with_step("d_loss = d(x_fake).sum() - d(x_real).sum() + 10 * penalty"),
+        with_step(d_loss="d_loss = d(x_fake).sum() - d(x_real).sum() + 10 * penalty"),
         hint="The critic's values are summed over the batch; the handout takes their mean.",
         value=critic_loss(first=lambda s: s.fake.sum() - s.real.sum()),
     ),
     _wrong_d(
         "wgan-d-half",
         "The two means are averaged.",
-        with_step("d_loss = (d(x_fake).mean() - d(x_real).mean()) / 2 + 10 * penalty"),
+        with_step(d_loss="d_loss = (d(x_fake).mean() - d(x_real).mean()) / 2 + 10 * penalty"),
         hint="The difference of the two means is halved.",
         value=critic_loss(first=lambda s: (mean(s.fake) - mean(s.real)) / 2),
     ),
     _wrong_d(
         "wgan-d-absolute-difference",
         "The absolute value of the difference is taken.",
-        with_step("d_loss = (d(x_fake).mean() - d(x_real).mean()).abs() + 10 * penalty"),
+        with_step(d_loss="d_loss = (d(x_fake).mean() - d(x_real).mean()).abs() + 10 * penalty"),
         hint="The absolute value of the difference is taken; its sign matters.",
         value=critic_loss(first=lambda s: abs(mean(s.fake) - mean(s.real))),
     ),
@@ -91,7 +91,7 @@ _TERMS: tuple[Wrong, ...] = (
         "wgan-d-cross-entropy",
         "The non-saturating loss with the penalty added.",
         with_step(
-            "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean() + 10 * penalty"
+            d_loss="d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean() + 10 * penalty"
         ),
         hint="The first part is the loss of 2.2; a critic's values are used as they are.",
         value=critic_loss(first=lambda s: mean(as_real(s.real)) + mean(as_fake(s.fake))),
@@ -100,7 +100,7 @@ _TERMS: tuple[Wrong, ...] = (
         "wgan-d-probabilities",
         "The critic's values are sent through a sigmoid.",
         with_step(
-            "d_loss = d(x_fake).sigmoid().mean() - d(x_real).sigmoid().mean() + 10 * penalty"
+            d_loss="d_loss = d(x_fake).sigmoid().mean() - d(x_real).sigmoid().mean() + 10 * penalty"
         ),
         hint="The critic's values go through a sigmoid; they are used as they are.",
         value=critic_loss(first=lambda s: mean(gan.sigmoid(s.fake)) - mean(gan.sigmoid(s.real))),
@@ -108,19 +108,19 @@ _TERMS: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-d-vector",
         "One loss for every example is returned.",
-        with_step("d_loss = d(x_fake) - d(x_real) + 10 * (norms - 1) ** 2"),
+        with_step(d_loss="d_loss = d(x_fake) - d(x_real) + 10 * (norms - 1) ** 2"),
         says="a 0-d tensor",
     ),
     _wrong_d(
         "wgan-d-fake-values-without-gradient",
         "The critic judges the fake images inside no_grad, which was meant for the generator.",
         with_step(
-            """
-x_fake = g(z).detach()
-with torch.no_grad():
-    fake = d(x_fake)
-""",
-            "d_loss = fake.mean() - d(x_real).mean() + 10 * penalty",
+            x_fake="""
+            x_fake = g(z).detach()
+            with torch.no_grad():
+                fake = d(x_fake)
+            """,
+            d_loss="d_loss = fake.mean() - d(x_real).mean() + 10 * penalty",
         ),
         hint="No gradient flows through what d says of the fake images; only g may be cut off.",
         gradient=gradient_without("fake"),
@@ -128,13 +128,13 @@ with torch.no_grad():
     _wrong_d(
         "wgan-d-z-zero",
         "z is all zeros.",
-        with_step("x_fake = g(torch.zeros_like(z)).detach()"),
+        with_step(x_fake="x_fake = g(torch.zeros_like(z)).detach()"),
         says="the same z for several examples",
     ),
     _wrong_d(
         "wgan-d-noise-in-place-of-fakes",
         "Noise of an image's shape stands where the generator's images belong.",
-        with_step("x_fake = torch.randn_like(x_real)"),
+        with_step(x_fake="x_fake = torch.randn_like(x_real)"),
         says="never calls g",
     ),
 )
@@ -143,87 +143,87 @@ _INTERPOLATES: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-one-alpha-for-the-batch",
         "One interpolation weight serves the whole batch.",
-        with_step("alpha = torch.rand(1, device=device)"),
+        with_step(alpha="alpha = torch.rand(1, device=device)"),
         says="share one interpolation weight",
     ),
     _wrong_d(
         "wgan-alpha-one-half",
         "The interpolates lie halfway.",
-        with_step("alpha = 0.5"),
+        with_step(alpha="alpha = 0.5"),
         says="share one interpolation weight",
     ),
     _wrong_d(
         "wgan-alpha-per-pixel",
         "Every pixel has an interpolation weight of its own.",
-        with_step("alpha = torch.rand_like(x_real)"),
+        with_step(alpha="alpha = torch.rand_like(x_real)"),
         says="no mixture",
     ),
     _wrong_d(
         "wgan-alpha-per-column",
         "Every column of pixels has an interpolation weight of its own.",
-        with_step("alpha = torch.rand(batch_size, 1, 1, 28, device=device)"),
+        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 28, device=device)"),
         says="no mixture",
     ),
     _wrong_d(
         "wgan-alpha-normal",
         "The interpolation weight is drawn from a normal distribution.",
-        with_step("alpha = torch.randn(batch_size, 1, 1, 1, device=device)"),
+        with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device)"),
         says="not confined to [0, 1]",
     ),
     _wrong_d(
-        "wgan-alpha-sigmoid-of-normal",
-        "The interpolation weight is the sigmoid of a normal number.",
-        with_step("alpha = torch.randn(batch_size, 1, 1, 1, device=device).sigmoid()"),
-        says="not uniform on [0, 1]",
+        "wgan-alpha-clamped-normal",
+        "The interpolation weight is a normal number, clamped to [0, 1].",
+        with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device).clamp(0, 1)"),
+        says="weight is 0 or 1",
     ),
     _wrong_d(
         "wgan-alpha-squared",
         "The interpolation weight is squared.",
-        with_step("alpha = torch.rand(batch_size, 1, 1, 1, device=device) ** 2"),
+        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 1, device=device) ** 2"),
         says="not uniform on [0, 1]",
     ),
     _wrong_d(
         "wgan-alpha-zero-or-one",
         "The interpolation weight is an integer, 0 or 1.",
-        with_step("alpha = torch.randint(0, 2, (batch_size, 1, 1, 1), device=device)"),
+        with_step(alpha="alpha = torch.randint(0, 2, (batch_size, 1, 1, 1), device=device)"),
         says="never gives d a point between",
     ),
     _wrong_d(
         "wgan-alpha-evenly-spaced",
         "The interpolation weights are evenly spaced and the same in every step.",
-        with_step("alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"),
+        with_step(alpha="alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"),
         says="the same interpolation weights again",
     ),
     _wrong_d(
         "wgan-alpha-of-shape-b-1-1",
         "The interpolation weights have shape (B, 1, 1), so that the batch is mixed with itself.",
-        with_step("alpha = torch.rand(batch_size, 1, 1, device=device)"),
+        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, device=device)"),
         says="expected images of shape (B, 1, 28, 28)",
     ),
     _wrong_d(
         "wgan-mixture-not-convex",
         "The real image has the weight 1 instead of 1 - alpha.",
-        with_step("points = (alpha * x_fake + x_real).requires_grad_()"),
+        with_step(points="points = (alpha * x_fake + x_real).requires_grad_()"),
         says="never gives d a point between",
     ),
     _wrong_d(
         "wgan-same-weight-for-both",
         "Both images have the weight alpha.",
-        with_step("points = (alpha * (x_fake + x_real)).requires_grad_()"),
+        with_step(points="points = (alpha * (x_fake + x_real)).requires_grad_()"),
         says="never gives d a point between",
     ),
     _wrong_d(
         "wgan-two-weights",
         "The weight is drawn anew for the second image.",
         with_step(
-            "points = (alpha * x_fake + (1 - torch.rand_like(alpha)) * x_real).requires_grad_()"
+            points="points = (alpha * x_fake + (1 - torch.rand_like(alpha)) * x_real).requires_grad_()"
         ),
         says="never gives d a point between",
     ),
     _wrong_d(
         "wgan-noise-around-real",
         "The penalty is taken at real images with noise.",
-        with_step("points = (x_real + 0.5 * torch.randn_like(x_real)).requires_grad_()"),
+        with_step(points="points = (x_real + 0.5 * torch.randn_like(x_real)).requires_grad_()"),
         says="never gives d a point between",
     ),
 )
