@@ -37,9 +37,7 @@ def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function:
         raise CheckFailed(
             f"{function} does not have the value that the handout states.",
             where=f"Smallest case found: {case}.",
-            numbers="\n".join(
-                [difference("loss", loss.value, expected, tolerances.LOSS), *shown]
-            ),
+            numbers="\n".join([difference("loss", loss.value, expected, tolerances.LOSS), *shown]),
         )
 
 
@@ -54,7 +52,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         raise CheckFailed(
             f"No gradient of {function} reaches the {network}, which it is to train.",
             where=f"Smallest case found: {case}.",
-            hint="Look for detach(), no_grad(), .item() or .data between the networks and the loss.",
+            hint="Look for detach(), no_grad(), .item() or .data on the way to the loss.",
         )
     error = gradient_error(loss.gradients, expected)
     if error:

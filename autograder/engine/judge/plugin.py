@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping
@@ -186,6 +187,7 @@ class JudgePlugin:
             feedback = error.feedback
         elif isinstance(error, CheckFailed):
             error = self._diagnosed(item, error)
+            error.hint = error.hint or _what_to_try(item)
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
         else:
             verdict = Verdict.GRADER_ERROR
@@ -266,6 +268,12 @@ _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
 # Where a homework's conftest finds the session's judge.
 JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()
+
+
+def _what_to_try(item: pytest.Item) -> str:
+    """The rest of the check's docstring: where to look when no mistake could be named."""
+    text = inspect.getdoc(getattr(item, "obj", None)) or ""
+    return " ".join(text.partition("\n")[2].split())
 
 
 def _first_failure(error: BaseException) -> BaseException | None:

@@ -198,7 +198,10 @@ _LOSSES: tuple[Wrong, ...] = (
     _wrong_d(
         "cond-d-labels-swapped",
         "Real images are called fake, and fake ones real.",
-        "d_loss = F.softplus(d(x_real, y_real)).mean() + F.softplus(-d(g(z, y_real), y_real)).mean()",
+        """
+        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+        d_loss = F.softplus(real).mean() + F.softplus(-fake).mean()
+        """,
         hint="Real and fake are exchanged: this d learns to call real images fake.",
         value=d_loss(as_fake, as_real),
     ),

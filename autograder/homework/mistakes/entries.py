@@ -40,6 +40,8 @@ class Wrong:
         sentence: what the student did, one sentence that a student understands.
         code: what stands in the region instead (dedented).
         also: further regions and their code; their parts lose points too.
+        keeps: parts among them that keep their points all the same, because they are right on top
+            of what the student's other parts give.
         hint: shown when the student's answers are those of this mistake; tells no solution code.
         answers: the mistake's answer to what checks observe, by the name of the answer
             ("MADE.inverse.z"), as a function of what `Diagnosis.observe` is given about it.
@@ -54,8 +56,10 @@ class Wrong:
     hint: str = ""
     answers: Mapping[str, Prediction] = field(default_factory=dict)
     says: str = ""
+    keeps: frozenset[str] = frozenset()
 
     @property
     def parts(self) -> frozenset[str]:
-        """The parts that may lose points."""
-        return frozenset(region.partition(" ")[0] for region in (self.region, *self.also))
+        """The parts that must lose points."""
+        regions = (self.region, *self.also)
+        return frozenset(region.partition(" ")[0] for region in regions) - self.keeps

@@ -39,6 +39,8 @@ def but(code: str, *changes: tuple[str, str]) -> str:
     """
     for piece, instead in changes:
         if code.count(piece) != 1:
-            raise ValueError(f"{piece!r} must occur once, found {code.count(piece)} times in {code}")
+            raise ValueError(
+                f"{piece!r} must occur once, found {code.count(piece)} times in {code}"
+            )
         code = code.replace(piece, instead)
     return code

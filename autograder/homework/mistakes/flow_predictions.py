@@ -24,7 +24,6 @@ Split: TypeAlias = Callable[[Array], tuple[Array, Array]]
 Step: TypeAlias = Callable[[Array, Array, Array], Array]
 # From a batch to the batch that MADE.net is shown instead.
 View: TypeAlias = Callable[[Array], Array]
-Reduction: TypeAlias = Callable[[Array], "Array | float"]
 
 
 # ---- splits and views ---------------------------------------------------------------------------
@@ -212,11 +211,10 @@ def usual(steps: Walk) -> float:
     return float((steps.base.sum(axis=1) + steps.log_det).mean())
 
 
-def gradient_where(cut: Callable[[MafCase, dict[str, Array]], Mapping[str, Array]]) -> Prediction:
-    """The gradient by all parameters, of the case and the right gradient."""
+def gradient_where(of: Callable[[MafCase], Mapping[str, Array]]) -> Prediction:
+    """The gradient by all parameters of the known maps; a missing one is zero."""
 
     def predict(case: MafCase) -> Array:
-        right = flow_gradients(case.maps, case.x)
-        return flat(cut(case, right), right)
+        return flat(of(case), flow_gradients(case.maps, case.x))
 
     return predict

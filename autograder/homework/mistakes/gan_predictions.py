@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -120,7 +120,9 @@ def minus_log_softmax(logits: Array) -> Array:
 # ---- whole losses -----------------------------------------------------------------------------
 
 
-def d_loss(on_real: Term, on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> Prediction:
+def d_loss(
+    on_real: Term, on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0
+) -> Prediction:
     """factor * (reduced(on_real(real logits)) + reduced(on_fake(fake logits)))."""
     return lambda s: factor * (reduced(on_real(s.real)) + reduced(on_fake(s.fake)))
 
@@ -130,7 +132,9 @@ def g_loss(on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> 
     return lambda s: factor * reduced(on_fake(s.fake))
 
 
-def on_images(change: Callable[[Array], Array], loss: Callable[[Situation, Array], Any]) -> Prediction:
+def on_images(
+    change: Callable[[Array], Array], loss: Callable[[Situation, Array], Any]
+) -> Prediction:
     """A loss of the logits of changed fake images; `loss` is given the situation and these."""
 
     def predict(s: Situation) -> Any:
@@ -152,13 +156,19 @@ def gradient_without(*dropped: str) -> Prediction:
         if len(s.evidence.between) == 0 and "wasserstein" in s.function:
             return None
         loss = losses.expected_loss(s)
-        empty = np.zeros(0)
-        bars = {"real": "real_bar", "fake": "fake_bar", "between": "norm_bar"}
-        rows: dict[str, gan.Rows | None] = {"real": s.evidence.real, "fake": s.evidence.fake}
-        rows["between"] = s.between if len(loss.norm_bar) else None
-        for name in dropped:
-            loss, rows[name] = replace(loss, **{bars[name]: empty}), None
-        gradient = gan.critic_gradient(s.critic, loss, **rows)
+        none = np.zeros(0)
+        gradient = gan.critic_gradient(
+            s.critic,
+            gan.Loss(
+                loss.value,
+                real_bar=none if "real" in dropped else loss.real_bar,
+                fake_bar=none if "fake" in dropped else loss.fake_bar,
+                norm_bar=none if "between" in dropped else loss.norm_bar,
+            ),
+            real=None if "real" in dropped else s.evidence.real,
+            fake=None if "fake" in dropped else s.evidence.fake,
+            between=None if "between" in dropped or len(loss.norm_bar) == 0 else s.between,
+        )
         return flat(gradient, gradient)
 
     return predict

@@ -37,7 +37,7 @@ WRONG: tuple[Wrong, ...] = (
     _wrong(
         "gp-missing",
         "There is no penalty.",
-        x_fake="x_fake = g(z).detach()\nd_loss = d(x_fake).mean() - d(x_real).mean()",
+        "x_fake = g(z).detach()\nd_loss = d(x_fake).mean() - d(x_real).mean()",
         hint="The gradient penalty is missing.",
         value=lambda s: mean(s.fake) - mean(s.real),
     ),
@@ -246,7 +246,10 @@ WRONG: tuple[Wrong, ...] = (
         "gp-gradient-of-probability",
         "The gradient is that of the sigmoid of the critic's value.",
         with_step(
-            slopes="(slopes,) = torch.autograd.grad(d(points).sigmoid().sum(), points, create_graph=True)"
+            slopes="""
+            total = d(points).sigmoid().sum()
+            (slopes,) = torch.autograd.grad(total, points, create_graph=True)
+            """
         ),
         hint="Your gradient is that of a sigmoid of d; a critic's values are used as they are.",
         value=critic_loss_by_weights(
@@ -313,7 +316,9 @@ WRONG: tuple[Wrong, ...] = (
     _wrong(
         "gp-no-graph-of-the-gradient",
         "The gradient is taken without a graph, so that the penalty trains nothing.",
-        with_step(slopes="(slopes,) = torch.autograd.grad(d(points).sum(), points, retain_graph=True)"),
+        with_step(
+            slopes="(slopes,) = torch.autograd.grad(d(points).sum(), points, retain_graph=True)"
+        ),
         hint=_NO_GRAPH,
         gradient=gradient_without("between"),
     ),

@@ -267,9 +267,7 @@ MAPPING = (
         "Passes alpha through tanh, as other flows do.",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(torch.tanh(alpha[:, i]))")),
         hint="forward() bounds alpha by tanh before it is used; the handout uses it as it is.",
-        answers={
-            "MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(np.tanh(a)))
-        },
+        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(np.tanh(a)))},
     ),
 )
 

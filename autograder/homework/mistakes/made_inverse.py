@@ -9,7 +9,6 @@ from autograder.homework.mistakes.flow_code import MADE_INVERSE, MAF_LOG_PROBS, 
 from autograder.homework.mistakes.flow_predictions import (
     first_example,
     forward_step,
-    halves,
     interleaved,
     inverse_jacobian,
     inverse_log_det,

@@ -47,7 +47,10 @@ RIGHT: tuple[Right, ...] = (
         "right-gp-alpha-uniform-distribution",
         "The weights come from torch's Uniform.",
         with_step(
-            alpha="alpha = torch.distributions.Uniform(0.0, 1.0).sample((batch_size, 1, 1, 1)).to(device)"
+            alpha="""
+            uniform = torch.distributions.Uniform(0.0, 1.0)
+            alpha = uniform.sample((batch_size, 1, 1, 1)).to(device)
+            """
         ),
     ),
     _right(

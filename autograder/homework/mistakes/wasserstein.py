@@ -91,7 +91,10 @@ _TERMS: tuple[Wrong, ...] = (
         "wgan-d-cross-entropy",
         "The non-saturating loss with the penalty added.",
         with_step(
-            d_loss="d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean() + 10 * penalty"
+            d_loss="""
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
+            d_loss = d_loss + 10 * penalty
+            """
         ),
         hint="The first part is the loss of 2.2; a critic's values are used as they are.",
         value=critic_loss(first=lambda s: mean(as_real(s.real)) + mean(as_fake(s.fake))),
@@ -191,7 +194,9 @@ _INTERPOLATES: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-alpha-evenly-spaced",
         "The interpolation weights are evenly spaced and the same in every step.",
-        with_step(alpha="alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"),
+        with_step(
+            alpha="alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"
+        ),
         says="the same interpolation weights again",
     ),
     _wrong_d(
@@ -216,7 +221,10 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         "wgan-two-weights",
         "The weight is drawn anew for the second image.",
         with_step(
-            points="points = (alpha * x_fake + (1 - torch.rand_like(alpha)) * x_real).requires_grad_()"
+            points="""
+            other = torch.rand_like(alpha)
+            points = (alpha * x_fake + (1 - other) * x_real).requires_grad_()
+            """
         ),
         says="never gives d a point between",
     ),

@@ -1,0 +1,27 @@
+"""What a worker of the small homework does: call one function and note what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from autograder.engine.worker.serve import Experiment, Recorder, StudentCode
+
+
+def call(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    recorder: Recorder,
+) -> None:
+    """Call `codebase.MODULE.FUNCTION` with the tensors; note plain values, record all others."""
+    function = student.attribute(arguments["module"], arguments["function"])
+    value = function(*tensors.values())
+    recorder.add("recorded", value)
+    if isinstance(value, (str, list, dict)):
+        recorder.note("value", value)  # type: ignore[arg-type]  # a dict is JSON too
+
+
+EXPERIMENTS: dict[str, Experiment] = {"call": call}
