@@ -58,4 +58,7 @@ pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
 extras=reference,dev
 [ $on_gradescope = yes ] && extras=
 pip install -q -c "$here/constraints.txt" "$here${extras:+[$extras]}"
+if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
+  chmod -R go-rwx "$here/autograder" "$here/student_template"
+fi
 "$venv/bin/python" -c 'import torch; print("setup.sh: done, torch", torch.__version__)'

@@ -1,7 +1,9 @@
-"""What a worker may use: its own session, rlimits, a scrubbed environment; and how it is ended.
+"""What a worker may use, in layers, and how it is ended with all that it started.
 
-The layers that need a kernel's help beyond that (uid, Landlock, seccomp) have their place here
-too: `confine_self` runs in the worker after the fork and before any line of student code.
+Everywhere: a session of its own, rlimits, a scrubbed environment, a private folder. Where the
+kernel and the rights allow it also: a user of its own (identity.py), no files but the libraries
+and its folder (landlock.py), no system calls that no solution needs (seccomp.py). What cannot be
+had is said in the staff's log, never left out silently.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import os
 import resource
 import signal
 import sys
+import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from autograder.engine.worker import identity, landlock, seccomp
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -31,6 +36,44 @@ class ResourceLimits:
     address_space_bytes: int = 8_000_000_000
     file_bytes: int = 16_000_000
     open_files: int = 256
+    # Counts the processes of a user: set only where a worker has a user of its own.
+    processes: int = 64
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which of the layers that need help can be had on this machine; `log` says why not."""
+
+    own_user: bool
+    files: bool
+    calls: bool
+    log: str
+
+    @staticmethod
+    def probe() -> Layers:
+        """Try the layers, in a child where they cannot be undone."""
+        why_no_user = identity.why_not()
+        files = _works(lambda: bool(landlock.restrict(landlock.Paths((Path("/"),), ()))))
+        calls = _works(seccomp.restrict)
+        lines = [
+            f"workers have users of their own: no, {why_no_user}; they can read what you can"
+            if why_no_user
+            else "workers have users of their own: yes",
+            f"files behind Landlock: {f'yes, version {landlock.version()}' if files else 'no'}",
+            f"system calls behind seccomp: {'yes' if calls else 'no'}",
+        ]
+        return Layers(not why_no_user, files, calls, "\n".join(f"confine: {x}" for x in lines))
+
+
+def _works(layer: Callable[[], bool]) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = 0 if layer() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def scrubbed_environment(temporary: Path) -> dict[str, str]:
@@ -61,23 +104,30 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def private_folder(temporary: Path) -> Path:
-    """Make a new folder for one worker to live in."""
-    return Path(tempfile.mkdtemp(prefix="worker-", dir=temporary))
+def private_folder(temporary: Path, uid: int | None) -> Path:
+    """Make a new folder for one worker to live in; it belongs to the worker's user."""
+    folder = Path(tempfile.mkdtemp(prefix="worker-", dir=temporary))
+    if uid is not None:
+        os.chown(folder, uid, uid)
+    return folder
 
 
-def confine_self(limits: ResourceLimits, folder: Path) -> None:
+def confine_self(
+    limits: ResourceLimits, folder: Path, submission: Path, layers: Layers, uid: int | None
+) -> None:
     """Confine the calling process for good. Runs in a fresh worker before student code.
 
     Args:
         limits: the rlimits to set.
         folder: this worker's private working folder.
+        submission: the staged submission, to be read.
+        layers: which of the layers that need help to put on.
+        uid: the user to become, where the worker has one of its own.
 
     Raises:
-        OSError: a limit could not be set; the worker must not go on.
+        OSError: a layer could not be put on; the worker must not go on.
     """
     os.setsid()
-    die_with_parent()
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -93,6 +143,29 @@ def confine_self(limits: ResourceLimits, folder: Path) -> None:
     os.environ["TMPDIR"] = os.environ["HOME"] = str(folder)
     tempfile.tempdir = None  # forget the zygote's
     os.chdir(folder)
+    if uid is not None:
+        _lower(resource.RLIMIT_NPROC, limits.processes)
+        identity.become(uid)
+    die_with_parent()  # after the change of user, which would take it back
+    if layers.files:
+        landlock.restrict(_reachable(folder, submission))
+    if layers.calls:
+        seccomp.restrict()
+
+
+def _reachable(folder: Path, submission: Path) -> landlock.Paths:
+    """What a worker needs files for: the libraries, the submission, its own folder."""
+    libraries = {sys.prefix, *(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))}
+    return landlock.Paths(
+        readable=(
+            submission,
+            *map(Path, sorted(libraries)),
+            *map(Path, ("/usr/lib", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")),
+            *map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")),
+            *map(Path, ("/dev/urandom", "/dev/random", "/dev/zero")),
+        ),
+        writable=(folder, Path("/dev/null")),
+    )
 
 
 def keep_only(descriptors: Iterable[int]) -> None:

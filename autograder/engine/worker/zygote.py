@@ -19,10 +19,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.worker import confine
+from autograder.engine.worker import confine, identity
 
 # How often orphans are looked for while no request comes.
 _SWEEP_S = 0.5
@@ -59,6 +60,14 @@ def _warm_up(torch: Any) -> None:
     (weight * weight).sum().backward()
 
 
+@dataclass(frozen=True)
+class _Home:
+    """What belongs to one worker: its folder, and its user where it has one of its own."""
+
+    folder: Path
+    uid: int | None
+
+
 class Zygote:
     """The loop: fork on request, end on request, sweep up orphans, leave nothing behind."""
 
@@ -71,7 +80,9 @@ class Zygote:
         self._control = control
         self._experiments = experiments
         self._temporary = temporary
-        self._workers: dict[int, Path] = {}
+        self._workers: dict[int, _Home] = {}
+        self._layers = confine.Layers.probe()
+        print(self._layers.log, flush=True)  # into the staff's log
 
     def run(self) -> None:
         """Serve requests until the other end closes."""
@@ -102,19 +113,23 @@ class Zygote:
         return True
 
     def _spawn(self, descriptor: int, submission: Path) -> int:
-        folder = confine.private_folder(self._temporary)
+        uid = None
+        if self._layers.own_user:
+            uid = identity.fresh_uid(home.uid for home in self._workers.values() if home.uid)
+        home = _Home(confine.private_folder(self._temporary, uid), uid)
         pid = os.fork()
         if pid == 0:
-            self._become_worker(descriptor, submission, folder)
+            self._become_worker(descriptor, submission, home)
         os.close(descriptor)
-        self._workers[pid] = folder
+        self._workers[pid] = home
         return pid
 
-    def _become_worker(self, descriptor: int, submission: Path, folder: Path) -> None:
+    def _become_worker(self, descriptor: int, submission: Path, home: _Home) -> None:
         status = 1
         try:
             confine.keep_only([descriptor])
-            confine.confine_self(confine.ResourceLimits(), folder)
+            limits = confine.ResourceLimits()
+            confine.confine_self(limits, home.folder, submission, self._layers, home.uid)
             from autograder.engine.worker.serve import serve
 
             serve(socket.socket(fileno=descriptor), self._experiments, submission)
@@ -124,13 +139,15 @@ class Zygote:
             os._exit(status)
 
     def _end(self, pid: int) -> int | None:
-        folder = self._workers.pop(pid, None)
-        if folder is None:
+        home = self._workers.pop(pid, None)
+        if home is None:
             return None
         confine.end_session(pid)
         _, status = os.waitpid(pid, 0)
         confine.end_orphans(self._workers)
-        shutil.rmtree(folder, ignore_errors=True)
+        if home.uid is not None:
+            identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
+        shutil.rmtree(home.folder, ignore_errors=True)
         return os.waitstatus_to_exitcode(status)
 
 

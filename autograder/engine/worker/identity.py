@@ -1,0 +1,101 @@
+"""A user of its own for every worker: nobody else's files, processes or memory.
+
+Only root can do this. With one user for all workers, siblings could read and kill each other; so
+every worker gets a fresh number that no account of the machine has.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+_FIRST, _LAST = 20_000, 59_999
+
+
+def why_not() -> str:
+    """Why workers cannot have users of their own here, or "" when they can."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "not started as root"
+    blocked = _unreachable((Path(sys.executable), Path(os.__file__), *map(Path, sys.path)))
+    if blocked is not None:
+        return f"other users cannot enter {blocked}, where the interpreter or its packages are"
+    return ""
+
+
+def fresh_uid(taken: Iterable[int]) -> int:
+    """Return a random user id that neither a running worker nor an account has."""
+    used = set(taken)
+    while True:
+        uid = _FIRST + secrets.randbelow(_LAST - _FIRST + 1)
+        if uid not in used and not _is_account(uid):
+            return uid
+
+
+def become(uid: int) -> None:
+    """Take on a user id, and the group of the same number, for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> None:
+    """Kill every process of a worker's user, whatever session it fled to.
+
+    One kill(-1) reaches all of them at once, so that not even a fork bomb outruns it; it is sent
+    again until none is left.
+
+    Args:
+        uid: the user.
+        reap: called between two rounds; must collect the dead among the caller's children, since
+            what was killed stays until someone does.
+        give_up_s: how long to go on at the most.
+    """
+    deadline = time.monotonic() + give_up_s
+    while has_processes(uid) and time.monotonic() < deadline:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                become(uid)
+                os.kill(-1, signal.SIGKILL)
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        reap()
+
+
+def has_processes(uid: int) -> bool:
+    """Whether any process belongs to a user."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            try:
+                if entry.stat().st_uid == uid:
+                    return True
+            except OSError:  # it ended while we looked
+                continue
+    return False
+
+
+def _is_account(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _unreachable(paths: Iterable[Path]) -> Path | None:
+    """The first folder above these paths that other users cannot enter, or None."""
+    for path in paths:
+        if not path.exists():
+            continue
+        for folder in path.resolve().parents:
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                return folder
+    return None
