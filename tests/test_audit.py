@@ -171,6 +171,6 @@ def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "matrix.svg").exists()
-    none = subprocess.run([*only, "no-*"], cwd=ROOT, capture_output=True, text=True)
+    none = subprocess.run([*command, "--only", "no-*"], cwd=ROOT, capture_output=True, text=True)
     assert none.returncode == 2
     assert "no case of the catalogue matches" in none.stderr

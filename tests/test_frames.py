@@ -404,7 +404,7 @@ def test_a_peer_that_stops_in_the_middle_meets_the_deadline(pair: Pair, sent: by
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match="did not send a whole frame in time"):
         receive(ours, began + 0.2)
-    assert time.monotonic() - began >= 0.2
+    assert 0.2 <= time.monotonic() - began < 3.0  # the machine may be busy
 
 
 def test_a_peer_that_drips_meets_the_same_deadline(pair: Pair) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -53,16 +55,30 @@ def line_of(text: str) -> int:
     return next(n for n, line in enumerate(SOLUTION.splitlines(), 1) if text in line)
 
 
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that a worker with a user of its own can pass through; pytest's are closed."""
+    with tempfile.TemporaryDirectory(prefix="test-workers-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
 @pytest.fixture(scope="module")
-def submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def submission() -> Iterator[Path]:
     """A staged submission."""
-    root = tmp_path_factory.mktemp("submission")
+    with open_folder() as root:
+        root.chmod(0o755)
+        _write_submission(root)
+        yield root
+
+
+def _write_submission(root: Path) -> None:
     (root / "codebase").mkdir()
     for name, text in FILES.items():
         (root / "codebase" / name).write_text(text)
     for name in ("random.py", "torch.py", "sitecustomize.py", "conftest.py"):
         (root / name).write_text("raise SystemError('shadowed')\n")
-    return root
 
 
 class Grader:
@@ -71,7 +87,7 @@ class Grader:
     def __init__(self, submission: Path, folder: Path, homework: str = HOMEWORK) -> None:
         self.submission = submission
         self.temporary = folder / "workers"
-        self.temporary.mkdir()
+        self.temporary.mkdir(mode=0o711)
         self.log = folder / "log"
         self.holder = ZygoteHolder(homework, self.temporary, self.log)
         self.control = self.holder.control  # starts it
@@ -86,23 +102,25 @@ class Grader:
 
 
 @pytest.fixture(scope="module")
-def grader(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+def grader(submission: Path) -> Iterator[Grader]:
     """The zygote that most tests share; it was started with a secret in our environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CANARY", "a secret")
-        patch.setenv("PYTHONPATH", "/a/path/of/ours")
-        patch.setenv("OMP_NUM_THREADS", "7")
-        grader = Grader(submission, tmp_path_factory.mktemp("grader"))
-    yield grader
-    grader.holder.close()
+    with open_folder() as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CANARY", "a secret")
+            patch.setenv("PYTHONPATH", "/a/path/of/ours")
+            patch.setenv("OMP_NUM_THREADS", "7")
+            grader = Grader(submission, folder)
+        yield grader
+        grader.holder.close()
 
 
 @pytest.fixture
-def own_grader(submission: Path, tmp_path: Path) -> Iterator[Grader]:
+def own_grader(submission: Path) -> Iterator[Grader]:
     """A zygote that the test may end."""
-    grader = Grader(submission, tmp_path)
-    yield grader
-    grader.holder.close()
+    with open_folder() as folder:
+        grader = Grader(submission, folder)
+        yield grader
+        grader.holder.close()
 
 
 class Hand:
@@ -121,24 +139,28 @@ class Hand:
         function: str,
         *arrays: Array,
         module: str = "solution",
+        times: int = 1,
         seed: int = 0,
         timeout_s: float = PATIENCE_S,
     ) -> Outcome:
         """Call a function of the submission and wait for its end."""
-        return self.start(function, *arrays, module=module, seed=seed, timeout_s=timeout_s).result()
+        return self.start(
+            function, *arrays, module=module, times=times, seed=seed, timeout_s=timeout_s
+        ).result()
 
     def start(
         self,
         function: str,
         *arrays: Array,
         module: str = "solution",
+        times: int = 1,
         seed: int = 0,
         timeout_s: float = PATIENCE_S,
     ) -> PendingCall:
         """Call a function of the submission and go on."""
         return self.worker.start(
             "call",
-            {"module": module, "function": function},
+            {"module": module, "function": function, "times": times},
             {str(i): array for i, array in enumerate(arrays)},
             seed=seed,
             timeout_s=timeout_s,
@@ -221,9 +243,9 @@ def test_bfloat16_is_recorded_by_its_values(hand: Hand) -> None:
 
 def test_what_is_changed_later_is_recorded_as_it_was(hand: Hand) -> None:
     """The record is a copy, so that a later write of the student's code is not in it."""
-    hand.call("changes_later", VECTOR)
-    outcome = hand.call("double", VECTOR)
-    np.testing.assert_array_equal(outcome.arrays["recorded"], 2 * VECTOR)
+    outcome = hand.call("adds_up", VECTOR, times=2)
+    np.testing.assert_array_equal(outcome.arrays["recorded"], VECTOR)
+    np.testing.assert_array_equal(outcome.arrays["recorded1"], 2 * VECTOR)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +300,7 @@ def test_an_exception_comes_with_type_file_line_and_source(hand: Hand) -> None:
 
 def test_an_exception_inside_torch_points_at_the_students_line(hand: Hand) -> None:
     """Where a library raised, the line is the student's that called it, and no file of ours."""
-    outcome = hand.call("asks_torch", VECTOR)
+    outcome = hand.call("asks_torch")
     assert outcome.error is not None
     assert outcome.error.type == "RuntimeError"
     assert outcome.error.line == line_of("shapes do not fit")
@@ -438,16 +460,14 @@ def test_an_answer_too_many_spoils_the_next_call(hand: Hand) -> None:
     assert hand.call("forty_two").ending is Ending.BAD_REPLY
 
 
-def test_a_worker_that_kills_the_zygote_is_noticed(own_grader: Grader) -> None:
-    """Without a uid of its own a worker can do that: the judge is told, and nobody is left.
-
-    A killed zygote cannot sweep up: the kernel ends its workers, and the holder starts another.
-    """
-    zygote, hand, busy = own_grader.zygote, Hand(own_grader), Hand(own_grader)
-    busy.start("ignores_signals_and_loops")
+def test_a_zygote_that_is_killed_is_noticed(own_grader: Grader) -> None:
+    """Its workers die with it, the judge is told and does not hang, the holder starts another."""
+    zygote, idle, busy = own_grader.zygote, Hand(own_grader), Hand(own_grader)
+    pending = busy.start("ignores_signals_and_loops")
+    zygote.kill()
     with pytest.raises(ZygoteGone, match="the zygote"):
-        hand.call("kills_the_zygote")
-    wait_until(lambda: is_gone(hand.pid) and is_gone(busy.pid), "the workers' end")
+        pending.result()
+    wait_until(lambda: is_gone(idle.pid) and is_gone(busy.pid), "the workers' end")
     with pytest.raises(ZygoteGone, match="the zygote"):
         own_grader.launcher.open()
     assert own_grader.holder.control is not own_grader.control
@@ -480,11 +500,12 @@ def test_a_daemon_is_ended_while_its_worker_goes_on(hand: Hand) -> None:
     assert hand.call("forty_two").ending is Ending.RETURNED
 
 
-def test_a_daemon_of_a_worker_that_died_is_ended(grader: Grader, hand: Hand) -> None:
-    """The worker's own death changes nothing for what it left."""
-    outcome = hand.call("leaves_a_daemon_and_dies")
-    assert (outcome.ending, outcome.detail) == (Ending.DIED, "it exited with status 3")
-    assert is_gone(int((grader.submission / "codebase" / "daemon.pid").read_text()))
+def test_what_a_worker_that_died_left_is_ended(hand: Hand) -> None:
+    """The worker's own death changes nothing for its children."""
+    child = int(hand.value("leaves_a_session"))
+    outcome = hand.call("exits_at_once")
+    assert (outcome.ending, outcome.detail) == (Ending.DIED, "it exited with status 0")
+    assert is_gone(child)
 
 
 def test_the_workers_folder_is_removed_with_it(hand: Hand) -> None:
@@ -539,15 +560,18 @@ time.sleep(600)
 """
 
 
-def test_the_zygote_and_its_workers_die_with_a_killed_judge(
-    submission: Path, tmp_path: Path
-) -> None:
+def test_the_zygote_and_its_workers_die_with_a_killed_judge(submission: Path) -> None:
     """`kill -9` of the process that asks leaves no zygote and no busy worker."""
-    judge = subprocess.Popen(
-        [sys.executable, "-c", _A_JUDGE, str(ROOT), str(submission), str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with open_folder() as folder:
+        judge = subprocess.Popen(
+            [sys.executable, "-c", _A_JUDGE, str(ROOT), str(submission), str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        _kill_and_watch(judge)
+
+
+def _kill_and_watch(judge: subprocess.Popen[str]) -> None:
     with judge:
         assert judge.stdout is not None
         readable, _, _ = select.select([judge.stdout], [], [], PATIENCE_S)
@@ -565,7 +589,7 @@ def test_a_zygote_that_cannot_start_is_told_at_once(submission: Path, tmp_path: 
     """A homework that is not there is the grader's fault; the log says which and why."""
     grader = Grader(submission, tmp_path, "tests.no_such_homework")
     try:
-        with pytest.raises(ZygoteGone, match="the zygote closed its control socket|not answer"):
+        with pytest.raises(ZygoteGone, match="the zygote"):
             grader.launcher.open()
     finally:
         grader.holder.close()
@@ -577,16 +601,15 @@ def test_a_zygote_that_cannot_start_is_told_at_once(submission: Path, tmp_path: 
 
 def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None:
     """Neither now nor in what the process started with is there a variable of ours."""
-    seen = hand.value("environment")
+    now, inherited = hand.value("environment"), psutil.Process(hand.pid).environ()
     expected = {"PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
     expected |= {"PYTHONHASHSEED", "CUDA_VISIBLE_DEVICES"}
     # torch and the C library may add a few of their own while they are imported.
-    added = set(seen["now"]) - expected
-    assert not added & set(os.environ), added
-    assert {line.partition("=")[0] for line in seen["inherited"]} == expected
-    assert "CANARY" not in seen["now"]
-    assert not any("/a/path/of/ours" in text for text in seen["now"].values())
-    assert seen["now"]["OMP_NUM_THREADS"] == "1"
+    assert not (set(now) - expected) & {*os.environ, "CANARY"}
+    assert set(inherited) == expected
+    for text in (*now.values(), *inherited.values()):
+        assert "/a/path/of/ours" not in text
+    assert now["OMP_NUM_THREADS"] == inherited["OMP_NUM_THREADS"] == "1"
 
 
 def test_every_worker_is_a_fresh_process(grader: Grader) -> None:
@@ -617,19 +640,19 @@ def test_what_student_code_prints_reaches_nobody(
     grader: Grader, hand: Hand, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither our stdout or stderr nor the staff's log gets a byte of it."""
+    logged = grader.log.read_text()
     assert hand.value("writes_to_stdout") == "written"
     hand.worker.close()
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
-    assert grader.log.read_text() == ""
+    assert grader.log.read_text() == logged
 
 
 def test_a_worker_sees_none_of_the_zygotes_descriptors(hand: Hand) -> None:
     """Three times /dev/null and its own connection: no control socket, no log, no file of ours."""
     found: dict[str, str] = hand.value("descriptors")
-    assert [found.pop(n) for n in ("0", "1", "2")] == ["/dev/null"] * 3
-    assert len(found) == 1, found
-    assert next(iter(found.values())).startswith("socket:")
+    assert [found.pop(n) for n in ("0", "1", "2")] == ["null"] * 3
+    assert list(found.values()) == ["socket"]
 
 
 def test_a_worker_leads_a_session_of_its_own(hand: Hand) -> None:

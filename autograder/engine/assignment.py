@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autograder.engine.ledger import VISIBILITIES
@@ -16,6 +16,15 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+# All tables but `parts`, whose keys are the parts' numbers.
+_KEYS = {
+    "assignment": ("title",),
+    "submission": ("files",),
+    "grading": ("seed", "visibility", "deadline_s", "call_timeout_s", "training_timeout_s"),
+    "training": ("full_log_likelihood", "half_log_likelihood"),
+}
 
 
 class AssignmentError(ValueError):
@@ -82,7 +91,7 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise AssignmentError(f"{path}: cannot be read as TOML: {error}") from None
     reader = _Reader(path, told)
-    reader.only_tables({"assignment", "parts", "submission", "grading", "training"})
+    reader.only_known()
     return Assignment(
         folder=folder,
         package=package,
@@ -94,10 +103,7 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
         deadline_s=reader.positive("grading", "deadline_s"),
         call_timeout_s=reader.positive("grading", "call_timeout_s"),
         training_timeout_s=reader.positive("grading", "training_timeout_s"),
-        training={
-            key: reader.number("training", key)
-            for key in ("full_log_likelihood", "half_log_likelihood")
-        },
+        training={key: reader.number("training", key) for key in _KEYS["training"]},
     )
 
 
@@ -120,7 +126,7 @@ def _parts(reader: _Reader) -> tuple[Part, ...]:
 
 def _files(reader: _Reader) -> tuple[str, ...]:
     value = reader.get("submission", "files")
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+    if not isinstance(value, list) or not value or not all(_is_relative_path(v) for v in value):
         raise reader.error("submission.files", value, "a list of relative paths")
     return tuple(value)
 
@@ -135,10 +141,16 @@ class _Reader:
     def error(self, key: str, value: object, allowed: str) -> AssignmentError:
         return AssignmentError(f"{self.path.name}: {key} = {value!r}; allowed: {allowed}")
 
-    def only_tables(self, known: set[str]) -> None:
-        for name in self._told:
-            if name not in known:
-                raise self.error(name, "...", "one of the tables " + ", ".join(sorted(known)))
+    def only_known(self) -> None:
+        tables = sorted({"parts", *_KEYS})
+        for name, entries in self._told.items():
+            if name not in tables:
+                raise self.error(name, "...", "one of the tables " + ", ".join(tables))
+            known = _KEYS.get(name, ())
+            for key in entries if known and isinstance(entries, dict) else ():
+                if key not in known:
+                    allowed = f"one of the keys of [{name}]: " + ", ".join(known)
+                    raise self.error(f"{name}.{key}", entries[key], allowed)
 
     def table(self, name: str) -> Mapping[str, Any]:
         value = self._told.get(name)
@@ -178,6 +190,11 @@ class _Reader:
         if value not in allowed:
             raise self.error(f"{table}.{key}", value, ", ".join(allowed))
         return str(value)
+
+
+def _is_relative_path(value: object) -> bool:
+    parts = PurePosixPath(value).parts if isinstance(value, str) else ()
+    return bool(parts) and parts[0] != "/" and ".." not in parts
 
 
 def _is_number(value: object) -> bool:

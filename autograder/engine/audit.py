@@ -33,7 +33,9 @@ class Case:
         sentence: what is special about it.
         files: text by path, such as "codebase/gan.py".
         parts: for a wrong one, the parts that lose points.
-        run: the parts to grade; the others cannot be touched by this case's files.
+        edits: the parts whose code differs from the reference's.
+        run: the parts to grade; the others cannot be touched by what this case edits.
+        skip: numbers of slow checks in them that cannot be touched either.
         named: for a wrong one, the mistake ids of which one must be given.
         says: or else a piece of the feedback that names it.
     """
@@ -43,7 +45,14 @@ class Case:
     sentence: str
     files: Mapping[str, str]
     parts: frozenset[str] = frozenset()
+    edits: frozenset[str] = frozenset()
     run: frozenset[str] = frozenset()
+    skip: frozenset[str] = frozenset()
+
+    def touches(self, check: PlannedCheck) -> bool:
+        """Whether a check could come out otherwise than on the reference."""
+        return (not self.run or check.part in self.run) and check.number not in self.skip
+
     named: frozenset[str] = frozenset()
     says: str = ""
 
@@ -116,14 +125,12 @@ def _grade_case(case: Case) -> Row:
                 assignment=assignment,
                 config=assignment.folder / "assignment.toml",
                 pristine=pristine,
-                only=tuple(c.check_id for c in plan if not case.run or c.part in case.run),
+                only=tuple(check.check_id for check in plan if case.touches(check)),
             ),
             zygote,
         )
     entries = {
-        check.check_id: report.entries[check.check_id]
-        for check in plan
-        if not case.run or check.part in case.run
+        check.check_id: report.entries[check.check_id] for check in plan if case.touches(check)
     }
     row = Row(case, entries, time.monotonic() - started)
     return Row(case, entries, row.seconds, tuple(complaints(row, plan)))

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder.engine.assignment import Assignment, AssignmentError
-from autograder.engine.ledger import PlannedCheck
+from autograder.engine.ledger import VISIBILITIES, PlannedCheck
 
 AUDIENCES = ("public", "private")
+_NUMBER = re.compile(r"\d+(\.\d+)+")
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
     when an instructor gave the part other points.
 
     Raises:
-        AssignmentError: a check without number or title, a number used twice, a part without
-            checks or a check whose part is not in assignment.toml.
+        AssignmentError: a file that is not Python, a check without number or title or with a
+            decorator that makes no sense, a number or name used twice, a part without checks or a
+            check whose part is not in assignment.toml.
     """
     found = [
         check
@@ -50,6 +55,10 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
         if check.number in seen:
             raise AssignmentError(
                 f"{check.check_id}: number {check.number} is taken by {seen[check.number]}"
+            )
+        if check.check_id in seen.values():
+            raise AssignmentError(
+                f"{check.check_id}: defined twice, so only the last one would run"
             )
         seen[check.number] = check.check_id
         by_part[part_of(check.number)].append(check)
@@ -86,7 +95,12 @@ def hash_of_checks(assignment: Assignment) -> str:
 
 
 def _read_checks(path: Path, audience: str) -> list[_Found]:
-    module = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        raise AssignmentError(
+            f"{audience}/{path.name}: cannot be read as Python: {error}"
+        ) from None
     return [
         _read_check(node, f"{audience}/{path.name}::{node.name}")
         for node in module.body
@@ -95,41 +109,60 @@ def _read_checks(path: Path, audience: str) -> list[_Found]:
 
 
 def _read_check(node: ast.FunctionDef, check_id: str) -> _Found:
-    marks: dict[str, object] = {}
+    marks: dict[str, Any] = {}
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name):
             name = decorator.func.id
             if name in ("number", "weight", "visibility") and len(decorator.args) == 1:
-                marks[name] = ast.literal_eval(decorator.args[0])
+                marks[name] = _literal(decorator.args[0], f"{check_id}: @{name}")
     number, weight, visibility = (marks.get(k) for k in ("number", "weight", "visibility"))
     title = (ast.get_docstring(node) or "").partition("\n")[0]
-    if not isinstance(number, str) or not title:
+    if not isinstance(number, str) or not _NUMBER.fullmatch(number) or not title:
         raise AssignmentError(f'{check_id}: a check needs @number("1.2.3") and a docstring')
-    if weight is not None and (not isinstance(weight, (int, float)) or weight <= 0):
+    if weight is not None and not _is_positive(weight):
         raise AssignmentError(f"{check_id}: @weight({weight!r}) must be a number above 0")
+    if visibility is not None and visibility not in VISIBILITIES:
+        raise AssignmentError(
+            f"{check_id}: @visibility({visibility!r}) must be one of {', '.join(VISIBILITIES)}"
+        )
     return _Found(
         check_id,
         number,
         title,
         None if weight is None else float(weight),
-        visibility if isinstance(visibility, str) else None,
+        None if visibility is None else str(visibility),
     )
 
 
+def _literal(node: ast.expr, what: str) -> Any:
+    """Return what an argument says, without running the file that it stands in."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise AssignmentError(
+            f"{what}({ast.unparse(node)}) must hold a plain number or text: no code is run for it"
+        ) from None
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value > 0
+
+
 def _share_out(checks: list[_Found], points: float) -> list[tuple[_Found, float | None]]:
-    """Give each check its points; the last one takes what rounding leaves."""
+    """Give each check its points: cents, of sums that are rounded, so that they add up."""
     total = sum(check.weight or 0.0 for check in checks)
     shares: list[tuple[_Found, float | None]] = []
-    left = points
+    weight = given = 0.0
     last = max(i for i, check in enumerate(checks) if check.weight is not None)
     for i, check in enumerate(checks):
         if check.weight is None:
             shares.append((check, None))
             continue
-        share = check.weight if total == points else round(check.weight * points / total, 2)
-        share = round(left, 4) if i == last else share
-        left -= share
-        shares.append((check, share))
+        weight += check.weight
+        upto = points if i == last else min(round(points * weight / total, 2), points)
+        shares.append((check, check.weight if total == points else round(upto - given, 4)))
+        given = upto
     return shares
 
 

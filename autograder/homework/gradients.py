@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.judge.compare import note
 from autograder.homework import tolerances
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.flow import Array
@@ -23,11 +24,13 @@ def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> s
     for key, right in expected.items():
         found = got.get(key)
         if found is None or found.shape != right.shape or not np.isfinite(found).all():
+            note(float("inf"))
             return f"gradient by {key}: missing, NaN or infinite."
         scale = max(float(np.linalg.norm(right)), 0.05 * whole, 1e-6)
         relative = float(np.linalg.norm(found - right)) / scale
         if relative > worst:
             worst, name = relative, key
+    note(worst / tolerances.GRADIENT_RELATIVE)
     if worst <= tolerances.GRADIENT_RELATIVE:
         return ""
     norm, right_norm = (float(np.linalg.norm(side[name])) for side in (got, expected))

@@ -19,9 +19,9 @@ from autograder.homework.student import Call, GanLoss
 
 Labels = NDArray[np.int64]
 
-# Rows of 784 pixels whose entries differ by O(0.1): float32 rounding is far below, other rows far
-# above this.
-_SAME_ROW = 2e-3
+# Rows of 784 pixels whose entries differ by O(0.1): float32 rounding is below this, other rows far
+# above it, but for a mixture whose weight happens to lie within 1e-5 of 0 or 1.
+_SAME_ROW = 2e-5
 # An interpolation weight is found by division by fake - real, whose norm is about 10.
 _ON_LINE = 2e-3
 
@@ -72,31 +72,59 @@ def recover(case: GanCase, loss: GanLoss, function: str) -> Evidence:
         )
     images = case.generator.images(z, g_labels)
     rows, d_labels = _joined(loss.d_calls, case.x_real.shape[1])
-    places = _places(loss.d_calls)
-    real_match = _match(rows, case.x_real, places)
-    fake_match = _match(rows, images, places)
-    fake_match[real_match >= 0] = -1
-    rest = (real_match < 0) & (fake_match < 0) & _first_times(rows)
-    between, alpha, strange = _interpolates(rows[rest], places[rest], case.x_real, images)
-    seen = fake_match >= 0
-    used = fake_match[seen] if seen.any() else np.arange(len(images))
-    is_real = real_match >= 0
+    sorted_rows = _sort(rows, loss.d_calls, case.x_real, images)
+    is_real, is_fake = sorted_rows.real >= 0, sorted_rows.fake >= 0
+    is_between = np.isfinite(sorted_rows.alpha)
+    other = ~is_real & ~is_fake
+    other[other] = _first_times(rows[other])
+    used = sorted_rows.fake[is_fake] if is_fake.any() else np.arange(len(images))
     labels = case.labels if case.conditional else None
     return Evidence(
         z=z,
         g_labels=g_labels,
         fake_z=z[used],
         fake=gan.Rows(images[used], None if g_labels is None else g_labels[used]),
-        fake_labels_seen=None if d_labels is None or not seen.any() else d_labels[seen],
+        fake_labels_seen=None if d_labels is None or not is_fake.any() else d_labels[is_fake],
         real=gan.Rows(case.x_real, labels),
         real_labels_seen=None if d_labels is None else d_labels[is_real],
-        real_labels_true=None if labels is None else labels[real_match[is_real]],
-        between=between,
-        alpha=alpha,
-        strange=strange,
+        real_labels_true=None if labels is None else labels[sorted_rows.real[is_real]],
+        between=rows[other & is_between],
+        alpha=sorted_rows.alpha[other & is_between],
+        strange=rows[other & ~is_between],
         d_saw_real=int(is_real.sum()),
-        d_saw_fake=int(seen.sum()),
+        d_saw_fake=int(is_fake.sum()),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Sorted:
+    """What every row that d was given is.
+
+    Args:
+        real: index of the real image that it is, or -1.
+        fake: index of the generated image that it is, or -1.
+        alpha: weight of the fake image where it is a mixture, else NaN.
+    """
+
+    real: NDArray[np.int64]
+    fake: NDArray[np.int64]
+    alpha: Array
+
+
+def _sort(rows: Array, calls: tuple[Call, ...], real: Array, fake: Array) -> _Sorted:
+    places = _places(calls)
+    real_match, fake_match = _match(rows, real, places), _match(rows, fake, places)
+    fake_match[real_match >= 0] = -1
+    known = (real_match >= 0) | (fake_match >= 0)
+    alpha = _alphas(rows, ~known, places, real, fake)
+    # A mixture of weight 0 or 1 looks like one of its images; but it comes in a batch of mixtures,
+    # or it is an image that was shown once more than the others.
+    batches = _batches(calls, len(real))
+    mixed = known & np.isin(batches, batches[np.isfinite(alpha)])
+    mixed |= _surplus(np.where(mixed, -1, real_match)) | _surplus(np.where(mixed, -1, fake_match))
+    alpha[mixed] = _alphas(rows, mixed, places, real, fake)[mixed]
+    real_match[mixed] = fake_match[mixed] = -1
+    return _Sorted(real_match, fake_match, alpha)
 
 
 def _joined(calls: tuple[Call, ...], width: int) -> tuple[Array, Labels | None]:
@@ -112,6 +140,24 @@ def _joined(calls: tuple[Call, ...], width: int) -> tuple[Array, Labels | None]:
 def _places(calls: tuple[Call, ...]) -> NDArray[np.int64]:
     """The place of every row within its call: the row of the batch it most likely belongs to."""
     return np.concatenate([np.zeros(0, np.int64), *(np.arange(len(call.rows)) for call in calls)])
+
+
+def _surplus(match: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a row shows its image (-1: none) more often than the least shown image is."""
+    surplus = np.zeros(len(match), np.bool_)
+    images, counts = np.unique(match[match >= 0], return_counts=True)
+    for image in images[counts > counts.min(initial=len(match))]:
+        surplus[np.flatnonzero(match == image)[counts.min() :]] = True
+    return surplus
+
+
+def _batches(calls: tuple[Call, ...], batch: int) -> NDArray[np.int64]:
+    """For every row, the number of its batch: of its call, or of a part of joined batches."""
+    numbers, start = [np.zeros(0, np.int64)], 0
+    for call in calls:
+        numbers.append(start + np.arange(len(call.rows)) // batch)
+        start += len(call.rows)
+    return np.concatenate(numbers)
 
 
 def _first_times(rows: Array) -> NDArray[np.bool_]:
@@ -141,44 +187,34 @@ def _match(rows: Array, known: Array, places: NDArray[np.int64]) -> NDArray[np.i
     return found
 
 
-def _interpolates(
-    rows: Array, places: NDArray[np.int64], real: Array, fake: Array
-) -> tuple[Array, Array, Array]:
-    """Split rows into those on a line from a real to a fake image (with alpha) and the others."""
-    between, alphas, strange = [], [], []
-    for row, place in zip(rows, places, strict=True):
-        alpha = _alpha_of(row, int(place), real, fake)
-        if alpha is None:
-            strange.append(row)
-        else:
-            between.append(row)
-            alphas.append(alpha)
-    empty = np.zeros((0, real.shape[1]))
-    return (
-        np.array(between) if between else empty,
-        np.array(alphas, dtype=np.float64),
-        np.array(strange) if strange else empty,
-    )
+def _alphas(
+    rows: Array, wanted: NDArray[np.bool_], places: NDArray[np.int64], real: Array, fake: Array
+) -> Array:
+    """The weight of the fake image in every wanted row that mixes a real and a fake, else NaN."""
+    alphas = np.full(len(rows), np.nan)
+    for i in np.flatnonzero(wanted):
+        alphas[i] = _alpha_of(rows[i], int(places[i]), real, fake)
+    return alphas
 
 
-def _alpha_of(row: Array, place: int, real: Array, fake: Array) -> float | None:
-    """The weight of the fake image in a mixture; pairs of the row's own place are tried first."""
+def _alpha_of(row: Array, place: int, real: Array, fake: Array) -> float:
+    """The weight of the fake image in a mixture, or NaN; pairs of its own place are tried first."""
     batch = len(real)
     for k in range(place % batch, len(fake), batch):
         alpha = _on_line(row, real[place % batch], fake[k])
-        if alpha is not None:
+        if np.isfinite(alpha):
             return alpha
     # Not its own pair: the student's code may have shuffled one of the batches.
     directions = fake[None, :, :] - real[:, None, :]  # (B, n, 784)
     offsets = row - real  # (B, 784)
     alphas = np.einsum("bp,bnp->bn", offsets, directions) / (directions**2).sum(axis=2)
     off = np.abs(offsets[:, None, :] - alphas[:, :, None] * directions).max(axis=2)
-    i, k = np.unravel_index(int(np.argmin(off)), off.shape)
-    return float(alphas[i, k]) if off[i, k] < _ON_LINE else None
+    best = np.unravel_index(int(np.argmin(off)), off.shape)
+    return float(alphas[best]) if off[best] < _ON_LINE else np.nan
 
 
-def _on_line(row: Array, real: Array, fake: Array) -> float | None:
+def _on_line(row: Array, real: Array, fake: Array) -> float:
     direction = fake - real
     alpha = float((row - real) @ direction / (direction @ direction))
     off = np.abs(row - real - alpha * direction).max()
-    return alpha if off < _ON_LINE else None
+    return alpha if off < _ON_LINE else np.nan

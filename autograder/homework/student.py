@@ -17,7 +17,7 @@ from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.oracles import flow, gan
 from autograder.homework.oracles.flow import Array
-from autograder.homework.strategies import GanCase, MadeCase, MafCase
+from autograder.homework.strategies import N_CLASSES, GanCase, MadeCase, MafCase
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -28,14 +28,40 @@ DEVICE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
+class Forward:
+    """What MADE.forward gave: x (B, D) and log_det (B,)."""
+
+    x: Array
+    log_det_or_failure: Array | CheckFailed
+
+    @property
+    def log_det(self) -> Array:
+        """(B,); asked for on its own, so that its form costs only the checks that need it.
+
+        Raises:
+            CheckFailed: it has not the form of a log-determinant.
+        """
+        return _unless_failed(self.log_det_or_failure)
+
+
+@dataclass(frozen=True)
 class Inverse:
     """What MADE.inverse gave: z (B, D), log_det (B,), and what was asked for beside it."""
 
     z: Array
-    log_det: Array
+    log_det_or_failure: Array | CheckFailed
     input_after: Array
     jacobian: Array | None
     gradients: Mapping[str, Array]
+
+    @property
+    def log_det(self) -> Array:
+        """(B,); asked for on its own, so that its form costs only the checks that need it.
+
+        Raises:
+            CheckFailed: it has not the form of a log-determinant.
+        """
+        return _unless_failed(self.log_det_or_failure)
 
 
 @dataclass(frozen=True)
@@ -74,8 +100,8 @@ class Student:
 
     # ---- problem 1 --------------------------------------------------------------------------
 
-    def made_forward(self, case: MadeCase, z: Array | None = None) -> tuple[Array, Array]:
-        """Return x (B, D) and log_det (B,) of the student's MADE.forward.
+    def made_forward(self, case: MadeCase, z: Array | None = None) -> Forward:
+        """Return what the student's MADE.forward gives for the case's z (or another one).
 
         Args:
             case: sizes and weights.
@@ -91,10 +117,7 @@ class Student:
         )
         form = _Form(reply, "MADE.forward")
         form.pair("x and log_det")
-        return (
-            form.array("x", noise.shape, "(B, D)"),
-            form.array("log_det", noise.shape[:1], "(B,)"),
-        )
+        return Forward(form.array("x", noise.shape, "(B, D)"), form.log_det(len(noise)))
 
     def made_inverse(
         self,
@@ -128,7 +151,7 @@ class Student:
         batch, size = data.shape
         return Inverse(
             z=form.array("z", data.shape, "(B, D)"),
-            log_det=form.array("log_det", (batch,), "(B,)"),
+            log_det_or_failure=form.log_det(batch),
             input_after=form.array("input_after", data.shape, "(B, D)"),
             jacobian=form.array("jacobian", (batch, size, size), "(B, D, D)") if jacobian else None,
             gradients=form.gradients(),
@@ -318,6 +341,13 @@ class _Form:
             raise CheckFailed(f"{self._function} returns {name} with NaN or infinite entries.")
         return found.astype(np.float64)
 
+    def log_det(self, batch: int) -> Array | CheckFailed:
+        """Return the recorded log_det (B,), or what is wrong with its form."""
+        try:
+            return self.array("log_det", (batch,), "(B,)")
+        except CheckFailed as failure:
+            return failure
+
     def scalar(self, name: str, finite: bool = True) -> float:
         """Return a recorded 0-d tensor as a float."""
         told = self.values.get(name)
@@ -344,24 +374,37 @@ class _Form:
         }
 
     def calls(self, network: str, width: int, conditional: bool) -> tuple[Call, ...]:
-        """Return the recorded calls of a probe network."""
-        count = self.values.get(f"{network}_calls")
-        if type(count) is not int or not 0 <= count <= 100:
-            raise CheckFailed(f"{self._function}: the record of {network} is not readable.")
-        found = []
-        for n in range(count):
-            rows = self._reply.arrays.get(f"{network}{n}.input")
-            labels = self._reply.arrays.get(f"{network}{n}.labels")
-            if rows is None or rows.ndim != 2 or rows.shape[1] != width:
-                raise CheckFailed(f"{self._function}: the record of {network} is not readable.")
-            if conditional and (labels is None or labels.shape != rows.shape[:1]):
-                raise CheckFailed(f"{self._function}: the record of {network} is not readable.")
-            if not np.isfinite(rows).all():
-                raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
-            found.append(
-                Call(rows.astype(np.float64), None if labels is None else labels.astype(np.int64))
-            )
-        return tuple(found)
+        """Return the recorded calls of a probe network, in their order."""
+        unreadable = CheckFailed(f"{self._function}: the record of {network} is not readable.")
+        sizes = self.values.get(f"{network}_calls")
+        if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
+            raise unreadable
+        if not sizes:
+            return ()
+        rows = self._reply.arrays.get(f"{network}.input")
+        if rows is None or rows.shape != (sum(sizes), width):
+            raise unreadable
+        if not np.isfinite(rows).all():
+            raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
+        ends = np.cumsum(sizes)[:-1]
+        parts = np.split(rows.astype(np.float64), ends)
+        if not conditional:
+            return tuple(Call(part, None) for part in parts)
+        labels = self._reply.arrays.get(f"{network}.labels")
+        if labels is None or labels.shape != (sum(sizes),) or labels.dtype.kind != "i":
+            raise unreadable
+        if len(labels) and not 0 <= labels.min() <= labels.max() < N_CLASSES:
+            raise unreadable
+        return tuple(
+            Call(part, label)
+            for part, label in zip(parts, np.split(labels.astype(np.int64), ends), strict=True)
+        )
+
+
+def _unless_failed(found: Array | CheckFailed) -> Array:
+    if isinstance(found, CheckFailed):
+        raise found
+    return found
 
 
 def made_arrays(weights: flow.MadeWeights, block: int = 0) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.student import FLOW_FILE, maf_arrays
 
-# Data, first weights and order of the batches do not follow the assignment's seed: with this one
+# Data, first weights and order of batches do not follow the assignment's seed: with this one
 # right solutions are steady (-1.165 to -1.205 nats), and there is nothing in them to learn by heart.
 SEED = 236
 HIDDEN_SIZE = 100

@@ -16,10 +16,11 @@ def call(
     tensors: Mapping[str, Tensor],
     recorder: Recorder,
 ) -> None:
-    """Call `codebase.MODULE.FUNCTION` with the tensors; note plain values, record all others."""
+    """Call `codebase.MODULE.FUNCTION` once or more; record what it gives, note plain values."""
     function = student.attribute(arguments["module"], arguments["function"])
-    value = function(*tensors.values())
-    recorder.add("recorded", value)
+    for n in range(int(arguments["times"])):
+        value = function(*tensors.values())
+        recorder.add(f"recorded{n or ''}", value)
     if isinstance(value, (str, list, dict)):
         recorder.note("value", value)  # type: ignore[arg-type]  # a dict is JSON too
 

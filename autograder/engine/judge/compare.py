@@ -79,7 +79,11 @@ def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
         return float("inf")
     if a.size == 0:
         return 0.0
-    multiple = float(np.max(np.abs(a - b) / (tolerance.atol + tolerance.rtol * np.abs(b))))
+    with np.errstate(invalid="ignore"):
+        error, allowed = np.abs(a - b), tolerance.atol + tolerance.rtol * np.abs(b)
+        # Where nothing is allowed, nothing is right but the number itself.
+        exact = np.where(error == 0, 0.0, np.inf)
+        multiple = float(np.max(np.divide(error, allowed, out=exact, where=allowed > 0)))
     return multiple if np.isfinite(multiple) else float("inf")
 
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import hypothesis
 import pytest
@@ -142,6 +142,13 @@ class JudgePlugin:
                 text = f"{self._assignment.seed}:{item.nodeid}"
                 digest = hashlib.sha256(text.encode()).digest()
                 hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
+
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
+    ) -> None:
+        """Say in the staff's log why a file of checks cannot be imported."""
+        if isinstance(node, pytest.Collector) and call.excinfo is not None:
+            self._complain(node.nodeid, call.excinfo.value)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:

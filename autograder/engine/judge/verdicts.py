@@ -15,6 +15,9 @@ class CheckFailed(AssertionError):
             checks only, so that nothing sent to a private check comes back through it.
         mistake: id of the known misconception that gives exactly this answer.
         share: the part of the points earned all the same, in [0, 1).
+
+    Raises:
+        ValueError: for another share.
     """
 
     def __init__(
@@ -28,6 +31,8 @@ class CheckFailed(AssertionError):
         mistake: str | None = None,
         share: float = 0.0,
     ) -> None:
+        if not 0 <= share < 1:
+            raise ValueError(f"share={share!r} must be in [0, 1): the check has failed")
         super().__init__(what)
         self.what = what
         self.where = where

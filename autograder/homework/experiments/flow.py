@@ -45,19 +45,18 @@ def made_inverse(
     leaf = x.clone().requires_grad_(wants_jacobian)
     given = leaf.clone()
     returned = made.inverse(given)
-    pair = _record_pair(returned, ("z", "log_det"), recorder)
+    z, log_det = _record_pair(returned, ("z", "log_det"), recorder)
     recorder.add("input_after", given)
-    if pair is None:
-        return
-    z, log_det = pair
-    if wants_jacobian:
-        rows = [
-            _gradients(z[:, i].sum(), [leaf])[0] for i in range(z.shape[1] if z.dim() == 2 else 0)
-        ]
-        if rows:
-            recorder.add("jacobian", torch.stack(rows, dim=1))
-    if "z_bar" in tensors and z.shape == x.shape and log_det.shape == x.shape[:1]:
-        scalar = (tensors["z_bar"] * z).sum() + (tensors["log_det_bar"] * log_det).sum()
+    if wants_jacobian and z is not None and z.shape == x.shape:
+        rows = [_gradients(z[:, i].sum(), [leaf])[0] for i in range(z.shape[1])]
+        recorder.add("jacobian", torch.stack(rows, dim=1))
+    if "z_bar" in tensors:
+        # What has not the right form plays no part; it has its own check.
+        scalar = torch.zeros(())
+        if z is not None and z.shape == x.shape:
+            scalar = scalar + (tensors["z_bar"] * z).sum()
+        if log_det is not None and log_det.shape == x.shape[:1]:
+            scalar = scalar + (tensors["log_det_bar"] * log_det).sum()
         _record_gradients(scalar, block_parameters(made, 0), recorder)
 
 
@@ -179,17 +178,18 @@ def block_parameters(made: nn.Module, block: int) -> dict[str, Tensor]:
 
 def _record_pair(
     returned: object, names: tuple[str, str], recorder: Recorder
-) -> tuple[Tensor, Tensor] | None:
-    """Record the two values that a MADE returns; return them when both are tensors."""
+) -> tuple[Tensor | None, Tensor | None]:
+    """Record the two values that a MADE returns; return those that are tensors."""
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         recorder.add("returned", returned)
-        return None
+        return None, None
     first, second = returned
     recorder.add(names[0], first)
     recorder.add(names[1], second)
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return first, second
-    return None
+    return (
+        first if isinstance(first, Tensor) else None,
+        second if isinstance(second, Tensor) else None,
+    )
 
 
 def _record_gradients(scalar: Tensor, parameters: dict[str, Tensor], recorder: Recorder) -> None:

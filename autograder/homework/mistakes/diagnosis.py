@@ -76,13 +76,14 @@ class Diagnosis:
             with contextlib.suppress(CheckFailed, Concluded):
                 question()
         self._questions.clear()
-        wrong = {seen.answer for seen in self._seen if not _same(seen.got, seen.right)}
+        # As keys, they keep the order in which they were seen first.
+        wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
         explained = {
             mistake.id: {answer for answer in wrong if self._explains(mistake, answer)}
             for mistake in self._mistakes
             if mistake.hint
         }
-        for answer in sorted(wrong):
+        for answer in wrong:
             # One mistake that explains several wrong answers is likelier than one for each.
             most = max((len(ours) for ours in explained.values() if answer in ours), default=0)
             named = [

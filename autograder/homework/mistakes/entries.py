@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,11 @@ class Right:
     sentence: str
     code: str
     also: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that are written differently."""
+        return _parts_of((self.region, *self.also))
 
 
 @dataclass(frozen=True)
@@ -61,5 +66,8 @@ class Wrong:
     @property
     def parts(self) -> frozenset[str]:
         """The parts that must lose points."""
-        regions = (self.region, *self.also)
-        return frozenset(region.partition(" ")[0] for region in regions) - self.keeps
+        return _parts_of((self.region, *self.also)) - self.keeps
+
+
+def _parts_of(regions: Iterable[str]) -> frozenset[str]:
+    return frozenset(region.partition(" ")[0] for region in regions)

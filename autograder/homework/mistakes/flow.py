@@ -1,6 +1,22 @@
 """Mistakes of problem 1: MADE.forward, MADE.inverse, MAF.log_probs."""
 
-from autograder.homework.mistakes import made_forward, made_inverse, maf
+from autograder.homework.mistakes import (
+    made_forward,
+    made_forward_log_det,
+    made_inverse,
+    made_inverse_log_det,
+    made_pairs,
+    maf_density,
+    maf_walk,
+)
 from autograder.homework.mistakes.entries import Wrong
 
-WRONG: tuple[Wrong, ...] = (*made_forward.WRONG, *made_inverse.WRONG, *maf.WRONG)
+WRONG: tuple[Wrong, ...] = (
+    *made_forward.WRONG,
+    *made_forward_log_det.WRONG,
+    *made_inverse.WRONG,
+    *made_inverse_log_det.WRONG,
+    *made_pairs.WRONG,
+    *maf_walk.WRONG,
+    *maf_density.WRONG,
+)

@@ -1,6 +1,10 @@
-"""The solution regions of problem 1 in plain words, for entries that change a line of them."""
+"""The solution regions of problem 1 and a plain solution of each, for entries to change a line."""
 
 from __future__ import annotations
+
+FORWARD = "1.1 MADE.forward"
+INVERSE = "1.2 MADE.inverse"
+LOG_PROBS = "1.3 MAF.log_probs"
 
 MADE_FORWARD = """
 x = torch.zeros_like(z)

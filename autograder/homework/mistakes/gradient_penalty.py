@@ -25,6 +25,7 @@ _NO_GRAPH = (
     "The value is right, but the penalty adds nothing to the critic's gradient, so that training "
     "never lowers it: its own graph was not kept."
 )
+_ALONG_ONE_SIDE = "The norm is taken along one side of the images only; one image has one gradient."
 _PER_PIXEL = "The norm is taken of every pixel's derivative; one image has one gradient."
 
 
@@ -52,28 +53,28 @@ WRONG: tuple[Wrong, ...] = (
         "gp-lambda-1",
         "Lambda is 1.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + penalty"),
-        hint="Your value is that of lambda = 1.",
+        hint="Your value is that of lambda 1.",
         value=critic_loss(lam=1.0),
     ),
     _wrong(
         "gp-lambda-one-tenth",
         "Lambda is 0.1.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + penalty / 10"),
-        hint="Your value is that of lambda = 0.1.",
+        hint="Your value is that of lambda 0.1.",
         value=critic_loss(lam=0.1),
     ),
     _wrong(
         "gp-lambda-100",
         "Lambda is 100.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + 100 * penalty"),
-        hint="Your value is that of lambda = 100; so it is when lambda is squared too.",
+        hint="Your value is that of lambda 100; so it is when lambda is squared too.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
         "gp-lambda-squared",
         "Lambda stands inside the square.",
         with_step(penalty="penalty = 10 * ((norms - 1) ** 2).mean()"),
-        hint="Your value is that of lambda = 100; so it is when lambda is squared too.",
+        hint="Your value is that of lambda 100; so it is when lambda is squared too.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
@@ -116,14 +117,14 @@ WRONG: tuple[Wrong, ...] = (
         "gp-per-row",
         "The norm is taken of every row of pixels.",
         with_step(norms="norms = slopes.norm(dim=3)"),
-        hint="The norm is taken of every row of pixels; one image has one gradient.",
+        hint=_ALONG_ONE_SIDE,
         value=critic_loss(lambda g: squared_excess(np.linalg.norm(_as_images(g), axis=2))),
     ),
     _wrong(
         "gp-per-column",
         "The norm is taken of every column of pixels.",
         with_step(norms="norms = slopes.norm(dim=2)"),
-        hint="The norm is taken of every column of pixels; one image has one gradient.",
+        hint=_ALONG_ONE_SIDE,
         value=critic_loss(lambda g: squared_excess(np.linalg.norm(_as_images(g), axis=1))),
     ),
     _wrong(

@@ -1,42 +1,35 @@
-"""Mistakes of 1.2: MADE.inverse."""
+"""Mistakes of 1.2: the map of MADE.inverse."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from autograder.homework.mistakes.entries import Wrong
-from autograder.homework.mistakes.flow_code import MADE_INVERSE, MAF_LOG_PROBS, but
+from autograder.homework.mistakes.flow_code import INVERSE, MADE_INVERSE, but
 from autograder.homework.mistakes.flow_predictions import (
     first_example,
     forward_step,
     interleaved,
-    inverse_jacobian,
     inverse_log_det,
     inverse_step,
     inverse_z,
     previous_example,
     swapped,
 )
+from autograder.homework.mistakes.made_forward import (
+    HALF_ALPHA,
+    INTERLEAVED,
+    MINUS_MU,
+    PREVIOUS,
+    SWAPPED,
+)
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import MadeCase
 
-REGION = "1.2 MADE.inverse"
-LOG_PROBS = "1.3 MAF.log_probs"
-
 _NET = "self.net(x)"
 _SPLIT = "mu, alpha = self.net(x).chunk(2, dim=1)"
 _STEP = "(x - mu) * torch.exp(-alpha)"
-_LOG_DET = "-alpha.sum(dim=1)"
-
-NO_GRADIENT_FROM_Z = "No gradient flows from z"
-NO_GRADIENT_FROM_LOG_DET = "No gradient flows from log_det"
-LOG_DET_SIGN = (
-    "The log-determinant of inverse() has the wrong sign: it is that of the map from z to x."
-)
-LOG_DET_MEAN = (
-    "The log-determinant of inverse() is averaged over the variables; it must be their sum."
-)
 
 
 def _made_of_z(case: MadeCase) -> Array:
@@ -63,7 +56,7 @@ def _without_first_column(case: MadeCase) -> Array:
 CONDITIONING = (
     Wrong(
         "inverse-conditions-on-noise",
-        REGION,
+        INVERSE,
         "Goes from column to column as forward() must and asks the network about z.",
         """
         z = torch.zeros_like(x)
@@ -79,15 +72,15 @@ CONDITIONING = (
     ),
     Wrong(
         "inverse-conditions-on-other-example",
-        REGION,
+        INVERSE,
         "Every example gets the mu and alpha of the example before it in the batch.",
         but(MADE_INVERSE, (_NET, "self.net(x.roll(1, dims=0))")),
-        hint="You compute mu and alpha of every example from another example of the batch.",
+        hint=PREVIOUS,
         answers={"MADE.inverse.z": inverse_z(view=previous_example)},
     ),
     Wrong(
         "inverse-conditions-on-first-example",
-        REGION,
+        INVERSE,
         "All examples share the mu and alpha of the first one.",
         but(MADE_INVERSE, (_NET, "self.net(x[:1]).expand(len(x), -1)")),
         hint="inverse() asks the network about the first example only and uses its mu and alpha "
@@ -96,7 +89,7 @@ CONDITIONING = (
     ),
     Wrong(
         "inverse-reverses-columns",
-        REGION,
+        INVERSE,
         "Reverses the columns before the network, though the PermuteLayer does so already.",
         but(MADE_INVERSE, (_NET, "self.net(x.flip(1))")),
         hint="inverse() reverses the columns of x before it asks the network; the layer between "
@@ -104,23 +97,23 @@ CONDITIONING = (
         answers={"MADE.inverse.z": inverse_z(view=lambda x: x[:, ::-1])},
     ),
     Wrong(
-        "inverse-loops-over-batch",
-        REGION,
-        "Computes as many columns as there are examples.",
+        "inverse-counts-examples",
+        INVERSE,
+        "Takes the number of examples for the number of variables.",
         """
         mu, alpha = self.net(x).chunk(2, dim=1)
+        n = x.shape[0]
         z = torch.zeros_like(x)
-        for i in range(len(x)):
-            z[:, i : i + 1] = (x - mu)[:, i : i + 1] * torch.exp(-alpha[:, i : i + 1])
+        z[:, :n] = (x[:, :n] - mu[:, :n]) * torch.exp(-alpha[:, :n])
         log_det = -alpha.sum(dim=1)
         """,
-        hint="The loop in inverse() runs over the examples of the batch; it must run over the "
-        "variables. They are as many only by chance.",
+        hint="inverse() computes as many variables as there are examples in the batch; they are "
+        "as many only by chance.",
         answers={"MADE.inverse.z": lambda case: _first_columns(case, case.batch)},
     ),
     Wrong(
         "inverse-two-columns",
-        REGION,
+        INVERSE,
         "Computes the first two columns whatever D is.",
         """
         mu, alpha = self.net(x).chunk(2, dim=1)
@@ -134,7 +127,7 @@ CONDITIONING = (
     ),
     Wrong(
         "inverse-skips-first-variable",
-        REGION,
+        INVERSE,
         "Leaves the first variable as it was in x.",
         but(MADE_INVERSE, (_STEP, f"{_STEP}; z = torch.cat([x[:, :1], z[:, 1:]], dim=1)")),
         hint="inverse() returns the first variable as it was in x. Nothing comes before it, but "
@@ -143,7 +136,7 @@ CONDITIONING = (
     ),
     Wrong(
         "inverse-split-at-two",
-        REGION,
+        INVERSE,
         "Splits the output after column 2 whatever D is.",
         but(MADE_INVERSE, (_SPLIT, "out = self.net(x); mu, alpha = out[:, :2], out[:, 2:]")),
         says="raised RuntimeError",
@@ -153,7 +146,7 @@ CONDITIONING = (
 MAPPING = (
     Wrong(
         "inverse-plus-alpha",
-        REGION,
+        INVERSE,
         "Multiplies by exp(alpha).",
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(alpha)")),
         hint="In inverse() the difference is divided by the standard deviation; you multiply.",
@@ -161,15 +154,15 @@ MAPPING = (
     ),
     Wrong(
         "inverse-half-alpha",
-        REGION,
+        INVERSE,
         "Divides by exp(alpha / 2).",
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-0.5 * alpha)")),
-        hint="alpha is the log standard deviation; you halve it, as if it were the log variance.",
+        hint=HALF_ALPHA,
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) * np.exp(-a / 2))},
     ),
     Wrong(
         "inverse-no-exp",
-        REGION,
+        INVERSE,
         "Divides by alpha itself.",
         but(MADE_INVERSE, (_STEP, "(x - mu) / alpha")),
         hint="inverse() divides by alpha itself; alpha is the logarithm of the standard deviation.",
@@ -177,11 +170,10 @@ MAPPING = (
     ),
     Wrong(
         "inverse-swapped-halves",
-        REGION,
+        INVERSE,
         "Takes the first half of the output for alpha.",
         but(MADE_INVERSE, ("mu, alpha =", "alpha, mu =")),
-        hint="You take the first half of the network's output for alpha and the second half for "
-        "mu.",
+        hint=SWAPPED,
         answers={
             "MADE.inverse.z": inverse_z(split=swapped),
             "MADE.inverse.log_det": inverse_log_det(lambda case, mu, alpha: -mu.sum(axis=1)),
@@ -189,16 +181,15 @@ MAPPING = (
     ),
     Wrong(
         "inverse-interleaved",
-        REGION,
+        INVERSE,
         "Takes the even columns of the output for mu and the odd ones for alpha.",
         but(MADE_INVERSE, (_SPLIT, "out = self.net(x); mu, alpha = out[:, 0::2], out[:, 1::2]")),
-        hint="You take mu and alpha by turns from the columns of the network's output; they are "
-        "its first and its second half.",
+        hint=INTERLEAVED,
         answers={"MADE.inverse.z": inverse_z(split=interleaved)},
     ),
     Wrong(
         "inverse-precedence",
-        REGION,
+        INVERSE,
         "Divides mu alone by exp(alpha): brackets are missing.",
         but(MADE_INVERSE, (_STEP, "x - mu / torch.exp(alpha)")),
         hint="inverse() divides mu alone by the standard deviation; the difference of x and mu "
@@ -207,15 +198,15 @@ MAPPING = (
     ),
     Wrong(
         "inverse-plus-mu",
-        REGION,
+        INVERSE,
         "Adds mu.",
         but(MADE_INVERSE, ("(x - mu)", "(x + mu)")),
-        hint="mu has the wrong sign.",
+        hint=MINUS_MU,
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x + mu) * np.exp(-a))},
     ),
     Wrong(
         "inverse-forgets-mu",
-        REGION,
+        INVERSE,
         "Only scales.",
         but(MADE_INVERSE, ("(x - mu)", "x")),
         hint="inverse() scales x but never shifts it: mu is missing.",
@@ -223,7 +214,7 @@ MAPPING = (
     ),
     Wrong(
         "inverse-forgets-alpha",
-        REGION,
+        INVERSE,
         "Only shifts.",
         but(MADE_INVERSE, (_STEP, "x - mu")),
         hint="You shift by mu but never scale: alpha is missing.",
@@ -231,7 +222,7 @@ MAPPING = (
     ),
     Wrong(
         "inverse-applies-forward",
-        REGION,
+        INVERSE,
         "Applies the formula of forward() to x.",
         but(MADE_INVERSE, (_STEP, "mu + x * torch.exp(alpha)")),
         hint="inverse() applies the formula that leads from z to x; it must lead from x to z.",
@@ -239,7 +230,7 @@ MAPPING = (
     ),
     Wrong(
         "inverse-softplus",
-        REGION,
+        INVERSE,
         "Takes softplus(alpha) for the standard deviation.",
         but(MADE_INVERSE, (_STEP, "(x - mu) / F.softplus(alpha)")),
         hint="inverse() makes the standard deviation from alpha by softplus; here it is the "
@@ -248,187 +239,4 @@ MAPPING = (
     ),
 )
 
-LOG_DET = (
-    Wrong(
-        "inverse-log-det-sign",
-        REGION,
-        "Returns plus the sum of alpha.",
-        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
-        hint=LOG_DET_SIGN,
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
-    ),
-    Wrong(
-        "inverse-log-det-mean",
-        REGION,
-        "Averages over the variables.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha.mean(dim=1)")),
-        hint=LOG_DET_MEAN,
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a.mean(axis=1))},
-    ),
-    Wrong(
-        "inverse-log-det-last-variable",
-        REGION,
-        "Keeps the last variable only.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha[:, -1]")),
-        hint="The log-determinant of inverse() is that of the last variable alone.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, -1])},
-    ),
-    Wrong(
-        "inverse-log-det-two-variables",
-        REGION,
-        "Adds up the first two variables whatever D is.",
-        but(MADE_INVERSE, (_LOG_DET, "-(alpha[:, 0] + alpha[:, 1])")),
-        hint="The log-determinant of inverse() adds up two alphas whatever D is.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, 0] - a[:, 1])},
-    ),
-    Wrong(
-        "inverse-log-det-absolute",
-        REGION,
-        "Takes the absolute value of the log-determinant, not of the determinant.",
-        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1).abs()")),
-        hint="The log-determinant of inverse() is never negative: you take the absolute value "
-        "after the logarithm, not before it.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: abs(a.sum(axis=1)))},
-    ),
-    Wrong(
-        "inverse-log-det-no-log",
-        REGION,
-        "Returns the determinant itself.",
-        but(MADE_INVERSE, (_LOG_DET, "torch.exp(-alpha).prod(dim=1)")),
-        hint="inverse() returns the determinant; the logarithm is still to be taken.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: np.exp(-a.sum(axis=1)))
-        },
-    ),
-    Wrong(
-        "inverse-log-det-of-whole-output",
-        REGION,
-        "Sums the whole output of the network, mu included.",
-        but(MADE_INVERSE, (_LOG_DET, "-self.net(x).sum(dim=1)")),
-        hint="The log-determinant of inverse() adds up the whole output of the network, mu "
-        "included.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -(mu + a).sum(axis=1))
-        },
-    ),
-    Wrong(
-        "inverse-log-det-shared",
-        REGION,
-        "Averages the log-determinant over the batch and gives it to every example.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha.sum(dim=1).mean().expand(len(x))")),
-        hint="Every example gets the batch's average log-determinant instead of its own.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(
-                lambda case, mu, a: np.full(case.batch, -a.sum(axis=1).mean())
-            )
-        },
-    ),
-    Wrong(
-        "inverse-log-det-one-number",
-        REGION,
-        "Sums over everything.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha.sum()")),
-        says="returns log_det of shape ()",
-    ),
-    Wrong(
-        "inverse-log-det-per-variable",
-        REGION,
-        "Does not sum at all.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha")),
-        says="returns log_det of shape (2, 2)",
-    ),
-    Wrong(
-        "inverse-log-det-none",
-        REGION,
-        "Returns no log-determinant.",
-        but(MADE_INVERSE, (_LOG_DET, "None")),
-        says="must return log_det as a tensor of shape (B,); it returned None",
-    ),
-)
-
-GRADIENTS = (
-    Wrong(
-        "inverse-log-det-detached",
-        REGION,
-        "The right log-determinant, cut off from the network.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha.detach().sum(dim=1)")),
-        says=NO_GRADIENT_FROM_LOG_DET,
-    ),
-    Wrong(
-        "inverse-without-gradient",
-        REGION,
-        "Computes everything under no_grad, as if it were only for sampling.",
-        """
-        with torch.no_grad():
-            mu, alpha = self.net(x).chunk(2, dim=1)
-            z = (x - mu) * torch.exp(-alpha)
-            log_det = -alpha.sum(dim=1)
-        """,
-        hint="No gradient flows back from inverse() at all: it is computed without recording "
-        "what autograd needs.",
-        answers={
-            "MADE.inverse.jacobian": inverse_jacobian(
-                through_mu=False, through_alpha=False, at_all=False
-            )
-        },
-        says=NO_GRADIENT_FROM_Z,
-    ),
-    Wrong(
-        "inverse-scale-detached",
-        REGION,
-        "The gradient does not flow through the scale of z.",
-        but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-alpha.detach())")),
-        hint="The values of inverse() are right, but no gradient flows from z through alpha.",
-        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=True, through_alpha=False)},
-        says=NO_GRADIENT_FROM_Z,
-    ),
-    Wrong(
-        "inverse-network-sees-detached-x",
-        REGION,
-        "The network is given a detached x: its parameters learn, the blocks before it do not.",
-        but(MADE_INVERSE, (_NET, "self.net(x.detach())")),
-        hint="The values of inverse() are right, but no gradient flows back through the network "
-        "to x, which the blocks before this one need.",
-        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=False, through_alpha=False)},
-    ),
-    Wrong(
-        "inverse-changes-x",
-        REGION,
-        "Works in place on the tensor it was given.",
-        but(MADE_INVERSE, (_STEP, "x.sub_(mu).mul_(torch.exp(-alpha))")),
-        says="changes its input x in place",
-    ),
-)
-
-# log_probs agrees with the student's own inverse(), so that only 1.2 is wrong.
-FOLLOWED_THROUGH = (
-    Wrong(
-        "inverse-log-det-sign-then-subtracted",
-        REGION,
-        "inverse() returns plus the sum of alpha, and log_probs() subtracts it.",
-        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
-        also={LOG_PROBS: but(MAF_LOG_PROBS, ("total + log_det", "total - log_det"))},
-        keeps=frozenset({"1.3"}),
-        hint=LOG_DET_SIGN,
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
-    ),
-    Wrong(
-        "inverse-log-det-per-variable-then-summed",
-        REGION,
-        "inverse() returns a log-determinant for every variable, and log_probs() adds them up.",
-        but(MADE_INVERSE, (_LOG_DET, "-alpha")),
-        also={
-            LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)")),
-        },
-        keeps=frozenset({"1.3"}),
-        says="returns log_det of shape (2, 2)",
-    ),
-)
-
-WRONG: tuple[Wrong, ...] = (
-    *CONDITIONING,
-    *MAPPING,
-    *LOG_DET,
-    *GRADIENTS,
-    *FOLLOWED_THROUGH,
-)
+WRONG: tuple[Wrong, ...] = (*CONDITIONING, *MAPPING)

@@ -374,8 +374,8 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-z-truncated",
-        "z is clamped to [-2, 2].",
-        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z.clamp(-2, 2)))).mean()",
+        "z is clamped to [-1, 1].",
+        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z.clamp(-1, 1)))).mean()",
         says="not standard normal",
     ),
     _wrong(

@@ -100,7 +100,7 @@ WRONG: tuple[Wrong, ...] = (
         "ns-g-maximised",
         "The minus sign is missing.",
         "g_loss = F.logsigmoid(d(g(z))).mean()",
-        hint="The sign is wrong: minimising this drives D(G(z)) to 0.",
+        hint="The sign is wrong: minimising this teaches the generator to be caught.",
         value=g_loss(as_real, factor=-1.0),
     ),
     _wrong(

@@ -368,6 +368,18 @@ _CONDITIONAL: tuple[Right, ...] = (
         },
     ),
     _right(
+        "right-cond-one-image-at-a-time",
+        "A loop shows the networks one image after the other.",
+        {
+            _COND_D: """
+            losses = []
+            for x, y, latent in zip(x_real.split(1), y_real.split(1), z.split(1)):
+                losses.append(F.softplus(-d(x, y)) + F.softplus(d(g(latent, y), y)))
+            d_loss = torch.cat(losses).mean()
+            """,
+        },
+    ),
+    _right(
         "right-cond-log-of-sigmoid",
         "log(sigmoid) and log(1 - sigmoid), and g.forward.",
         {

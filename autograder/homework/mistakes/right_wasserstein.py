@@ -184,6 +184,20 @@ RIGHT: tuple[Right, ...] = (
         ),
     ),
     _right(
+        "right-gp-one-image-at-a-time",
+        "A loop shows the critic one image after the other.",
+        """
+        d_loss = 0
+        for i in range(batch_size):
+            x, x_fake = x_real[i : i + 1], g(z[i : i + 1])
+            alpha = torch.rand(1, device=device)
+            point = (alpha * x_fake + (1 - alpha) * x).detach().requires_grad_()
+            (slope,) = torch.autograd.grad(d(point)[0], point, create_graph=True)
+            loss = d(x_fake)[0] - d(x)[0] + 10 * (slope.norm() - 1) ** 2
+            d_loss = d_loss + loss / batch_size
+        """,
+    ),
+    _right(
         "right-gp-functional-jacobian",
         "The gradient by torch.autograd.functional.",
         with_step(

@@ -177,7 +177,7 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         "wgan-alpha-clamped-normal",
         "The interpolation weight is a normal number, clamped to [0, 1].",
         with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device).clamp(0, 1)"),
-        says="weight is 0 or 1",
+        says="not uniform on [0, 1]",
     ),
     _wrong_d(
         "wgan-alpha-squared",
@@ -189,7 +189,7 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         "wgan-alpha-zero-or-one",
         "The interpolation weight is an integer, 0 or 1.",
         with_step(alpha="alpha = torch.randint(0, 2, (batch_size, 1, 1, 1), device=device)"),
-        says="never gives d a point between",
+        says="not uniform on [0, 1]",
     ),
     _wrong_d(
         "wgan-alpha-evenly-spaced",

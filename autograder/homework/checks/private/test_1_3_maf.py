@@ -108,7 +108,11 @@ def _known_or_own(
 def test_log_probs_is_the_mean_log_likelihood(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:
-    """log_probs() gives the mean of log p(x) over the batch, by the change of variables."""
+    """log_probs() gives the mean of log p(x) over the batch, by the change of variables.
+
+    Look at the order and direction of the blocks, at the sign of the log-determinants, at the base
+    density with its constant, and at what is summed and what averaged.
+    """
     _known_or_own(student, diagnosis, case, _check_value)
 
 
@@ -117,14 +121,21 @@ def test_log_probs_is_the_mean_log_likelihood(
 @settings(max_examples=10)
 @given(case=maf_cases(most_size=2))
 def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: MafCase) -> None:
-    """The gradient of log_probs() reaches the parameters of every block, and is right."""
+    """The gradient of log_probs() reaches the parameters of every block, and is right.
+
+    If the value is right, look for detach(), no_grad(), .item() or .data on the way through the
+    blocks.
+    """
     _known_or_own(student, diagnosis, case, _check_gradient)
 
 
 @number("1.3.3")
 @weight(1)
 def test_density_integrates_to_one(student: Student) -> None:
-    """exp(log_probs) of single points is a density: it integrates to 1 over the plane."""
+    """exp(log_probs) of single points is a density: it integrates to 1 over the plane.
+
+    Look at the log-determinants and at the normalising constant of the base density.
+    """
     try:
         _check_integral(student, KNOWN_DENSITY, KNOWN_DENSITY.maps)
     except CheckFailed as on_known_maps:
@@ -161,7 +172,10 @@ def _integral(log_density: Array, area: float) -> float:
 def test_log_probs_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:
-    """log_probs() and its gradient are right for three to six variables too."""
+    """log_probs() and its gradient are right for three to six variables too.
+
+    If the other checks pass, look for a 2 that should be the number of variables.
+    """
     _known_or_own(student, diagnosis, case, _check_value)
     _known_or_own(student, diagnosis, case, _check_gradient)
 

@@ -3,7 +3,7 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework import gan_checks
+from autograder.homework import gan_checks, gan_draws
 from autograder.homework.device_advice import DeviceAdvice
 from autograder.homework.student import Student
 from autograder.homework.trained_gan import check_training
@@ -16,7 +16,7 @@ FUNCTIONS = ["loss_nonsaturating_d", "loss_nonsaturating_g"]
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
     for function in FUNCTIONS:
-        gan_checks.check_latents(student, function, conditional=False)
+        gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("2.2.6")

@@ -3,7 +3,7 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework import gan_checks
+from autograder.homework import gan_checks, gan_draws
 from autograder.homework.device_advice import DeviceAdvice
 from autograder.homework.student import Student
 from autograder.homework.trained_gan import check_training
@@ -16,7 +16,7 @@ FUNCTIONS = ["conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating
 def test_labels_fit(student: Student) -> None:
     """Real images keep their labels; a fake image is judged with the label it was made for."""
     for function in FUNCTIONS:
-        gan_checks.check_labels(student, function)
+        gan_draws.check_labels(student, function)
 
 
 @number("4.2.6")
@@ -24,7 +24,7 @@ def test_labels_fit(student: Student) -> None:
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
     for function in FUNCTIONS:
-        gan_checks.check_latents(student, function, conditional=True)
+        gan_draws.check_latents(student, function, conditional=True)
 
 
 @number("4.2.7")

@@ -4,7 +4,7 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import given, settings
 
-from autograder.homework import gan_checks
+from autograder.homework import gan_checks, gan_draws
 from autograder.homework.device_advice import DeviceAdvice
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.strategies import GanCase, gan_cases
@@ -27,7 +27,7 @@ def test_penalty_of_a_linear_critic(student: Student, diagnosis: Diagnosis, case
 @weight(2)
 def test_interpolation_weights(student: Student) -> None:
     """Every example has one interpolation weight of its own, uniform on [0, 1]."""
-    gan_checks.check_interpolation(student, "loss_wasserstein_gp_d")
+    gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
 
 
 @number("5.5.7")
@@ -35,7 +35,7 @@ def test_interpolation_weights(student: Student) -> None:
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
     for function in FUNCTIONS:
-        gan_checks.check_latents(student, function, conditional=False)
+        gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("5.5.8")

@@ -1,0 +1,198 @@
+"""What a loss of problems 2, 4 and 5 draws: latents, labels and interpolation weights.
+
+Every statistical test refuses a right solution with probability 1e-10 at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.losses import Situation
+from autograder.homework.oracles import statistics
+from autograder.homework.oracles.flow import Array
+from autograder.homework.recover import Labels, recover
+from autograder.homework.strategies import N_CLASSES, GanCase
+from autograder.homework.student import Call, GanLoss, Student
+
+# How many calls of how large a batch the statistics are made of.
+_MANY_LATENTS = (8, 128)
+_MANY_LABELS = (8, 256)
+_MANY_WEIGHTS = (64, 16)
+_FEW_IMAGES = (4, 16)
+
+
+def check_latents(student: Student, function: str, *, conditional: bool) -> None:
+    """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
+    batches = []
+    for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=False):
+        fresh = [call.rows for call in _distinct_calls(loss.g_calls)]
+        if not fresh:
+            raise CheckFailed(f"{function} never calls g.")
+        for rows in fresh:
+            if statistics.distinct_rows(rows) < len(rows):
+                raise CheckFailed(
+                    f"{function} gives the generator the same z for several examples.",
+                    numbers=f"{statistics.distinct_rows(rows)} different z in a batch of "
+                    f"{len(rows)}, expected {len(rows)}.",
+                )
+        made = sum(len(rows) for rows in fresh)
+        if made < case.batch:
+            raise CheckFailed(
+                f"{function} gives the generator fewer z than there are real images.",
+                numbers=f"{made} for a batch of {case.batch}.",
+            )
+        batches += fresh
+    z = np.concatenate(batches)
+    if statistics.distinct_rows(z) < len(z):
+        raise CheckFailed(
+            f"{function} draws the same z again in later calls.",
+            numbers=f"{statistics.distinct_rows(z)} different z in {len(batches)} batches of "
+            f"together {len(z)} examples.",
+        )
+    _check_normal(function, z)
+
+
+def _check_normal(function: str, z: Array) -> None:
+    distance, bound = statistics.ks_distance_normal(z), statistics.dkw_bound(z.size)
+    square = statistics.mean_square(z)
+    low, high = statistics.mean_square_bounds(z.size)
+    if statistics.distinct_fraction(z) < 0.5:
+        raise CheckFailed(
+            f"{function} gives the generator z whose entries repeat each other.",
+            numbers=f"Only {statistics.distinct_fraction(z):.0%} of {z.size} entries differ.",
+        )
+    if distance > bound or not low <= square <= high:
+        raise CheckFailed(
+            f"The z that {function} gives the generator are not standard normal.",
+            numbers=f"{z.size} numbers: mean {z.mean():.3f} (expected 0), mean square {square:.3f} "
+            f"(expected 1, allowed {low:.3f} to {high:.3f}), distance from the normal "
+            f"distribution {distance:.3f} (allowed {bound:.3f}); a right z is refused once in "
+            "10^10 gradings.",
+        )
+    pairs = z.shape[1] * (z.shape[1] - 1) // 2
+    correlation = statistics.largest_correlation(z)
+    allowed = statistics.correlation_bound(len(z), pairs)
+    if correlation > allowed:
+        raise CheckFailed(
+            f"The entries of the z that {function} gives the generator depend on each other.",
+            numbers=f"Greatest correlation {correlation:.3f} (allowed {allowed:.3f}).",
+        )
+
+
+def check_labels(student: Student, function: str) -> None:
+    """Labels stay with their images, and fake labels are the real ones or uniform over classes."""
+    for case, loss in _draws(student, function, True, _FEW_IMAGES, images=True):
+        seen = recover(case, loss, function)
+        if function.endswith("_d") and (
+            seen.real_labels_seen is None
+            or not np.array_equal(seen.real_labels_seen, _labels(seen.real_labels_true))
+        ):
+            raise CheckFailed(
+                f"{function} gives d real images with labels that are not theirs.",
+                hint="A real image and its label must stay together.",
+            )
+        if seen.fake_labels_seen is None:
+            raise CheckFailed(f"{function} never shows d the images that g made.")
+        if not np.array_equal(seen.fake_labels_seen, _labels(seen.fake.labels)):
+            raise CheckFailed(
+                f"{function} shows d a fake image with another label than it was made for.",
+                hint="Give g and d the very same labels for the fake images.",
+            )
+    drawn = []
+    for case, loss in _draws(student, function, True, _MANY_LABELS, images=False):
+        drawn += [_labels(call.labels) for call in _distinct_calls(loss.g_calls)]
+        shares_in_batch = _shares(case.labels)
+    if not drawn:
+        raise CheckFailed(f"{function} never calls g.")
+    # The batches one by one too: one label for a whole batch is uniform in the long run.
+    for labels in (np.concatenate(drawn), *drawn):
+        bound = statistics.dkw_bound(len(labels), statistics.FALSE_ALARM / (1 + len(drawn)))
+        from_uniform = statistics.discrete_distance_uniform(labels, N_CLASSES)
+        # y_real itself, in another order, or drawn from it.
+        from_real = float(np.abs(_shares(labels) - shares_in_batch).max())
+        if min(from_uniform, from_real) > bound:
+            counts = np.diff(_shares(labels), prepend=0.0) * len(labels)
+            raise CheckFailed(
+                f"The labels of the fake images in {function} are neither y_real nor uniform over "
+                "the ten classes.",
+                numbers=f"Drawn per class: {np.rint(counts).astype(int).tolist()}; distance from "
+                f"uniform {from_uniform:.3f} (allowed {bound:.3f}).",
+            )
+
+
+def check_interpolation(student: Student, function: str) -> None:
+    """One weight per example, uniform on [0, 1]: the tests err with probability 1e-10 each."""
+    pooled = []
+    for case, loss in _draws(student, function, False, _MANY_WEIGHTS, images=True):
+        situation = Situation(function, case, case.critic, recover(case, loss, function))
+        seen = situation.evidence
+        if len(seen.strange):
+            raise CheckFailed(
+                f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
+                "number a for the whole image.",
+                numbers=f"{len(seen.strange)} of {len(seen.strange) + len(seen.between)} images "
+                "beside the real and the fake ones lie off the line between a real and a fake.",
+            )
+        alpha = situation.alpha
+        if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
+            raise CheckFailed(
+                "The interpolation weights are not confined to [0, 1].",
+                numbers=f"Found weights from {alpha.min():.3f} to {alpha.max():.3f}.",
+            )
+        if len(alpha) > 1 and statistics.distinct_rows(np.round(alpha, 5)[:, None]) == 1:
+            raise CheckFailed(
+                "All examples of a batch share one interpolation weight; each needs its own.",
+                numbers=f"A batch of {len(alpha)} had the one weight {alpha[0]:.3f}.",
+            )
+        pooled.append(alpha)
+    weights = np.concatenate(pooled)
+    distance, bound = statistics.ks_distance_uniform(weights), statistics.dkw_bound(len(weights))
+    if distance > bound:
+        raise CheckFailed(
+            "The interpolation weights are not uniform on [0, 1].",
+            numbers=f"{len(weights)} weights: mean {weights.mean():.3f} (expected 0.5), distance "
+            f"from uniform {distance:.3f} (allowed {bound:.3f}).",
+        )
+    if statistics.distinct_fraction(np.round(weights, 5)) < 0.5:
+        raise CheckFailed(
+            f"{function} uses the same interpolation weights again in every call.",
+            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
+            f"{len(np.unique(np.round(weights, 5)))} different ones.",
+        )
+
+
+def _draws(
+    student: Student,
+    function: str,
+    conditional: bool,
+    size: tuple[int, int],
+    *,
+    images: bool,
+) -> Iterator[tuple[GanCase, GanLoss]]:
+    """Call the loss several times on one problem, with other random numbers every time."""
+    calls, batch = size
+    case = GanCase(batch, 6, 1.0, conditional, student.seed)
+    for n in range(calls):
+        seed = (student.seed * 1000 + n) % 2**32
+        yield case, student.gan_loss(function, case, images=images, gradient=False, seed=seed)
+
+
+def _distinct_calls(calls: Sequence[Call]) -> list[Call]:
+    """The calls of g without those whose latents were merely used again."""
+    first: dict[bytes, Call] = {}
+    for call in calls:
+        first.setdefault(call.rows.tobytes(), call)
+    return list(first.values())
+
+
+def _shares(labels: Labels) -> Array:
+    """The share of labels up to 0, up to 1, ..., up to 9."""
+    ordered = np.sort(labels)
+    return np.searchsorted(ordered, np.arange(N_CLASSES), side="right") / len(ordered)
+
+
+def _labels(labels: Labels | None) -> Labels:
+    return np.zeros(0, np.int64) if labels is None else labels

@@ -1,0 +1,131 @@
+"""Mistakes of 1.1: the log-determinant and the form of what MADE.forward returns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
+from autograder.homework.mistakes.flow_predictions import (
+    forward_log_det,
+    forward_step,
+)
+from autograder.homework.oracles import flow
+from autograder.homework.oracles.flow import Array
+from autograder.homework.strategies import MadeCase
+
+_RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"
+_LOG_DET = "alpha.sum(dim=1)"
+
+
+def _alpha_of_all_passes(case: MadeCase, alpha: Array) -> Array:
+    """The sum of every column's alpha in every pass, while x was still being made."""
+    x, total = np.zeros_like(case.z), np.zeros(case.batch)
+    for i in range(case.input_size):
+        mu, seen = flow.conditioner(case.weights, x)
+        x[:, i] = forward_step(case.z, mu, seen)[:, i]
+        total = total + seen.sum(axis=1)
+    return total
+
+
+WRONG: tuple[Wrong, ...] = (
+    Wrong(
+        "forward-log-det-mean",
+        FORWARD,
+        "Averages alpha over the variables.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha.mean(dim=1)")),
+        hint="The log-determinant of forward() is the average of alpha over the variables; it "
+        "must be their sum.",
+        answers=forward_log_det(lambda case, alpha: alpha.mean(axis=1)),
+    ),
+    Wrong(
+        "forward-log-det-last-variable",
+        FORWARD,
+        "Keeps the alpha of the last variable only.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha[:, i]")),
+        hint="The log-determinant of forward() is the alpha of the last variable alone.",
+        answers=forward_log_det(lambda case, alpha: alpha[:, -1]),
+    ),
+    Wrong(
+        "forward-log-det-two-variables",
+        FORWARD,
+        "Adds the alphas of the first two variables whatever D is.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha[:, 0] + alpha[:, 1]")),
+        hint="The log-determinant of forward() adds up two alphas whatever D is.",
+        answers=forward_log_det(lambda case, alpha: alpha[:, 0] + alpha[:, 1]),
+    ),
+    Wrong(
+        "forward-log-det-over-batch",
+        FORWARD,
+        "Sums alpha over the examples instead of the variables.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha.sum(dim=0)")),
+        hint="The log-determinant of forward() is summed over the examples; it must be summed "
+        "over the variables, for every example on its own.",
+        answers=forward_log_det(lambda case, alpha: alpha.sum(axis=0)),
+    ),
+    Wrong(
+        "forward-log-det-one-number",
+        FORWARD,
+        "Sums alpha over everything.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha.sum()")),
+        says="returns log_det of shape ()",
+    ),
+    Wrong(
+        "forward-log-det-two-dimensional",
+        FORWARD,
+        "Keeps the summed dimension.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha.sum(dim=1, keepdim=True)")),
+        says="returns log_det of shape (2, 1)",
+    ),
+    Wrong(
+        "forward-log-det-none",
+        FORWARD,
+        "Returns no log-determinant.",
+        but(MADE_FORWARD, (_LOG_DET, "None")),
+        says="must return log_det as a tensor of shape (B,); it returned None",
+    ),
+    Wrong(
+        "forward-returns-x-only",
+        FORWARD,
+        "Returns x alone.",
+        but(MADE_FORWARD, ("log_det = alpha.sum(dim=1)", "return x")),
+        says="must return two tensors, x and log_det; it returned one tensor",
+    ),
+    Wrong(
+        "forward-log-det-no-log",
+        FORWARD,
+        "Returns the determinant itself.",
+        but(MADE_FORWARD, (_LOG_DET, "torch.exp(alpha).prod(dim=1)")),
+        hint="forward() returns the determinant; the logarithm is still to be taken.",
+        answers=forward_log_det(lambda case, alpha: np.exp(alpha.sum(axis=1))),
+    ),
+    Wrong(
+        "forward-log-det-all-passes",
+        FORWARD,
+        "Adds all alphas of every pass.",
+        but(
+            MADE_FORWARD,
+            ("for i", "log_det = torch.zeros_like(z[:, 0])\nfor i"),
+            (_RIGHT_STEP, f"{_RIGHT_STEP}\n    log_det = log_det + {_LOG_DET}"),
+            ("\nlog_det = alpha.sum(dim=1)", ""),
+        ),
+        hint="The log-determinant of forward() adds up the alphas of all variables in every pass, "
+        "most of them before their x was known.",
+        answers=forward_log_det(_alpha_of_all_passes),
+    ),
+    Wrong(
+        "forward-log-det-first-pass",
+        FORWARD,
+        "Takes the log-determinant from the first pass, when x was still zero.",
+        but(
+            MADE_FORWARD,
+            ("for i", "log_det = self.net(x).chunk(2, dim=1)[1].sum(dim=1)\nfor i"),
+            ("\nlog_det = alpha.sum(dim=1)", ""),
+        ),
+        hint="The log-determinant of forward() comes from the alphas of the first pass, when x "
+        "was still zero.",
+        answers=forward_log_det(
+            lambda case, alpha: flow.conditioner(case.weights, 0 * case.z)[1].sum(axis=1)
+        ),
+    ),
+)

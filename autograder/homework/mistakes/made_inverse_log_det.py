@@ -1,0 +1,207 @@
+"""Mistakes of 1.2: the log-determinant of MADE.inverse, and gradients cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.flow_code import (
+    INVERSE,
+    LOG_PROBS,
+    MADE_INVERSE,
+    MAF_LOG_PROBS,
+    but,
+)
+from autograder.homework.mistakes.flow_predictions import (
+    inverse_jacobian,
+    inverse_log_det,
+)
+
+_NET = "self.net(x)"
+_STEP = "(x - mu) * torch.exp(-alpha)"
+_LOG_DET = "-alpha.sum(dim=1)"
+
+LOG_DET_SIGN = (
+    "The log-determinant of inverse() has the wrong sign: it is that of the map from z to x."
+)
+
+
+LOG_DET = (
+    Wrong(
+        "inverse-log-det-sign",
+        INVERSE,
+        "Returns plus the sum of alpha.",
+        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
+        hint=LOG_DET_SIGN,
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
+    ),
+    Wrong(
+        "inverse-log-det-mean",
+        INVERSE,
+        "Averages over the variables.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha.mean(dim=1)")),
+        hint="The log-determinant of inverse() is averaged over the variables; it must be their "
+        "sum.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a.mean(axis=1))},
+    ),
+    Wrong(
+        "inverse-log-det-last-variable",
+        INVERSE,
+        "Keeps the last variable only.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha[:, -1]")),
+        hint="The log-determinant of inverse() is that of the last variable alone.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, -1])},
+    ),
+    Wrong(
+        "inverse-log-det-two-variables",
+        INVERSE,
+        "Adds up the first two variables whatever D is.",
+        but(MADE_INVERSE, (_LOG_DET, "-(alpha[:, 0] + alpha[:, 1])")),
+        hint="The log-determinant of inverse() adds up two alphas whatever D is.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, 0] - a[:, 1])},
+    ),
+    Wrong(
+        "inverse-log-det-absolute",
+        INVERSE,
+        "Takes the absolute value of the log-determinant, not of the determinant.",
+        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1).abs()")),
+        hint="The log-determinant of inverse() is never negative: you take the absolute value "
+        "after the logarithm, not before it.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: abs(a.sum(axis=1)))},
+    ),
+    Wrong(
+        "inverse-log-det-no-log",
+        INVERSE,
+        "Returns the determinant itself.",
+        but(MADE_INVERSE, (_LOG_DET, "torch.exp(-alpha).prod(dim=1)")),
+        hint="inverse() returns the determinant; the logarithm is still to be taken.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: np.exp(-a.sum(axis=1)))
+        },
+    ),
+    Wrong(
+        "inverse-log-det-of-whole-output",
+        INVERSE,
+        "Sums the whole output of the network, mu included.",
+        but(MADE_INVERSE, (_LOG_DET, "-self.net(x).sum(dim=1)")),
+        hint="The log-determinant of inverse() adds up the whole output of the network, mu "
+        "included.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -(mu + a).sum(axis=1))
+        },
+    ),
+    Wrong(
+        "inverse-log-det-shared",
+        INVERSE,
+        "Averages the log-determinant over the batch and gives it to every example.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha.sum(dim=1).mean().expand(len(x))")),
+        hint="Every example gets the batch's average log-determinant instead of its own.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(
+                lambda case, mu, a: np.full(case.batch, -a.sum(axis=1).mean())
+            )
+        },
+    ),
+    Wrong(
+        "inverse-log-det-one-number",
+        INVERSE,
+        "Sums over everything.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha.sum()")),
+        says="returns log_det of shape ()",
+    ),
+    Wrong(
+        "inverse-log-det-per-variable",
+        INVERSE,
+        "Does not sum at all.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha")),
+        says="returns log_det of shape (2, 2)",
+    ),
+    Wrong(
+        "inverse-log-det-none",
+        INVERSE,
+        "Returns no log-determinant.",
+        but(MADE_INVERSE, (_LOG_DET, "None")),
+        says="must return log_det as a tensor of shape (B,); it returned None",
+    ),
+)
+
+GRADIENTS = (
+    Wrong(
+        "inverse-log-det-detached",
+        INVERSE,
+        "The right log-determinant, cut off from the network.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha.detach().sum(dim=1)")),
+        says="No gradient flows from log_det",
+    ),
+    Wrong(
+        "inverse-without-gradient",
+        INVERSE,
+        "Computes everything under no_grad, as if it were only for sampling.",
+        """
+        with torch.no_grad():
+            mu, alpha = self.net(x).chunk(2, dim=1)
+            z = (x - mu) * torch.exp(-alpha)
+            log_det = -alpha.sum(dim=1)
+        """,
+        hint="No gradient flows back from inverse() at all: it is computed without recording "
+        "what autograd needs.",
+        answers={
+            "MADE.inverse.jacobian": inverse_jacobian(
+                through_mu=False, through_alpha=False, at_all=False
+            )
+        },
+        says="No gradient flows from z",
+    ),
+    Wrong(
+        "inverse-scale-detached",
+        INVERSE,
+        "The gradient does not flow through the scale of z.",
+        but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-alpha.detach())")),
+        hint="The values of inverse() are right, but no gradient flows from z through alpha.",
+        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=True, through_alpha=False)},
+        says="No gradient flows from z",
+    ),
+    Wrong(
+        "inverse-network-sees-detached-x",
+        INVERSE,
+        "The network is given a detached x: its parameters learn, the blocks before it do not.",
+        but(MADE_INVERSE, (_NET, "self.net(x.detach())")),
+        hint="The values of inverse() are right, but no gradient flows back through the network "
+        "to x, which the blocks before this one need.",
+        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=False, through_alpha=False)},
+    ),
+    Wrong(
+        "inverse-changes-x",
+        INVERSE,
+        "Works in place on the tensor it was given.",
+        but(MADE_INVERSE, (_STEP, "x.sub_(mu).mul_(torch.exp(-alpha))")),
+        says="changes its input x in place",
+    ),
+)
+
+# log_probs agrees with the student's own inverse(), so that only 1.2 is wrong.
+FOLLOWED_THROUGH = (
+    Wrong(
+        "inverse-log-det-sign-then-subtracted",
+        INVERSE,
+        "inverse() returns plus the sum of alpha, and log_probs() subtracts it.",
+        but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
+        also={LOG_PROBS: but(MAF_LOG_PROBS, ("total + log_det", "total - log_det"))},
+        keeps=frozenset({"1.3"}),
+        hint=LOG_DET_SIGN,
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
+    ),
+    Wrong(
+        "inverse-log-det-per-variable-then-summed",
+        INVERSE,
+        "inverse() returns a log-determinant for every variable, and log_probs() adds them up.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha")),
+        also={
+            LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)")),
+        },
+        keeps=frozenset({"1.3"}),
+        says="returns log_det of shape (2, 2)",
+    ),
+)
+
+WRONG: tuple[Wrong, ...] = (*LOG_DET, *GRADIENTS, *FOLLOWED_THROUGH)

@@ -1,0 +1,246 @@
+"""Mistakes of 1.3: the walk through the blocks and their log-determinants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
+from autograder.homework.mistakes.flow_predictions import (
+    Walk,
+    log_normal,
+    log_probs_of,
+    usual,
+)
+from autograder.homework.oracles import flow
+from autograder.homework.oracles.flow import Array
+from autograder.homework.strategies import MafCase
+
+_BLOCKS = "for block in self.nf:"
+_ADD = "total = total + log_det.view(-1)"
+_BASE = "self.base_dist.log_prob(z).sum(dim=1)"
+_END = "(base + total).mean()"
+
+
+def _backwards(case: MafCase) -> float:
+    """The layers from last to first, each in its inverse direction."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for block in reversed(case.maps):
+        z, own = block.inverse(z[:, ::-1])
+        log_det = log_det + own
+    return usual(Walk(case, z, log_det))
+
+
+def _forward(case: MafCase) -> float:
+    """The known maps' own forward direction, as the experiment defines it."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for block in case.maps:
+        z = ((z - block.shift) / block.scale)[:, ::-1]
+        log_det = log_det + np.log(block.scale).sum()
+    return usual(Walk(case, z, log_det))
+
+
+def _without_reversal(case: MafCase) -> float:
+    """The MADE blocks only."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for block in case.maps:
+        z, own = block.inverse(z)
+        log_det = log_det + own
+    return usual(Walk(case, z, log_det))
+
+
+def _always_from_x(case: MafCase) -> float:
+    """Every layer is given x; the last one, a reversal, leaves z."""
+    total = sum((block.inverse(case.x)[1] for block in case.maps), np.zeros(case.batch))
+    return usual(Walk(case, case.x[:, ::-1], total))
+
+
+def _first_layers(case: MafCase) -> float:
+    """As many layers as there are blocks, though every block is followed by a reversal."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for i in range(case.n_flows):
+        if i % 2:
+            z = z[:, ::-1]
+        else:
+            z, own = case.maps[i // 2].inverse(z)
+            log_det = log_det + own
+    return usual(Walk(case, z, log_det))
+
+
+def _base_after_every_layer(case: MafCase) -> float:
+    """log N added up after every layer, those of reversals included."""
+    z, log_det, base = case.x, np.zeros(case.batch), np.zeros(case.batch)
+    for block in case.maps:
+        z, own = block.inverse(z)
+        log_det = log_det + own
+        # The layer after it reverses the columns, which leaves their sum as it is.
+        base = base + 2 * log_normal(z).sum(axis=1)
+        z = z[:, ::-1]
+    return float((base + log_det).mean())
+
+
+def _last_block_only(case: MafCase) -> Array:
+    return case.maps[-1].inverse(_before_last(case))[1]
+
+
+def _before_last(case: MafCase) -> Array:
+    x = case.x
+    for block in case.maps[:-1]:
+        x = block.inverse(x)[0][:, ::-1]
+    return x
+
+
+def _standardised(case: MafCase) -> float:
+    """The batch shifted and scaled to mean 0 and standard deviation 1 first."""
+    x = case.x
+    x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)
+    return float(flow.maf_log_prob(case.maps, x).mean())
+
+
+WALK = (
+    Wrong(
+        "maf-blocks-from-last-to-first",
+        LOG_PROBS,
+        "Walks the layers from last to first, as sample() does.",
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in reversed(self.nf):")),
+        hint="log_probs() walks the layers from last to first; that is the way of sampling.",
+        answers={"MAF.log_probs": _backwards},
+    ),
+    Wrong(
+        "maf-calls-forward",
+        LOG_PROBS,
+        "Calls forward() of the blocks.",
+        but(MAF_LOG_PROBS, ("block.inverse(z)", "block.forward(z)")),
+        hint="log_probs() calls forward() of the blocks, which leads from noise to data.",
+        answers={"MAF.log_probs": _forward},
+    ),
+    Wrong(
+        "maf-skips-reversals",
+        LOG_PROBS,
+        "Walks the MADE blocks only.",
+        but(
+            MAF_LOG_PROBS,
+            (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:"),
+        ),
+        hint="log_probs() leaves out the layers that reverse the columns between the blocks.",
+        answers={"MAF.log_probs": _without_reversal},
+    ),
+    Wrong(
+        "maf-always-from-x",
+        LOG_PROBS,
+        "Gives x to every layer instead of what the layer before made of it.",
+        but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(x)")),
+        hint="log_probs() gives every layer x itself, not what the layer before made of it.",
+        answers={"MAF.log_probs": _always_from_x},
+    ),
+    Wrong(
+        "maf-half-of-the-layers",
+        LOG_PROBS,
+        "Counts to n_flows, though nf holds two layers for every block.",
+        but(
+            MAF_LOG_PROBS,
+            (_BLOCKS, "for i in range(self.n_flows):"),
+            ("block.inverse(z)", "self.nf[i].inverse(z)"),
+        ),
+        hint="log_probs() walks as many layers as there are blocks; every block is followed by a "
+        "layer that reverses the columns, so there are twice as many.",
+        answers={"MAF.log_probs": _first_layers},
+    ),
+    Wrong(
+        "maf-standardises-batch",
+        LOG_PROBS,
+        "Standardises the batch first.",
+        but(MAF_LOG_PROBS, ("z = x\n", "z = (x - x.mean(dim=0)) / x.std(dim=0)\n")),
+        hint="log_probs() standardises the batch before the first block, so that an example's "
+        "density depends on the others.",
+        answers={"MAF.log_probs": _standardised},
+    ),
+    Wrong(
+        "maf-base-of-data",
+        LOG_PROBS,
+        "Takes the base density at x instead of z.",
+        but(MAF_LOG_PROBS, ("log_prob(z)", "log_prob(x)")),
+        hint="log_probs() takes the base density at the data; it is that of the noise at the end "
+        "of the walk.",
+        answers={
+            "MAF.log_probs": log_probs_of(
+                lambda w: (log_normal(w.case.x).sum(axis=1) + w.log_det).mean()
+            )
+        },
+    ),
+    Wrong(
+        "maf-base-after-every-layer",
+        LOG_PROBS,
+        "Adds the base density after every layer.",
+        but(
+            MAF_LOG_PROBS,
+            (_ADD, f"{_ADD} + {_BASE}"),
+            (_END, "total.mean()"),
+        ),
+        hint="log_probs() adds the base density after every layer; it belongs to the last z alone.",
+        answers={"MAF.log_probs": _base_after_every_layer},
+    ),
+)
+
+LOG_DETERMINANT = (
+    Wrong(
+        "maf-no-log-det",
+        LOG_PROBS,
+        "Leaves the log-determinants out.",
+        but(MAF_LOG_PROBS, (_END, "base.mean()")),
+        hint="log_probs() leaves out the log-determinants.",
+        answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
+    ),
+    Wrong(
+        "maf-minus-log-det",
+        LOG_PROBS,
+        "Subtracts the log-determinants.",
+        but(MAF_LOG_PROBS, (_END, "(base - total).mean()")),
+        hint="log_probs() subtracts the log-determinants; what inverse() returns is to be added.",
+        answers={"MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) - w.log_det).mean())},
+    ),
+    Wrong(
+        "maf-last-log-det",
+        LOG_PROBS,
+        "Keeps the log-determinant of the last MADE block only.",
+        but(MAF_LOG_PROBS, (_ADD, "total = log_det if isinstance(block, MADE) else total")),
+        hint="log_probs() keeps the last block's log-determinant only; those of all blocks add up.",
+        answers={
+            "MAF.log_probs": log_probs_of(
+                lambda w: (w.base.sum(axis=1) + _last_block_only(w.case)).mean()
+            )
+        },
+    ),
+    Wrong(
+        "maf-overwrites-log-det",
+        LOG_PROBS,
+        "Overwrites the log-determinant, so that the last reversal's zeros are left.",
+        but(MAF_LOG_PROBS, (_ADD, "total = log_det.view(-1)")),
+        hint="log_probs() leaves out the log-determinants.",
+        answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
+    ),
+    Wrong(
+        "maf-log-det-summed-over-batch",
+        LOG_PROBS,
+        "Averages the base density but sums the log-determinants over the batch.",
+        but(MAF_LOG_PROBS, (_END, "base.mean() + total.sum()")),
+        hint="log_probs() sums the log-determinants over the batch but averages the base density.",
+        answers={
+            "MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean() + w.log_det.sum())
+        },
+    ),
+    Wrong(
+        "maf-log-det-per-layer",
+        LOG_PROBS,
+        "Divides the log-determinants by the number of blocks.",
+        but(MAF_LOG_PROBS, (_END, "(base + total / self.n_flows).mean()")),
+        hint="log_probs() averages the log-determinants over the blocks; they add up.",
+        answers={
+            "MAF.log_probs": log_probs_of(
+                lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()
+            )
+        },
+    ),
+)
+
+WRONG: tuple[Wrong, ...] = (*WALK, *LOG_DETERMINANT)

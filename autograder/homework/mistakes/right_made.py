@@ -1,0 +1,238 @@
+"""Right but different solutions of 1.1 and 1.2: MADE.forward and MADE.inverse."""
+
+from autograder.homework.mistakes.entries import Right
+from autograder.homework.mistakes.flow_code import FORWARD, INVERSE, MADE_FORWARD, MADE_INVERSE, but
+
+_STEP = "(x - mu) * torch.exp(-alpha)"
+_INVERSE_LOG_DET = "-alpha.sum(dim=1)"
+
+RIGHT_FORWARD = (
+    Right(
+        "right-forward-in-place",
+        FORWARD,
+        "Assigns one column after the other into x; backward through forward would fail.",
+        MADE_FORWARD,
+    ),
+    Right(
+        "right-forward-clones-x",
+        FORWARD,
+        "Gives the network a copy of x before it assigns into x.",
+        but(MADE_FORWARD, ("self.net(x)", "self.net(x.clone())")),
+    ),
+    Right(
+        "right-forward-whole-vector-passes",
+        FORWARD,
+        "Computes all columns in each of D passes, until they no longer change.",
+        """
+        x = torch.zeros_like(z)
+        for _ in range(z.size(1)):
+            mu, alpha = torch.split(self.net(x), self.input_size, dim=-1)
+            x = z * alpha.exp() + mu
+        log_det = -alpha.sum(-1)
+        """,
+    ),
+    Right(
+        "right-forward-starts-from-noise",
+        FORWARD,
+        "Begins with z in place of zeros: what is not yet computed is masked anyway.",
+        but(MADE_FORWARD, ("torch.zeros_like(z)", "z.clone()")),
+    ),
+    Right(
+        "right-forward-list-of-columns",
+        FORWARD,
+        "Collects columns in a list and fills up with zeros.",
+        """
+        columns = []
+        for i in range(self.input_size):
+            missing = torch.zeros(z.shape[0], self.input_size - i, device=z.device)
+            x = torch.cat([*(c.unsqueeze(1) for c in columns), missing], dim=1)
+            out = self.net(x)
+            mu, alpha = out[:, i], out[:, self.input_size + i]
+            columns.append(mu + z[:, i] * alpha.exp())
+        x = torch.stack(columns, dim=1)
+        log_det = self.net(x)[:, self.input_size :].sum(dim=1)
+        """,
+    ),
+    Right(
+        "right-forward-log-det-step-by-step",
+        FORWARD,
+        "Adds up the log-determinant column by column, with the other sign.",
+        """
+        x = torch.zeros_like(z)
+        log_det = torch.zeros(len(z), device=z.device)
+        i = 0
+        while i < self.input_size:
+            mu, alpha = self.net(x).tensor_split(2, dim=1)
+            x = x.clone()
+            x[:, i] = torch.addcmul(mu[:, i], z[:, i], torch.exp(alpha[:, i]))
+            log_det -= alpha[:, i]
+            i += 1
+        """,
+    ),
+    Right(
+        "right-forward-log-det-from-extra-pass",
+        FORWARD,
+        "Asks the finished x for its alphas once more.",
+        but(
+            MADE_FORWARD,
+            (
+                "log_det = alpha.sum(dim=1)",
+                "_, alpha = self.net(x).chunk(2, 1)\nlog_det = -alpha.sum(1)",
+            ),
+        ),
+    ),
+    Right(
+        "right-forward-where",
+        FORWARD,
+        "Chooses the new column by torch.where.",
+        """
+        x = torch.zeros_like(z)
+        for i in range(self.input_size):
+            mu, alpha = self.net(x).view(-1, 2, self.input_size).unbind(dim=1)
+            turn = torch.arange(self.input_size, device=z.device) == i
+            x = torch.where(turn, mu + z * torch.exp(alpha), x)
+        log_det = torch.log(torch.exp(alpha).prod(dim=1))
+        """,
+    ),
+    Right(
+        "right-forward-without-gradient",
+        FORWARD,
+        "Records nothing for autograd: forward() only serves to draw samples.",
+        """
+        with torch.no_grad():
+            x = torch.zeros_like(z)
+            for i in range(self.input_size):
+                mu, alpha = self.net(x).chunk(2, dim=1)
+                x[:, i] = mu[:, i] + z[:, i] * torch.exp(alpha[:, i])
+            log_det = alpha.sum(dim=1)
+        """,
+    ),
+    Right(
+        "right-forward-one-example-at-a-time",
+        FORWARD,
+        "Loops over the examples too.",
+        """
+        xs, log_dets = [], []
+        for row in z:
+            x = torch.zeros(1, self.input_size, device=z.device)
+            for i in range(self.input_size):
+                out = self.net(x)[0]
+                x = x.clone()
+                x[0, i] = out[i] + row[i] * out[self.input_size + i].exp()
+            xs.append(x[0])
+            log_dets.append(self.net(x)[0, self.input_size :].sum())
+        x, log_det = torch.stack(xs), torch.stack(log_dets)
+        """,
+    ),
+    Right(
+        "right-forward-in-float64",
+        FORWARD,
+        "Computes in double precision outside the network.",
+        """
+        x = torch.zeros_like(z, dtype=torch.float64)
+        for i in range(self.input_size):
+            mu, alpha = self.net(x.float()).double().chunk(2, dim=1)
+            x[:, i] = mu[:, i] + z[:, i].double() * torch.exp(alpha[:, i])
+        x, log_det = x.float(), alpha.sum(dim=1).float()
+        """,
+    ),
+)
+
+RIGHT_INVERSE = (
+    Right(
+        "right-inverse-divides",
+        INVERSE,
+        "Divides, and takes the halves by slices.",
+        """
+        out = self.net(x)
+        mu, alpha = out[:, : self.input_size], out[:, self.input_size :]
+        z = (x - mu) / torch.exp(alpha)
+        log_det = -torch.sum(alpha, dim=1)
+        """,
+    ),
+    Right(
+        "right-inverse-column-by-column",
+        INVERSE,
+        "Goes through the columns as forward() must, and asks the network every time.",
+        """
+        z = torch.zeros_like(x)
+        log_det = torch.zeros(x.shape[0], device=x.device)
+        for i in range(self.input_size):
+            mu, alpha = self.net(x).chunk(2, dim=1)
+            z[:, i] = (x[:, i] - mu[:, i]) / torch.exp(alpha[:, i])
+            log_det = log_det - alpha[:, i]
+        """,
+    ),
+    Right(
+        "right-inverse-unbind",
+        INVERSE,
+        "Reshapes the output and unbinds it; sums by einsum.",
+        """
+        mu, alpha = self.net(x).reshape(len(x), 2, -1).unbind(1)
+        z = x.sub(mu).mul(alpha.neg().exp())
+        log_det = -torch.einsum("bd->b", alpha)
+        """,
+    ),
+    Right(
+        "right-inverse-list-of-columns",
+        INVERSE,
+        "Stacks a list of columns.",
+        """
+        mu, alpha = torch.split(self.net(x), self.input_size, dim=1)
+        z = torch.stack(
+            [(x[:, i] - mu[:, i]) / alpha[:, i].exp() for i in range(x.shape[1])], dim=1
+        )
+        log_det = torch.stack([-a for a in alpha.unbind(1)]).sum(0)
+        """,
+    ),
+    Right(
+        "right-inverse-log-of-product",
+        INVERSE,
+        "Takes the logarithm of the product of the slopes.",
+        but(
+            MADE_INVERSE,
+            (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())"),
+        ),
+    ),
+    Right(
+        "right-inverse-in-place-on-a-copy",
+        INVERSE,
+        "Works in place, on a copy of x.",
+        but(MADE_INVERSE, (_STEP, "x.clone(); z -= mu; z /= torch.exp(alpha)")),
+    ),
+    Right(
+        "right-inverse-in-float64",
+        INVERSE,
+        "Computes in double precision outside the network and casts back.",
+        """
+        mu, alpha = self.net(x).double().chunk(2, dim=1)
+        z = ((x.double() - mu) * torch.exp(-alpha)).float()
+        log_det = -alpha.sum(dim=1).float()
+        """,
+    ),
+    Right(
+        "right-inverse-guarded-division",
+        INVERSE,
+        "Adds a tiny number to the divisor.",
+        but(MADE_INVERSE, (_STEP, "(x - mu) / (torch.exp(alpha) + 1e-8)")),
+    ),
+    Right(
+        "right-inverse-of-a-normal",
+        INVERSE,
+        "Standardises by a Normal's mean and standard deviation.",
+        """
+        mu, alpha = self.net(x).chunk(2, dim=1)
+        conditional = Normal(mu, alpha.exp())
+        z = (x - conditional.loc) / conditional.scale
+        log_det = -conditional.scale.log().sum(dim=1)
+        """,
+    ),
+    Right(
+        "right-inverse-returns-a-list",
+        INVERSE,
+        "Returns a list in place of a tuple.",
+        but(MADE_INVERSE, ("log_det = -alpha.sum(dim=1)", "return [z, alpha.sum(dim=1).neg()]")),
+    ),
+)
+
+RIGHT: tuple[Right, ...] = (*RIGHT_FORWARD, *RIGHT_INVERSE)

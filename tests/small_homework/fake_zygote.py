@@ -1,0 +1,109 @@
+"""A zygote that answers from threads of this process: no torch, no fork, any misbehaviour."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from autograder.engine.worker import frames
+
+# What a worker does with a request: reply with a frame (its id is added), send raw bytes, close
+# the connection without a word (None), or not answer at all (HANG).
+HANG = object()
+Behaviour = Callable[[frames.Frame], Any]
+
+
+def returns(**values: Any) -> Behaviour:
+    """A call that returns these values."""
+    return lambda _: frames.Frame({"values": values})
+
+
+def raises(
+    kind: str, message: str = "", file: str | None = "codebase/a.py", **more: Any
+) -> Behaviour:
+    """A call in which the student's code raises."""
+    error = {"type": kind, "message": message, "file": file, "line": 7, "source": "x = f(y)"}
+    return lambda _: frames.Frame({"error": {**error, **more}})
+
+
+class FakeZygote:
+    """Serves one judge over `control` until it is closed.
+
+    Args:
+        behaviours: what workers do, by the name of the experiment.
+        status: the exit status that is told of every worker.
+    """
+
+    def __init__(self, behaviours: Mapping[str, Behaviour], status: int = 0) -> None:
+        self.control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.requests: list[frames.Frame] = []
+        self.opened = 0
+        self.ended: list[int] = []
+        self._behaviours = behaviours
+        self._status = status
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
+
+    def __enter__(self) -> FakeZygote:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.hang_up()
+        self.control.close()
+        for thread in self._threads:
+            thread.join()
+        self._theirs.close()
+
+    def hang_up(self) -> None:
+        """Be gone: `shutdown` reaches a judge in another process and every copy of its end."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def asked(self) -> list[str]:
+        """The experiments that were asked for, in order."""
+        return [request.header["experiment"] for request in self.requests]
+
+    def _serve(self) -> None:
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(self._theirs, 65536, 1)
+            if not packet:
+                return
+            request = json.loads(packet)
+            if request["op"] == "spawn":
+                self.opened += 1
+                answer = {"pid": self.opened}
+                sock = socket.socket(fileno=descriptors[0])
+                self._threads.append(threading.Thread(target=self._work, args=(sock,)))
+                self._threads[-1].start()
+            else:
+                self.ended.append(request["pid"])
+                answer = {"status": self._status}
+            with contextlib.suppress(OSError):
+                self._theirs.send(json.dumps(answer).encode())
+
+    def _work(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(frames.PeerClosed, OSError):
+            while True:
+                request = frames.receive(sock, math.inf)
+                self.requests.append(request)
+                reply = self._behaviours[request.header["experiment"]](request)
+                if reply is None:
+                    return
+                if isinstance(reply, bytes):
+                    sock.sendall(reply)
+                elif isinstance(reply, frames.Frame):
+                    header = {"id": request.header["id"], **reply.header}
+                    frames.send(sock, frames.Frame(header, reply.arrays), time.monotonic() + 10)

@@ -1,0 +1,224 @@
+"""The catalogue's entries about gan.py, tried in this process: each is caught and named.
+
+The audit does the same through whole gradings; here one call of a check tells within milliseconds
+which entry a change has broken. The small trainings and the advice are left to the audit.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework import gan_checks, gan_draws
+from autograder.homework.experiments import gan as experiment
+from autograder.homework.mistakes import (
+    conditional,
+    gradient_penalty,
+    nonsaturating,
+    nonsaturating_g,
+    right_gan,
+    right_wasserstein,
+    wasserstein,
+)
+from autograder.homework.mistakes.cases import edited
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.homework.mistakes.wasserstein_steps import with_step
+from autograder.homework.strategies import GanCase
+from autograder.homework.student import Student
+
+WRONG: tuple[Wrong, ...] = (
+    *nonsaturating.WRONG,
+    *nonsaturating_g.WRONG,
+    *conditional.WRONG,
+    *wasserstein.WRONG,
+    *gradient_penalty.WRONG,
+)
+RIGHT: tuple[Right, ...] = (*right_gan.RIGHT, *right_wasserstein.RIGHT)
+REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "codebase" / "gan.py"
+SEED = 236
+# As in the checks: batches small and odd, norms on both sides of 1, another seed for each.
+SIZES = ((2, 3, 1.0, 0), (5, 4, 2.0, 1), (8, 12, 1.5, 2))
+
+_ONE_BY_ONE = """
+slopes = [torch.autograd.grad(d(x).sum(), x, create_graph=True)[0] for x in points.split(1)]
+slopes = torch.cat(slopes)
+"""
+_OTHER_FAKES = """
+points = (alpha * g(torch.randn_like(z)).detach() + (1 - alpha) * x_real).requires_grad_()
+"""
+
+Check = Callable[[Student, Diagnosis], None]
+
+
+class InProcess:
+    """Stands in for a worker: runs the experiment here."""
+
+    def __init__(self, text: str) -> None:
+        self._module = ModuleType("gan")
+        exec(compile(text, "gan.py", "exec"), self._module.__dict__)
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        arrays: Mapping[str, Any],
+        *,
+        seed: int,
+        needs: str,
+    ) -> Outcome:
+        """Run the one experiment that these checks ask for; seeded as a worker does it."""
+        assert name == "gan_loss"
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        recorder = Recorder()
+        tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+        student = SimpleNamespace(attribute=lambda _, attribute: getattr(self._module, attribute))
+        try:
+            experiment.gan_loss(cast(StudentCode, student), arguments, tensors, recorder)
+        except Misuse as error:
+            raise CheckFailed(f"{error}.") from error
+        except Exception as error:
+            raise CheckFailed(f"gan.py raised {type(error).__name__}.") from error
+        return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small tensors: more threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def for_each(entries: Sequence[Wrong | Right]) -> pytest.MarkDecorator:
+    """Run a test once for every entry."""
+    return pytest.mark.parametrize("entry", [pytest.param(e, id=e.id) for e in entries])
+
+
+def student_of(entry: Wrong | Right) -> Student:
+    """The submission that the catalogue makes of an entry."""
+    texts = {"codebase/gan.py": REFERENCE.read_text(encoding="utf-8")}
+    return Student(cast(Caller, InProcess(edited(texts, entry)["codebase/gan.py"])), SEED)
+
+
+def functions_of(entry: Wrong | Right) -> list[str]:
+    """The functions that an entry changes."""
+    return [region.partition(" ")[2] for region in (entry.region, *entry.also)]
+
+
+def cases_of(function: str) -> list[GanCase]:
+    """A few problems for a loss."""
+    labelled = function.startswith("conditional")
+    return [GanCase(batch, dim_z, scale, labelled, seed) for batch, dim_z, scale, seed in SIZES]
+
+
+def checks_of(function: str) -> list[Check]:
+    """All that the grader asks of a function, the training and the advice left out."""
+    labelled = function.startswith("conditional")
+    checks: list[Check] = []
+    for case in cases_of(function):
+        checks.append(partial(gan_checks.check_value, case=case, function=function))
+        checks.append(partial(gan_checks.check_gradient, case=case, function=function))
+        if function == "loss_wasserstein_gp_d":
+            checks.append(partial(gan_checks.check_linear_critic, case=case))
+    checks.append(lambda s, _: gan_draws.check_latents(s, function, conditional=labelled))
+    if labelled:
+        checks.append(lambda s, _: gan_draws.check_labels(s, function))
+    if function == "loss_wasserstein_gp_d":
+        checks.append(lambda s, _: gan_draws.check_interpolation(s, function))
+    return checks
+
+
+def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
+    """For every check that fails: what it says, and the mistakes that are named."""
+    student = student_of(entry)
+    for function in functions_of(entry):
+        for check in checks_of(function):
+            diagnosis = Diagnosis(WRONG)
+            try:
+                check(student, diagnosis)
+            except CheckFailed as failure:
+                name = None if failure.hint else diagnosis.diagnose()
+                yield failure.feedback(public=False), set(name[0].split("+")) if name else set()
+
+
+@for_each(WRONG)
+def test_a_wrong_loss_is_caught_and_named(entry: Wrong) -> None:
+    """Some check fails and names the mistake: by the answers, or else by its own words."""
+    told = failures(entry)
+    assert any(entry.id in named if entry.answers else entry.says in said for said, named in told)
+
+
+@for_each(RIGHT)
+def test_a_right_loss_passes_every_check(entry: Right) -> None:
+    """No check fails, so that no mistake can be named either."""
+    assert list(failures(entry)) == []
+
+
+@pytest.mark.parametrize("weights", ["0.0, 1.0, 0.3, 0.6", "0.3, 1e-7, 1.0, 0.0"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param({}, id="one batch"),
+        pytest.param({"slopes": _ONE_BY_ONE}, id="one point at a time"),
+        pytest.param({"points": _OTHER_FAKES}, id="other fake images"),
+    ],
+)
+def test_a_weight_that_happens_to_be_0_or_1_costs_nothing(
+    weights: str, steps: Mapping[str, str]
+) -> None:
+    """A mixture that is one of its own images is still found among what the critic was given."""
+    code = with_step(alpha=f"alpha = torch.tensor([{weights}]).view(-1, 1, 1, 1)", **steps)
+    student = student_of(Right("chance", "5.5 loss_wasserstein_gp_d", "", code))
+    case = GanCase(4, 5, 2.0, False, 3)
+    gan_checks.check_gradient(student, Diagnosis(WRONG), case, "loss_wasserstein_gp_d")
+    gan_checks.check_value(student, Diagnosis(WRONG), case, "loss_wasserstein_gp_d")
+
+
+def test_every_entry_has_an_id_of_its_own() -> None:
+    """No two entries share an id."""
+    ids = [entry.id for entry in WRONG] + [entry.id for entry in RIGHT]
+    assert len(ids) == len(set(ids))
+
+
+@for_each(WRONG)
+def test_a_mistake_has_either_answers_with_a_hint_or_a_checks_own_words(entry: Wrong) -> None:
+    """What names a mistake is stated, and a hint is never given without an answer to compute."""
+    assert bool(entry.answers) == bool(entry.hint)
+    assert entry.answers or entry.says
+
+
+@for_each([entry for entry in WRONG if entry.hint])
+def test_a_hint_is_one_sentence_without_code(entry: Wrong) -> None:
+    """Hints say what was done, never what to write."""
+    assert entry.hint.endswith(".")
+    assert not re.search(r"[\w\])]\(.*\)|[=*_\[\]]|torch|softplus|logsigmoid|\. [A-Z]", entry.hint)
+
+
+def test_mistakes_with_the_same_hint_are_the_same_to_the_checks() -> None:
+    """A hint is the whole of what a student is told: two mistakes may share it, not half of it."""
+    hints = {entry.hint for entry in WRONG if entry.hint}
+    for hint in hints:
+        assert not any(hint != other and hint in other for other in hints)
+
+
+def test_a_step_that_is_not_there_is_refused() -> None:
+    """An entry that changes no step would be the reference itself."""
+    with pytest.raises(ValueError, match="no step norm in"):
+        with_step(norm="norm = slopes.norm()")

@@ -1,0 +1,703 @@
+"""A judge's session on a tiny homework: from what a check raises to its line in the ledger."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine.assignment import parse_assignment
+from autograder.engine.inventory import plan_checks
+from autograder.engine.judge.job import Job
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
+from autograder.engine.supervisor import _judge_environment
+from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SETTINGS = """
+[assignment]
+title = "Tiny"
+[parts]
+"1.1" = { title = "foundation", points = 2 }
+"1.2" = { title = "house on it", points = 5 }
+"1.3" = { title = "garden", points = 1 }
+"2.1" = { title = "ends of all kinds", points = 20 }
+"3.1" = { title = "part that nobody tried", points = 2 }
+[submission]
+files = ["codebase/a.py"]
+[grading]
+seed = 1
+visibility = "visible"
+deadline_s = 60
+call_timeout_s = 20
+training_timeout_s = 60
+[training]
+full_log_likelihood = 0
+half_log_likelihood = 0
+"""
+
+HEAD = """
+import pytest
+from gradescope_utils.autograder_utils.decorators import number, weight
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder.engine.judge.compare import Tolerance, close
+from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, WorkerLost
+
+def call(caller, experiment, **arguments):
+    return caller.call(experiment, arguments, seed=0, needs="codebase/a.py")
+"""
+
+PUBLIC = '''
+@number("2.1.11")
+@weight(1)
+def test_public_raises(caller):
+    """A public check shows what the student's exception says."""
+    call(caller, "raise")
+
+@number("1.1.1")
+@weight(1)
+def test_right(caller):
+    """It holds."""
+    assert call(caller, "answer").values == {"x": 1}
+
+@number("1.3.1")
+@weight(1)
+def test_garden(caller):
+    """It holds."""
+
+@number("2.1.12")
+def test_advises():
+    """Advice: there is a better way."""
+    raise Advice("There is a better way.")
+
+@number("2.1.13")
+def test_advises_nothing():
+    """Advice: nothing to say."""
+
+@number("2.1.14")
+@weight(1)
+def test_quotes():
+    """It quotes."""
+    raise CheckFailed("It is wrong.", quoted="TEXT OF THE STUDENT", where="Here.", numbers="1, 2")
+
+@number("2.1.15")
+@weight(1)
+def test_reads_the_submission(submitted, assignment):
+    """The files can be read as text."""
+    assert submitted.text("codebase/a.py") == "submitted = 1\\n"
+    assert submitted.template("codebase/a.py") == "template = 1\\n"
+    assert submitted.text("codebase/b.py") is None
+    assert assignment.title == "Tiny"
+'''
+
+PRIVATE = '''
+@number("1.1.2")
+@weight(1)
+def test_wrong():
+    """It is right.
+
+    Look at the sign of the foundation,
+    and at its square.
+    """
+    raise CheckFailed("It is wrong.", quoted="TEXT OF THE STUDENT", where="Here.", numbers="1, 2")
+
+@number("1.2.1")
+@weight(1)
+@pytest.mark.blocked_by("1.1")
+@pytest.mark.run_last
+def test_blocked():
+    """It stands."""
+    raise CheckFailed("It fell.", mistake="quake", share=0.5)
+
+@number("1.2.2")
+@weight(1)
+@pytest.mark.blocked_by("1.1")
+def test_stands_all_the_same():
+    """It stands on anything."""
+
+@number("1.2.3")
+@weight(1)
+@pytest.mark.blocked_by("1.3")
+@pytest.mark.run_last
+def test_falls_by_itself():
+    """It stands beside the garden."""
+    raise CheckFailed("It fell.")
+
+@number("1.2.4")
+@weight(1)
+@pytest.mark.blocked_by("1.1")
+@pytest.mark.run_last
+def test_cannot_be_judged():
+    """It can be judged."""
+    raise KeyError("SECRET")
+
+@number("1.2.5")
+@weight(1)
+@pytest.mark.blocked_by("1.1")
+@pytest.mark.run_last
+def test_stub_on_it():
+    """It is built."""
+    raise NotAttempted("Not attempted: there is nothing here.")
+
+@number("2.1.1")
+@weight(1)
+def test_not_attempted(caller):
+    """It is attempted."""
+    call(caller, "stub")
+
+@number("2.1.2")
+@weight(1)
+def test_dies(caller):
+    """It lives."""
+    call(caller, "die")
+
+@number("2.1.3")
+@weight(1)
+def test_half(diagnosis):
+    """It is whole."""
+    raise CheckFailed("Half of it.", share=0.5, mistake="half", hint="Add the other half.")
+
+@number("2.1.4")
+@weight(1)
+def test_grader_error():
+    """It can be run."""
+    raise RuntimeError("SECRET")
+
+@number("2.1.5")
+@weight(1)
+def test_asserts():
+    """It asserts."""
+    assert 1 == 2, "SECRET"
+
+@number("2.1.6")
+@weight(1)
+def test_setup_fails(broken):
+    """It can be set up."""
+
+@number("2.1.7")
+@weight(1)
+def test_teardown_fails(untidy):
+    """It can be torn down."""
+
+@number("2.1.8")
+@weight(1)
+def test_private_raises(caller):
+    """A private check shows no text of the student."""
+    call(caller, "raise")
+
+@number("2.1.9")
+@weight(1)
+@given(n=st.integers(0, 1000))
+def test_shrinks(caller, n):
+    """n is small.
+
+    Choose a smaller one.
+    """
+    call(caller, "answer")
+    if n >= 10:
+        raise CheckFailed("n is too great.", where=f"Smallest case found: n = {n}.")
+
+@number("2.1.10")
+@weight(1)
+@given(n=st.integers())
+def test_is_not_shrunk(caller, n):
+    """It is attempted."""
+    call(caller, "stub_once")
+
+tried, tried_too = [], []
+
+@number("2.1.20")
+@weight(1)
+@given(n=st.integers(0, 5))
+def test_flaky(n):
+    """It always gives the same."""
+    tried.append(n)
+    if tried.count(n) == 1 and len(set(tried)) == 3:
+        raise CheckFailed("It is wrong at times.")
+
+@number("2.1.21")
+@weight(1)
+@given(n=st.integers(0, 5))
+def test_flaky_grader(n):
+    """The grader always gives the same."""
+    tried_too.append(n)
+    if tried_too.count(n) == 1 and len(set(tried_too)) == 3:
+        raise RuntimeError("SECRET")
+
+@number("2.1.22")
+@weight(1)
+def test_is_named(diagnosis):
+    """Nobody swaps."""
+    raise CheckFailed("It is wrong.")
+
+@number("2.1.23")
+@weight(1)
+def test_measures():
+    """Errors are measured."""
+    close(1.5, 1.0, Tolerance(rtol=0, atol=0.25))
+    close(1.1, 1.0, Tolerance(rtol=0, atol=0.25))
+
+@number("2.1.24")
+@weight(1)
+def test_measures_nan():
+    """A NaN is measured too."""
+    close(float("nan"), 1.0, Tolerance(rtol=0, atol=0.25))
+
+@number("2.1.25")
+@weight(1)
+def test_too_much_for_a_failure():
+    """A failure that earns all is a slip of the homework."""
+    raise CheckFailed("SECRET", share=1.0)
+
+@number("2.1.26")
+@weight(1)
+def test_skips():
+    """A check cannot be skipped."""
+    pytest.skip("SECRET")
+
+@number("2.1.27")
+@weight(1)
+@settings(max_examples=5)
+@given(n=st.integers())
+def test_draws(caller, n):
+    """The same cases every time."""
+    call(caller, "note", n=n)
+
+@number("2.1.28")
+@weight(1)
+def test_hangs(caller):
+    """It comes back."""
+    caller.call("hang", seed=0, needs="codebase/a.py", timeout_s=0.1)
+
+@number("3.1.1")
+@weight(1)
+def test_nobody_tried():
+    """It is attempted."""
+    raise NotAttempted("Not attempted.")
+
+@number("3.1.2")
+@weight(1)
+@pytest.mark.blocked_by("1.1")
+@pytest.mark.run_last
+def test_nobody_tried_either():
+    """It stands."""
+    raise NotAttempted("Not attempted either.")
+'''
+
+CONFTEST = """
+import pytest
+
+@pytest.fixture
+def diagnosis():
+    class Diagnosis:
+        def diagnose(self):
+            return "swapped", "It looks as if you swapped them."
+    return Diagnosis()
+
+@pytest.fixture
+def broken():
+    raise RuntimeError("SECRET")
+
+@pytest.fixture
+def untidy():
+    yield
+    raise RuntimeError("UNTIDY")
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a judge left behind."""
+
+    status: int
+    entries: dict[str, Entry]
+    order: list[str]
+    requests: list[dict[str, Any]]
+    asked: list[str]
+    opened: int
+    ended: list[int]
+    log: str
+
+    def entry(self, name: str) -> Entry:
+        """The entry of the check with this function."""
+        return next(e for check_id, e in self.entries.items() if check_id.endswith(f"::{name}"))
+
+
+def write_homework(root: Path, files: dict[str, str], settings: str = SETTINGS) -> None:
+    """Write the package `tiny`, a submission and a template."""
+    for name, text in {
+        "tiny/__init__.py": "",
+        "tiny/assignment.toml": settings,
+        **{f"tiny/checks/{name}": text for name, text in files.items()},
+        "submission/codebase/a.py": "submitted = 1\n",
+        "pristine/codebase/a.py": "template = 1\n",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "answer": returns(x=1),
+    "note": returns(),
+    "raise": raises("ValueError", "TEXT OF THE STUDENT"),
+    "stub": raises("NotImplementedError", source="raise NotImplementedError"),
+    "stub_once": raises("NotImplementedError", source="raise NotImplementedError"),
+    "die": lambda _: None,
+    "hang": lambda _: HANG,
+}
+
+_RUN = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+from autograder.engine.judge.__main__ import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
+    """Run a judge's process on the homework in `root`."""
+    private = root / "private"
+    private.mkdir(exist_ok=True)
+    ledger, log = private / "ledger.jsonl", private / "log"
+    ledger.unlink(missing_ok=True)
+    log.write_text("")
+    Job(
+        control_fd=zygote.control.fileno(),
+        package="tiny",
+        config=str(root / "tiny" / "assignment.toml"),
+        submission=str(root / "submission"),
+        pristine=str(root / "pristine"),
+        missing=("codebase/b.py",),
+        ledger=str(ledger),
+        log=str(log),
+        only=tuple(only),
+    ).write(private / "job.json")
+    with log.open("ab") as sink:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _RUN, str(ROOT), str(root), str(private / "job.json")],
+            pass_fds=(zygote.control.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            cwd=root / "tiny" / "checks",
+            env=_judge_environment(private),
+            timeout=120,
+            check=False,
+        )
+    return Session(
+        status=done.returncode,
+        entries=read_ledger(ledger, _plan(root)),
+        order=_order(ledger),
+        requests=[dict(request.header) for request in zygote.requests],
+        asked=list(zygote.asked),
+        opened=zygote.opened,
+        ended=list(zygote.ended),
+        log=log.read_text(encoding="utf-8"),
+    )
+
+
+def _order(ledger: Path) -> list[str]:
+    """The functions of the checks in the order of their lines."""
+    if not ledger.exists():
+        return []
+    ids = [json.loads(line)["check_id"] for line in ledger.read_text().splitlines()]
+    return [check_id.partition("::")[2] for check_id in ids]
+
+
+def _plan(root: Path) -> tuple[PlannedCheck, ...]:
+    folder = root / "tiny"
+    return plan_checks(parse_assignment(folder / "assignment.toml", folder, "tiny"))
+
+
+ALL = {
+    "public/test_a.py": HEAD + PUBLIC,
+    "private/test_a.py": HEAD + PRIVATE,
+    "conftest.py": CONFTEST,
+}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """One session of all checks; most tests look at what it left."""
+    root = tmp_path_factory.mktemp("tiny")
+    write_homework(root, ALL)
+    with FakeZygote(BEHAVIOURS, status=-11) as zygote:
+        return judge(root, zygote)
+
+
+GRADERS_FAULT = "This check could not be run. That is the grader's fault, not yours."
+
+
+def test_every_check_has_its_line(session: Session) -> None:
+    """Whatever a check raises, the session goes on to its end and no check is left out."""
+    assert session.status == 1, session.log  # pytest's word for: some tests failed
+    assert all(entry.verdict is not Verdict.NOT_RUN for entry in session.entries.values())
+    assert len(session.order) == len(set(session.order)) == len(session.entries)
+
+
+def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
+    """Public and private checks are mixed by number; those marked run_last come after all."""
+    planned = [check_id.partition("::")[2] for check_id in session.entries]
+    last = {
+        "test_blocked",
+        "test_falls_by_itself",
+        "test_cannot_be_judged",
+        "test_stub_on_it",
+        "test_nobody_tried_either",
+    }
+    expected = [name for name in planned if name not in last]
+    assert session.order == expected + [name for name in planned if name in last]
+    assert planned.index("test_shrinks") < planned.index("test_is_not_shrunk")
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "share", "feedback", "mistake"),
+    [
+        ("test_right", Verdict.PASSED, 1, "", None),
+        (
+            "test_wrong",
+            Verdict.FAILED,
+            0,
+            "It is wrong.\nHere.\n1, 2\nLook at the sign of the foundation, and at its square.",
+            None,
+        ),
+        ("test_advises", Verdict.FAILED, 0, "There is a better way.", None),
+        ("test_advises_nothing", Verdict.PASSED, 1, "", None),
+        ("test_reads_the_submission", Verdict.PASSED, 1, "", None),
+        (
+            "test_not_attempted",
+            Verdict.NOT_ATTEMPTED,
+            0,
+            "Not attempted: codebase/a.py, line 7 still raises NotImplementedError.",
+            None,
+        ),
+        ("test_half", Verdict.FAILED, 0.5, "Half of it.\nAdd the other half.", "half"),
+        (
+            "test_is_named",
+            Verdict.FAILED,
+            0,
+            "It is wrong.\nIt looks as if you swapped them.",
+            "swapped",
+        ),
+        (
+            "test_shrinks",
+            Verdict.FAILED,
+            0,
+            "n is too great.\nSmallest case found: n = 10.\nChoose a smaller one.",
+            None,
+        ),
+        ("test_flaky", Verdict.FAILED, 0, "It is wrong at times.", None),
+        ("test_nobody_tried", Verdict.NOT_ATTEMPTED, 0, "Not attempted.", None),
+    ],
+)
+def test_what_a_check_raises_becomes_its_entry(
+    session: Session, name: str, verdict: Verdict, share: float, feedback: str, mistake: str | None
+) -> None:
+    """Verdict, share, feedback and mistake follow from the exception; no exception is a pass."""
+    entry = session.entry(name)
+    assert (entry.verdict, entry.share, entry.feedback, entry.mistake) == (
+        verdict,
+        share,
+        feedback,
+        mistake,
+    )
+
+
+def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
+    """One died and one hung; each has its sentence, and the checks after them their workers."""
+    died, hung = session.entry("test_dies"), session.entry("test_hangs")
+    assert (died.verdict, hung.verdict) == (Verdict.FAILED, Verdict.FAILED)
+    assert "ended before it answered: it was ended by signal 11" in died.feedback
+    assert "did not return within 0.1 s" in hung.feedback
+    assert session.order.index("test_draws") > session.order.index("test_dies")
+    assert session.entry("test_draws").verdict is Verdict.PASSED
+
+
+def test_every_check_has_a_worker_of_its_own_which_is_ended(session: Session) -> None:
+    """As many workers were ended as were opened, one for each check that called one."""
+    calling = 9  # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs
+    assert session.opened == calling
+    assert sorted(session.ended) == list(range(1, calling + 1))
+
+
+def test_public_checks_quote_the_student_and_private_ones_do_not(session: Session) -> None:
+    """What a student's exception says could carry what was sent to a private check."""
+    for name in ("test_public_raises", "test_quotes"):
+        assert "It says: TEXT OF THE STUDENT" in session.entry(name).feedback
+    for name in ("test_private_raises", "test_wrong"):
+        assert "TEXT OF THE STUDENT" not in session.entry(name).feedback
+    private = session.entry("test_private_raises").feedback.splitlines()
+    assert private[0] == "codebase/a.py, line 7 raised ValueError."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_grader_error",
+        "test_asserts",
+        "test_setup_fails",
+        "test_flaky_grader",
+        "test_cannot_be_judged",
+        "test_too_much_for_a_failure",
+        "test_skips",
+    ],
+)
+def test_an_error_of_ours_is_the_graders_fault(session: Session, name: str) -> None:
+    """Neither a zero nor a pass: a fixed sentence for the student, the traceback for the staff."""
+    entry = session.entry(name)
+    assert (entry.verdict, entry.share) == (Verdict.GRADER_ERROR, 0)
+    assert entry.feedback == GRADERS_FAULT
+    assert f"--- private/test_a.py::{name}\n" in session.log
+
+
+def test_no_entry_holds_what_an_internal_error_says(session: Session) -> None:
+    """The text of an internal exception is for the staff's log only."""
+    assert not any("SECRET" in entry.feedback for entry in session.entries.values())
+    assert session.log.count("RuntimeError: SECRET") >= 2
+    assert "KeyError: 'SECRET'" in session.log
+
+
+def test_a_teardown_that_fails_leaves_the_verdict(session: Session) -> None:
+    """What goes wrong after a check has passed is in the staff's log and takes nothing back."""
+    assert session.entry("test_teardown_fails").verdict is Verdict.PASSED
+    assert "RuntimeError: UNTIDY" in session.log
+
+
+def test_a_check_that_needs_a_wrong_part_is_blocked_by_it(session: Session) -> None:
+    """It names the part and its title, keeps no share, and names no mistake of its own."""
+    entry = session.entry("test_blocked")
+    assert (entry.verdict, entry.share, entry.mistake) == (Verdict.BLOCKED, 0, None)
+    assert entry.feedback == (
+        "Blocked by 1.1: this needs a right foundation. Mend 1.1 first; "
+        "if this part is right, its points come with it."
+    )
+    assert session.entry("test_stub_on_it").verdict is Verdict.BLOCKED
+
+
+def test_only_failures_are_blocked_and_only_by_parts_that_are_wrong(session: Session) -> None:
+    """A pass stays a pass, beside a right part a failure stays one, as does a grader error."""
+    assert session.entry("test_stands_all_the_same").verdict is Verdict.PASSED
+    assert session.entry("test_falls_by_itself").verdict is Verdict.FAILED
+    assert session.entry("test_cannot_be_judged").verdict is Verdict.GRADER_ERROR
+
+
+def test_a_part_that_nobody_tried_is_not_attempted_rather_than_blocked(session: Session) -> None:
+    """Where the whole part is a stub, no other part is blamed for it."""
+    entry = session.entry("test_nobody_tried_either")
+    assert (entry.verdict, entry.feedback) == (Verdict.NOT_ATTEMPTED, "Not attempted either.")
+
+
+def test_a_conclusion_ends_the_search_for_smaller_cases(session: Session) -> None:
+    """A stub is called once: not again for every case that hypothesis would try."""
+    assert session.entry("test_is_not_shrunk").verdict is Verdict.NOT_ATTEMPTED
+    assert session.asked.count("stub_once") == 1
+
+
+def test_the_greatest_error_of_a_check_is_in_its_entry(session: Session) -> None:
+    """As a multiple of the tolerance, finite as JSON needs it; None without a comparison."""
+    assert session.entry("test_measures").excess == pytest.approx(2.0)
+    assert session.entry("test_measures_nan").excess == 1e300
+    assert session.entry("test_right").excess is None
+
+
+def test_the_time_a_check_took_is_in_its_entry(session: Session) -> None:
+    """The check that waited for a worker took as long as it waited."""
+    assert 0.1 <= session.entry("test_hangs").seconds < 60
+    assert session.entry("test_advises_nothing").seconds < session.entry("test_hangs").seconds
+
+
+DRAWS = "private/test_a.py::test_draws"
+
+
+def test_the_same_seed_draws_the_same_cases(session: Session, tmp_path: Path) -> None:
+    """Whichever checks run beside it, a check sees the same cases; another seed gives others."""
+    write_homework(tmp_path, ALL)
+    with FakeZygote(BEHAVIOURS) as zygote:
+        alone = judge(tmp_path, zygote, only=[DRAWS])
+    write_homework(tmp_path, ALL, SETTINGS.replace("seed = 1", "seed = 2"))
+    with FakeZygote(BEHAVIOURS) as zygote:
+        other = judge(tmp_path, zygote, only=[DRAWS])
+
+    def cases(found: Session) -> list[int]:
+        return [r["arguments"]["n"] for r in found.requests if r["experiment"] == "note"]
+
+    assert len(cases(session)) == 5
+    assert cases(alone) == cases(session)
+    assert cases(other) != cases(session)
+    assert alone.order == ["test_draws"], "only what was asked for is run"
+    assert alone.status == 0
+
+
+FIRST = '''
+@number("1.1.1")
+@weight(1)
+def test_first(caller):
+    """It holds."""
+    call(caller, "answer")
+
+@number("1.1.2")
+@weight(1)
+def test_second(caller):
+    """It holds too."""
+    call(caller, "end of the zygote")
+
+@number("1.1.3")
+@weight(1)
+def test_third(caller):
+    """It would hold."""
+'''
+FOURTH = '''
+@number("1.1.4")
+@weight(1)
+def test_fourth():
+    """It cannot be imported."""
+'''
+ONE_PART = SETTINGS.split('"1.2"')[0] + "[submission]" + SETTINGS.split("[submission]")[1]
+
+
+def test_without_a_zygote_the_session_ends_and_leaves_the_rest_to_another(tmp_path: Path) -> None:
+    """What was judged stays judged, the check under way has no verdict, the status tells."""
+    files = {"private/test_a.py": HEAD + FIRST, "public/test_a.py": ""}
+    write_homework(tmp_path, files, ONE_PART)
+    zygote = FakeZygote({**BEHAVIOURS, "end of the zygote": lambda _: zygote.hang_up()})
+    with zygote:
+        session = judge(tmp_path, zygote)
+    assert session.status == 3
+    assert session.order == ["test_first"]
+    assert session.entry("test_second").verdict is Verdict.NOT_RUN
+    assert "ZygoteGone: the zygote" in session.log
+
+
+def test_a_file_that_cannot_be_imported_costs_its_own_checks_only(tmp_path: Path) -> None:
+    """The others are judged, its own have no verdict, and the staff's log says why."""
+    files = {
+        "public/test_a.py": HEAD + FIRST.replace("end of the zygote", "answer"),
+        "private/test_a.py": "import no_such_module\n" + HEAD + FOURTH,
+        "private/test_b.py": "1 / 0\n",
+    }
+    write_homework(tmp_path, files, ONE_PART)
+    with FakeZygote(BEHAVIOURS) as zygote:
+        session = judge(tmp_path, zygote)
+    assert session.status not in (0, 3)
+    assert session.order == ["test_first", "test_second", "test_third"]
+    assert session.entry("test_fourth").verdict is Verdict.NOT_RUN
+    assert "--- private/test_a.py\n" in session.log
+    assert "No module named 'no_such_module'" in session.log
+    assert "ZeroDivisionError" in session.log
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, float("nan")])
+def test_a_failure_earns_less_than_all(share: float) -> None:
+    """A share that the ledger could not take is refused where it is written."""
+    with pytest.raises(ValueError, match=r"share=.* must be in \[0, 1\)"):
+        CheckFailed("It is wrong.", share=share)
