@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.engine.assignment import Assignment, AssignmentError, Part, load_assignment
@@ -128,8 +128,9 @@ def test_a_part_may_be_worth_nothing(tmp_path: Path) -> None:
 
 @given(
     weights=st.lists(st.integers(1, 400).map(lambda n: n / 4), min_size=1, max_size=12),
-    points=st.integers(0, 999_999).map(lambda cents: cents / 100),
+    points=st.integers(0, 9_999_999).map(lambda n: n / 1000) | st.integers(0, 20).map(float),
 )
+@example(weights=[99.0, 1.0], points=0.006)
 def test_any_points_are_shared_out_whole(
     weights: list[float], points: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

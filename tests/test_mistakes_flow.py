@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.homework.arrays import made_arrays, maf_arrays
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.gradients import flat, flow_gradients
 from autograder.homework.mistakes import flow as wrong_flow
@@ -32,7 +33,6 @@ from autograder.homework.mistakes.entries import Prediction, Right, Wrong
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.strategies import MadeCase, MafCase
-from autograder.homework.student import made_arrays, maf_arrays
 
 Array = NDArray[np.float64]
 Answers = dict[str, Array | None]

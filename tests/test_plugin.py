@@ -570,6 +570,7 @@ def test_no_entry_holds_what_an_internal_error_says(session: Session) -> None:
 def test_a_teardown_that_fails_leaves_the_verdict(session: Session) -> None:
     """What goes wrong after a check has passed is in the staff's log and takes nothing back."""
     assert session.entry("test_teardown_fails").verdict is Verdict.PASSED
+    assert "--- private/test_a.py::test_teardown_fails\nTraceback" in session.log
     assert "RuntimeError: UNTIDY" in session.log
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from autograder.engine.judge.compare import close, difference
 from autograder.engine.judge.verdicts import Advice, CheckFailed
 from autograder.homework import losses, tolerances
-from autograder.homework.gradients import gradient_error
+from autograder.homework.gradients import flat, gradient_error
 from autograder.homework.losses import Situation
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import gan
@@ -93,16 +93,6 @@ def advise_on_large_logits(
             f"{_LOGIT:.0f} or -{_LOGIT:.0f}. log(sigmoid(h)) underflows there; a loss computed "
             "from the logits in one step does not. No points are lost for this."
         )
-
-
-def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
-    """Join gradients to one vector, in the order of the keys of `order`; zeros where missing."""
-    return np.concatenate(
-        [
-            np.asarray(gradients.get(key, np.zeros_like(order[key])), dtype=np.float64).reshape(-1)
-            for key in sorted(order)
-        ]
-    )
 
 
 def _observe_value(

@@ -14,8 +14,9 @@ from autograder.homework.losses import Situation
 from autograder.homework.oracles import statistics
 from autograder.homework.oracles.flow import Array
 from autograder.homework.recover import Labels, recover
+from autograder.homework.reply import Call
 from autograder.homework.strategies import N_CLASSES, GanCase
-from autograder.homework.student import Call, GanLoss, Student
+from autograder.homework.student import GanLoss, Student
 
 # How many calls of how large a batch the statistics are made of.
 _MANY_LATENTS = (8, 128)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.oracles import gan
 from autograder.homework.oracles.flow import Array
+from autograder.homework.reply import Call
 from autograder.homework.strategies import GanCase
-from autograder.homework.student import Call, GanLoss
+from autograder.homework.student import GanLoss
 
 Labels = NDArray[np.int64]
 

@@ -12,12 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.client import Outcome, PendingCall
+from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.arrays import (
+    float32,
+    gan_arrays,
+    made_arrays,
+    made_sizes,
+    maf_arrays,
+    maf_sizes,
+)
 from autograder.homework.oracles import flow, gan
 from autograder.homework.oracles.flow import Array
-from autograder.homework.strategies import N_CLASSES, GanCase, MadeCase, MafCase
+from autograder.homework.reply import Call, Form, unless_failed
+from autograder.homework.strategies import GanCase, MadeCase, MafCase
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -41,7 +50,7 @@ class Forward:
         Raises:
             CheckFailed: it has not the form of a log-determinant.
         """
-        return _unless_failed(self.log_det_or_failure)
+        return unless_failed(self.log_det_or_failure)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Inverse:
         Raises:
             CheckFailed: it has not the form of a log-determinant.
         """
-        return _unless_failed(self.log_det_or_failure)
+        return unless_failed(self.log_det_or_failure)
 
 
 @dataclass(frozen=True)
@@ -70,14 +79,6 @@ class LogProbs:
 
     value: float
     gradients: Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a probe network: its input as rows, and its labels."""
-
-    rows: Array
-    labels: np.ndarray[Any, np.dtype[np.int64]] | None
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,12 @@ class Student:
         noise = case.z if z is None else z
         reply = self._caller.call(
             "made_forward",
-            _made_sizes(case),
-            {**made_arrays(case.weights), "z": _float32(noise)},
+            made_sizes(case),
+            {**made_arrays(case.weights), "z": float32(noise)},
             seed=case.seed,
             needs=FLOW_FILE,
         )
-        form = _Form(reply, "MADE.forward")
+        form = Form(reply, "MADE.forward")
         form.pair("x and log_det")
         return Forward(form.array("x", noise.shape, "(B, D)"), form.log_det(len(noise)))
 
@@ -136,17 +137,17 @@ class Student:
             cotangents: z_bar (B, D) and log_det_bar (B,), to ask for the parameters' gradients.
         """
         data = case.x if x is None else x
-        arrays = {**made_arrays(case.weights), "x": _float32(data)}
+        arrays = {**made_arrays(case.weights), "x": float32(data)}
         if cotangents is not None:
-            arrays["z_bar"], arrays["log_det_bar"] = (_float32(bar) for bar in cotangents)
+            arrays["z_bar"], arrays["log_det_bar"] = (float32(bar) for bar in cotangents)
         reply = self._caller.call(
             "made_inverse",
-            {**_made_sizes(case), "jacobian": jacobian},
+            {**made_sizes(case), "jacobian": jacobian},
             arrays,
             seed=case.seed,
             needs=FLOW_FILE,
         )
-        form = _Form(reply, "MADE.inverse")
+        form = Form(reply, "MADE.inverse")
         form.pair("z and log_det")
         batch, size = data.shape
         return Inverse(
@@ -161,12 +162,12 @@ class Student:
         """Return the student's MAF.log_probs of the case's x, with these blocks for its MADEs."""
         reply = self._caller.call(
             "maf_log_probs",
-            _maf_sizes(case),
-            {**maf_arrays(blocks), "x": _float32(case.x)},
+            maf_sizes(case),
+            {**maf_arrays(blocks), "x": float32(case.x)},
             seed=case.seed,
             needs=FLOW_FILE,
         )
-        form = _Form(reply, "MAF.log_probs")
+        form = Form(reply, "MAF.log_probs")
         return LogProbs(form.scalar("log_prob"), form.gradients())
 
     def log_probs_at_points(
@@ -175,12 +176,12 @@ class Student:
         """Return log p (N,) at every one of N points (N, D), each asked for on its own."""
         reply = self._caller.call(
             "maf_log_probs_at_points",
-            _maf_sizes(case),
-            {**maf_arrays(blocks), "x": _float32(points)},
+            maf_sizes(case),
+            {**maf_arrays(blocks), "x": float32(points)},
             seed=case.seed,
             needs=FLOW_FILE,
         )
-        return _Form(reply, "MAF.log_probs").array("log_prob", (len(points),), "() per batch")
+        return Form(reply, "MAF.log_probs").array("log_prob", (len(points),), "() per batch")
 
     # ---- problems 2, 4 and 5 ------------------------------------------------------------------
 
@@ -204,7 +205,7 @@ class Student:
             gradient: whether to bring back the gradient.
             seed: of the student's random numbers, in place of the case's.
         """
-        form = _Form(
+        form = Form(
             self._caller.call(
                 "gan_loss",
                 {
@@ -243,7 +244,7 @@ class Student:
             seed=case.seed,
             needs=GAN_FILE,
         )
-        return _Form(reply, function).scalar("loss", finite=False)
+        return Form(reply, function).scalar("loss", finite=False)
 
     def start_device_use(self) -> PendingCall:
         """Start to run every function on the meta device; `finish_device_use` has the end."""
@@ -276,8 +277,8 @@ class Student:
             recipe: batch, steps and learning rates.
         """
         conditional = functions[0].startswith("conditional")
-        arrays = {name: _float32(array) for name, array in weights.items()}
-        arrays["x_train"] = _float32(images)
+        arrays = {name: float32(array) for name, array in weights.items()}
+        arrays["x_train"] = float32(images)
         if conditional:
             arrays["labels"] = labels
         reply = self._caller.call(
@@ -294,187 +295,9 @@ class Student:
             needs=GAN_FILE,
             timeout_s=TRAINING_TIMEOUT_S,
         )
-        form = _Form(reply, "The training run")
+        form = Form(reply, "The training run")
         return {
             name: form.array(name, array.shape, str(array.shape))
             for name, array in weights.items()
             if name.startswith("g.")
         }
-
-
-class _Form:
-    """Checks the form of a reply and says in a sentence what is wrong with it."""
-
-    def __init__(self, reply: Outcome, function: str) -> None:
-        self._reply = reply
-        self._function = function
-        self.values = reply.values
-
-    def pair(self, names: str) -> None:
-        """Refuse a function that did not return two values."""
-        if "returned" in self.values:
-            raise CheckFailed(
-                f"{self._function} must return two tensors, {names}; "
-                f"it returned {_kind(self.values['returned'])}."
-            )
-
-    def array(self, name: str, shape: tuple[int, ...], meaning: str, finite: bool = True) -> Array:
-        """Return a recorded tensor as float64."""
-        told = self.values.get(name)
-        found = self._reply.arrays.get(name)
-        if not isinstance(told, dict) or told.get("kind") != "tensor" or found is None:
-            raise CheckFailed(
-                f"{self._function} must return {name} as a tensor of shape {meaning}; "
-                f"it returned {_kind(told)}."
-            )
-        if found.shape != shape:
-            raise CheckFailed(
-                f"{self._function} returns {name} of shape {tuple(found.shape)}, "
-                f"expected {tuple(shape)}, that is {meaning}."
-            )
-        if told.get("dtype") not in ("float32", "float64"):
-            raise CheckFailed(
-                f"{self._function} returns {name} with dtype {str(told.get('dtype'))[:20]}, "
-                "expected float32."
-            )
-        if finite and not np.isfinite(found).all():
-            raise CheckFailed(f"{self._function} returns {name} with NaN or infinite entries.")
-        return found.astype(np.float64)
-
-    def log_det(self, batch: int) -> Array | CheckFailed:
-        """Return the recorded log_det (B,), or what is wrong with its form."""
-        try:
-            return self.array("log_det", (batch,), "(B,)")
-        except CheckFailed as failure:
-            return failure
-
-    def scalar(self, name: str, finite: bool = True) -> float:
-        """Return a recorded 0-d tensor as a float."""
-        told = self.values.get(name)
-        if isinstance(told, dict) and told.get("kind") == "number":
-            raise CheckFailed(
-                f"{self._function} returns a Python {str(told.get('type'))[:20]}; expected a 0-d "
-                "tensor that gradients flow through."
-            )
-        if isinstance(told, dict) and told.get("kind") == "tensor":
-            shape = told.get("shape")
-            if shape != []:
-                raise CheckFailed(
-                    f"{self._function} returns a tensor of shape {_tuple(shape)}; expected one "
-                    "number for the whole batch, a 0-d tensor."
-                )
-        return float(self.array(name, (), "() (one number)", finite))
-
-    def gradients(self) -> dict[str, Array]:
-        """Return the recorded gradients by parameter name; NaN in them is the check's to find."""
-        return {
-            name.removeprefix("grad."): array.astype(np.float64)
-            for name, array in self._reply.arrays.items()
-            if name.startswith("grad.")
-        }
-
-    def calls(self, network: str, width: int, conditional: bool) -> tuple[Call, ...]:
-        """Return the recorded calls of a probe network, in their order."""
-        unreadable = CheckFailed(f"{self._function}: the record of {network} is not readable.")
-        sizes = self.values.get(f"{network}_calls")
-        if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
-            raise unreadable
-        if not sizes:
-            return ()
-        rows = self._reply.arrays.get(f"{network}.input")
-        if rows is None or rows.shape != (sum(sizes), width):
-            raise unreadable
-        if not np.isfinite(rows).all():
-            raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
-        ends = np.cumsum(sizes)[:-1]
-        parts = np.split(rows.astype(np.float64), ends)
-        if not conditional:
-            return tuple(Call(part, None) for part in parts)
-        labels = self._reply.arrays.get(f"{network}.labels")
-        if labels is None or labels.shape != (sum(sizes),) or labels.dtype.kind != "i":
-            raise unreadable
-        if len(labels) and not 0 <= labels.min() <= labels.max() < N_CLASSES:
-            raise unreadable
-        return tuple(
-            Call(part, label)
-            for part, label in zip(parts, np.split(labels.astype(np.int64), ends), strict=True)
-        )
-
-
-def _unless_failed(found: Array | CheckFailed) -> Array:
-    if isinstance(found, CheckFailed):
-        raise found
-    return found
-
-
-def made_arrays(weights: flow.MadeWeights, block: int = 0) -> dict[str, Array]:
-    """Name a MADE's weights as the experiments know them."""
-    arrays: dict[str, Array] = {}
-    for j, (weight, bias) in enumerate(weights.layers):
-        arrays[f"block{block}.weight{j}"] = _float32(weight)
-        arrays[f"block{block}.bias{j}"] = _float32(bias)
-    return arrays
-
-
-def maf_arrays(blocks: tuple[flow.Block[Any], ...]) -> dict[str, Array]:
-    """Name the parameters of all blocks of a MAF as the experiments know them."""
-    arrays: dict[str, Array] = {}
-    for k, block in enumerate(blocks):
-        if isinstance(block, flow.MadeWeights):
-            arrays.update(made_arrays(block, k))
-        elif isinstance(block, flow.ElementwiseMap):
-            for name in ("scale", "bend", "shift"):
-                arrays[f"block{k}.{name}"] = _float32(getattr(block, name))
-    return arrays
-
-
-def gan_arrays(case: GanCase, critic: gan.Critic | gan.LinearCritic) -> dict[str, Any]:
-    """Name the parameters of the probe networks as the experiments know them."""
-    generator = case.generator
-    arrays: dict[str, Any] = {
-        "g.weight": _float32(generator.weight),
-        "g.bias": _float32(generator.bias),
-        "x_real": _float32(case.x_real),
-    }
-    if case.conditional and generator.label_embedding is not None:
-        arrays["g.label_embedding"] = _float32(generator.label_embedding)
-        arrays["labels"] = case.labels
-    if isinstance(critic, gan.Critic):
-        for name in ("w1", "b1", "w2", "b2"):
-            arrays[f"d.{name}"] = _float32(getattr(critic, name))
-    else:
-        classes = 10 if case.conditional else 1
-        arrays["d.w2"] = _float32(np.tile(critic.w, (classes, 1)))
-        arrays["d.b2"] = _float32(np.full(classes, critic.b))
-    return arrays
-
-
-def _made_sizes(case: MadeCase | MafCase) -> dict[str, int]:
-    return {
-        "input_size": case.input_size,
-        "hidden_size": case.hidden_size,
-        "n_hidden": case.n_hidden,
-    }
-
-
-def _maf_sizes(case: MafCase) -> dict[str, int]:
-    return {**_made_sizes(case), "n_flows": case.n_flows}
-
-
-def _float32(values: Any) -> Any:
-    return np.asarray(values, dtype=np.float32)
-
-
-def _tuple(shape: object) -> str:
-    if isinstance(shape, list) and all(type(n) is int for n in shape) and len(shape) < 10:
-        return str(tuple(shape))
-    return "unknown"
-
-
-def _kind(told: object) -> str:
-    if not isinstance(told, dict):
-        return "nothing"
-    if told.get("kind") == "tensor":
-        return f"one tensor of shape {_tuple(told.get('shape'))}"
-    name = str(told.get("type"))[:40]
-    return "None" if name == "NoneType" else f"a value of type {name}"

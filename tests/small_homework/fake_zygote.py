@@ -48,8 +48,8 @@ class FakeZygote:
         self.ended: list[int] = []
         self._behaviours = behaviours
         self._status = status
-        self._threads = [threading.Thread(target=self._serve)]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._serve)
 
     def __enter__(self) -> FakeZygote:
         return self
@@ -63,7 +63,7 @@ class FakeZygote:
         self.hang_up()
         self.control.close()
         for thread in self._threads:
-            thread.join()
+            thread.join(5.0)  # one whose worker was never closed would wait for ever
         self._theirs.close()
 
     def hang_up(self) -> None:
@@ -76,6 +76,10 @@ class FakeZygote:
         """The experiments that were asked for, in order."""
         return [request.header["experiment"] for request in self.requests]
 
+    def _begin(self, target: Callable[..., None], *arguments: Any) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self._threads[-1].start()
+
     def _serve(self) -> None:
         while True:
             packet, descriptors, _, _ = socket.recv_fds(self._theirs, 65536, 1)
@@ -86,8 +90,7 @@ class FakeZygote:
                 self.opened += 1
                 answer = {"pid": self.opened}
                 sock = socket.socket(fileno=descriptors[0])
-                self._threads.append(threading.Thread(target=self._work, args=(sock,)))
-                self._threads[-1].start()
+                self._begin(self._work, sock)
             else:
                 self.ended.append(request["pid"])
                 answer = {"status": self._status}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograder.homework import losses
-from autograder.homework.gan_checks import flat
+from autograder.homework.gradients import flat
 from autograder.homework.losses import Situation
 from autograder.homework.mistakes.entries import Prediction, Wrong
 from autograder.homework.oracles import gan

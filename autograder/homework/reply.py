@@ -1,0 +1,142 @@
+"""The form of a reply: every array of the shape that was asked for, or a sentence that says not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.engine.judge.client import Outcome
+from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.oracles.flow import Array
+from autograder.homework.strategies import N_CLASSES
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a probe network: its input as rows, and its labels."""
+
+    rows: Array
+    labels: np.ndarray[Any, np.dtype[np.int64]] | None
+
+
+class Form:
+    """Checks the form of a reply and says in a sentence what is wrong with it."""
+
+    def __init__(self, reply: Outcome, function: str) -> None:
+        self._reply = reply
+        self._function = function
+        self.values = reply.values
+
+    def pair(self, names: str) -> None:
+        """Refuse a function that did not return two values."""
+        if "returned" in self.values:
+            raise CheckFailed(
+                f"{self._function} must return two tensors, {names}; "
+                f"it returned {_kind(self.values['returned'])}."
+            )
+
+    def array(self, name: str, shape: tuple[int, ...], meaning: str, finite: bool = True) -> Array:
+        """Return a recorded tensor as float64."""
+        told = self.values.get(name)
+        found = self._reply.arrays.get(name)
+        if not isinstance(told, dict) or told.get("kind") != "tensor" or found is None:
+            raise CheckFailed(
+                f"{self._function} must return {name} as a tensor of shape {meaning}; "
+                f"it returned {_kind(told)}."
+            )
+        if found.shape != shape:
+            raise CheckFailed(
+                f"{self._function} returns {name} of shape {tuple(found.shape)}, "
+                f"expected {tuple(shape)}, that is {meaning}."
+            )
+        if told.get("dtype") not in ("float32", "float64"):
+            raise CheckFailed(
+                f"{self._function} returns {name} with dtype {str(told.get('dtype'))[:20]}, "
+                "expected float32."
+            )
+        if finite and not np.isfinite(found).all():
+            raise CheckFailed(f"{self._function} returns {name} with NaN or infinite entries.")
+        return found.astype(np.float64)
+
+    def log_det(self, batch: int) -> Array | CheckFailed:
+        """Return the recorded log_det (B,), or what is wrong with its form."""
+        try:
+            return self.array("log_det", (batch,), "(B,)")
+        except CheckFailed as failure:
+            return failure
+
+    def scalar(self, name: str, finite: bool = True) -> float:
+        """Return a recorded 0-d tensor as a float."""
+        told = self.values.get(name)
+        if isinstance(told, dict) and told.get("kind") == "number":
+            raise CheckFailed(
+                f"{self._function} returns a Python {str(told.get('type'))[:20]}; expected a 0-d "
+                "tensor that gradients flow through."
+            )
+        if isinstance(told, dict) and told.get("kind") == "tensor":
+            shape = told.get("shape")
+            if shape != []:
+                raise CheckFailed(
+                    f"{self._function} returns a tensor of shape {_tuple(shape)}; expected one "
+                    "number for the whole batch, a 0-d tensor."
+                )
+        return float(self.array(name, (), "() (one number)", finite))
+
+    def gradients(self) -> dict[str, Array]:
+        """Return the recorded gradients by parameter name; NaN in them is the check's to find."""
+        return {
+            name.removeprefix("grad."): array.astype(np.float64)
+            for name, array in self._reply.arrays.items()
+            if name.startswith("grad.")
+        }
+
+    def calls(self, network: str, width: int, conditional: bool) -> tuple[Call, ...]:
+        """Return the recorded calls of a probe network, in their order."""
+        unreadable = CheckFailed(f"{self._function}: the record of {network} is not readable.")
+        sizes = self.values.get(f"{network}_calls")
+        if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
+            raise unreadable
+        if not sizes:
+            return ()
+        rows = self._reply.arrays.get(f"{network}.input")
+        if rows is None or rows.shape != (sum(sizes), width):
+            raise unreadable
+        if not np.isfinite(rows).all():
+            raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
+        ends = np.cumsum(sizes)[:-1]
+        parts = np.split(rows.astype(np.float64), ends)
+        if not conditional:
+            return tuple(Call(part, None) for part in parts)
+        labels = self._reply.arrays.get(f"{network}.labels")
+        if labels is None or labels.shape != (sum(sizes),) or labels.dtype.kind != "i":
+            raise unreadable
+        if len(labels) and not 0 <= labels.min() <= labels.max() < N_CLASSES:
+            raise unreadable
+        return tuple(
+            Call(part, label)
+            for part, label in zip(parts, np.split(labels.astype(np.int64), ends), strict=True)
+        )
+
+
+def unless_failed(found: Array | CheckFailed) -> Array:
+    """Return an array, or raise the failure that was kept in its place."""
+    if isinstance(found, CheckFailed):
+        raise found
+    return found
+
+
+def _tuple(shape: object) -> str:
+    if isinstance(shape, list) and all(type(n) is int for n in shape) and len(shape) < 10:
+        return str(tuple(shape))
+    return "unknown"
+
+
+def _kind(told: object) -> str:
+    if not isinstance(told, dict):
+        return "nothing"
+    if told.get("kind") == "tensor":
+        return f"one tensor of shape {_tuple(told.get('shape'))}"
+    name = str(told.get("type"))[:40]
+    return "None" if name == "NoneType" else f"a value of type {name}"
