@@ -19,7 +19,9 @@ import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.compare import Tolerance, close
+from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.serve import Recorder, StudentCode
 from autograder.homework.arrays import made_arrays, maf_arrays
@@ -33,6 +35,7 @@ from autograder.homework.mistakes.entries import Prediction, Right, Wrong
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.strategies import MadeCase, MafCase
+from autograder.homework.student import Student
 
 Array = NDArray[np.float64]
 Answers = dict[str, Array | None]
@@ -357,3 +360,47 @@ def test_edit_of_a_piece_that_is_not_there_is_an_error() -> None:
     """A change that would leave the right solution as it is cannot slip in."""
     with pytest.raises(ValueError, match="must occur once, found 0 times"):
         but(MADE_INVERSE, ("no such piece", "anything"))
+
+
+# ---- follow-through and forms -------------------------------------------------------------------
+
+
+class Answering:
+    """Stands in for a worker: gives the same reply to every call."""
+
+    def __init__(self, **values: Array | None) -> None:
+        recorder = Recorder()
+        for name, value in values.items():
+            recorder.add(name, None if value is None else torch.tensor(value, dtype=torch.float32))
+        self._outcome = Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
+
+    def call(self, *args: object, **kwargs: object) -> Outcome:
+        """Reply."""
+        return self._outcome
+
+
+def student_with(**values: Array | None) -> Student:
+    """A submission that returns these."""
+    return Student(cast(Caller, Answering(**values)), 0)
+
+
+def test_form_of_log_det_costs_only_what_needs_it() -> None:
+    """x and z can be looked at when log_det is missing or has another shape."""
+    for log_det in (None, np.zeros((CASE.batch, 1))):
+        there = student_with(x=CASE.x, log_det=log_det).made_forward(CASE)
+        back = student_with(z=CASE.x, log_det=log_det, input_after=CASE.x).made_inverse(CASE)
+        np.testing.assert_array_equal(there.x, CASE.x)
+        np.testing.assert_array_equal(back.z, CASE.x)
+        for answer in (there, back):
+            with pytest.raises(CheckFailed, match="log_det"):
+                _ = answer.log_det
+
+
+def test_own_blocks_of_the_density_check_integrate_to_one_on_its_grid() -> None:
+    """The MADE blocks that 1.3.3 falls back on have a density that the grid can integrate."""
+    case = MafCase(input_size=2, hidden_size=4, n_hidden=1, n_flows=2, batch=2, seed=26)
+    axis = np.linspace(-9.0, 9.0, 31)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    total = np.exp(flow.maf_log_prob(case.blocks, points)).sum() * (axis[1] - axis[0]) ** 2
+    # A quarter of what the check allows: the rest is for the student.
+    assert close(total, 1.0, Tolerance(rtol=0.0, atol=2.5e-3))

@@ -240,6 +240,12 @@ def test_is_named(diagnosis):
     """Nobody swaps."""
     raise CheckFailed("It is wrong.")
 
+@number("2.1.29")
+@weight(1)
+def test_cannot_be_named(broken_diagnosis):
+    """Nobody breaks the diagnosis."""
+    raise CheckFailed("It is wrong.")
+
 @number("2.1.23")
 @weight(1)
 def test_measures():
@@ -302,6 +308,13 @@ def diagnosis():
     class Diagnosis:
         def diagnose(self):
             return "swapped", "It looks as if you swapped them."
+    return Diagnosis()
+
+@pytest.fixture
+def broken_diagnosis():
+    class Diagnosis:
+        def diagnose(self):
+            raise ZeroDivisionError("SECRET")
     return Diagnosis()
 
 @pytest.fixture
@@ -558,6 +571,13 @@ def test_an_error_of_ours_is_the_graders_fault(session: Session, name: str) -> N
     assert (entry.verdict, entry.share) == (Verdict.GRADER_ERROR, 0)
     assert entry.feedback == GRADERS_FAULT
     assert f"--- private/test_a.py::{name}\n" in session.log
+
+
+def test_a_diagnosis_that_fails_costs_the_hint_only(session: Session) -> None:
+    """What the student's answers do to the catalogue's arithmetic ends no session."""
+    entry = session.entry("test_cannot_be_named")
+    assert (entry.verdict, entry.feedback) == (Verdict.FAILED, "It is wrong.")
+    assert "ZeroDivisionError: SECRET" in session.log
 
 
 def test_no_entry_holds_what_an_internal_error_says(session: Session) -> None:

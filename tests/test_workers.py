@@ -47,6 +47,7 @@ FILES = {
     # Never picked up: the student's folders come after the library's.
     "json.py": "raise SystemError('shadowed')\n",
     "torch.py": "raise SystemError('shadowed')\n",
+    "colorsys.py": "raise SystemError('shadowed')\n",
 }
 
 
@@ -77,7 +78,7 @@ def _write_submission(root: Path) -> None:
     (root / "codebase").mkdir()
     for name, text in FILES.items():
         (root / "codebase" / name).write_text(text)
-    for name in ("random.py", "torch.py", "sitecustomize.py", "conftest.py"):
+    for name in ("random.py", "torch.py", "colorsys.py", "sitecustomize.py"):
         (root / name).write_text("raise SystemError('shadowed')\n")
 
 
@@ -373,7 +374,7 @@ def test_an_exit_is_an_exception_like_any_other(
 
 
 def test_the_students_files_shadow_nothing(hand: Hand) -> None:
-    """Files named json.py, torch.py, random.py or sitecustomize.py are not picked up."""
+    """Files named like a library's, loaded already or not, are not picked up."""
     files = hand.value("imported_from")
     assert all(file and "submission" not in file for file in files.values()), files
 
@@ -420,7 +421,7 @@ def test_a_worker_that_hangs_is_ended_at_its_deadline(
     """Loops, ignored signals, a held lock, SIGSTOP, a dripping reply: over when the time is."""
     outcome = hand.call(function, module=module, timeout_s=0.5)
     assert outcome.ending is Ending.TIMED_OUT
-    assert outcome.seconds >= 0.5
+    assert 0.5 <= outcome.seconds < 3.0  # the machine may be busy
     assert is_gone(hand.pid)
     assert is_alive_and_well(grader)
 

@@ -93,7 +93,9 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
         except Interrupted:
             trouble = "The grading was interrupted from outside; checks that finished count."
         finally:
-            end_orphans(children_before)
+            # A zygote that is shared goes on; what else this grading started has ended or ends now.
+            shared = zygote.pid if zygote is not None else None
+            end_orphans(children_before | ({shared} if shared is not None else set()))
         entries = grading.entries(workplace, trouble)
         log = workplace.read_log()
     results = grading.write(entries, trouble)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import random
@@ -293,4 +294,5 @@ def threads() -> list[Any]:
 
 
 def imported_from() -> dict[str, Any]:
-    return {name: vars(sys.modules[name])["__file__"] for name in ("json", "random", "torch")}
+    names = ("json", "random", "torch", "colorsys")  # nobody has imported the last one before
+    return {name: vars(importlib.import_module(name))["__file__"] for name in names}

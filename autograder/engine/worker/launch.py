@@ -50,6 +50,11 @@ class ZygoteHolder:
             self._running = start_zygote(self._homework, self._temporary, self._log)
         return self._running.control
 
+    @property
+    def pid(self) -> int | None:
+        """The zygote's process id, while there is one."""
+        return None if self._running is None else self._running.process.pid
+
     def close(self) -> None:
         """End the zygote and all workers by closing the control socket; kill it if it lingers."""
         if self._running is None:
