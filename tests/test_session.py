@@ -180,6 +180,28 @@ def test_conclusions_are_not_shrunk() -> None:
     assert issubclass(CheckFailed, Exception)
 
 
+@pytest.mark.parametrize("size", [1, 200_000], ids=["small", "more than a socket's buffer"])
+def test_a_reply_that_waits_is_read_however_late_it_is_asked_for(
+    make_caller: MakeCaller, size: int
+) -> None:
+    """A training run that ended in time is not lost because the checks beside it were slow."""
+    caller, numbers = make_caller(), np.arange(size, dtype=np.float64)
+    pending = caller.start("echo", {}, {"v": numbers}, seed=0, needs=FILE, timeout_s=1.0)
+    time.sleep(max(0.0, pending.deadline - time.monotonic()) + 0.1)
+    np.testing.assert_array_equal(caller.finish("echo", pending).arrays["v"], numbers)
+
+
+def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
+    make_caller: MakeCaller,
+) -> None:
+    """Nothing waits to be read, and its time is over."""
+    caller = make_caller()
+    pending = caller.start("hang", seed=0, needs=FILE, timeout_s=0.1)
+    time.sleep(0.2)
+    with pytest.raises(WorkerLost, match=r"within 0\.1 s"):
+        caller.finish("hang", pending)
+
+
 # ---- strikes ------------------------------------------------------------------------------
 
 

@@ -13,9 +13,11 @@ from autograder.engine.audit import Row
 from autograder.engine.certificate import Certificate
 from autograder.engine.ledger import PlannedCheck, Verdict
 
-_CELL_WIDTH, _CELL_HEIGHT = 15, 5
-_LEFT, _TOP = 132, 62
+_CELL_WIDTH, _CELL_HEIGHT = 15, 3
+_CELL = f"h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5}h-{_CELL_WIDTH - 1}z"
+_LEFT, _TOP = 110, 62
 _GAP = 6
+_RIGHT = "Right"  # and, at its top, the template
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,14 @@ def _matrix(report: AuditReport) -> dict[str, object]:
 
 def _groups(report: AuditReport) -> list[tuple[str, list[Row]]]:
     """Rows by what they are: right ones, then the wrong ones of every part."""
-    groups: dict[str, list[Row]] = {"Right, and the template": []}
+    groups: dict[str, list[Row]] = {_RIGHT: []}
     for part in dict.fromkeys(check.part for check in report.plan):
         groups[f"Wrong in {part}"] = []
     for row in report.rows:
         if row.case.kind == "wrong":
             groups[f"Wrong in {min(row.case.parts)}"].append(row)
         else:
-            groups["Right, and the template"].append(row)
+            groups[_RIGHT].append(row)
     order = {"empty": 0, "right": 1, "wrong": 2}
     return [
         (name, sorted(rows, key=lambda row: (order[row.case.kind], row.case.id)))
@@ -127,13 +129,18 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         before = check.part
         columns.append((x, check))
         x += _CELL_WIDTH
-    cells: list[tuple[int, int, str]] = []
+    # One path a verdict instead of a rectangle a cell: a tenth of the size.
+    paths: dict[str, list[str]] = {}
     labels: list[tuple[int, str]] = []
     y = _TOP
     for name, rows in _groups(report):
         labels.append((y + len(rows) * _CELL_HEIGHT // 2 + 4, f"{name} ({len(rows)})"))
         for row in rows:
-            cells += [(left, y, _verdict_of(row, check)) for left, check in columns]
+            for left, check in columns:
+                outline = (
+                    f"M{left} {y}h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5:g}h-{_CELL_WIDTH - 1}z"
+                )
+                paths.setdefault(_verdict_of(row, check), []).append(outline)
             y += _CELL_HEIGHT
         y += _GAP
     return {
@@ -142,9 +149,9 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         "left": _LEFT,
         "top": _TOP,
         "cell_width": _CELL_WIDTH,
-        "cell_height": _CELL_HEIGHT,
+        "bottom": y - _GAP,
         "columns": columns,
-        "cells": cells,
+        "paths": {verdict: "".join(cells) for verdict, cells in paths.items() if verdict != "same"},
         "labels": labels,
         "legend_y": y + 14,
         "counts": report.counts,
