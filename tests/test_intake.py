@@ -21,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from autograder.engine.intake import IntakeError, IntakeLimits, StagedSubmission, stage
+from autograder.engine.intake import StagedSubmission, stage
+from autograder.engine.listing import IntakeError, IntakeLimits
 
 FLOW, GAN = "codebase/flow_network.py", "codebase/gan.py"
 WANTED = (FLOW, GAN)

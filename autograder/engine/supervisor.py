@@ -24,10 +24,11 @@ from types import FrameType
 from autograder.engine import gradescope
 from autograder.engine.assignment import Assignment
 from autograder.engine.boot import command
-from autograder.engine.intake import IntakeError, StagedSubmission, stage
+from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judge.job import Job
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
+from autograder.engine.listing import IntakeError
 from autograder.engine.worker.confine import become_subreaper, children, end_orphans
 from autograder.engine.worker.launch import ZygoteHolder
 

@@ -96,9 +96,13 @@ def become_subreaper() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the process that started it dies."""
-    parent = os.getppid()
+def die_with_parent(parent: int | None = None) -> None:
+    """Ask the kernel to kill this process when the process that started it dies.
+
+    Args:
+        parent: that process, where it is known; else it must still be alive now.
+    """
+    parent = os.getppid() if parent is None else parent
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
@@ -113,7 +117,12 @@ def private_folder(temporary: Path, uid: int | None) -> Path:
 
 
 def confine_self(
-    limits: ResourceLimits, folder: Path, submission: Path, layers: Layers, uid: int | None
+    limits: ResourceLimits,
+    folder: Path,
+    submission: Path,
+    layers: Layers,
+    uid: int | None,
+    parent: int,
 ) -> None:
     """Confine the calling process for good. Runs in a fresh worker before student code.
 
@@ -123,6 +132,7 @@ def confine_self(
         submission: the staged submission, to be read.
         layers: which of the layers that need help to put on.
         uid: the user to become, where the worker has one of its own.
+        parent: the zygote; the worker dies with it, also if it has died already.
 
     Raises:
         OSError: a layer could not be put on; the worker must not go on.
@@ -146,7 +156,7 @@ def confine_self(
     if uid is not None:
         _lower(resource.RLIMIT_NPROC, limits.processes)
         identity.become(uid)
-    die_with_parent()  # after the change of user, which would take it back
+    die_with_parent(parent)  # after the change of user, which would take it back
     if layers.files:
         landlock.restrict(_reachable(folder, submission))
     if layers.calls:

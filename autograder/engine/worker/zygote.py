@@ -117,19 +117,19 @@ class Zygote:
         if self._layers.own_user:
             uid = identity.fresh_uid(home.uid for home in self._workers.values() if home.uid)
         home = _Home(confine.private_folder(self._temporary, uid), uid)
-        pid = os.fork()
+        zygote, pid = os.getpid(), os.fork()
         if pid == 0:
-            self._become_worker(descriptor, submission, home)
+            self._become_worker(descriptor, submission, home, zygote)
         os.close(descriptor)
         self._workers[pid] = home
         return pid
 
-    def _become_worker(self, descriptor: int, submission: Path, home: _Home) -> None:
+    def _become_worker(self, descriptor: int, submission: Path, home: _Home, zygote: int) -> None:
         status = 1
         try:
             confine.keep_only([descriptor])
             limits = confine.ResourceLimits()
-            confine.confine_self(limits, home.folder, submission, self._layers, home.uid)
+            confine.confine_self(limits, home.folder, submission, self._layers, home.uid, zygote)
             from autograder.engine.worker.serve import serve
 
             serve(socket.socket(fileno=descriptor), self._experiments, submission)
