@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autograder.engine.judge import client
 from autograder.engine.judge.client import Launcher, Outcome, RaisedError
 from autograder.engine.judge.session import Caller, Strikes, _conclusion_of
 from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, WorkerLost
@@ -192,14 +193,17 @@ def test_a_reply_that_waits_is_read_however_late_it_is_asked_for(
 
 
 def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
-    make_caller: MakeCaller,
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing waits to be read, and its time is over."""
+    monkeypatch.setattr(client, "_READ_S", PATIENCE_S)
     caller = make_caller()
     pending = caller.start("hang", seed=0, needs=FILE, timeout_s=0.1)
     time.sleep(0.2)
+    asked = time.monotonic()
     with pytest.raises(WorkerLost, match=r"within 0\.1 s"):
         caller.finish("hang", pending)
+    assert time.monotonic() - asked < PATIENCE_S / 2
 
 
 # ---- strikes ------------------------------------------------------------------------------
