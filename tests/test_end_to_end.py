@@ -171,6 +171,25 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
     assert "ended by signal 11" in by_number["5.5.3"]["output"]
 
 
+def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> None:
+    """What hangs is remembered by function: the other five losses are called as ever."""
+    submission = copied(tmp_path)
+    edit(
+        submission / GAN,
+        "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n",
+        "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n    while True: pass\n",
+    )
+    config = tmp_path / "quick.toml"
+    text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
+    config.write_text(text.replace("call_timeout_s = 10", "call_timeout_s = 3"), encoding="utf-8")
+    told = grade(submission, tmp_path, "--config", config)
+    by_number = {test["number"]: test for test in told["tests"]}
+    assert score(told) - score(told, "2.2") == 50
+    assert by_number["2.2.3"]["score"] == by_number["2.2.4"]["score"] == 3
+    assert by_number["2.2.1"]["score"] == by_number["2.2.6"]["score"] == 0
+    assert "not run again" in by_number["2.2.6"]["output"]
+
+
 def test_the_same_submission_gets_the_same_result_twice(tmp_path: Path) -> None:
     """Two gradings of a wrong solution differ in times only, feedback included."""
     submission = copied(tmp_path)

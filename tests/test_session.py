@@ -189,7 +189,7 @@ def test_a_reply_that_waits_is_read_however_late_it_is_asked_for(
     caller, numbers = make_caller(), np.arange(size, dtype=np.float64)
     pending = caller.start("echo", {}, {"v": numbers}, seed=0, needs=FILE, timeout_s=1.0)
     time.sleep(max(0.0, pending.deadline - time.monotonic()) + 0.1)
-    np.testing.assert_array_equal(caller.finish("echo", pending).arrays["v"], numbers)
+    np.testing.assert_array_equal(caller.finish(pending).arrays["v"], numbers)
 
 
 def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
@@ -202,7 +202,7 @@ def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
     time.sleep(0.2)
     asked = time.monotonic()
     with pytest.raises(WorkerLost, match=r"within 0\.1 s"):
-        caller.finish("hang", pending)
+        caller.finish(pending)
     assert time.monotonic() - asked < PATIENCE_S / 2
 
 
@@ -212,17 +212,17 @@ def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
 def test_strikes_shorten_the_time_and_then_end_it() -> None:
     """As asked, then at most 3 s, then not at all; other experiments are not touched."""
     strikes = Strikes()
-    assert strikes.timeout_s("f", 10.0) == 10.0
-    strikes.add("f")
-    assert strikes.timeout_s("f", 10.0) == 3.0
-    assert strikes.timeout_s("f", 0.5) == 0.5
-    strikes.add("f")
+    assert strikes.timeout_s(["f"], 10.0) == 10.0
+    strikes.add(["f"])
+    assert strikes.timeout_s(["f"], 10.0) == 3.0
+    assert strikes.timeout_s(["f"], 0.5) == 0.5
+    strikes.add(["f"])
     with pytest.raises(WorkerLost) as caught:
-        strikes.timeout_s("f", 10.0)
+        strikes.timeout_s(["f"], 10.0)
     assert caught.value.feedback == (
         "Your code did not return in time in earlier checks, so it was not run again here."
     )
-    assert strikes.timeout_s("g", 10.0) == 10.0
+    assert strikes.timeout_s(["g"], 10.0) == 10.0
 
 
 def test_a_third_call_of_what_hangs_is_not_tried(
@@ -247,7 +247,7 @@ def test_only_what_hangs_gets_a_strike(make_caller: MakeCaller) -> None:
         for _ in range(3):
             with pytest.raises((CheckFailed, WorkerLost)):
                 call(make_caller(strikes), experiment)
-        assert strikes.timeout_s(experiment, 10.0) == 10.0
+        assert strikes.timeout_s([experiment], 10.0) == 10.0
 
 
 def test_a_call_can_have_a_time_of_its_own(make_caller: MakeCaller) -> None:
@@ -264,7 +264,7 @@ def test_a_started_call_runs_beside_others(make_caller: MakeCaller) -> None:
     pending = first.start("raise", seed=0, needs=FILE)
     assert call(second, "answer").values == {"x": 1}
     with pytest.raises(CheckFailed, match="ZeroDivisionError"):
-        first.finish("raise", pending)
+        first.finish(pending)
 
 
 # ---- the words for what was raised --------------------------------------------------------

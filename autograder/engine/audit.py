@@ -20,6 +20,7 @@ from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.supervisor import Request, grade
+from autograder.engine.worker.confine import die_with_parent
 from autograder.engine.worker.launch import ZygoteHolder
 
 
@@ -100,6 +101,7 @@ _GRADER: list[tuple[Assignment, Path, ZygoteHolder]] = []
 
 
 def _start(package: str, pristine: Path) -> None:
+    die_with_parent()  # an audit that is killed leaves no process behind
     assignment = load_assignment(package)
     # Lives as long as this process: a pool's worker has no hook for its end but its exit, which
     # closes the zygote's socket and so ends the zygote.

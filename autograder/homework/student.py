@@ -218,6 +218,7 @@ class Student:
                 gan_arrays(case, critic or case.critic),
                 seed=case.seed if seed is None else seed,
                 needs=GAN_FILE,
+                functions=[function],
             ),
             function,
         )
@@ -243,6 +244,7 @@ class Student:
             gan_arrays(case, critic),
             seed=case.seed,
             needs=GAN_FILE,
+            functions=[function],
         )
         return Form(reply, function).scalar("loss", finite=False)
 
@@ -256,7 +258,7 @@ class Student:
 
     def finish_device_use(self, pending: PendingCall) -> dict[str, str]:
         """Say of every function how it went: fine, mixed, missing or other."""
-        reply = self._caller.finish("on_meta_device", pending)
+        reply = self._caller.finish(pending)
         return {str(name)[:80]: str(told)[:20] for name, told in reply.values.items()}
 
     def trained_gan(
@@ -293,6 +295,7 @@ class Student:
             arrays,
             seed=self.seed,
             needs=GAN_FILE,
+            functions=functions,
             timeout_s=TRAINING_TIMEOUT_S,
         )
         form = Form(reply, "The training run")

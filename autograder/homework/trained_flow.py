@@ -80,7 +80,7 @@ class FlowTraining:
         """
         if isinstance(self._pending, Concluded):
             raise self._pending
-        reply = self._caller.finish("train_flow", self._pending)
+        reply = self._caller.finish(self._pending)
         if reply.values.get("gave_up_at_step") is not None:
             raise CheckFailed(
                 "The training run met NaN or absurd values again and again and was given up."

@@ -197,6 +197,7 @@ class PendingCall:
     started: float
     deadline: float
     failed: Exception | None = None
+    functions: tuple[str, ...] = ()
 
     def result(self) -> Outcome:
         """Wait for the reply until the call's deadline."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from autograder.engine.judge.client import Ending, Launcher, Outcome, PendingCall, RaisedError
@@ -18,27 +19,31 @@ _SECOND_TIMEOUT_S = 3.0
 
 
 class Strikes:
-    """Remembers which experiments hang, so that one endless loop cannot eat the whole time."""
+    """Remembers what hangs, so that one endless loop cannot eat the whole time.
+
+    Counted by the student's function that was called, so that one that hangs costs the others
+    nothing.
+    """
 
     def __init__(self) -> None:
         self._count: Counter[str] = Counter()
 
-    def timeout_s(self, experiment: str, wanted_s: float) -> float:
-        """Return how long the next call of this experiment may take.
+    def timeout_s(self, functions: Sequence[str], wanted_s: float) -> float:
+        """Return how long the next call of these functions may take.
 
         Raises:
-            WorkerLost: it has hung too often to be tried again.
+            WorkerLost: one of them has hung too often to be tried again.
         """
-        strikes = self._count[experiment]
+        strikes = max(self._count[function] for function in functions)
         if strikes >= _MAX_STRIKES:
             raise WorkerLost(
                 "Your code did not return in time in earlier checks, so it was not run again here."
             )
         return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
 
-    def add(self, experiment: str) -> None:
-        """Note that a call of this experiment timed out."""
-        self._count[experiment] += 1
+    def add(self, functions: Sequence[str]) -> None:
+        """Note that a call of these functions timed out."""
+        self._count.update(functions)
 
 
 class Caller:
@@ -61,6 +66,7 @@ class Caller:
         *,
         seed: int,
         needs: str,
+        functions: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> Outcome:
         """Run an experiment and return what it saw.
@@ -72,6 +78,8 @@ class Caller:
             seed: seeds torch, numpy and random before the call; must follow from the case, so
                 that a replayed case gives the same answer.
             needs: the student's file that it calls, such as "codebase/gan.py".
+            functions: the student's functions that it calls, where the experiment's own name does
+                not say; what hangs is remembered by them.
             timeout_s: in place of the assignment's call timeout.
 
         Raises:
@@ -80,9 +88,15 @@ class Caller:
             WorkerLost: the worker hung, died or sent rubbish.
         """
         pending = self.start(
-            experiment, arguments, arrays, seed=seed, needs=needs, timeout_s=timeout_s
+            experiment,
+            arguments,
+            arrays,
+            seed=seed,
+            needs=needs,
+            functions=functions,
+            timeout_s=timeout_s,
         )
-        return self.finish(experiment, pending)
+        return self.finish(pending)
 
     def start(
         self,
@@ -92,19 +106,22 @@ class Caller:
         *,
         seed: int,
         needs: str,
+        functions: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> PendingCall:
         """Send the request of `call`; ask `finish` for its end."""
         if needs in self._missing:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
-        allowed_s = self._strikes.timeout_s(experiment, timeout_s or self._timeout_s)
+        called = tuple(functions) or (experiment,)
+        allowed_s = self._strikes.timeout_s(called, timeout_s or self._timeout_s)
         if self._worker is None:
             self._worker = self._launcher.open()
-        return self._worker.start(
+        pending = self._worker.start(
             experiment, arguments or {}, arrays or {}, seed=seed, timeout_s=allowed_s
         )
+        return replace(pending, functions=called)
 
-    def finish(self, experiment: str, pending: PendingCall) -> Outcome:
+    def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
         outcome = pending.result()
         if outcome.ending is Ending.RETURNED:
@@ -112,7 +129,7 @@ class Caller:
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             raise _conclusion_of(outcome.error)
         if outcome.ending is Ending.TIMED_OUT:
-            self._strikes.add(experiment)
+            self._strikes.add(pending.functions)
             allowed_s = pending.deadline - pending.started
             raise WorkerLost(
                 f"Your code did not return within {allowed_s:.3g} s.\n"
