@@ -79,6 +79,7 @@ class InProcess:
         *,
         seed: int,
         needs: str,
+        functions: Sequence[str] = (),
     ) -> Outcome:
         """Run the one experiment that these checks ask for; seeded as a worker does it."""
         assert name == "gan_loss"
