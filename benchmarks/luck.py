@@ -1,4 +1,4 @@
-"""Does a right solution ever lose a point by bad luck? `.venv/bin/python benchmarks/luck.py`.
+"""Does a right solution ever lose a point by bad luck? `.venv/bin/python -m benchmarks.luck`.
 
 Grades the reference and every right-but-different solution of the catalogue under many seeds of
 `assignment.toml` (other cases, other weights, other draws) and counts lost points. The training run
