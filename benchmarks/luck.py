@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from autograder.cli import HOMEWORK, REFERENCE, TEMPLATE
+from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.assignment import load_assignment
 from autograder.engine.audit import Case
 from autograder.engine.inventory import plan_checks

@@ -1,0 +1,86 @@
+"""`grade`: one submission to results.json; what run_autograder calls."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autograder.commands.common import DONE, HOMEWORK, REFERENCE, TEMPLATE, complain
+from autograder.engine import gradescope
+from autograder.engine.assignment import load_assignment
+from autograder.engine.supervisor import Report, Request, grade
+
+PLATFORM = Path("/autograder")  # where Gradescope puts everything
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "submission",
+        nargs="?",
+        type=Path,
+        metavar="SUBMISSION",
+        help="a folder or a zip (default: /autograder/submission if it is there, else reference/)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="where results.json goes (default: where Gradescope wants it if SUBMISSION is "
+        "Gradescope's, else results.json here)",
+    )
+    parser.add_argument(
+        "--platform",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that is laid out as Gradescope's /autograder",
+    )
+    parser.add_argument("--config", type=Path, help="settings in place of assignment.toml")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the staff's log there")
+    parser.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    platform = options.platform or PLATFORM
+    on_gradescope = options.submission is None and (platform / "submission").is_dir()
+    submission = options.submission or (platform / "submission" if on_gradescope else REFERENCE)
+    results = options.results or (
+        platform / "results" / "results.json" if on_gradescope else Path("results.json")
+    )
+    if not submission.exists():
+        return complain("run_autograder", f"there is no submission at {submission}")
+    if options.config is not None and not options.config.is_file():
+        return complain("run_autograder", f"there is no settings file at {options.config}")
+    if results.is_dir():
+        return complain("run_autograder", f"--results must name a file, {results} is a folder")
+    assignment = load_assignment(HOMEWORK, options.config)
+    try:
+        report = grade(
+            Request(
+                submission=submission,
+                results=results,
+                assignment=assignment,
+                config=options.config or assignment.folder / "assignment.toml",
+                pristine=TEMPLATE,
+                staff_log=options.log,
+            )
+        )
+    except OSError as error:
+        return complain("run_autograder", f"the results cannot be written: {error}")
+    _print_report(report, assignment.part_titles, results, on_gradescope)
+    return DONE
+
+
+def _print_report(
+    report: Report, part_titles: dict[str, str], results: Path, staff_only: bool
+) -> None:
+    """Print the table; on Gradescope, whose stdout is the staff's, also the judge's log."""
+    if report.refused:
+        print(report.refused)
+    if report.trouble:
+        print(report.trouble)
+    entries = list(report.entries.values())
+    print(gradescope.summary_table(report.plan, entries, part_titles, show_hidden=True))
+    if staff_only or report.trouble:
+        print(report.log)
+    print(f"\n{results} written after {report.results['execution_time']:.1f} s.")
