@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from autograder.engine.judge.job import Job
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
 from autograder.engine.supervisor import _judge_environment
+from autograder.engine.worker.frames import Frame
 from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,7 @@ seed = 1
 visibility = "visible"
 deadline_s = 60
 call_timeout_s = 20
+check_timeout_s = 0.5
 training_timeout_s = 60
 [training]
 full_log_likelihood = 0
@@ -94,7 +97,7 @@ def test_quotes():
 @weight(1)
 def test_reads_the_submission(submitted, assignment):
     """The files can be read as text."""
-    assert submitted.text("codebase/a.py") == "submitted = 1\\n"
+    assert submitted.text("codebase/a.py").startswith("submitted = 1\\n")
     assert submitted.template("codebase/a.py") == "template = 1\\n"
     assert submitted.text("codebase/b.py") is None
     assert assignment.title == "Tiny"
@@ -213,6 +216,28 @@ def test_shrinks(caller, n):
 def test_is_not_shrunk(caller, n):
     """It is attempted."""
     call(caller, "stub_once")
+
+@number("2.1.30")
+@weight(1)
+def test_expects_no_number():
+    """The oracle gives a number."""
+    close(1.0, float("nan"), Tolerance(rtol=1, atol=1))
+
+@number("2.1.31")
+@weight(1)
+@given(n=st.integers(0, 1000))
+def test_slow_and_wrong(caller, n):
+    """n is small."""
+    call(caller, "slow")
+    if n >= 10:
+        raise CheckFailed("n is too great.")
+
+@number("2.1.32")
+@weight(1)
+@given(n=st.integers(0, 1000))
+def test_slow(caller, n):
+    """It is quick."""
+    call(caller, "slow_and_right")
 
 tried, tried_too = [], []
 
@@ -352,21 +377,32 @@ def write_homework(root: Path, files: dict[str, str], settings: str = SETTINGS) 
         "tiny/__init__.py": "",
         "tiny/assignment.toml": settings,
         **{f"tiny/checks/{name}": text for name, text in files.items()},
-        "submission/codebase/a.py": "submitted = 1\n",
+        "submission/codebase/a.py": SUBMITTED,
         "pristine/codebase/a.py": "template = 1\n",
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
 
 
+SUBMITTED = "submitted = 1\n" + 5 * "\n" + "x = f(y)\nraise NotImplementedError\n"
+
+
+def slowly(_: Frame) -> Frame:
+    """Take a twentieth of a second and return."""
+    time.sleep(0.05)
+    return Frame({"values": {}})
+
+
 BEHAVIOURS: dict[str, Behaviour] = {
     "answer": returns(x=1),
     "note": returns(),
     "raise": raises("ValueError", "TEXT OF THE STUDENT"),
-    "stub": raises("NotImplementedError", source="raise NotImplementedError"),
-    "stub_once": raises("NotImplementedError", source="raise NotImplementedError"),
+    "stub": raises("NotImplementedError", line=8),
+    "stub_once": raises("NotImplementedError", line=8),
     "die": lambda _: None,
     "hang": lambda _: HANG,
+    "slow": slowly,
+    "slow_and_right": slowly,
 }
 
 _RUN = """
@@ -448,7 +484,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         return judge(root, zygote)
 
 
-GRADERS_FAULT = "This check could not be run. That is the grader's fault, not yours."
+GRADERS_FAULT = (
+    "This check could not be run. That is the grader's fault, not yours. "
+    "Error number for the course staff: "
+)
 
 
 def test_every_check_has_its_line(session: Session) -> None:
@@ -491,7 +530,7 @@ def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
             "test_not_attempted",
             Verdict.NOT_ATTEMPTED,
             0,
-            "Not attempted: codebase/a.py, line 7 still raises NotImplementedError.",
+            "Not attempted: codebase/a.py, line 8 still raises NotImplementedError.",
             None,
         ),
         ("test_half", Verdict.FAILED, 0.5, "Half of it.\nAdd the other half.", "half"),
@@ -538,7 +577,8 @@ def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
 
 def test_every_check_has_a_worker_of_its_own_which_is_ended(session: Session) -> None:
     """As many workers were ended as were opened, one for each check that called one."""
-    calling = 9  # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs
+    # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs, two slow ones
+    calling = 11
     assert session.opened == calling
     assert sorted(session.ended) == list(range(1, calling + 1))
 
@@ -563,14 +603,30 @@ def test_public_checks_quote_the_student_and_private_ones_do_not(session: Sessio
         "test_cannot_be_judged",
         "test_too_much_for_a_failure",
         "test_skips",
+        "test_expects_no_number",
     ],
 )
 def test_an_error_of_ours_is_the_graders_fault(session: Session, name: str) -> None:
     """Neither a zero nor a pass: a fixed sentence for the student, the traceback for the staff."""
     entry = session.entry(name)
     assert (entry.verdict, entry.share) == (Verdict.GRADER_ERROR, 0)
-    assert entry.feedback == GRADERS_FAULT
-    assert f"--- private/test_a.py::{name}\n" in session.log
+    told, number = entry.feedback[:-9], entry.feedback[-9:-1]
+    assert told == GRADERS_FAULT
+    assert f"--- error {number}: private/test_a.py::{name}\n" in session.log
+
+
+def test_a_check_has_a_budget_for_all_its_calls(session: Session) -> None:
+    """Hypothesis asks as often as it likes; the time of a check's calls together is bounded."""
+    slow = session.entry("test_slow")
+    assert (slow.verdict, slow.share) == (Verdict.FAILED, 0)
+    assert slow.feedback.startswith("Your code is too slow: this check may take 0.5 s, and it had")
+    assert session.asked.count("slow_and_right") < 20
+
+
+def test_what_was_found_wrong_before_the_time_was_up_is_told(session: Session) -> None:
+    """A wrong answer is wrong: that the search for a smaller example took too long is not said."""
+    entry = session.entry("test_slow_and_wrong")
+    assert (entry.verdict, entry.feedback) == (Verdict.FAILED, "n is too great.")
 
 
 def test_a_diagnosis_that_fails_costs_the_hint_only(session: Session) -> None:
@@ -590,7 +646,7 @@ def test_no_entry_holds_what_an_internal_error_says(session: Session) -> None:
 def test_a_teardown_that_fails_leaves_the_verdict(session: Session) -> None:
     """What goes wrong after a check has passed is in the staff's log and takes nothing back."""
     assert session.entry("test_teardown_fails").verdict is Verdict.PASSED
-    assert "--- private/test_a.py::test_teardown_fails\nTraceback" in session.log
+    assert ": private/test_a.py::test_teardown_fails\nTraceback" in session.log
     assert "RuntimeError: UNTIDY" in session.log
 
 
@@ -712,7 +768,7 @@ def test_a_file_that_cannot_be_imported_costs_its_own_checks_only(tmp_path: Path
     assert session.status not in (0, 3)
     assert session.order == ["test_first", "test_second", "test_third"]
     assert session.entry("test_fourth").verdict is Verdict.NOT_RUN
-    assert "--- private/test_a.py\n" in session.log
+    assert ": private/test_a.py\n" in session.log
     assert "No module named 'no_such_module'" in session.log
     assert "ZeroDivisionError" in session.log
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,28 +13,41 @@ import numpy as np
 import pytest
 
 from autograder.engine.judge import client
-from autograder.engine.judge.client import Launcher, Outcome, RaisedError
-from autograder.engine.judge.session import Caller, Strikes, _conclusion_of
-from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, WorkerLost
+from autograder.engine.judge.client import Launcher, Outcome, RaisedError, WorkerNotReady
+from autograder.engine.judge.conclusions import conclusion_of, with_source
+from autograder.engine.judge.sentences import Sentences, known_type
+from autograder.engine.judge.session import Caller, Strikes
+from autograder.engine.judge.verdicts import (
+    Advice,
+    CheckFailed,
+    NotAttempted,
+    TooSlow,
+    WorkerLost,
+)
 from autograder.engine.worker.frames import Frame
 from tests.small_homework.fake_zygote import HANG, FakeZygote, raises, returns
 
 FILE = "codebase/a.py"
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def zygote() -> Iterator[FakeZygote]:
+def zygote(tmp_path: Path) -> Iterator[FakeZygote]:
     """Workers that end a call in every way."""
     behaviours = {
         "answer": returns(x=1),
         "echo": lambda request: Frame({"values": {"seed": request.header["seed"]}}, request.arrays),
         "raise": raises("ZeroDivisionError", "division by zero"),
-        "stub": raises("NotImplementedError", source="raise NotImplementedError"),
+        "stub": raises("NotImplementedError"),
+        "forge": raises("NotImplementedError", file="codebase/b.py", source="NotImplementedError"),
         "hang": lambda _: HANG,
         "die": lambda _: None,
         "babble": lambda _: b"x" * 100,
     }
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / FILE).write_text("\n" * 6 + "    raise NotImplementedError\n", encoding="utf-8")
+    (tmp_path / "codebase" / "b.py").write_text("1\n2\n3\n4\n5\n6\n7\n", encoding="utf-8")
     with FakeZygote(behaviours, status=-11) as zygote:
         yield zygote
 
@@ -49,9 +64,10 @@ def make_caller(zygote: FakeZygote, tmp_path: Path) -> Iterator[MakeCaller]:
         strikes: Strikes | None = None,
         timeout_s: float = PATIENCE_S,
         missing: tuple[str, ...] = (),
+        budget_s: float = math.inf,
     ) -> Caller:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
-        made.append(Caller(launcher, strikes or Strikes(), timeout_s, missing))
+        made.append(Caller(launcher, strikes or Strikes(), timeout_s, missing, budget_s))
         return made[-1]
 
     yield make
@@ -148,7 +164,8 @@ def test_a_worker_that_dies_says_how(make_caller: MakeCaller, zygote: FakeZygote
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(), "die")
     assert caught.value.feedback == (
-        "The process that ran your code ended before it answered: it was ended by signal 11.\n"
+        "The process that ran your code ended before it answered: it was ended by signal 11 "
+        "(segmentation fault).\n"
         "Look for exit(), for endless recursion, or for very large tensors."
     )
     assert zygote.ended == [1]
@@ -267,7 +284,189 @@ def test_a_started_call_runs_beside_others(make_caller: MakeCaller) -> None:
         first.finish(pending)
 
 
+# ---- a budget for all calls of a check ----------------------------------------------------
+
+
+def slow(seconds: float) -> Callable[[Frame], Frame]:
+    """A function that takes its time and returns."""
+
+    def behave(_: Frame) -> Frame:
+        time.sleep(seconds)
+        return Frame({"values": {}})
+
+    return behave
+
+
+def until_too_slow(caller: Caller, experiment: str = "slow") -> TooSlow:
+    """Call until the budget is used up."""
+    try:
+        for _ in range(50):
+            call(caller, experiment)
+    except TooSlow as error:
+        return error
+    pytest.fail("the budget was never used up")
+
+
+@pytest.fixture
+def slow_zygote(zygote: FakeZygote) -> FakeZygote:
+    """Workers with a slow function beside the others."""
+    zygote.behaviours["slow"] = slow(0.1)
+    return zygote
+
+
+def test_calls_that_take_too_long_together_end_the_check(
+    make_caller: MakeCaller, slow_zygote: FakeZygote
+) -> None:
+    """Each call is within its own time; the sentence says how many there were."""
+    told = until_too_slow(make_caller(budget_s=0.35)).feedback
+    assert told == (
+        "Your code is too slow: this check may take 0.35 s, and it had called your code 4 times "
+        "by then.\n"
+        "Work on whole tensors instead of looping over their entries, and do nothing in a call "
+        "that can be done once."
+    )
+    assert slow_zygote.ended == [1]
+
+
+def test_a_slow_function_is_within_a_budget_that_suffices(
+    make_caller: MakeCaller, slow_zygote: FakeZygote
+) -> None:
+    """Slow and right is right."""
+    caller = make_caller(budget_s=PATIENCE_S)
+    for _ in range(5):
+        assert call(caller, "slow").values == {}
+
+
+def test_what_was_too_slow_twice_is_not_tried_again(
+    make_caller: MakeCaller, slow_zygote: FakeZygote
+) -> None:
+    """The second check gets less, the third none, and other functions are called as ever."""
+    strikes = Strikes()
+    for _ in range(2):
+        until_too_slow(make_caller(strikes, budget_s=0.15))
+    with pytest.raises(WorkerLost, match="was not run again here"):
+        call(make_caller(strikes), "slow")
+    assert call(make_caller(strikes), "answer").values == {"x": 1}
+    assert Strikes().budget_s(["f"], 25.0) == 25.0
+    assert strikes.budget_s(["slow"], 25.0) == 8.0
+
+
+def test_a_check_that_has_failed_gets_no_strike_for_looking_further(
+    make_caller: MakeCaller, slow_zygote: FakeZygote
+) -> None:
+    """The time that the search for a smaller example takes is ours to bound."""
+    strikes, caller = Strikes(), make_caller(budget_s=0.25)
+    caller = make_caller(strikes, budget_s=0.25)
+    caller.note_failure()
+    until_too_slow(caller)
+    assert strikes.timeout_s(["slow"], 10.0) == 10.0
+
+
+def test_a_call_with_a_time_of_its_own_has_no_budget(
+    make_caller: MakeCaller, slow_zygote: FakeZygote
+) -> None:
+    """A training run is not charged to the check that asks for it."""
+    caller = make_caller(budget_s=0.05)
+    call(caller, "slow", timeout_s=PATIENCE_S)
+    assert call(caller, "answer").values == {"x": 1}
+
+
+# ---- importing the file -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "told"),
+    [
+        (lambda _: HANG, WorkerLost, "codebase/a.py did not finish when it was imported."),
+        (lambda _: None, WorkerLost, "ended while codebase/a.py was imported: it was ended by"),
+        (lambda _: b"x" * 99, WorkerLost, "is no answer while codebase/a.py was imported: a frame"),
+        (raises("ImportError"), CheckFailed, "codebase/a.py, line 7 imports something that is not"),
+    ],
+    ids=["hangs", "dies", "babbles", "raises"],
+)
+def test_a_file_that_cannot_be_imported_is_told_apart_from_a_function(
+    make_caller: MakeCaller, zygote: FakeZygote, behaviour: Any, kind: type, told: str
+) -> None:
+    """The file is imported by a call of its own, so the sentence names the file."""
+    zygote.behaviours["import"] = behaviour
+    with pytest.raises(kind) as caught:
+        call(make_caller(timeout_s=0.3), "answer")
+    error: Any = caught.value
+    shown = error.feedback(public=False) if isinstance(error, CheckFailed) else error.feedback
+    assert told in shown
+    assert zygote.asked == ["import"]
+
+
+def test_a_file_that_hangs_when_imported_costs_two_waits(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """Whatever functions are asked for: all that need the file are told at once."""
+    zygote.behaviours["import"] = lambda _: HANG
+    strikes = Strikes()
+    for experiment in ("answer", "raise", "echo"):
+        with pytest.raises(WorkerLost, match="did not finish when it was imported"):
+            call(make_caller(strikes, timeout_s=0.1), experiment)
+    assert zygote.asked == ["import", "import"]
+
+
+def test_what_runs_beside_is_not_waited_for_when_its_file_hangs(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """A training run of a file that never finishes its import ends with the checks."""
+    zygote.behaviours["import"] = lambda _: HANG
+    strikes, began = Strikes(), time.monotonic()
+    beside = make_caller(strikes)
+    pending = beside.start("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S)
+    for _ in range(2):
+        with pytest.raises(WorkerLost):
+            call(make_caller(strikes, timeout_s=0.1), "answer")
+    with pytest.raises(WorkerLost):
+        beside.finish(pending)
+    assert time.monotonic() - began < PATIENCE_S / 2
+
+
+# ---- workers that never were --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hello", "told"),
+    [
+        (None, "the worker was never ready: the peer .*; status 1"),
+        ({"failed": "OSError: no Landlock"}, "the worker is not confined:\nOSError: no Landlock"),
+        ({"values": {}}, "the worker is not confined:\nNone"),
+    ],
+)
+def test_a_worker_that_is_not_confined_is_the_graders_fault(
+    tmp_path: Path, hello: dict[str, Any] | None, told: str
+) -> None:
+    """None of the student's code has run: no conclusion about it, but an error with its cause."""
+    with FakeZygote({"answer": returns(x=1)}, status=1, hello=hello) as zygote:
+        caller = Caller(Launcher(zygote.control, tmp_path, PATIENCE_S), Strikes(), PATIENCE_S, ())
+        with pytest.raises(WorkerNotReady, match=told):
+            call(caller, "answer")
+        assert zygote.ended == [1]
+
+
+def test_a_zygote_that_cannot_fork_is_the_graders_fault(tmp_path: Path) -> None:
+    """It says so and goes on; the check that asked is the grader's fault."""
+    with FakeZygote({}, spawn_fails="BlockingIOError: no more processes") as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
+        with pytest.raises(WorkerNotReady, match="no worker could be started:\nBlockingIOError"):
+            launcher.open()
+
+
+def test_a_worker_that_hoards_is_told_why_it_was_ended(tmp_path: Path) -> None:
+    """The zygote's reason stands in the sentence, in place of a bare signal."""
+    with FakeZygote({"die": lambda _: None}, -9, why="it made more than 2,000 files") as zygote:
+        caller = Caller(Launcher(zygote.control, tmp_path, PATIENCE_S), Strikes(), PATIENCE_S, ())
+        with pytest.raises(WorkerLost) as caught:
+            call(caller, "die")
+        assert "before it answered: it made more than 2,000 files." in caught.value.feedback
+
+
 # ---- the words for what was raised --------------------------------------------------------
+
+OURS = Sentences((re.compile("(.+?) was called with (.+?) arguments"),), frozenset({"g", "d"}))
 
 
 def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
@@ -278,7 +477,7 @@ def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
 
 def concluded(told: RaisedError, *, public: bool) -> str:
     """The feedback of a failed check."""
-    conclusion = _conclusion_of(told)
+    conclusion = conclusion_of(told, OURS)
     assert type(conclusion) is CheckFailed
     return conclusion.feedback(public=public)
 
@@ -332,13 +531,100 @@ def test_what_was_raised_is_told_in_fixed_words(told: RaisedError, lines: list[s
 
 
 def test_a_misuse_is_told_in_our_own_words() -> None:
-    """The text of a misuse is ours and is shown to everybody."""
+    """A sentence that the experiments raise is shown to everybody."""
     told = error("Misuse", "g was called with 3 arguments", misuse=True)
     for public in (True, False):
         assert concluded(told, public=public).splitlines() == [
             "g was called with 3 arguments.",
             "The line reads: y = f(x)",
         ]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "the secret is 42",
+        "g was called with SECRET arguments",
+        "g was called with 3 arguments, and x = 0.12345",
+        "g was called with (1, 2, 3, 4, 5, 6, 7, 8, 9, 10) arguments",
+        "SECRET was called with 3 arguments",
+    ],
+)
+def test_a_forged_misuse_shows_nothing_in_a_private_check(forged: str) -> None:
+    """What is no sentence of ours, with blanks of numbers and known words, is kept back."""
+    told = error("Misuse", forged, misuse=True)
+    assert concluded(told, public=False).splitlines() == [
+        "Your code used what it was given in a way that cannot work.",
+        "The line reads: y = f(x)",
+    ]
+    assert f"It says: {forged}" in concluded(told, public=True)
+
+
+def test_every_sentence_of_the_experiments_is_known() -> None:
+    """The sentences are read from the source; those that students meet are among them."""
+    ours = Sentences.read(sorted((ROOT / "autograder/homework/experiments").glob("*.py")))
+    for text in (
+        "g was called with (3, 784), expected z of shape (B, g.dim_z)",
+        "d was called with labels outside 0..9",
+        "g takes an input and labels; it was given 1 arguments",
+        "MAF.nf holds 3 MADE blocks, expected n_flows = 5",
+        "MADE.net holds no linear layers; leave MADE.__init__ as it was given",
+    ):
+        assert ours.include(text), text
+    assert not ours.include("g was called with my secret, expected z of shape (B, g.dim_z)")
+
+
+def test_a_missing_function_is_named_when_it_was_asked_for() -> None:
+    """The engine's own sentence holds a name that the judge sent, and no other."""
+    told = "codebase/gan.py does not define loss_g"
+    ours = Sentences.read([ROOT / "autograder/engine/worker/serve.py"])
+    assert ours.include(told, ["loss_g", "codebase/gan.py"])
+    assert not ours.include("codebase/gan.py does not define x_is_0_12345", ["loss_g"])
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "place"),
+    [
+        ("codebase/a.py", 1, "codebase/a.py, line 1 raised"),
+        ("codebase/a.py", 99, "codebase/a.py raised"),
+        ("codebase/a.py", None, "codebase/a.py raised"),
+        ("codebase/SECRET.py", 1, "your code raised"),
+        ("../a.py", 1, "your code raised"),
+        ("/etc/passwd", 1, "your code raised"),
+        ("a\0b", 1, "your code raised"),
+        ("x/" * 3000, 1, "your code raised"),
+        (None, 1, "your code raised"),
+    ],
+)
+def test_only_a_line_that_was_handed_in_is_quoted(
+    tmp_path: Path, file: str | None, line: int | None, place: str
+) -> None:
+    """File and line are the worker's word; what is shown is read from the staged files."""
+    root = tmp_path / "staged"
+    (root / "codebase").mkdir(parents=True)
+    (root / "codebase" / "a.py").write_text("  theirs = 1\n", encoding="utf-8")
+    (tmp_path / "a.py").write_text("SECRET", encoding="utf-8")
+    told = with_source(RaisedError("ValueError", "", False, file, line, "SECRET"), root)
+    shown = concluded(told, public=False)
+    assert shown.startswith(place)
+    assert "SECRET" not in shown
+    assert ("theirs = 1" in shown) == (place.endswith("line 1 raised"))
+
+
+def test_a_forged_source_makes_no_stub(make_caller: MakeCaller) -> None:
+    """Whether the stub is still there is read from the file, not from what the worker says."""
+    with pytest.raises(CheckFailed, match="NotImplementedError"):
+        call(make_caller(), "forge")
+
+
+def test_only_common_types_are_named() -> None:
+    """The name of a class of the student's can hold anything."""
+    assert [known_type(name) for name in ("NoneType", "list", "Tensor")] == [
+        "NoneType",
+        "list",
+        "Tensor",
+    ]
+    assert known_type("x_is_0_12345") is known_type(["list"]) is None
 
 
 def test_an_empty_message_is_not_quoted() -> None:

@@ -26,6 +26,7 @@ from autograder.engine.judge.client import (
     Worker,
     ZygoteGone,
 )
+from autograder.engine.judge.conclusions import with_source
 from autograder.engine.worker.frames import Array
 from autograder.engine.worker.launch import ZygoteHolder
 
@@ -129,6 +130,7 @@ class Hand:
 
     def __init__(self, grader: Grader) -> None:
         self.worker: Worker = grader.launcher.open()
+        self.submission = grader.submission
 
     @property
     def pid(self) -> int:
@@ -295,7 +297,8 @@ def test_an_exception_comes_with_type_file_line_and_source(hand: Hand) -> None:
     assert outcome.error.message == "division by zero"
     assert outcome.error.file == "codebase/solution.py"
     assert outcome.error.line == line_of("return one / zero")
-    assert outcome.error.source == "return one / zero  # here"
+    told = with_source(outcome.error, hand.submission)
+    assert told.source == "return one / zero  # here"
     assert outcome.error.misuse is False
 
 
@@ -320,7 +323,8 @@ def test_a_file_that_python_cannot_read_raises_with_its_line(
     assert outcome.error.type in {kind, "IndentationError"}
     assert outcome.error.file == f"codebase/{module}.py"
     assert outcome.error.line == line
-    assert outcome.error.source == FILES[f"{module}.py"].splitlines()[line - 1].strip()
+    told = with_source(outcome.error, hand.submission)
+    assert told.source == FILES[f"{module}.py"].splitlines()[line - 1].strip()
 
 
 def test_a_missing_function_is_a_misuse(hand: Hand) -> None:
@@ -387,8 +391,8 @@ def test_the_students_files_shadow_nothing(hand: Hand) -> None:
     [
         ("exits_at_once", "solution", "it exited with status 0"),
         ("f", "dies_on_import", "it exited with status 0"),
-        ("segfaults", "solution", "it was ended by signal 11"),
-        ("aborts", "solution", "it was ended by signal 6"),
+        ("segfaults", "solution", "it was ended by signal 11 (segmentation fault)"),
+        ("aborts", "solution", "it was ended by signal 6 (abort)"),
         ("kills_itself", "solution", "it was killed"),
         ("closes_everything", "solution", "it was killed"),
     ],
@@ -430,7 +434,7 @@ def test_a_worker_that_was_ended_can_be_asked_again(hand: Hand) -> None:
     """A second question to a worker that died is a second DIED, not an error of ours."""
     assert hand.call("exits_at_once").ending is Ending.DIED
     assert hand.call("forty_two").ending is Ending.DIED
-    assert hand.worker.close() is None
+    assert hand.worker.close() == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -664,9 +668,9 @@ def test_a_worker_leads_a_session_of_its_own(hand: Hand) -> None:
 
 
 def test_the_limits_of_a_worker_are_set(hand: Hand) -> None:
-    """Soft and hard: 120 s of CPU, 1.5 GB of data, 8 GB of addresses, no core files."""
+    """Soft and hard: 200 s of CPU, 1.5 GB of data, 8 GB of addresses, no core files."""
     limits = hand.value("limits")
-    wanted = {"CORE": 0, "CPU": 120, "DATA": 1_500_000_000, "AS": 8_000_000_000}
+    wanted = {"CORE": 0, "CPU": 200, "DATA": 1_500_000_000, "AS": 8_000_000_000}
     for name, most in {**wanted, "FSIZE": 16_000_000, "NOFILE": 256}.items():
         soft, hard = limits[name]
         assert soft == hard

@@ -22,7 +22,14 @@ else:
 _KEYS = {
     "assignment": ("title",),
     "submission": ("files",),
-    "grading": ("seed", "visibility", "deadline_s", "call_timeout_s", "training_timeout_s"),
+    "grading": (
+        "seed",
+        "visibility",
+        "deadline_s",
+        "call_timeout_s",
+        "check_timeout_s",
+        "training_timeout_s",
+    ),
     "training": ("full_log_likelihood", "half_log_likelihood"),
 }
 
@@ -55,6 +62,7 @@ class Assignment:
     call_timeout_s: float
     training_timeout_s: float
     training: Mapping[str, float]
+    check_timeout_s: float = 25.0
 
     @property
     def points(self) -> float:
@@ -104,6 +112,7 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
         call_timeout_s=reader.positive("grading", "call_timeout_s"),
         training_timeout_s=reader.positive("grading", "training_timeout_s"),
         training={key: reader.number("training", key) for key in _KEYS["training"]},
+        check_timeout_s=reader.positive("grading", "check_timeout_s", Assignment.check_timeout_s),
     )
 
 
@@ -179,7 +188,9 @@ class _Reader:
             raise self.error(f"{table}.{key}", value, "a number")
         return float(value)
 
-    def positive(self, table: str, key: str) -> float:
+    def positive(self, table: str, key: str, default: float | None = None) -> float:
+        if default is not None and self.get(table, key) is None:
+            return default
         value = self.number(table, key)
         if value <= 0:
             raise self.error(f"{table}.{key}", value, "a number above 0")

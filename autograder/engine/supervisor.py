@@ -27,13 +27,22 @@ from autograder.engine.boot import command
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judge.job import Job
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
+from autograder.engine.ledger import (
+    Entry,
+    PlannedCheck,
+    Reserve,
+    Verdict,
+    error_number,
+    read_ledger,
+)
 from autograder.engine.listing import IntakeError
 from autograder.engine.worker.confine import become_subreaper, children, end_orphans
 from autograder.engine.worker.launch import ZygoteHolder
 
 # What the final steps may take once the deadline has passed.
 _LAST_STEPS_S = 5.0
+# More than results.json can have: 99,000 characters would be its longest text, and few are long.
+_RESERVED = 1024 * 1024
 # A judge that crashed is started once more for the checks that it left over.
 _ATTEMPTS = 2
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "safetensors")
@@ -83,6 +92,7 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
     plan = plan_checks(request.assignment)
     grading = _Grading(request, plan, started)
     grading.write({}, "The grading has begun; no check has run yet.")
+    reserve = Reserve(request.results.absolute().parent, _RESERVED)
     become_subreaper()
     children_before = set(children())
     with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
@@ -99,9 +109,11 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
             end_orphans(children_before | ({shared} if shared is not None else set()))
         entries = grading.entries(workplace, trouble)
         log = workplace.read_log()
+    reserve.release()
     results = grading.write(entries, trouble)
     if request.staff_log is not None:
-        request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
+        with contextlib.suppress(OSError):  # the results are written: they are what counts
+            request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
     return Report(plan, entries, results, log, trouble, grading.refused)
 
 

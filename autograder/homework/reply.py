@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograder.engine.judge.client import Outcome
+from autograder.engine.judge.sentences import known_type
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import N_CLASSES
+
+_OBSTACLES = ("sparse", "quantised", "on the meta device", "too large")
+# Float64 is exact up to far more, but its squares and exponentials are not.
+_ABSURD = 1e30
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Form:
         """Return a recorded tensor as float64."""
         told = self.values.get(name)
         found = self._reply.arrays.get(name)
+        if found is None and isinstance(told, dict) and told.get("kind") == "tensor":
+            raise CheckFailed(self._not_sent(name, told, shape, meaning))
         if not isinstance(told, dict) or told.get("kind") != "tensor" or found is None:
             raise CheckFailed(
                 f"{self._function} must return {name} as a tensor of shape {meaning}; "
@@ -53,12 +62,28 @@ class Form:
             )
         if told.get("dtype") not in ("float32", "float64"):
             raise CheckFailed(
-                f"{self._function} returns {name} with dtype {str(told.get('dtype'))[:20]}, "
-                "expected float32."
+                f"{self._function} returns {name} with dtype {_dtype(told)}, expected float32."
             )
         if finite and not np.isfinite(found).all():
             raise CheckFailed(f"{self._function} returns {name} with NaN or infinite entries.")
         return found.astype(np.float64)
+
+    def _not_sent(
+        self, name: str, told: Mapping[str, object], shape: tuple[int, ...], meaning: str
+    ) -> str:
+        """Say what was returned where the worker could not even send it."""
+        if told.get("shape") != list(shape):
+            return (
+                f"{self._function} returns {name} of shape {_tuple(told.get('shape'))}, "
+                f"expected {shape}, that is {meaning}."
+            )
+        obstacle = str(told.get("not_sent"))
+        if obstacle in _OBSTACLES:
+            return (
+                f"{self._function} returns {name} as a tensor that is {obstacle}; "
+                "expected a plain float32 tensor."
+            )
+        return f"{self._function} returns {name} with dtype {_dtype(told)}, expected float32."
 
     def log_det(self, batch: int) -> Array | CheckFailed:
         """Return the recorded log_det (B,), or what is wrong with its form."""
@@ -72,11 +97,12 @@ class Form:
         told = self.values.get(name)
         if isinstance(told, dict) and told.get("kind") == "number":
             raise CheckFailed(
-                f"{self._function} returns a Python {str(told.get('type'))[:20]}; expected a 0-d "
+                f"{self._function} returns a Python {_type(told)}; expected a 0-d "
                 "tensor that gradients flow through."
             )
         if isinstance(told, dict) and told.get("kind") == "tensor":
-            shape = told.get("shape")
+            found = self._reply.arrays.get(name)
+            shape = told.get("shape") if found is None else list(found.shape)
             if shape != []:
                 raise CheckFailed(
                     f"{self._function} returns a tensor of shape {_tuple(shape)}; expected one "
@@ -89,7 +115,8 @@ class Form:
         return {
             name.removeprefix("grad."): array.astype(np.float64)
             for name, array in self._reply.arrays.items()
-            if name.startswith("grad.")
+            # Nothing but floats is a gradient, and a byte must not become eight of ours.
+            if name.startswith("grad.") and array.dtype in (np.float32, np.float64)
         }
 
     def calls(self, network: str, width: int, conditional: bool) -> tuple[Call, ...]:
@@ -105,6 +132,8 @@ class Form:
             raise unreadable
         if not np.isfinite(rows).all():
             raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
+        if rows.dtype.kind != "f" or np.abs(rows).max(initial=0.0) > _ABSURD:
+            raise CheckFailed(f"{self._function} gives {network} inputs beyond all bounds.")
         ends = np.cumsum(sizes)[:-1]
         parts = np.split(rows.astype(np.float64), ends)
         if not conditional:
@@ -128,9 +157,13 @@ def unless_failed(found: Array | CheckFailed) -> Array:
 
 
 def _tuple(shape: object) -> str:
-    if isinstance(shape, list) and all(type(n) is int for n in shape) and len(shape) < 10:
+    if isinstance(shape, list) and len(shape) < 10 and all(_is_size(n) for n in shape):
         return str(tuple(shape))
     return "unknown"
+
+
+def _is_size(n: object) -> bool:
+    return type(n) is int and 0 <= n < 10**9
 
 
 def _kind(told: object) -> str:
@@ -138,5 +171,17 @@ def _kind(told: object) -> str:
         return "nothing"
     if told.get("kind") == "tensor":
         return f"one tensor of shape {_tuple(told.get('shape'))}"
-    name = str(told.get("type"))[:40]
+    name = _type(told)
     return "None" if name == "NoneType" else f"a value of type {name}"
+
+
+def _type(told: Mapping[str, object]) -> str:
+    """Name a type; the name of one that the student made up could hold anything."""
+    return known_type(told.get("type")) or "of your own"
+
+
+def _dtype(told: Mapping[str, object]) -> str:
+    name = str(told.get("dtype"))
+    return (
+        name if re.fullmatch("q?u?(int|float|bfloat|complex|bool)[0-9]{0,3}", name) else "unknown"
+    )

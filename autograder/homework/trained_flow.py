@@ -65,6 +65,7 @@ class FlowTraining:
                 {**maf_arrays(weights), "x_train": train},
                 seed=SEED,
                 needs=FLOW_FILE,
+                functions=["train_flow", "maf_log_probs"],
                 timeout_s=assignment.training_timeout_s,
             )
         except Concluded as conclusion:  # the file is missing: said when the check asks

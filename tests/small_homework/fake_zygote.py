@@ -18,6 +18,7 @@ from autograder.engine.worker import frames
 # the connection without a word (None), or not answer at all (HANG).
 HANG = object()
 Behaviour = Callable[[frames.Frame], Any]
+READY = {"ready": True}
 
 
 def returns(**values: Any) -> Behaviour:
@@ -39,15 +40,28 @@ class FakeZygote:
     Args:
         behaviours: what workers do, by the name of the experiment.
         status: the exit status that is told of every worker.
+        hello: a worker's first frame; None: it ends without one.
+        why: what the zygote says of why it had to end a worker.
+        spawn_fails: why no worker can be started.
     """
 
-    def __init__(self, behaviours: Mapping[str, Behaviour], status: int = 0) -> None:
+    def __init__(
+        self,
+        behaviours: Mapping[str, Behaviour],
+        status: int = 0,
+        hello: Mapping[str, Any] | None = READY,
+        why: str = "",
+        spawn_fails: str = "",
+    ) -> None:
         self.control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.requests: list[frames.Frame] = []
         self.opened = 0
         self.ended: list[int] = []
-        self._behaviours = behaviours
+        self.behaviours = dict(behaviours)
         self._status = status
+        self._hello = hello
+        self._why = why
+        self._spawn_fails = spawn_fails
         self._threads: list[threading.Thread] = []
         self._begin(self._serve)
 
@@ -86,23 +100,37 @@ class FakeZygote:
             if not packet:
                 return
             request = json.loads(packet)
-            if request["op"] == "spawn":
+            answer: dict[str, Any]
+            if self._spawn_fails:
+                answer = {"failed": self._spawn_fails}
+            elif request["op"] == "spawn":
                 self.opened += 1
                 answer = {"pid": self.opened}
                 sock = socket.socket(fileno=descriptors[0])
                 self._begin(self._work, sock)
             else:
                 self.ended.append(request["pid"])
-                answer = {"status": self._status}
+                answer = {"status": self._status, "why": self._why}
             with contextlib.suppress(OSError):
                 self._theirs.send(json.dumps(answer).encode())
 
     def _work(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(frames.PeerClosed, OSError):
+            if self._hello is None:
+                return
+            frames.send(sock, frames.Frame(self._hello), time.monotonic() + 10)
             while True:
                 request = frames.receive(sock, math.inf)
+                experiment = request.header["experiment"]
+                if experiment == "import" and "import" not in self.behaviours:
+                    frames.send(
+                        sock,
+                        frames.Frame({"id": request.header["id"], "values": {}}),
+                        time.monotonic() + 10,
+                    )
+                    continue
                 self.requests.append(request)
-                reply = self._behaviours[request.header["experiment"]](request)
+                reply = self.behaviours[experiment](request)
                 if reply is None:
                     return
                 if isinstance(reply, bytes):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import select
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -42,7 +44,8 @@ class RaisedError:
     misuse: bool
     file: str | None
     line: int | None
-    source: str | None
+    # Never the worker's word: read from the staged file by who concludes.
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class ZygoteGone(Exception):
     """The zygote does not answer: the grader's fault, not the student's."""
 
 
+class WorkerNotReady(Exception):
+    """A worker could not be started or confined: the grader's fault, not the student's.
+
+    No line of the student's code has run in it.
+    """
+
+
 class Launcher:
     """Asks the zygote for workers."""
 
@@ -69,22 +79,37 @@ class Launcher:
         self._submission = submission
         self._start_timeout_s = start_timeout_s
 
+    @property
+    def submission(self) -> Path:
+        """The staged submission."""
+        return self._submission
+
     def open(self) -> Worker:
         """Start a fresh worker.
 
         Raises:
             ZygoteGone: the zygote died or does not answer.
+            WorkerNotReady: the zygote could not fork.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             request = {"op": "spawn", "submission": str(self._submission)}
             answer = self._ask(request, [theirs.fileno()], self._start_timeout_s)
-        return Worker(self, ours, int(answer["pid"]))
+        if "failed" in answer:
+            ours.close()
+            raise WorkerNotReady(f"no worker could be started:\n{answer['failed']}")
+        return Worker(self, ours, int(answer["pid"]), self._start_timeout_s)
 
-    def end(self, pid: int) -> int | None:
-        """Kill a worker and all it started; return its exit status (negative: a signal)."""
-        status = self._ask({"op": "end", "pid": pid}, [], _KILL_TIMEOUT_S)["status"]
-        return None if status is None else int(status)
+    def end(self, pid: int) -> tuple[int | None, str]:
+        """Kill a worker and all it started.
+
+        Returns:
+            its exit status (negative: a signal; None: it was ended before), and why the zygote
+            had to end it, or "".
+        """
+        answer = self._ask({"op": "end", "pid": pid}, [], _KILL_TIMEOUT_S)
+        status = answer["status"]
+        return None if status is None else int(status), str(answer.get("why", ""))
 
     def _ask(
         self, request: Mapping[str, Any], descriptors: list[int], timeout_s: float
@@ -104,10 +129,15 @@ class Launcher:
 class Worker:
     """One worker process. A call that does not end well ends the worker with it."""
 
-    def __init__(self, launcher: Launcher, sock: socket.socket, pid: int) -> None:
+    def __init__(
+        self, launcher: Launcher, sock: socket.socket, pid: int, start_timeout_s: float
+    ) -> None:
         self._launcher = launcher
         self._sock = sock
         self._pid = pid
+        self._process = _descriptor_of(pid)
+        self._ready_until = time.monotonic() + start_timeout_s
+        self._is_ready = False
         self._calls = 0
         self._closed = False
 
@@ -150,11 +180,17 @@ class Worker:
         return PendingCall(self, self._calls, started, deadline, failed)
 
     def wait(self, call: PendingCall) -> Outcome:
-        """Wait for the reply of a started call."""
+        """Wait for the reply of a started call.
+
+        Raises:
+            WorkerNotReady: the worker never got as far as the student's code.
+        """
         try:
+            if not self._closed:
+                self._await_ready()
             if call.failed is not None:
                 raise call.failed
-            reply = frames.receive(self._sock, self._read_until(call))
+            reply = frames.receive(self._sock, self._read_until(call), peer=self._process)
             outcome = _read_reply(reply, call.number)
         except frames.DeadlineExceeded:
             outcome = Outcome(Ending.TIMED_OUT)
@@ -163,13 +199,31 @@ class Worker:
         except frames.PeerClosed:
             outcome = Outcome(Ending.DIED)
         if outcome.ending not in (Ending.RETURNED, Ending.RAISED):
-            status = self.close()
+            status, why = self.close()
             if outcome.ending is Ending.DIED:
-                outcome = Outcome(Ending.DIED, detail=_how_it_died(status))
+                outcome = Outcome(Ending.DIED, detail=why or how_it_died(status))
         seconds = time.monotonic() - call.started
         return Outcome(
             outcome.ending, outcome.values, outcome.arrays, outcome.error, outcome.detail, seconds
         )
+
+    def _await_ready(self) -> None:
+        """Read the worker's first frame, which it sends once it is confined.
+
+        It comes before any of the student's code runs, so what it says can be believed.
+        """
+        if self._is_ready:
+            return
+        try:
+            until = max(self._ready_until, time.monotonic() + _READ_S)  # it may wait for us
+            first = frames.receive(self._sock, until, peer=self._process)
+        except (frames.DeadlineExceeded, frames.PeerClosed, frames.FrameError) as error:
+            status, _ = self.close()
+            raise WorkerNotReady(f"the worker was never ready: {error}; status {status}") from None
+        if first.header.get("ready") is not True:
+            self.close()
+            raise WorkerNotReady(f"the worker is not confined:\n{first.header.get('failed')}")
+        self._is_ready = True
 
     def _read_until(self, call: PendingCall) -> float:
         """Say how long to read: a reply that waits for us is not late because we ask late.
@@ -179,12 +233,15 @@ class Worker:
         waits = not self._closed and bool(select.select([self._sock], [], [], 0)[0])
         return max(call.deadline, time.monotonic() + _READ_S) if waits else call.deadline
 
-    def close(self) -> int | None:
-        """End the worker and all it started. Safe to call twice."""
+    def close(self) -> tuple[int | None, str]:
+        """End the worker and all it started; see `Launcher.end`. Safe to call twice."""
         if self._closed:
-            return None
+            return None, ""
         self._closed = True
         self._sock.close()
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
         return self._launcher.end(self._pid)
 
 
@@ -198,6 +255,7 @@ class PendingCall:
     deadline: float
     failed: Exception | None = None
     functions: tuple[str, ...] = ()
+    file: str = ""
 
     def result(self) -> Outcome:
         """Wait for the reply until the call's deadline."""
@@ -231,14 +289,36 @@ def _read_error(told: object) -> RaisedError:
         misuse=told.get("misuse") is True,
         file=text("file"),
         line=line if type(line) is int and 0 < line < 10**7 else None,
-        source=text("source"),
     )
 
 
-def _how_it_died(status: int | None) -> str:
+def _descriptor_of(pid: int) -> int | None:
+    """Return a descriptor that tells of a process's end; None where the kernel has none.
+
+    The connection alone does not: what the worker started may hold it open.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or before 5.3
+        return None
+
+
+def how_it_died(status: int | None) -> str:
     """Say how the process ended. SIGKILL may be ours: then it was ending by itself, slowly."""
-    if status is None or status == -9:
+    if status is None or status == -signal.SIGKILL:
         return "it was killed"
+    if status == -signal.SIGXCPU:
+        return "it used up its processor time"
     if status < 0:
-        return f"it was ended by signal {-status}"
+        name = _SIGNALS.get(-status)
+        return f"it was ended by signal {-status}" + (f" ({name})" if name else "")
     return f"it exited with status {status}"
+
+
+_SIGNALS: dict[int, str] = {
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "abort",
+    signal.SIGFPE: "arithmetic error",
+    signal.SIGBUS: "bad memory access",
+    signal.SIGXFSZ: "a file grew too large",
+}

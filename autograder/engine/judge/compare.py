@@ -23,6 +23,10 @@ class Tolerance:
         return f"{self.atol:g} + {self.rtol:g}·|expected|"
 
 
+class OracleError(ArithmeticError):
+    """The expected values are not numbers: the grader's fault, not the student's."""
+
+
 @dataclass
 class Meter:
     """The greatest error met while measuring, as a multiple of what was allowed."""
@@ -72,9 +76,15 @@ def close_to_any(got: ArrayLike, candidates: Sequence[ArrayLike], tolerance: Tol
 
 
 def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
-    """The greatest error as a multiple of what is allowed; infinite for NaN or another shape."""
+    """The greatest error as a multiple of what is allowed; infinite for NaN or another shape.
+
+    Raises:
+        OracleError: what is expected holds NaN or infinity.
+    """
     a = np.asarray(got, dtype=np.float64)
     b = np.asarray(expected, dtype=np.float64)
+    if not np.isfinite(b).all():
+        raise OracleError(f"the expected values, shape {b.shape}, are not all finite")
     if a.shape != b.shape or not np.isfinite(a).all():
         return float("inf")
     if a.size == 0:

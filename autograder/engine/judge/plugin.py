@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
+import math
 import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -20,9 +22,16 @@ from autograder.engine.inventory import part_of
 from autograder.engine.judge.client import Launcher, ZygoteGone
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.sentences import Sentences
 from autograder.engine.judge.session import Caller, Strikes
-from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
-from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict
+from autograder.engine.judge.verdicts import (
+    Advice,
+    CheckFailed,
+    Concluded,
+    NotAttempted,
+    TooSlow,
+)
+from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict, error_number
 
 hypothesis.settings.register_profile(
     "judge",
@@ -85,7 +94,11 @@ class JudgePlugin:
         self._ledger = ledger
         self._job = job
         self._strikes = Strikes()
+        experiments = sorted(assignment.folder.glob("experiments/*.py"))
+        self._sentences = Sentences.read([_SERVE, *experiments])
         self._written: dict[str, Entry] = {}
+        self._failures: dict[str, CheckFailed] = {}
+        self._current: Caller | None = None
 
     @property
     def settings(self) -> Assignment:
@@ -102,8 +115,10 @@ class JudgePlugin:
     @pytest.fixture
     def caller(self) -> Iterator[Caller]:
         """A fresh worker for one check, started at its first call."""
-        caller = self.new_caller()
+        caller = self.new_caller(budget_s=self._assignment.check_timeout_s)
+        self._current = caller
         yield caller
+        self._current = None
         caller.close()
 
     @pytest.fixture
@@ -111,10 +126,19 @@ class JudgePlugin:
         """The text of the student's files, for advice; it is never parsed."""
         return Submitted(Path(self._job.submission), Path(self._job.pristine), self._job.missing)
 
-    def new_caller(self) -> Caller:
-        """Return a caller with a worker of its own; whoever asks must close it."""
+    def new_caller(self, budget_s: float = math.inf) -> Caller:
+        """Return a caller with a worker of its own; whoever asks must close it.
+
+        Args:
+            budget_s: for all its calls together.
+        """
         return Caller(
-            self._launcher, self._strikes, self._assignment.call_timeout_s, self._job.missing
+            self._launcher,
+            self._strikes,
+            self._assignment.call_timeout_s,
+            self._job.missing,
+            budget_s,
+            self._sentences,
         )
 
     # ---- hooks ----------------------------------------------------------------------------
@@ -142,6 +166,8 @@ class JudgePlugin:
                 text = f"{self._assignment.seed}:{item.nodeid}"
                 digest = hashlib.sha256(text.encode()).digest()
                 hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
+                inner = item.obj.hypothesis.inner_test
+                item.obj.hypothesis.inner_test = self._remembering(inner, item.nodeid)
 
     def pytest_exception_interact(
         self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
@@ -176,6 +202,21 @@ class JudgePlugin:
         elif failed:
             self._complain(item.nodeid, call.excinfo.value if call.excinfo else None)
 
+    def _remembering(self, check: Callable[..., None], check_id: str) -> Callable[..., None]:
+        """Wrap a property so that the example that fails first is known while it is shrunk."""
+
+        @functools.wraps(check)
+        def remembering(*arguments: Any, **named: Any) -> None:
+            try:
+                check(*arguments, **named)
+            except CheckFailed as failure:
+                self._failures[check_id] = failure
+                if self._current is not None:
+                    self._current.note_failure()
+                raise
+
+        return remembering
+
     # ---- from exception to entry ------------------------------------------------------------
 
     def _entry(self, item: pytest.Item, error: BaseException | None) -> Entry:
@@ -184,6 +225,8 @@ class JudgePlugin:
         verdict, share, feedback, mistake = Verdict.FAILED, 0.0, "", None
         if isinstance(error, Flaky):
             error = _first_failure(error) or error
+        if isinstance(error, TooSlow):  # what was found before the time was up counts
+            error = self._failures.get(item.nodeid, error)
         if error is None:
             verdict, share = Verdict.PASSED, 1.0
         elif isinstance(error, Advice):
@@ -198,8 +241,11 @@ class JudgePlugin:
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
         else:
             verdict = Verdict.GRADER_ERROR
-            feedback = "This check could not be run. That is the grader's fault, not yours."
-            self._complain(item.nodeid, error)
+            number = self._complain(item.nodeid, error)
+            feedback = (
+                "This check could not be run. That is the grader's fault, not yours. "
+                f"Error number for the course staff: {number}."
+            )
         verdict, feedback = self._blocked(item, verdict, feedback)
         if verdict is Verdict.BLOCKED:
             share, mistake = 0.0, None
@@ -263,16 +309,19 @@ class JudgePlugin:
         self._written[entry.check_id] = entry
         self._ledger.write(entry)
 
-    def _complain(self, check_id: str, error: BaseException | None) -> None:
-        """Put a traceback into the staff's log."""
+    def _complain(self, check_id: str, error: BaseException | None) -> str:
+        """Put a traceback into the staff's log; return the number it can be found by."""
+        lines = traceback.format_exception(error) if error is not None else []
+        number = error_number(check_id, *lines)
         with Path(self._job.log).open("a", encoding="utf-8", errors="backslashreplace") as sink:
-            sink.write(f"--- {check_id}\n")
-            if error is not None:
-                sink.writelines(traceback.format_exception(error))
+            sink.write(f"--- error {number}: {check_id}\n")
+            sink.writelines(lines)
         if isinstance(error, ZygoteGone):
             pytest.exit("the zygote is gone", returncode=3)
+        return number
 
 
+_SERVE = Path(__file__).resolve().parents[1] / "worker" / "serve.py"
 # In place of an infinite excess, which JSON cannot say.
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()

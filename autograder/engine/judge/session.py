@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import builtins
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograder.engine.judge.client import Ending, Launcher, Outcome, PendingCall, RaisedError
+from autograder.engine.judge.client import Ending, Launcher, Outcome, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
-from autograder.engine.judge.verdicts import CheckFailed, NotAttempted, WorkerLost
+from autograder.engine.judge.conclusions import conclusion_of, with_source
+from autograder.engine.judge.sentences import Sentences
+from autograder.engine.judge.verdicts import NotAttempted, TooSlow, WorkerLost
 from autograder.engine.worker import frames
 
-# After a call of an experiment timed out twice, the next ones are not even tried.
+_NO_SENTENCES = Sentences()
+
+# After a function's calls hung or took too long twice, the next ones are not even tried.
 _MAX_STRIKES = 2
 _SECOND_TIMEOUT_S = 3.0
+_SECOND_BUDGET_S = 8.0
+# Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
+_AFTER_FAILURE_S = 8.0
+# Imports a file of the submission; every worker knows it, see worker/serve.py.
+IMPORT = "import"
 
 
 class Strikes:
-    """Remembers what hangs, so that one endless loop cannot eat the whole time.
+    """Remembers what hangs or takes too long, so that one endless loop cannot eat the whole time.
 
     Counted by the student's function that was called, so that one that hangs costs the others
-    nothing.
+    nothing; a file that hangs while it is imported is counted as such.
     """
 
     def __init__(self) -> None:
@@ -41,22 +51,58 @@ class Strikes:
             )
         return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
 
+    def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
+        """Return how long all calls of these functions in one check may take together."""
+        struck = any(self._count[function] for function in functions)
+        return min(wanted_s, _SECOND_BUDGET_S) if struck else wanted_s
+
+    def out(self, functions: Sequence[str]) -> bool:
+        """Whether one of these functions is not tried any more."""
+        return any(self._count[function] >= _MAX_STRIKES for function in functions)
+
     def add(self, functions: Sequence[str]) -> None:
         """Note that a call of these functions timed out."""
         self._count.update(functions)
 
 
 class Caller:
-    """Calls experiments in one fresh worker and raises what follows from how they ended."""
+    """Calls experiments in one fresh worker and raises what follows from how they ended.
+
+    Args:
+        launcher: starts the worker, at the first call.
+        strikes: what the session remembers of hangs.
+        timeout_s: for one call.
+        missing: files that are not in the submission.
+        budget_s: for all calls together, but for those that are given a time of their own.
+        sentences: what a worker may say in words of ours.
+    """
 
     def __init__(
-        self, launcher: Launcher, strikes: Strikes, timeout_s: float, missing: tuple[str, ...]
+        self,
+        launcher: Launcher,
+        strikes: Strikes,
+        timeout_s: float,
+        missing: tuple[str, ...],
+        budget_s: float = math.inf,
+        sentences: Sentences = _NO_SENTENCES,
     ) -> None:
         self._launcher = launcher
         self._strikes = strikes
         self._timeout_s = timeout_s
         self._missing = missing
+        self._budget_s = budget_s
+        self._sentences = sentences
+        self._spent_s = 0.0
+        self._calls = 0
+        self._failed = False
+        self._imported: set[str] = set()
         self._worker: WorkerProcess | None = None
+
+    def note_failure(self) -> None:
+        """Note that the check has failed already: what it still asks is for its feedback only."""
+        if not self._failed:
+            self._failed = True
+            self._budget_s = min(self._budget_s, self._spent_s + _AFTER_FAILURE_S)
 
     def call(
         self,
@@ -86,8 +132,13 @@ class Caller:
             CheckFailed: the student's code raised.
             NotAttempted: the stub is still there, or the file is missing.
             WorkerLost: the worker hung, died or sent rubbish.
+            TooSlow: the calls of this check took too long together.
+            WorkerNotReady: the grader could not start a confined worker.
         """
-        pending = self.start(
+        called = tuple(functions) or (experiment,)
+        self._strikes.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
+        self._import(needs)
+        pending = self._start(
             experiment,
             arguments,
             arrays,
@@ -96,7 +147,7 @@ class Caller:
             functions=functions,
             timeout_s=timeout_s,
         )
-        return self.finish(pending)
+        return self._finish(pending, budgeted=timeout_s is None)
 
     def start(
         self,
@@ -109,26 +160,65 @@ class Caller:
         functions: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> PendingCall:
-        """Send the request of `call`; ask `finish` for its end."""
+        """Send the request of `call`; ask `finish` for its end. Such a call has no budget.
+
+        What hangs in other checks meanwhile is not waited for here either: `functions` should name
+        all that the experiment runs.
+        """
+        return self._start(
+            experiment,
+            arguments,
+            arrays,
+            seed=seed,
+            needs=needs,
+            functions=(*(functions or (experiment,)), *([_importing(needs)] if needs else [])),
+            timeout_s=timeout_s or self._timeout_s,
+        )
+
+    def _start(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None,
+        arrays: Mapping[str, frames.Array] | None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str],
+        timeout_s: float | None,
+    ) -> PendingCall:
         if needs in self._missing:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
         called = tuple(functions) or (experiment,)
         allowed_s = self._strikes.timeout_s(called, timeout_s or self._timeout_s)
+        if timeout_s is None:
+            allowed_s = min(allowed_s, self._left_s(called))
         if self._worker is None:
             self._worker = self._launcher.open()
         pending = self._worker.start(
             experiment, arguments or {}, arrays or {}, seed=seed, timeout_s=allowed_s
         )
-        return replace(pending, functions=called)
+        return replace(pending, functions=called, file=needs)
 
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
+        if self._strikes.out(pending.functions):
+            # It is not answered yet, and what it runs is known to hang.
+            pending = replace(pending, deadline=min(pending.deadline, time.monotonic()))
+        return self._finish(pending, budgeted=False)
+
+    def _finish(self, pending: PendingCall, *, budgeted: bool) -> Outcome:
         outcome = pending.result()
+        self._calls += 1
+        if budgeted:
+            self._spent_s += outcome.seconds
         if outcome.ending is Ending.RETURNED:
             return outcome
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            raise _conclusion_of(outcome.error)
+            error = with_source(outcome.error, self._launcher.submission)
+            raise conclusion_of(error, self._sentences, (*pending.functions, pending.file))
         if outcome.ending is Ending.TIMED_OUT:
+            if budgeted and self._spent_s >= self._budget_of(pending.functions):
+                raise self._too_slow(pending.functions)
             self._strikes.add(pending.functions)
             allowed_s = pending.deadline - pending.started
             raise WorkerLost(
@@ -144,41 +234,75 @@ class Caller:
             f"The process that ran your code sent something that is no answer: {outcome.detail}."
         )
 
+    def _import(self, needs: str) -> None:
+        """Import a file by itself, so that what goes wrong with it is not a function's fault."""
+        if not needs or needs in self._imported or needs in self._missing:
+            return
+        hung = WorkerLost(
+            f"{needs} did not finish when it was imported.\n"
+            "Look for work at the top level of the file: loops, training, input(). It belongs "
+            'into functions, or under `if __name__ == "__main__":`.'
+        )
+        called = _importing(needs)
+        if self._strikes.out([called]):
+            raise hung
+        pending = self._start(
+            IMPORT,
+            {"module": needs.removesuffix(".py").replace("/", ".")},
+            {},
+            seed=0,
+            needs=needs,
+            functions=[called],
+            timeout_s=self._timeout_s,
+        )
+        outcome = pending.result()
+        if outcome.ending is Ending.TIMED_OUT:
+            self._strikes.add([called])
+            raise hung
+        if outcome.ending is Ending.DIED:
+            raise WorkerLost(
+                f"The process that ran your code ended while {needs} was imported: "
+                f"{outcome.detail}.\nLook for exit() and for work at the top level of the file."
+            )
+        if outcome.ending is Ending.RAISED and outcome.error is not None:
+            raise conclusion_of(with_source(outcome.error, self._launcher.submission))
+        if outcome.ending is not Ending.RETURNED:
+            raise WorkerLost(
+                "The process that ran your code sent something that is no answer while "
+                f"{needs} was imported: {outcome.detail}."
+            )
+        self._imported.add(needs)
+
+    def _left_s(self, functions: Sequence[str]) -> float:
+        left_s = self._budget_of(functions) - self._spent_s
+        if left_s <= 0:
+            raise self._too_slow(functions)
+        return left_s
+
+    def _budget_of(self, functions: Sequence[str]) -> float:
+        return self._strikes.budget_s(functions, self._budget_s)
+
+    def _too_slow(self, functions: Sequence[str]) -> TooSlow:
+        if not self._failed:
+            self._strikes.add(functions)
+        return TooSlow(
+            f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s, and "
+            f"it had called your code {_times(self._calls)} by then.\n"
+            "Work on whole tensors instead of looping over their entries, and do nothing in a "
+            "call that can be done once."
+        )
+
     def close(self) -> None:
         """End the worker, if one was started."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+            self._imported.clear()
 
 
-def _conclusion_of(error: RaisedError) -> BaseException:
-    place = error.file or "your code"
-    if error.file and error.line:
-        place = f"{error.file}, line {error.line}"
-    # Torch raises it too, for what it cannot do: only a line that says so is a stub.
-    if error.type == "NotImplementedError" and error.type in (error.source or ""):
-        return NotAttempted(f"Not attempted: {place} still raises NotImplementedError.")
-    if error.misuse:
-        # The text is ours; it may hold a shape or a name, no data.
-        return CheckFailed(f"{error.message}.", where=_quote_source(error, place))
-    if error.type in ("SyntaxError", "IndentationError", "TabError"):
-        return CheckFailed(
-            f"Python cannot read {place}: {error.type}.",
-            where=f"The line reads: {error.source}" if error.source else "",
-            quoted=error.message,
-        )
-    if error.type in ("ModuleNotFoundError", "ImportError"):
-        return CheckFailed(
-            f"{place} imports something that is not there.",
-            where=_quote_source(error, place),
-            quoted=error.message,
-        )
-    known = isinstance(getattr(builtins, error.type, None), type)
-    kind = error.type if known else "an exception"
-    return CheckFailed(
-        f"{place} raised {kind}.", where=_quote_source(error, place), quoted=error.message
-    )
+def _importing(needs: str) -> str:
+    return f"{IMPORT} {needs}"
 
 
-def _quote_source(error: RaisedError, place: str) -> str:
-    return f"The line reads: {error.source}" if error.source and error.file else ""
+def _times(calls: int) -> str:
+    return "once" if calls == 1 else f"{calls} times"

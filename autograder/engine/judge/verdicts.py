@@ -66,5 +66,9 @@ class WorkerLost(Concluded):
     """The worker hung, died or broke the protocol: the check fails, whatever else it would do."""
 
 
+class TooSlow(WorkerLost):
+    """All calls of a check together took too long."""
+
+
 class Advice(Concluded):
     """An informational line has something to say."""

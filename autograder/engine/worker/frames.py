@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import time
@@ -89,7 +90,12 @@ def send(sock: socket.socket, frame: Frame, deadline: float) -> None:
         DeadlineExceeded: the peer did not read in time.
         PeerClosed: the peer is gone.
     """
-    view = memoryview(encode(frame))
+    send_encoded(sock, encode(frame), deadline)
+
+
+def send_encoded(sock: socket.socket, data: bytes, deadline: float) -> None:
+    """Send what `encode` returned; raises as `send` does."""
+    view = memoryview(data)
     while view:
         try:
             _arm(sock, deadline)
@@ -100,23 +106,33 @@ def send(sock: socket.socket, frame: Frame, deadline: float) -> None:
             raise PeerClosed(f"the peer closed the connection: {error.strerror}") from None
 
 
-def receive(sock: socket.socket, deadline: float, limits: Limits = Limits()) -> Frame:
+def receive(
+    sock: socket.socket, deadline: float, limits: Limits = Limits(), peer: int | None = None
+) -> Frame:
     """Read one frame before `deadline` (seconds on the monotonic clock).
+
+    Args:
+        sock: the connection.
+        deadline: seconds on the monotonic clock; `math.inf` to wait for ever.
+        limits: the largest frame that is read.
+        peer: a descriptor of the peer's process (`os.pidfd_open`). What it sent before it ended
+            is still read; nothing is waited for after, whoever else holds the connection open.
 
     Raises:
         DeadlineExceeded: no whole frame came in time.
-        PeerClosed: the peer closed the connection first.
+        PeerClosed: the peer closed the connection first, or ended.
         FrameError: what came is not a frame within `limits`.
     """
-    magic, header_length, body_length = _PREFIX.unpack(_read(sock, _PREFIX.size, deadline))
+    wire = _Wire(sock, deadline, peer)
+    magic, header_length, body_length = _PREFIX.unpack(wire.read(_PREFIX.size))
     if magic != _MAGIC:
         raise FrameError("a frame must begin with its magic number")
     if header_length > limits.max_header_bytes:
         raise FrameError(f"header of {header_length} bytes, {limits.max_header_bytes} allowed")
     if body_length > limits.max_body_bytes:
         raise FrameError(f"body of {body_length} bytes, {limits.max_body_bytes} allowed")
-    header = parse_json_object(_read(sock, header_length, deadline))
-    arrays = parse_arrays(_read(sock, body_length, deadline), limits) if body_length else {}
+    header = parse_json_object(wire.read(header_length))
+    arrays = parse_arrays(wire.read(body_length), limits) if body_length else {}
     return Frame(header, arrays)
 
 
@@ -201,18 +217,41 @@ def _arm(sock: socket.socket, deadline: float) -> None:
     sock.settimeout(left)
 
 
-def _read(sock: socket.socket, size: int, deadline: float) -> bytes:
-    buffer = bytearray()
-    while len(buffer) < size:
-        try:
-            _arm(sock, deadline)
-            # Grows with what arrives: a peer that only announces much costs no memory.
-            chunk = sock.recv(min(size - len(buffer), 1 << 20))
-        except TimeoutError:
-            raise DeadlineExceeded("the peer did not send a whole frame in time") from None
-        except OSError as error:
-            raise PeerClosed(f"the connection broke: {error.strerror}") from None
-        if not chunk:
-            raise PeerClosed("the peer closed the connection")
-        buffer += chunk
-    return bytes(buffer)
+@dataclass(frozen=True)
+class _Wire:
+    """A connection to read from, until when, and the process at its other end."""
+
+    sock: socket.socket
+    deadline: float
+    peer: int | None
+
+    def read(self, size: int) -> bytes:
+        """Read exactly so many bytes; raises as `receive` does."""
+        buffer = bytearray()
+        while len(buffer) < size:
+            try:
+                if self.peer is not None:
+                    self._wait_for_either(self.peer)
+                _arm(self.sock, self.deadline)
+                # Grows with what arrives: a peer that only announces much costs no memory.
+                chunk = self.sock.recv(min(size - len(buffer), 1 << 20))
+            except TimeoutError:
+                raise DeadlineExceeded("the peer did not send a whole frame in time") from None
+            except OSError as error:
+                raise PeerClosed(f"the connection broke: {error.strerror}") from None
+            if not chunk:
+                raise PeerClosed("the peer closed the connection")
+            buffer += chunk
+        return bytes(buffer)
+
+    def _wait_for_either(self, peer: int) -> None:
+        """Return when there is something to read; raise when the peer has ended before."""
+        poll = select.poll()
+        for descriptor in (self.sock.fileno(), peer):
+            poll.register(descriptor, select.POLLIN)
+        left = self.deadline - time.monotonic()
+        ready = poll.poll(None if left == math.inf else max(0.0, left) * 1000)
+        if not ready:
+            raise TimeoutError
+        if all(descriptor == peer for descriptor, _ in ready):
+            raise PeerClosed("the peer has ended")

@@ -1,8 +1,10 @@
 """Seccomp: a process gives up system calls that no solution needs, for good.
 
-A short filter in the kernel's classic BPF: calls on the list fail with EPERM, sockets of any kind
-but Unix ones too, new namespaces too. torch runs normally under it. Only the two architectures
-whose numbers are listed are covered; `restrict` says so where it does not hold.
+A short filter in the kernel's classic BPF: calls on the list fail with EPERM, new namespaces and
+shared anonymous memory too. No socket can be made (a pair of connected ones can), nor anything that
+outlives its processes or that no rlimit counts: System V memory and queues, memory files. torch
+runs normally under it. Only the two architectures whose numbers are listed are covered; `restrict`
+says so where it does not hold.
 
 Source: the kernel's documentation, userspace-api/seccomp_filter.
 """
@@ -22,9 +24,16 @@ _NUMBERS: dict[str, tuple[int, dict[str, int]]] = {
     "x86_64": (
         0xC000003E,
         {
-            "socket": 41,
+            "mmap": 9,
             "clone": 56,
             "clone3": 435,
+            "socket": 41,
+            "shmget": 29,
+            "semget": 64,
+            "msgget": 68,
+            "mq_open": 240,
+            "memfd_create": 319,
+            "memfd_secret": 447,
             "ptrace": 101,
             "process_vm_readv": 310,
             "process_vm_writev": 311,
@@ -57,9 +66,16 @@ _NUMBERS: dict[str, tuple[int, dict[str, int]]] = {
     "aarch64": (
         0xC00000B7,
         {
-            "socket": 198,
+            "mmap": 222,
             "clone": 220,
             "clone3": 435,
+            "socket": 198,
+            "shmget": 194,
+            "semget": 190,
+            "msgget": 186,
+            "mq_open": 180,
+            "memfd_create": 279,
+            "memfd_secret": 447,
             "ptrace": 117,
             "process_vm_readv": 270,
             "process_vm_writev": 271,
@@ -91,10 +107,11 @@ _NUMBERS: dict[str, tuple[int, dict[str, int]]] = {
     ),
 }
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
+_AND = 0x54
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT, _FOURTH_ARGUMENT_AT = 0, 4, 16, 40
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 _X32_BIT = 0x40000000
-_AF_UNIX = 1
+_SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
@@ -135,11 +152,12 @@ def _filter(architecture: int, numbers: dict[str, int]) -> list[_Instruction]:
         refuse,
         (_JUMP_EQUAL, 0, 1, numbers["clone3"]),
         unknown,
-        (_JUMP_EQUAL, 0, 4, numbers["socket"]),
-        (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-        (_JUMP_EQUAL, 0, 1, _AF_UNIX),
-        allow,
+        (_JUMP_EQUAL, 0, 5, numbers["mmap"]),
+        (_LOAD, 0, 0, _FOURTH_ARGUMENT_AT),
+        (_AND, 0, 0, _SHARED_ANONYMOUS),
+        (_JUMP_EQUAL, 0, 1, _SHARED_ANONYMOUS),
         refuse,
+        allow,
         (_JUMP_EQUAL, 0, 4, numbers["clone"]),
         (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
         (_JUMP_SET, 0, 1, _NEW_NAMESPACES),
@@ -147,6 +165,6 @@ def _filter(architecture: int, numbers: dict[str, int]) -> list[_Instruction]:
         allow,
     ]
     for name, number in numbers.items():
-        if name not in ("socket", "clone", "clone3"):
+        if name not in ("mmap", "clone", "clone3"):
             steps += [(_JUMP_EQUAL, 0, 1, number), refuse]
     return [*steps, allow]

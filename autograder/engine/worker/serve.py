@@ -7,7 +7,6 @@ included, becomes a reply that says so.
 from __future__ import annotations
 
 import importlib
-import linecache
 import math
 import random
 import socket
@@ -24,7 +23,14 @@ import torch
 from autograder.engine.worker import frames
 
 _MESSAGE_LENGTH = 600
-_SOURCE_LINE_LENGTH = 160
+# More than the names and shapes of all arrays of a reply can take.
+_SAFETENSORS_HEADER = 64 * 1024
+_DTYPES = frozenset(
+    {
+        *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+    }
+)
 
 
 class Misuse(Exception):
@@ -56,7 +62,8 @@ class StudentCode:
         """
         found = getattr(self.module(module), name, None)
         if found is None:
-            raise Misuse(f"codebase/{module}.py does not define {name}")
+            file = f"codebase/{module}.py"
+            raise Misuse(f"{file} does not define {name}")
         return found
 
 
@@ -66,17 +73,28 @@ class Recorder:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.arrays: dict[str, frames.Array] = {}
+        self._room = frames.Limits().max_body_bytes - _SAFETENSORS_HEADER
 
     def add(self, name: str, value: object) -> None:
-        """Record any object: a tensor by its contents, a number by its value, else by its type."""
+        """Record any object: a tensor by its contents, a number by its value, else by its type.
+
+        A tensor that cannot be sent (sparse, quantised, on the meta device, of an odd dtype, too
+        large) is recorded by what is known about it, without its contents.
+        """
         if isinstance(value, torch.Tensor):
+            # In words of its own: a subclass may answer anything to everything.
+            plain = value.detach().as_subclass(torch.Tensor)
             self.values[name] = {
                 "kind": "tensor",
-                "dtype": str(value.dtype).removeprefix("torch."),
-                "shape": list(value.shape),
+                "dtype": str(plain.dtype).removeprefix("torch."),
+                "shape": [int(n) for n in plain.shape],
                 "requires_grad": bool(value.requires_grad),
             }
-            self.arrays[name] = _to_array(value)
+            if obstacle := self._obstacle(plain):
+                self.values[name]["not_sent"] = obstacle
+            else:
+                array = self.arrays[name] = _to_array(plain)
+                self._room -= array.nbytes
         elif isinstance(value, (bool, int, float)) and math.isfinite(value):
             self.values[name] = {
                 "kind": "number",
@@ -85,6 +103,18 @@ class Recorder:
             }
         else:
             self.values[name] = {"kind": "other", "type": type(value).__name__[:80]}
+
+    def _obstacle(self, plain: torch.Tensor) -> str:
+        if plain.layout != torch.strided:
+            return "sparse"
+        if plain.is_quantized:
+            return "quantised"
+        if plain.device.type != "cpu":
+            return f"on the {plain.device.type} device"
+        if plain.dtype not in _DTYPES:
+            return "dtype"
+        size = plain.numel() * max(plain.element_size(), 4 if plain.dtype == torch.bfloat16 else 1)
+        return "too large" if size > self._room else ""
 
     def note(self, name: str, value: bool | int | float | str | list[Any] | None) -> None:
         """Record a plain value of our own."""
@@ -102,29 +132,50 @@ def serve(sock: socket.socket, experiments: Mapping[str, Experiment], submission
             request = frames.receive(sock, math.inf)
         except frames.PeerClosed:
             return
-        frames.send(sock, _answer(request, experiments, student), math.inf)
+        frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
+
+
+def _import(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    recorder: Recorder,
+) -> None:
+    """Import one file of the submission: the experiment that every homework has."""
+    importlib.import_module(str(arguments["module"]))
 
 
 def _answer(
     request: frames.Frame, experiments: Mapping[str, Experiment], student: StudentCode
-) -> frames.Frame:
+) -> bytes:
+    """Return the reply to a request, encoded: also that runs what the student's code changed."""
     header = request.header
-    seed = int(header["seed"])
+    number, seed, name = header["id"], int(header["seed"]), header["experiment"]
     # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)
     recorder = Recorder()
     tensors = {name: torch.from_numpy(array.copy()) for name, array in request.arrays.items()}
+    experiment = _import if name == "import" else experiments[name]
     try:
-        experiments[header["experiment"]](student, header["arguments"], tensors, recorder)
+        experiment(student, header["arguments"], tensors, recorder)
+        header = {"id": number, "values": recorder.values}
+        return frames.encode(frames.Frame(header, recorder.arrays))
     except BaseException as error:
-        return frames.Frame({"id": header["id"], "error": _describe(error, student.root)})
-    return frames.Frame({"id": header["id"], "values": recorder.values}, recorder.arrays)
+        header = {"id": number, "error": _described(error, student.root)}
+        return frames.encode(frames.Frame(header))
+
+
+def _described(error: BaseException, root: Path) -> dict[str, Any]:
+    try:
+        return _describe(error, root)
+    except Exception:  # what it asks of the exception is code of the student's
+        return {"type": "Exception", "message": "(it could not be read)", "misuse": False}
 
 
 def _describe(error: BaseException, root: Path) -> dict[str, Any]:
-    """Say what was raised and where in the student's files: type, text, file, line, source."""
+    """Say what was raised and where in the student's files: type, text, file and line."""
     file, line = None, None
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno
@@ -137,23 +188,17 @@ def _describe(error: BaseException, root: Path) -> dict[str, Any]:
     except Exception:
         message = "(its text could not be read)"
     return {
-        "type": type(error).__name__[:80],
+        "type": str(type(error).__name__)[:80],
         "message": message[:_MESSAGE_LENGTH],
         "misuse": isinstance(error, Misuse),
         "file": str(Path(file).relative_to(root)) if inside and file else None,
         "line": line if inside else None,
-        "source": linecache.getline(file, line).strip()[:_SOURCE_LINE_LENGTH]
-        if inside and file and line
-        else None,
     }
 
 
-def _to_array(value: torch.Tensor) -> frames.Array:
-    plain = value.detach()
-    if plain.dtype in (torch.bfloat16,):
+def _to_array(plain: torch.Tensor) -> frames.Array:
+    if plain.dtype == torch.bfloat16:  # numpy has none
         plain = plain.float()
-    if plain.is_complex():
-        plain = torch.view_as_real(plain)
     # A clone, so that what the student's code changes later is not what was recorded.
-    array: frames.Array = plain.to("cpu").contiguous().numpy().copy()
+    array: frames.Array = plain.resolve_neg().contiguous().numpy().copy()
     return array

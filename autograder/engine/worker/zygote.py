@@ -2,8 +2,9 @@
 
 It runs no student code and holds no secret. It talks with one judge over a SOCK_SEQPACKET pair,
 one JSON object a packet: `{"op": "spawn", "submission": PATH}` (with the worker's end of a socket
-attached) and `{"op": "end", "pid": N}`; it answers each with one packet. When the judge's end
-closes, it kills every worker and whatever they left behind, and exits.
+attached) and `{"op": "end", "pid": N}`; it answers each with one packet. A worker's own first
+frame says that it is confined, or why it could not be. When the judge's end closes, the zygote
+kills every worker and whatever they left behind, and exits.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
+import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.worker import confine, identity
+from autograder.engine.worker import confine, frames, identity, watch
 
-# How often orphans are looked for while no request comes.
-_SWEEP_S = 0.5
+# How often orphans and hogs are looked for while no request comes.
+_SWEEP_S = 0.25
+_HELLO_S = 10.0
 
 
 def main(argv: list[str]) -> int:
@@ -66,6 +69,7 @@ class _Home:
 
     folder: Path
     uid: int | None
+    free_before: int
 
 
 class Zygote:
@@ -81,6 +85,8 @@ class Zygote:
         self._experiments = experiments
         self._temporary = temporary
         self._workers: dict[int, _Home] = {}
+        self._hogs: dict[int, str] = {}
+        self._watched = time.monotonic()
         self._layers = confine.Layers.probe()
         print(self._layers.log, flush=True)  # into the staff's log
 
@@ -92,6 +98,7 @@ class Zygote:
                 if readable and not self._serve_one():
                     break
                 confine.end_orphans(self._workers)
+                self._watch()
         finally:
             for pid in list(self._workers):
                 self._end(pid)
@@ -101,11 +108,15 @@ class Zygote:
         if not packet:
             return False
         request = json.loads(packet)
-        answer: dict[str, int | None]
+        answer: dict[str, int | str | None]
         if request["op"] == "spawn":
-            answer = {"pid": self._spawn(descriptors[0], Path(request["submission"]))}
+            try:
+                answer = {"pid": self._spawn(descriptors[0], Path(request["submission"]))}
+            except OSError:  # no memory, no process, no disk: perhaps for the next one
+                answer = {"failed": traceback.format_exc()[-4000:]}
         else:
             answer = {"status": self._end(request["pid"])}
+            answer["why"] = self._hogs.pop(request["pid"], "")
         try:
             self._control.send(json.dumps(answer).encode())
         except BrokenPipeError:  # the judge was killed while we worked for it
@@ -116,8 +127,14 @@ class Zygote:
         uid = None
         if self._layers.own_user:
             uid = identity.fresh_uid(home.uid for home in self._workers.values() if home.uid)
-        home = _Home(confine.private_folder(self._temporary, uid), uid)
-        zygote, pid = os.getpid(), os.fork()
+        folder = confine.private_folder(self._temporary, uid)
+        home = _Home(folder, uid, watch.free_bytes(folder))
+        zygote = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            watch.remove(home.folder)
+            raise
         if pid == 0:
             self._become_worker(descriptor, submission, home, zygote)
         os.close(descriptor)
@@ -128,15 +145,38 @@ class Zygote:
         status = 1
         try:
             confine.keep_only([descriptor])
-            limits = confine.ResourceLimits()
-            confine.confine_self(limits, home.folder, submission, self._layers, home.uid, zygote)
+            sock = socket.socket(fileno=descriptor)
+            try:
+                limits = confine.ResourceLimits()
+                folder, uid = home.folder, home.uid
+                confine.confine_self(limits, folder, submission, self._layers, uid, zygote)
+            except BaseException:
+                why = traceback.format_exc()[-4000:]
+                frames.send(sock, frames.Frame({"failed": why}), time.monotonic() + _HELLO_S)
+                raise
             from autograder.engine.worker.serve import serve
 
-            serve(socket.socket(fileno=descriptor), self._experiments, submission)
+            frames.send(sock, frames.Frame({"ready": True}), time.monotonic() + _HELLO_S)
+            serve(sock, self._experiments, submission)
             status = 0
         finally:
             # Never unwind into the zygote's own stack, and run no exit handlers.
             os._exit(status)
+
+    def _watch(self) -> None:
+        """End every worker that hoards; who asks for its status is told why."""
+        now = time.monotonic()
+        if now - self._watched < _SWEEP_S:
+            return
+        self._watched = now
+        memory = watch.memory_by_user({home.uid for home in self._workers.values() if home.uid})
+        for pid, home in self._workers.items():
+            why = watch.excess(home.folder, home.free_before, memory.get(home.uid or -1, 0))
+            if why and pid not in self._hogs:
+                self._hogs[pid] = why
+                confine.end_session(pid)
+                if home.uid is not None:
+                    identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
 
     def _end(self, pid: int) -> int | None:
         home = self._workers.pop(pid, None)
@@ -147,7 +187,8 @@ class Zygote:
         confine.end_orphans(self._workers)
         if home.uid is not None:
             identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
-        shutil.rmtree(home.folder, ignore_errors=True)
+            watch.remove_leftovers(home.uid)
+        watch.remove(home.folder)
         return os.waitstatus_to_exitcode(status)
 
 

@@ -1,0 +1,75 @@
+"""What a check says about an exception of the student's code, in words that cannot be forged."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autograder.engine.judge.client import RaisedError
+from autograder.engine.judge.sentences import Sentences, lines_of
+from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
+
+_LONGEST_LINE = 160
+_NO_SENTENCES = Sentences()
+
+
+def with_source(error: RaisedError, submission: Path) -> RaisedError:
+    """Put the line that raised beside what the worker told, from the file that was handed in."""
+    lines = lines_of(submission, error.file or "")
+    if lines is None:
+        return replace(error, file=None, line=None, source=None)
+    if error.line is None or error.line > len(lines):
+        return replace(error, line=None, source=None)
+    return replace(error, source=lines[error.line - 1].strip()[:_LONGEST_LINE] or None)
+
+
+def conclusion_of(
+    error: RaisedError,
+    sentences: Sentences = _NO_SENTENCES,
+    words: Sequence[str] = (),
+) -> BaseException:
+    """Return what a check concludes from an exception of the student's code.
+
+    Args:
+        error: what the worker told, with the line of source put in by `with_source`.
+        sentences: the texts of a `Misuse` that are shown whatever the check.
+        words: what may stand in their blanks beside known words.
+    """
+    place = error.file or "your code"
+    if error.file and error.line:
+        place = f"{error.file}, line {error.line}"
+    # Torch raises it too, for what it cannot do: only a line that says so is a stub.
+    if error.type == "NotImplementedError" and error.type in (error.source or ""):
+        return NotAttempted(f"Not attempted: {place} still raises NotImplementedError.")
+    if error.misuse:
+        where = _quote_source(error, place)
+        if sentences.include(error.message, words):
+            return CheckFailed(f"{error.message}.", where=where)
+        return CheckFailed(
+            "Your code used what it was given in a way that cannot work.",
+            where=where,
+            quoted=error.message,
+        )
+    if error.type in ("SyntaxError", "IndentationError", "TabError"):
+        return CheckFailed(
+            f"Python cannot read {place}: {error.type}.",
+            where=f"The line reads: {error.source}" if error.source else "",
+            quoted=error.message,
+        )
+    if error.type in ("ModuleNotFoundError", "ImportError"):
+        return CheckFailed(
+            f"{place} imports something that is not there.",
+            where=_quote_source(error, place),
+            quoted=error.message,
+        )
+    known = isinstance(getattr(builtins, error.type, None), type)
+    kind = error.type if known else "an exception"
+    return CheckFailed(
+        f"{place} raised {kind}.", where=_quote_source(error, place), quoted=error.message
+    )
+
+
+def _quote_source(error: RaisedError, place: str) -> str:
+    return f"The line reads: {error.source}" if error.source and error.file else ""

@@ -1,0 +1,123 @@
+"""What rlimits cannot bound: the sum over a worker's files and processes; and its removal.
+
+An rlimit holds for one file and one process. A worker may have many of both, so the zygote looks
+now and then at how much they are together, and ends the worker that hoards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Collection
+from pathlib import Path
+
+MAX_FILES = 2_000
+MAX_FILE_BYTES = 128 * 1024 * 1024
+# One worker alone is held to 1.5 GB by its rlimit.
+MAX_MEMORY_BYTES = 2_500_000_000
+# Files that were unlinked and are still open are in no folder: they show as space that is gone.
+_LEAST_FREE_BYTES = 512 * 1024 * 1024
+# Where another user's program may leave files, if Landlock does not keep it out.
+_COMMON_FOLDERS = ("/dev/shm", "/dev/mqueue", "/tmp", "/var/tmp")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def excess(folder: Path, free_before: int, memory_bytes: int) -> str:
+    """Say what a worker has too much of, or "".
+
+    Args:
+        folder: its private folder.
+        free_before: bytes that were free on that disk when it was started.
+        memory_bytes: what `memory_by_user` says of its user.
+    """
+    files, size = _usage(folder)
+    if files > MAX_FILES:
+        return f"it made more than {MAX_FILES:,} files"
+    if size > MAX_FILE_BYTES:
+        return f"it wrote more than {MAX_FILE_BYTES // 2**20} MB of files"
+    free = free_bytes(folder)
+    if free < _LEAST_FREE_BYTES and free_before - free > MAX_FILE_BYTES:
+        return "it filled the disk"
+    if memory_bytes > MAX_MEMORY_BYTES:
+        return f"its processes used more than {MAX_MEMORY_BYTES / 1e9:g} GB of memory together"
+    return ""
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much room is left on a folder's disk; "much" where nobody can tell."""
+    try:
+        told = os.statvfs(folder)
+    except OSError:
+        return _LEAST_FREE_BYTES
+    return told.f_bavail * told.f_frsize
+
+
+def memory_by_user(uids: Collection[int]) -> dict[int, int]:
+    """Return the bytes of memory, beside files, that the processes of these users use.
+
+    What a process shares with the one that it was forked from counts for both.
+    """
+    total = dict.fromkeys(uids, 0)
+    if not total:
+        return total
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    uid = entry.stat().st_uid
+                    if uid in total:
+                        words = Path(entry.path, "statm").read_text(encoding="ascii").split()
+                        total[uid] += (int(words[1]) - int(words[2])) * _PAGE
+    return total
+
+
+def remove(folder: Path) -> None:
+    """Remove a worker's folder, however deep what it made there; its processes are gone."""
+    with contextlib.suppress(RecursionError):  # shutil goes down by recursion before Python 3.13
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                ["/bin/rm", "-rf", "--one-file-system", "--", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=20,
+                check=False,
+            )
+
+
+def remove_leftovers(uid: int) -> None:
+    """Remove what a worker's user left in the folders that everyone may write to."""
+    for folder in _COMMON_FOLDERS:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_uid != uid:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        remove(Path(entry.path))
+                    else:
+                        os.unlink(entry.path)
+
+
+def _usage(folder: Path) -> tuple[int, int]:
+    """Count files and their bytes; stops as soon as either is too much."""
+    files, size, folders = 0, 0, [str(folder)]
+    while folders and files <= MAX_FILES and size <= MAX_FILE_BYTES:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    if files > MAX_FILES:
+                        break
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        with contextlib.suppress(OSError):
+                            size += entry.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:  # it was removed while we looked, or its name has become too long
+            continue
+    return files, size
