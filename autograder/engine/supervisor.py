@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
 
 from autograder.engine import gradescope
 from autograder.engine.assignment import Assignment
@@ -36,15 +34,19 @@ from autograder.engine.ledger import (
     read_ledger,
 )
 from autograder.engine.listing import IntakeError
+from autograder.engine.signals import Interrupted, Signals
 from autograder.engine.worker.confine import become_subreaper, children, end_orphans
 from autograder.engine.worker.launch import ZygoteHolder
+from autograder.engine.workplace import Workplace
 
 # What the final steps may take once the deadline has passed.
 _LAST_STEPS_S = 5.0
 # More than results.json can have: 99,000 characters would be its longest text, and few are long.
 _RESERVED = 1024 * 1024
-# A judge that crashed is started once more for the checks that it left over.
-_ATTEMPTS = 2
+# A judge that crashed is started again for the checks that it left over.
+_ATTEMPTS = 3
+# How often what is known so far is written while the judge is at work.
+_WRITE_EVERY_S = 5.0
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "safetensors")
 
 
@@ -73,10 +75,6 @@ class Report:
     refused: str
 
 
-class Interrupted(BaseException):
-    """SIGTERM or SIGINT came: the platform wants an end now."""
-
-
 def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
     """Grade one submission and write its results.
 
@@ -95,60 +93,38 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
     reserve = Reserve(request.results.absolute().parent, _RESERVED)
     become_subreaper()
     children_before = set(children())
-    with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
-        workplace = _Workplace.make(Path(name))
-        trouble = ""
+    with Signals() as signals:
         try:
-            with _interruptible():
-                trouble = grading.run(workplace, zygote)
-        except Interrupted:
-            trouble = "The grading was interrupted from outside; checks that finished count."
-        finally:
-            # A zygote that is shared goes on; what else this grading started has ended or ends now.
-            shared = zygote.pid if zygote is not None else None
-            end_orphans(children_before | ({shared} if shared is not None else set()))
-        entries = grading.entries(workplace, trouble)
-        log = workplace.read_log()
-    reserve.release()
-    results = grading.write(entries, trouble)
+            entries, trouble, log = _graded(grading, zygote, signals, children_before)
+        except OSError:  # no disk, no memory: for a folder of its own, or for its end
+            entries, trouble, log = grading.failed_altogether(traceback.format_exc())
+        signals.ignore()
+        reserve.release()
+        results = grading.write(entries, trouble)
     if request.staff_log is not None:
         with contextlib.suppress(OSError):  # the results are written: they are what counts
             request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
     return Report(plan, entries, results, log, trouble, grading.refused)
 
 
-@dataclass(frozen=True)
-class _Workplace:
-    """The folders of one grading. Workers may pass through `root` and read `submission` only."""
-
-    root: Path
-    private: Path
-    submission: Path
-    workers: Path
-
-    @staticmethod
-    def make(root: Path) -> _Workplace:
-        root.chmod(0o711)
-        place = _Workplace(root, root / "private", root / "submission", root / "workers")
-        place.private.mkdir(mode=0o700)
-        place.submission.mkdir(mode=0o755)
-        place.workers.mkdir(mode=0o711)
-        return place
-
-    @property
-    def ledger(self) -> Path:
-        return self.private / "ledger.jsonl"
-
-    @property
-    def log(self) -> Path:
-        return self.private / "staff.log"
-
-    def read_log(self) -> str:
+def _graded(
+    grading: _Grading, zygote: ZygoteHolder | None, signals: Signals, children_before: set[int]
+) -> tuple[dict[str, Entry], str, str]:
+    """Run a grading in a folder of its own; return its entries, its trouble and the staff's log."""
+    with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
+        workplace = Workplace.make(Path(name))
         try:
-            with self.log.open("rb") as file:
-                return file.read(1_000_000).decode("utf-8", errors="backslashreplace")
-        except OSError:
-            return ""
+            trouble = grading.run(workplace, zygote)
+        except Interrupted:
+            trouble = "The grading was interrupted from outside; checks that finished count."
+        except Exception:  # whatever it is: what has finished is in the ledger
+            trouble = grading.crashed(workplace, traceback.format_exc())
+        finally:
+            signals.ignore()
+            # A zygote that is shared goes on; what else this grading started has ended or ends now.
+            shared = zygote.pid if zygote is not None else None
+            end_orphans(children_before | ({shared} if shared is not None else set()))
+        return grading.entries(workplace, trouble), trouble, workplace.read_log()
 
 
 class _Grading:
@@ -164,7 +140,7 @@ class _Grading:
         self.refused = ""
         self._crashed = False
 
-    def run(self, place: _Workplace, shared: ZygoteHolder | None) -> str:
+    def run(self, place: Workplace, shared: ZygoteHolder | None) -> str:
         """Run all checks; return what went wrong beside the submission itself, or ""."""
         package = self._assignment.package
         zygote = shared or ZygoteHolder(package, place.workers, place.log)
@@ -174,24 +150,26 @@ class _Grading:
             self._stage(place)
             if self.refused:
                 return ""
-            only = self._request.only
-            for _ in range(_ATTEMPTS):
+            only: Sequence[str] = self._request.only
+            for attempt in range(_ATTEMPTS):
                 status = self._judge(place, zygote, only)
                 if status is None:
                     limit = self._assignment.deadline_s
                     return f"The time for grading ({limit:g} s) was used up."
-                only = self._left_over(place)
-                if not only:
+                left = self._left_over(place)
+                if not left:
                     ended_well = status in (0, 1)
                     return ""
                 zygote.close()  # whatever state it is in: the next attempt gets a new one
-            self._crashed = True
-            return "The grader stopped before all checks had run: its own fault."
+                place.note(f"--- attempt {attempt + 1}: the judge ended with status {status}\n")
+                # The first one left over may be what it died of, so it has the last attempt alone.
+                only = left[1:] if attempt == 0 and len(left) > 1 else left
+            return self.crashed(place, f"the judge did not come to: {', '.join(left)}\n")
         finally:
             if shared is None or not ended_well:
                 zygote.close()
 
-    def _stage(self, place: _Workplace) -> None:
+    def _stage(self, place: Workplace) -> None:
         try:
             self._staged = stage(
                 self._request.submission,
@@ -202,7 +180,7 @@ class _Grading:
         except IntakeError as error:
             self.refused = str(error)
 
-    def _judge(self, place: _Workplace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
+    def _judge(self, place: Workplace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
         """Run the judge; return its exit status, or None when the deadline ended it."""
         job_file = place.private / "job.json"
         missing = self._staged.missing if self._staged else ()
@@ -229,14 +207,50 @@ class _Grading:
                 env=_judge_environment(place.private),
             )
         try:
-            return process.wait(max(0.0, self._deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return None
+            return self._wait(process, place)
         finally:
             process.kill()
             process.wait()
 
-    def _left_over(self, place: _Workplace) -> tuple[str, ...]:
+    def _wait(self, process: subprocess.Popen[bytes], place: Workplace) -> int | None:
+        """Wait for the judge until the deadline, and write now and then what is known so far.
+
+        Should this process be killed, what stands there is what the platform finds.
+        """
+        while True:
+            left_s = self._deadline - time.monotonic()
+            try:
+                return process.wait(max(0.0, min(left_s, _WRITE_EVERY_S)))
+            except subprocess.TimeoutExpired:
+                if left_s <= 0:
+                    return None
+                so_far = "The grading has not ended yet; checks that finished count."
+                with contextlib.suppress(OSError):  # a full disk: the last one has a reserve
+                    self.write(self.entries(place, so_far), so_far)
+
+    def crashed(self, place: Workplace, what: str) -> str:
+        """Note a failure of the grader's own; return the sentence that students see."""
+        self._crashed = True
+        number = error_number(what)
+        place.note(f"--- error {number}: the grading\n{what}")
+        return (
+            "The grader stopped before all checks had run: its own fault. "
+            f"Error number for the course staff: {number}."
+        )
+
+    def failed_altogether(self, what: str) -> tuple[dict[str, Entry], str, str]:
+        """Return entries, trouble and log of a grading that had not even a folder to work in."""
+        number = error_number(what)
+        trouble = (
+            f"The grader could not run: its own fault. Error number for the course staff: {number}."
+        )
+        entries = {
+            check.check_id: Entry(check.check_id, Verdict.GRADER_ERROR, 0.0, f"Not run: {trouble}")
+            for check in self._plan
+        }
+        return entries, trouble, f"--- error {number}: the grading\n{what}"
+
+    def _left_over(self, place: Workplace) -> tuple[str, ...]:
         entries = read_ledger(place.ledger, self._plan)
         wanted = [
             check.check_id
@@ -245,7 +259,7 @@ class _Grading:
         ]
         return tuple(c for c in wanted if entries[c].verdict is Verdict.NOT_RUN)
 
-    def entries(self, place: _Workplace, trouble: str) -> dict[str, Entry]:
+    def entries(self, place: Workplace, trouble: str) -> dict[str, Entry]:
         """Return what the ledger says, and why the rest was not run."""
         entries = read_ledger(place.ledger, self._plan)
         why = f"Not run: {self.refused or trouble or 'it was not asked for.'}"
@@ -303,26 +317,6 @@ def _judge_environment(private: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into `Interrupted` for as long as this lasts (main thread only)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise Interrupted
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _version(package: str) -> str | None:

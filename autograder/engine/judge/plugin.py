@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -31,7 +32,14 @@ from autograder.engine.judge.verdicts import (
     NotAttempted,
     TooSlow,
 )
-from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict, error_number
+from autograder.engine.ledger import (
+    Entry,
+    LedgerWriter,
+    PlannedCheck,
+    Verdict,
+    error_number,
+    read_ledger,
+)
 
 hypothesis.settings.register_profile(
     "judge",
@@ -96,7 +104,9 @@ class JudgePlugin:
         self._strikes = Strikes()
         experiments = sorted(assignment.folder.glob("experiments/*.py"))
         self._sentences = Sentences.read([_SERVE, *experiments])
-        self._written: dict[str, Entry] = {}
+        # What an earlier judge of the same grading came to.
+        known = read_ledger(Path(job.ledger), plan)
+        self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
         self._failures: dict[str, CheckFailed] = {}
         self._current: Caller | None = None
 
@@ -313,7 +323,11 @@ class JudgePlugin:
         """Put a traceback into the staff's log; return the number it can be found by."""
         lines = traceback.format_exception(error) if error is not None else []
         number = error_number(check_id, *lines)
-        with Path(self._job.log).open("a", encoding="utf-8", errors="backslashreplace") as sink:
+        log = Path(self._job.log)
+        with (
+            contextlib.suppress(OSError),  # a full disk must not end the session
+            log.open("a", encoding="utf-8", errors="backslashreplace") as sink,
+        ):
             sink.write(f"--- error {number}: {check_id}\n")
             sink.writelines(lines)
         if isinstance(error, ZygoteGone):
