@@ -83,7 +83,9 @@ class Recorder:
         """
         if isinstance(value, torch.Tensor):
             # In words of its own: a subclass may answer anything to everything.
-            plain = value.detach().as_subclass(torch.Tensor)
+            plain = value.detach()
+            if plain.layout == torch.strided:  # others have no storage to share
+                plain = plain.as_subclass(torch.Tensor)
             self.values[name] = {
                 "kind": "tensor",
                 "dtype": str(plain.dtype).removeprefix("torch."),

@@ -1,0 +1,29 @@
+"""Announces a frame of 4 GiB."""
+
+# expected: Z
+# twin: right
+# says: body of 4294967295 bytes, 67108864 allowed
+import json
+import os
+import stat
+import struct
+
+
+def wire():
+    """The descriptor of the connection to the judge."""
+    for number in range(256):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                return number
+        except OSError:
+            continue
+    raise OSError("no socket")
+
+
+def frame(header, body=b""):
+    text = json.dumps(header).encode()
+    return struct.pack(">4sII", b"AGF1", len(text), len(body)) + text + body
+
+
+def loss_nonsaturating_d(g, d, x_real, *, device):
+    os.write(wire(), struct.pack(">4sII", b"AGF1", 2, 2**32 - 1) + b"{}")

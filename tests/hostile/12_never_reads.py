@@ -1,0 +1,10 @@
+"""Stops reading: the judge's next question is never taken."""
+
+# expected: Z
+# twin: right
+# says: did not return within
+import time
+
+
+def loss_nonsaturating_d(g, d, x_real, *, device):
+    time.sleep(3600)

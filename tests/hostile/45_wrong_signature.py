@@ -1,0 +1,7 @@
+"""The function takes other arguments than it is given."""
+
+# expected: Z
+# twin: right
+# says: raised TypeError|cannot be called
+def loss_nonsaturating_d(generator):
+    return 0

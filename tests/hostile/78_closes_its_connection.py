@@ -1,0 +1,32 @@
+"""Closes the connection and lives on."""
+
+# expected: Z
+# twin: right
+# says: ended before it answered: it was killed
+import json
+import os
+import stat
+import struct
+
+
+def wire():
+    """The descriptor of the connection to the judge."""
+    for number in range(256):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                return number
+        except OSError:
+            continue
+    raise OSError("no socket")
+
+
+def frame(header, body=b""):
+    text = json.dumps(header).encode()
+    return struct.pack(">4sII", b"AGF1", len(text), len(body)) + text + body
+
+import time
+
+
+def loss_nonsaturating_d(g, d, x_real, *, device):
+    os.close(wire())
+    time.sleep(3600)
