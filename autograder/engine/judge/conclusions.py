@@ -12,6 +12,7 @@ from autograder.engine.judge.sentences import Sentences, lines_of
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 
 _LONGEST_LINE = 160
+_INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
 _NO_SENTENCES = Sentences()
 
 
@@ -56,12 +57,20 @@ def conclusion_of(
         return CheckFailed(
             f"Python cannot read {place}: {error.type}.",
             where=f"The line reads: {error.source}" if error.source else "",
+            hint=_INDENTATION if error.type in ("IndentationError", "TabError") else "",
             quoted=error.message,
         )
     if error.type in ("ModuleNotFoundError", "ImportError"):
         return CheckFailed(
             f"{place} imports something that is not there.",
             where=_quote_source(error, place),
+            hint="What the template imports is there, and Python's own library; little else is.",
+            quoted=error.message,
+        )
+    if error.type == "TypeError" and error.file is None:
+        return CheckFailed(
+            "Your code could not be called as the template's would be (TypeError).",
+            hint="Keep names, arguments and their order as the template has them.",
             quoted=error.message,
         )
     known = isinstance(getattr(builtins, error.type, None), type)

@@ -265,7 +265,8 @@ class Caller:
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file."
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            raise conclusion_of(with_source(outcome.error, self._launcher.submission))
+            error = with_source(outcome.error, self._launcher.submission)
+            raise conclusion_of(replace(error, file=error.file or needs))
         if outcome.ending is not Ending.RETURNED:
             raise WorkerLost(
                 "The process that ran your code sent something that is no answer while "

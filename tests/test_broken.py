@@ -1,0 +1,226 @@
+"""Submissions that are broken rather than hostile: what their authors read."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.supervisor import Report
+from tests.hostile_kit import FLOW, GAN, ROOT, Court
+
+pytestmark = pytest.mark.e2e
+
+REFERENCE = {name: (ROOT / "reference" / name).read_text(encoding="utf-8") for name in (FLOW, GAN)}
+HEAD = "def loss_nonsaturating_d(g, d, x_real, *, device):\n"
+ADVICE = "Run make_submission.sh in the homework's folder and submit the zip that it makes."
+
+
+@pytest.fixture(scope="module")
+def court() -> Iterator[Court]:
+    """One zygote for all of them."""
+    with tempfile.TemporaryDirectory(prefix="broken-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        court = Court(folder, "")
+        yield court
+        court.zygote.close()
+
+
+def graded(court: Court, gan: str | bytes | None, number: str = "2.2.1") -> str:
+    """Grade the reference with this in place of gan.py; return what the check says."""
+    with tempfile.TemporaryDirectory(prefix="broken-") as name:
+        (Path(name) / "codebase").mkdir()
+        (Path(name) / FLOW).write_text(REFERENCE[FLOW], encoding="utf-8")
+        if gan is not None:
+            (Path(name) / GAN).write_bytes(gan.encode() if isinstance(gan, str) else gan)
+        report = court.grade(Path(name), (number,))
+    entry = report.entries[court.numbers[number]]
+    assert entry.share == 0
+    return entry.feedback
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What takes the place of gan.py, and every line that its author reads."""
+
+    gan: str | bytes | None
+    reads: str
+
+
+END = REFERENCE[GAN].count("\n") + 1
+INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
+LIBRARY = "What the template imports is there, and Python's own library; little else is."
+BROKEN = {
+    "syntax error": Broken(
+        REFERENCE[GAN] + "d_loss = (1 +\n",
+        f"""
+Python cannot read codebase/gan.py, line {END}: SyntaxError.
+The line reads: d_loss = (1 +
+""",
+    ),
+    "tabs and spaces": Broken(
+        REFERENCE[GAN] + "if True:\n\tx = 1\n        y = 2\n",
+        f"""
+Python cannot read codebase/gan.py, line {END + 2}: TabError.
+The line reads: y = 2
+{INDENTATION}
+""",
+    ),
+    "unindented": Broken(
+        REFERENCE[GAN] + "if True:\nx = 1\n",
+        f"""
+Python cannot read codebase/gan.py, line {END + 1}: IndentationError.
+The line reads: x = 1
+{INDENTATION}
+""",
+    ),
+    "missing file": Broken(
+        None,
+        """
+Not attempted: codebase/gan.py is not in the submission.
+""",
+    ),
+    "missing function": Broken(
+        REFERENCE[GAN] + "del loss_nonsaturating_d\n",
+        """
+codebase/gan.py does not define loss_nonsaturating_d.
+""",
+    ),
+    "changed signature": Broken(
+        REFERENCE[GAN] + "def loss_nonsaturating_d(g, d):\n    return 0\n",
+        """
+Your code could not be called as the template's would be (TypeError).
+Keep names, arguments and their order as the template has them.
+""",
+    ),
+    "package that is not there": Broken(
+        "import tensorflow as tf\n" + REFERENCE[GAN].replace("from __future__", "#"),
+        f"""
+codebase/gan.py, line 1 imports something that is not there.
+The line reads: import tensorflow as tf
+{LIBRARY}
+""",
+    ),
+    "an exception": Broken(
+        REFERENCE[GAN] + HEAD + "    return d(x_real)[len(x_real)]\n",
+        f"""
+codebase/gan.py, line {END + 1} raised IndexError.
+The line reads: return d(x_real)[len(x_real)]
+""",
+    ),
+    "None returned": Broken(
+        REFERENCE[GAN] + HEAD + "    loss = d(x_real).mean()\n",
+        """
+loss_nonsaturating_d must return loss as a tensor of shape () (one number); it returned None.
+""",
+    ),
+    "wrong shape": Broken(
+        REFERENCE[GAN] + HEAD + "    return d(x_real)\n",
+        """
+loss_nonsaturating_d returns a tensor of shape (2,); expected one number for the whole batch, \
+a 0-d tensor.
+""",
+    ),
+    "a number in place of a tensor": Broken(
+        REFERENCE[GAN] + HEAD + "    return d(x_real).mean().item()\n",
+        """
+loss_nonsaturating_d returns a Python float; expected a 0-d tensor that gradients flow through.
+""",
+    ),
+    "work at the top level": Broken(
+        "import time\nwhile True:\n    time.sleep(1)\n",
+        """
+codebase/gan.py did not finish when it was imported.
+Look for work at the top level of the file: loops, training, input(). It belongs into functions, \
+or under `if __name__ == "__main__":`.
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_author_of_a_broken_file_reads_what_is_wrong(court: Court, name: str) -> None:
+    """What is wrong, where, and what to do; a check's own advice may follow."""
+    broken = BROKEN[name]
+    said = graded(court, broken.gan)
+    assert said.startswith(broken.reads.strip()), said
+
+
+def test_a_file_saved_as_utf_16_is_said_to_be(court: Court) -> None:
+    """The top of the output says what no message of Python's would."""
+    with tempfile.TemporaryDirectory(prefix="broken-") as name:
+        (Path(name) / "gan.py").write_bytes(REFERENCE[GAN].encode("utf-16"))
+        report = court.grade(Path(name), ("2.2.1",))
+    told = str(report.results["output"])
+    assert "codebase/gan.py is saved as UTF-16: Python may refuse it. Save it as UTF-8." in told
+    said = report.entries[court.numbers["2.2.1"]].feedback
+    assert said.startswith(("Python cannot read codebase/gan.py", "codebase/gan.py raised")), said
+
+
+def zipped(path: Path, entries: dict[str, str]) -> Path:
+    """A zip of these entries."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in entries.items():
+            info = zipfile.ZipInfo(name)
+            info.filename = name  # backslashes and all
+            archive.writestr(info, text)
+    return path
+
+
+Make = Callable[[Path], Path]
+
+
+@pytest.mark.parametrize(
+    ("make", "reads"),
+    [
+        (
+            lambda folder: zipped(folder / "s.zip", {}),
+            "The submission is empty. Expected: codebase/flow_network.py and codebase/gan.py, as in"
+            f" the template. {ADVICE}",
+        ),
+        (
+            lambda folder: zipped(folder / "s.zip", {"hw.ipynb": "{}"}),
+            "None of your code was found. Expected: codebase/flow_network.py and codebase/gan.py, "
+            "as in the template. Found: 'hw.ipynb'. Notebooks are not graded: move your code into "
+            f"the template's files. {ADVICE}",
+        ),
+        (
+            lambda folder: zipped(folder / "s.zip", {"hw.pdf": "%PDF"}),
+            "None of your code was found. Expected: codebase/flow_network.py and codebase/gan.py, "
+            "as in the template. Found: 'hw.pdf'. Written answers are not graded here: submit the "
+            f"code. {ADVICE}",
+        ),
+        (
+            lambda folder: zipped(folder / "s.zip", {"a/b/c/codebase/gan.py": "x = 1"}),
+            "None of your code was found. Expected: codebase/flow_network.py and codebase/gan.py, "
+            "as in the template. Found: 'a/b/c/codebase/gan.py'. The files lie too deep: at most "
+            f"one folder may be around them. {ADVICE}",
+        ),
+    ],
+    ids=["an empty zip", "a notebook", "a PDF", "a folder in a folder"],
+)
+def test_the_author_of_a_zip_without_code_reads_what_was_found(
+    court: Court, tmp_path: Path, make: Make, reads: str
+) -> None:
+    """The whole gets 0, and the output says what was expected, what was found and what to do."""
+    report = court.grade(make(tmp_path))
+    assert report.refused == reads
+    assert reads in str(report.results["output"])
+    assert {entry.share for entry in report.entries.values()} == {0.0}
+
+
+def test_a_zip_from_windows_with_a_notebook_and_a_pdf_in_it_is_graded(
+    court: Court, tmp_path: Path
+) -> None:
+    """Backslashes, a wrapping folder and files that nobody asked for cost nothing."""
+    entries = {f"hw3\\{name.replace('/', chr(92))}": text for name, text in REFERENCE.items()}
+    archive = zipped(tmp_path / "s.zip", {**entries, "hw3\\w.ipynb": "{}", "hw3\\w.pdf": "%PDF"})
+    report: Report = court.grade(archive, ("1.2.5", "2.2.1"))
+    assert court.scores(report, ("1.2.5", "2.2.1")) == {"1.2.5": 1.0, "2.2.1": 1.0}
+    told = str(report.results["output"])
+    assert "codebase/gan.py was taken from 'hw3/codebase/gan.py'." in told
