@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autograder.engine.worker import frames
 from autograder.engine.worker.frames import (
     Array,
     DeadlineExceeded,
@@ -359,7 +360,7 @@ def test_a_body_with_200000_arrays_is_refused_unparsed(monkeypatch: pytest.Monke
         read.append(len(text))
         return loads(text, **how)
 
-    monkeypatch.setattr(json, "loads", counting_loads)
+    monkeypatch.setattr(frames, "_loads", counting_loads)
     with pytest.raises(FrameError, match=f"own header of {len(text)} bytes is too long"):
         received(frame_bytes(body=body_bytes(text.encode())))
     assert read == [2], "only the frame's own header may be parsed"

@@ -7,5 +7,4 @@ import torch
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(0)
 torch.set_num_threads(4)
-torch.use_deterministic_algorithms(True)
 torch.set_default_dtype(torch.float32)

@@ -60,14 +60,17 @@ class Outcome:
     seconds: float = 0.0
 
 
-class ZygoteGone(Exception):
-    """The zygote does not answer: the grader's fault, not the student's."""
+class ZygoteGone(BaseException):
+    """The zygote does not answer: the grader's fault, not the student's.
+
+    Not an Exception: hypothesis would ask the dead again, and take the second answer for the first.
+    """
 
 
-class WorkerNotReady(Exception):
+class WorkerNotReady(BaseException):
     """A worker could not be started or confined: the grader's fault, not the student's.
 
-    No line of the student's code has run in it.
+    No line of the student's code has run in it. Not an Exception, as `ZygoteGone`.
     """
 
 
