@@ -10,6 +10,7 @@ from autograder.engine import gradescope
 from autograder.engine.assignment import load_assignment
 from autograder.engine.supervisor import Report, Request, grade
 
+_NO_USER = "users of their own: no"
 PLATFORM = Path("/autograder")  # where Gradescope puts everything
 
 
@@ -83,4 +84,7 @@ def _print_report(
     print(gradescope.summary_table(report.plan, entries, part_titles, show_hidden=True))
     if staff_only or report.trouble:
         print(report.log)
+    else:
+        # What a missing layer of confinement means for whoever grades here; nothing as root.
+        print(*(line for line in report.log.splitlines() if _NO_USER in line), sep="\n")
     print(f"\n{results} written after {report.results['execution_time']:.1f} s.")

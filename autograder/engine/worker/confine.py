@@ -40,6 +40,15 @@ class ResourceLimits:
     processes: int = 64
 
 
+# What it means that workers run as the user who grades: by whether Landlock holds.
+_MEANS = {
+    True: "crashes and hangs of what is graded harm nothing else, your files are kept from it by "
+    "Landlock, your processes are not",
+    False: "crashes and hangs of what is graded harm nothing else, but it can read and change what "
+    "you can: grade only code that you would run yourself",
+}
+
+
 @dataclass(frozen=True)
 class Layers:
     """Which of the layers that need help can be had on this machine; `log` says why not."""
@@ -56,7 +65,7 @@ class Layers:
         files = _works(lambda: bool(landlock.restrict(landlock.Paths((Path("/"),), ()))))
         calls = _works(seccomp.restrict)
         lines = [
-            f"workers have users of their own: no, {why_no_user}; they can read what you can"
+            f"workers have users of their own: no, {why_no_user}; {_MEANS[files]}"
             if why_no_user
             else "workers have users of their own: yes",
             f"files behind Landlock: {f'yes, version {landlock.version()}' if files else 'no'}",
