@@ -261,15 +261,15 @@ class Student:
         reply = self._caller.finish(pending)
         return {str(name)[:80]: str(told)[:20] for name, told in reply.values.items()}
 
-    def trained_gan(
+    def start_gan_training(
         self,
-        functions: list[str],
+        functions: tuple[str, str],
         images: Array,
         labels: np.ndarray[Any, np.dtype[np.int64]],
         weights: Mapping[str, Array],
         recipe: Mapping[str, float],
-    ) -> dict[str, Array]:
-        """Train the small networks with the student's d loss and g loss; return g's weights.
+    ) -> PendingCall:
+        """Start to train the small networks; `finish_gan_training` has the end.
 
         Args:
             functions: names of the d loss and of the g loss.
@@ -283,7 +283,7 @@ class Student:
         arrays["x_train"] = float32(images)
         if conditional:
             arrays["labels"] = labels
-        reply = self._caller.call(
+        return self._caller.start(
             "train_gan",
             {
                 **recipe,
@@ -298,7 +298,12 @@ class Student:
             functions=functions,
             timeout_s=TRAINING_TIMEOUT_S,
         )
-        form = Form(reply, "The training run")
+
+    def finish_gan_training(
+        self, pending: PendingCall, weights: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Return the trained generator's weights, of the shapes that were sent."""
+        form = Form(self._caller.finish(pending), "The training run")
         return {
             name: form.array(name, array.shape, str(array.shape))
             for name, array in weights.items()

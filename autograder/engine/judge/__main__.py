@@ -53,6 +53,8 @@ def main(argv: list[str]) -> int:
                 *("--rootdir", str(checks)),
                 *("--confcutdir", str(checks)),
                 *("-p", "no:cacheprovider", "-p", "no:unittest", "-p", "no:doctest"),
+                # It collects garbage again and again at the end, to find what nobody asks for here.
+                *("-p", "no:unraisableexception"),
                 # A file of checks that cannot be imported costs its own checks only.
                 "--continue-on-collection-errors",
                 *("--assert", "plain", "--import-mode", "importlib", "-q", "--tb", "no"),

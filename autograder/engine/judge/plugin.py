@@ -17,28 +17,13 @@ from hypothesis.errors import Flaky
 
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
+from autograder.engine.judge import draws
 from autograder.engine.judge.client import Launcher, ZygoteGone
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
 from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict
-
-hypothesis.settings.register_profile(
-    "judge",
-    database=None,
-    deadline=None,
-    derandomize=False,  # every check gets a seed of its own below
-    report_multiple_bugs=False,
-    print_blob=False,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=(
-        hypothesis.Phase.explicit,
-        hypothesis.Phase.generate,
-        hypothesis.Phase.target,
-        hypothesis.Phase.shrink,
-    ),
-)
 
 
 @runtime_checkable
@@ -121,7 +106,7 @@ class JudgePlugin:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Declare the markers of checks and load the hypothesis profile."""
-        hypothesis.settings.load_profile("judge")
+        draws.set_up()
         config.stash[JUDGE] = self
         config.addinivalue_line("markers", "run_last: after all other checks")
         config.addinivalue_line(

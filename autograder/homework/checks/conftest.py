@@ -14,6 +14,7 @@ from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.student import Student
 from autograder.homework.trained_flow import FlowTraining
+from autograder.homework.trained_gan import GanTraining
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def diagnosis() -> Diagnosis:
 
 _TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
 _DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
+_GANS: pytest.StashKey[dict[str, GanTraining]] = pytest.StashKey()
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,11 +39,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start what goes on beside the checks, if any check will ask for it."""
     stash = session.config.stash
     judge = stash[JUDGE]
-    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    wanted: dict[str, list[pytest.Function]] = {}
+    for item in session.items:
+        if isinstance(item, pytest.Function):
+            for name in item.fixturenames:
+                wanted.setdefault(name, []).append(item)
     if "flow_training" in wanted:
         stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
     if "device_advice" in wanted:
         stash[_DEVICES] = DeviceAdvice(judge.new_caller())
+    stash[_GANS] = {
+        item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)
+        for item in wanted.get("gan_training", ())
+    }
 
 
 @pytest.fixture
@@ -56,3 +66,11 @@ def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
 def device_advice(request: pytest.FixtureRequest) -> DeviceAdvice:
     """What is to be said about devices; one run serves all checks that ask."""
     return request.config.stash[_DEVICES]
+
+
+@pytest.fixture
+def gan_training(request: pytest.FixtureRequest) -> Iterator[GanTraining]:
+    """The training run with the module's losses, under way since the session began."""
+    training = request.config.stash[_GANS][request.node.nodeid]
+    yield training
+    training.close()
