@@ -16,8 +16,8 @@ from autograder.engine.assignment import parse_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judges import environment
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
-from autograder.engine.supervisor import _judge_environment
 from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -385,7 +385,6 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ledger.unlink(missing_ok=True)
     log.write_text("")
     Job(
-        control_fd=zygote.control.fileno(),
         package="tiny",
         config=str(root / "tiny" / "assignment.toml"),
         submission=str(root / "submission"),
@@ -397,13 +396,16 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ).write(private / "job.json")
     with log.open("ab") as sink:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _RUN, str(ROOT), str(root), str(private / "job.json")],
+            [
+                *(sys.executable, "-I", "-c", _RUN, str(ROOT), str(root)),
+                *(str(private / "job.json"), str(zygote.control.fileno())),
+            ],
             pass_fds=(zygote.control.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
             cwd=root / "tiny" / "checks",
-            env=_judge_environment(private),
+            env=environment(private),
             timeout=120,
             check=False,
         )

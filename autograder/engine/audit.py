@@ -1,7 +1,7 @@
 """Grade the grader: every wrong solution must lose points in its part and be named, no right one.
 
-A case is a whole submission. The zygote is started once and shared by all cases of a job, and a
-case may say which parts its files cannot touch: their checks are not run again.
+A case is a whole submission. Zygote and judge are imported once and shared by all cases of a job,
+and a case may say which parts its files cannot touch: their checks are not run again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
+from autograder.engine.judges import WarmJudges
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.supervisor import Request, grade
 from autograder.engine.worker.confine import die_with_parent
@@ -97,7 +98,7 @@ def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Ite
             yield future.result()
 
 
-_GRADER: list[tuple[Assignment, Path, ZygoteHolder]] = []
+_GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
 
 
 def _start(package: str, pristine: Path) -> None:
@@ -108,11 +109,12 @@ def _start(package: str, pristine: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _GRADER.append((assignment, pristine, ZygoteHolder(package, folder, folder / "log")))
+    zygote = ZygoteHolder(package, folder, folder / "log")
+    _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
 
 
 def _grade_case(case: Case) -> Row:
-    assignment, pristine, zygote = _GRADER[0]
+    assignment, pristine, zygote, judges = _GRADER[0]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="audit-") as name:
         folder = Path(name)
@@ -130,6 +132,7 @@ def _grade_case(case: Case) -> Row:
                 only=tuple(check.check_id for check in plan if case.touches(check)),
             ),
             zygote,
+            judges,
         )
     entries = {
         check.check_id: report.entries[check.check_id] for check in plan if case.touches(check)

@@ -11,7 +11,6 @@ import contextlib
 import platform
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,10 +22,10 @@ from types import FrameType
 
 from autograder.engine import gradescope
 from autograder.engine.assignment import Assignment
-from autograder.engine.boot import command
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judge.job import Job
+from autograder.engine.judges import ColdJudges, Judges
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
 from autograder.engine.listing import IntakeError
 from autograder.engine.worker.confine import become_subreaper, children, end_orphans
@@ -68,12 +67,15 @@ class Interrupted(BaseException):
     """SIGTERM or SIGINT came: the platform wants an end now."""
 
 
-def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
+def grade(
+    request: Request, zygote: ZygoteHolder | None = None, judges: Judges | None = None
+) -> Report:
     """Grade one submission and write its results.
 
     Args:
         request: what to grade.
         zygote: one that outlives this grading; without it the grading has its own.
+        judges: where the judge comes from; without it, it is a fresh process.
 
     Raises:
         OSError: the results cannot be written.
@@ -81,7 +83,7 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
     """
     started = time.monotonic()
     plan = plan_checks(request.assignment)
-    grading = _Grading(request, plan, started)
+    grading = _Grading(request, plan, started, judges or ColdJudges())
     grading.write({}, "The grading has begun; no check has run yet.")
     become_subreaper()
     children_before = set(children())
@@ -94,9 +96,9 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
         except Interrupted:
             trouble = "The grading was interrupted from outside; checks that finished count."
         finally:
-            # A zygote that is shared goes on; what else this grading started has ended or ends now.
-            shared = zygote.pid if zygote is not None else None
-            end_orphans(children_before | ({shared} if shared is not None else set()))
+            # What is shared goes on; what else this grading started has ended or ends now.
+            shared = (getattr(each, "pid", None) for each in (zygote, judges))
+            end_orphans(children_before | {pid for pid in shared if pid is not None})
         entries = grading.entries(workplace, trouble)
         log = workplace.read_log()
     results = grading.write(entries, trouble)
@@ -142,8 +144,11 @@ class _Workplace:
 class _Grading:
     """The steps of one grading."""
 
-    def __init__(self, request: Request, plan: tuple[PlannedCheck, ...], started: float) -> None:
+    def __init__(
+        self, request: Request, plan: tuple[PlannedCheck, ...], started: float, judges: Judges
+    ) -> None:
         self._request = request
+        self._judges = judges
         self._assignment = request.assignment
         self._plan = plan
         self._started = started
@@ -194,9 +199,7 @@ class _Grading:
         """Run the judge; return its exit status, or None when the deadline ended it."""
         job_file = place.private / "job.json"
         missing = self._staged.missing if self._staged else ()
-        control_fd = zygote.control.fileno()
         Job(
-            control_fd=control_fd,
             package=self._assignment.package,
             config=str(self._request.config.resolve()),
             submission=str(place.submission),
@@ -206,16 +209,7 @@ class _Grading:
             log=str(place.log),
             only=tuple(only),
         ).write(job_file)
-        with place.log.open("ab") as sink:
-            process = subprocess.Popen(
-                [*command(sys.executable, "autograder.engine.judge"), str(job_file)],
-                pass_fds=(control_fd,),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                cwd=self._assignment.folder / "checks",
-                env=_judge_environment(place.private),
-            )
+        process = self._judges.start(job_file, zygote.control.fileno(), place.log)
         try:
             return process.wait(max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -278,19 +272,6 @@ class _Grading:
             "machine": platform.machine(),
             "versions": {name: _version(name) for name in _PACKAGES},
         }
-
-
-def _judge_environment(private: Path) -> dict[str, str]:
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TMPDIR": str(private),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(private / "hypothesis"),
-        # The judge's arrays are tiny: more threads would only take the workers' cores.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
 
 
 @contextlib.contextmanager
