@@ -40,6 +40,7 @@ class Case:
         skip: numbers of slow checks in them that cannot be touched either.
         named: for a wrong one, the mistake ids of which one must be given.
         says: or else a piece of the feedback that names it.
+        seed: in place of the assignment's.
     """
 
     id: str
@@ -50,13 +51,13 @@ class Case:
     edits: frozenset[str] = frozenset()
     run: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    says: str = ""
+    seed: int | None = None
 
     def touches(self, check: PlannedCheck) -> bool:
         """Whether a check could come out otherwise than on the reference."""
         return (not self.run or check.part in self.run) and check.number not in self.skip
-
-    named: frozenset[str] = frozenset()
-    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,17 @@ def _grade_case(case: Case) -> Row:
         for path, text in case.files.items():
             (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "submission" / path).write_text(text, encoding="utf-8")
+        config = assignment.folder / "assignment.toml"
+        if case.seed is not None:
+            config = _with_seed(config, assignment.seed, case.seed, folder)
+            assignment = load_assignment(assignment.package, config)
         plan = plan_checks(assignment)
         report = grade(
             Request(
                 submission=folder / "submission",
                 results=folder / "results.json",
                 assignment=assignment,
-                config=assignment.folder / "assignment.toml",
+                config=config,
                 pristine=pristine,
                 only=tuple(check.check_id for check in plan if case.touches(check)),
             ),
@@ -139,6 +144,13 @@ def _grade_case(case: Case) -> Row:
     }
     row = Row(case, entries, time.monotonic() - started)
     return Row(case, entries, row.seconds, tuple(complaints(row, plan)))
+
+
+def _with_seed(config: Path, given: int, wanted: int, folder: Path) -> Path:
+    text = config.read_text(encoding="utf-8")
+    copy = folder / config.name
+    copy.write_text(text.replace(f"seed = {given}", f"seed = {wanted}"), encoding="utf-8")
+    return copy
 
 
 def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
