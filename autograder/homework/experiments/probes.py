@@ -78,11 +78,16 @@ def _plain(value: Tensor, dimensions: int) -> Tensor:
     which has `dimensions`, is joined with the first dimension.
     """
     functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(value):
-        hidden = functorch.maybe_get_bdim(value) if functorch.is_batchedtensor(value) else 0
-        value = functorch.get_unwrapped(value).movedim(hidden, 0)
-    value = value.detach()
-    return value.flatten(0, value.dim() - dimensions).clone()
+    with torch._C._DisableFuncTorch():  # else what is done to the unwrapped is wrapped again
+        hidden = []
+        while functorch.is_functorch_wrapped_tensor(value):
+            if functorch.is_batchedtensor(value):
+                hidden.append(functorch.maybe_get_bdim(value))
+            value = functorch.get_unwrapped(value)
+        for moved, dimension in enumerate(reversed(hidden)):
+            value = value.movedim(dimension + moved, 0)
+        value = value.detach()
+        return value.flatten(0, value.dim() - dimensions).clone()
 
 
 class ProbeGenerator(Probe):
