@@ -193,6 +193,23 @@ def solution_fragments(text: str, name: str = "reference") -> list[str]:
     return list(fragments)
 
 
+def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
+    """Return title ("1.1 MADE.forward") and code of every region that students do not get.
+
+    Args:
+        text: the reference file.
+        name: what errors call the file.
+
+    Raises:
+        MarkerError: see `make_template_text`.
+    """
+    return [
+        (block.title or "what only the reference has", "\n".join(block.lines))
+        for block in _blocks(text, name)
+        if block.kind is not _Kind.GIVEN
+    ]
+
+
 @dataclass(frozen=True)
 class _Content:
     text: bytes
