@@ -114,7 +114,7 @@ def test_the_place_of_a_leak_is_named(secrets: Secrets, tmp_path: Path) -> None:
 
 
 def test_compiled_python_is_a_leak_whatever_its_name(secrets: Secrets, tmp_path: Path) -> None:
-    """Bytecode can be turned back into source, so none is handed out; its constants are read too."""
+    """Bytecode can be turned back into source; and its constants are read."""
     source = tmp_path / "x.py"
     source.write_text(f'"""{SOLUTION}"""\n', encoding="utf-8")
     folder = tmp_path / "out"
