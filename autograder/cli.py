@@ -16,6 +16,7 @@ from autograder.engine.handout import MarkerError
 COMMANDS = {
     "grade": "grade one submission",
     "template": "make student_template/ from reference/, its solutions cut out",
+    "golden": "make the values that public checks compare with",
     "audit": "grade the catalogue of wrong and right solutions",
 }
 

@@ -24,6 +24,7 @@ from autograder.engine.judge.verdicts import CheckFailed
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework import gan_checks, gan_draws
 from autograder.homework.experiments import gan as experiment
+from autograder.homework.gan_case import GanCase
 from autograder.homework.mistakes import (
     conditional,
     gradient_penalty,
@@ -37,7 +38,6 @@ from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.wasserstein_steps import with_step
-from autograder.homework.strategies import GanCase
 from autograder.homework.student import Student
 
 WRONG: tuple[Wrong, ...] = (

@@ -1,4 +1,4 @@
-"""What the checks ask for: the student, a diagnosis, and what runs beside them."""
+"""What the checks ask for: the student, the small GANs, and what is to be said about devices."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from autograder.engine.assignment import Assignment
 from autograder.engine.judge.plugin import JUDGE
 from autograder.engine.judge.session import Caller
 from autograder.homework.device_advice import DeviceAdvice
-from autograder.homework.mistakes.catalogue import WRONG
-from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.student import Student
-from autograder.homework.trained_flow import FlowTraining
 from autograder.homework.trained_gan import GanTraining
 
 
@@ -23,13 +20,6 @@ def student(caller: Caller, assignment: Assignment) -> Student:
     return Student(caller, assignment.seed)
 
 
-@pytest.fixture
-def diagnosis() -> Diagnosis:
-    """Names the mistake behind a failed check; the judge asks it."""
-    return Diagnosis(WRONG)
-
-
-_TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
 _DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
 _GANS: pytest.StashKey[dict[str, GanTraining]] = pytest.StashKey()
 
@@ -44,22 +34,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if isinstance(item, pytest.Function):
             for name in item.fixturenames:
                 wanted.setdefault(name, []).append(item)
-    if "flow_training" in wanted:
-        stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
     if "device_advice" in wanted:
         stash[_DEVICES] = DeviceAdvice(judge.new_caller())
     stash[_GANS] = {
         item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)
         for item in wanted.get("gan_training", ())
     }
-
-
-@pytest.fixture
-def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
-    """The training run of the student's flow, under way since the session began."""
-    training = request.config.stash[_TRAINING]
-    yield training
-    training.close()
 
 
 @pytest.fixture

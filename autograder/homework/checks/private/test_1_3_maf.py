@@ -4,9 +4,8 @@ Follow-through marking: log_probs is right when it is right with the student's o
 right with known maps in their place. A wrong MADE.inverse has cost its points in 1.2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +16,11 @@ from autograder.engine.assignment import Assignment
 from autograder.engine.judge.compare import close, difference
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import tolerances
-from autograder.homework.gradients import flat, flow_gradient_error, flow_gradients
+from autograder.homework.flow_gradients import flow_gradient_error, flow_gradients
+from autograder.homework.flow_parameters import Array
+from autograder.homework.gradients import flat
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
-from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import MafCase, maf_cases
 from autograder.homework.student import LogProbs, Student
 from autograder.homework.trained_flow import FlowTraining
@@ -57,11 +57,11 @@ def _ask_others(student: Student, diagnosis: Diagnosis) -> None:
         diagnosis.ask_if_failed(repr(case), partial(_observed, student, diagnosis, case))
 
 
-def _expected(case: MafCase, blocks: tuple[flow.Block[Any], ...]) -> float:
+def _expected(case: MafCase, blocks: Sequence[flow.AnyBlock]) -> float:
     return float(flow.maf_log_prob(blocks, case.x).mean())
 
 
-def _check_value(case: MafCase, got: LogProbs, blocks: tuple[flow.Block[Any], ...]) -> None:
+def _check_value(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock]) -> None:
     expected = _expected(case, blocks)
     if not close(got.value, expected, tolerances.LOSS):
         raise CheckFailed(
@@ -71,7 +71,7 @@ def _check_value(case: MafCase, got: LogProbs, blocks: tuple[flow.Block[Any], ..
         )
 
 
-def _check_gradient(case: MafCase, got: LogProbs, blocks: tuple[flow.Block[Any], ...]) -> None:
+def _check_gradient(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock]) -> None:
     error = flow_gradient_error(got.gradients, blocks, case.x)
     if error:
         raise CheckFailed(
@@ -85,7 +85,7 @@ def _known_or_own(
     student: Student,
     diagnosis: Diagnosis,
     case: MafCase,
-    check: Callable[[MafCase, LogProbs, tuple[flow.Block[Any], ...]], None],
+    check: Callable[[MafCase, LogProbs, Sequence[flow.AnyBlock]], None],
 ) -> None:
     """Pass when the check passes on known maps, or on the student's own MADE blocks.
 
@@ -145,7 +145,7 @@ def test_density_integrates_to_one(student: Student) -> None:
             raise on_known_maps from None
 
 
-def _check_integral(student: Student, case: MafCase, blocks: tuple[flow.Block[Any], ...]) -> None:
+def _check_integral(student: Student, case: MafCase, blocks: Sequence[flow.AnyBlock]) -> None:
     axis = np.linspace(-9.0, 9.0, 31)
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     points = points.astype(np.float32).astype(np.float64)
