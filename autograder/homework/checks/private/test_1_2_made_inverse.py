@@ -110,7 +110,7 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
 
 
 @number("1.2.1")
-@weight(1)
+@weight(0.5)
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_inverse_maps_as_the_handout_says(

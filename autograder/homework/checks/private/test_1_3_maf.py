@@ -102,7 +102,7 @@ def _known_or_own(
 
 
 @number("1.3.1")
-@weight(2)
+@weight(1.5)
 @settings(max_examples=10)
 @given(case=maf_cases(most_size=2))
 def test_log_probs_is_the_mean_log_likelihood(
@@ -117,7 +117,7 @@ def test_log_probs_is_the_mean_log_likelihood(
 
 
 @number("1.3.2")
-@weight(2)
+@weight(1.5)
 @settings(max_examples=10)
 @given(case=maf_cases(most_size=2))
 def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: MafCase) -> None:

@@ -11,7 +11,7 @@ from autograder.homework.student import Student
 
 
 @number("2.2.1")
-@weight(3)
+@weight(2.5)
 @settings(max_examples=15)
 @given(case=gan_cases(conditional=False))
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
@@ -29,7 +29,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 
 @number("2.2.3")
-@weight(3)
+@weight(2.5)
 @settings(max_examples=15)
 @given(case=gan_cases(conditional=False))
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:

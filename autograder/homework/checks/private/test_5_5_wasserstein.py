@@ -29,7 +29,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 
 @number("5.5.3")
-@weight(1)
+@weight(0.5)
 @settings(max_examples=12)
 @given(case=gan_cases(conditional=False))
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:

@@ -1,15 +1,36 @@
-"""2.2 The non-saturating GAN: the draws of z, a short training run, and advice."""
+"""2.2 The non-saturating GAN: fixed problems, the draws of z, a short training run, and advice."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.golden import check_golden
 from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
 from autograder.homework.trained_gan import GanTraining
 
 FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
+
+
+@number("2.2.10")
+@weight(0.5)
+def test_d_loss_on_fixed_problems(student: Student) -> None:
+    """loss_nonsaturating_d gives the known loss and gradient of three small problems.
+
+    `pytest -k 2.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "loss_nonsaturating_d")
+
+
+@number("2.2.11")
+@weight(0.5)
+def test_g_loss_on_fixed_problems(student: Student) -> None:
+    """loss_nonsaturating_g gives the known loss and gradient of three small problems.
+
+    `pytest -k 2.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "loss_nonsaturating_g")
 
 
 @number("2.2.5")

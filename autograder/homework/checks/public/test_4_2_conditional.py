@@ -1,15 +1,36 @@
-"""4.2 The conditional GAN: labels, the draws of z, a short training run, and advice."""
+"""4.2 The conditional GAN: fixed problems, labels, z, a short training run, and advice."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.golden import check_golden
 from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
 from autograder.homework.trained_gan import GanTraining
 
 FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g")
+
+
+@number("4.2.10")
+@weight(0.5)
+def test_d_loss_on_fixed_problems(student: Student) -> None:
+    """conditional_loss_nonsaturating_d gives the known loss and gradient of three small problems.
+
+    `pytest -k 4.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "conditional_loss_nonsaturating_d")
+
+
+@number("4.2.11")
+@weight(0.5)
+def test_g_loss_on_fixed_problems(student: Student) -> None:
+    """conditional_loss_nonsaturating_g gives the known loss and gradient of three small problems.
+
+    `pytest -k 4.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "conditional_loss_nonsaturating_g")
 
 
 @number("4.2.5")
