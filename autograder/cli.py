@@ -17,6 +17,7 @@ COMMANDS = {
     "grade": "grade one submission",
     "template": "make student_template/ from reference/, its solutions cut out",
     "golden": "make the values that public checks compare with",
+    "handout": "build the students' zip: template, drivers, public checks",
     "audit": "grade the catalogue of wrong and right solutions",
 }
 

@@ -85,22 +85,27 @@ class GanTraining:
         caller: with a worker of its own, which ends with the run.
         seed: of the problem and of the first weights.
         functions: the d loss and the g loss.
+        early: whether to start now; where there is one worker only, it has to wait its turn.
     """
 
-    def __init__(self, caller: Caller, seed: int, functions: tuple[str, str]) -> None:
+    def __init__(
+        self, caller: Caller, seed: int, functions: tuple[str, str], *, early: bool = True
+    ) -> None:
         self._caller = caller
         self._student = Student(caller, seed)
         self._functions = functions
         self._conditional = functions[0].startswith("conditional")
         self._problem = small_problem(self._conditional, seed)
+        self._pending: PendingCall | Concluded | None = self._start() if early else None
+
+    def _start(self) -> PendingCall | Concluded:
         problem = self._problem
-        self._pending: PendingCall | Concluded
         try:
-            self._pending = self._student.start_gan_training(
-                functions, problem.images, problem.labels, problem.weights, RECIPE
+            return self._student.start_gan_training(
+                self._functions, problem.images, problem.labels, problem.weights, RECIPE
             )
         except Concluded as conclusion:  # the file is missing: said when the check asks
-            self._pending = conclusion
+            return conclusion
 
     def check(self) -> None:
         """Judge the generator that came of it.
@@ -109,9 +114,10 @@ class GanTraining:
             CheckFailed: it did not come near the data, or the run raised.
             Concluded: it was not attempted, hung or died.
         """
-        if isinstance(self._pending, Concluded):
-            raise self._pending
-        weights = self._student.finish_gan_training(self._pending, self._problem.weights)
+        pending = self._pending or self._start()
+        if isinstance(pending, Concluded):
+            raise pending
+        weights = self._student.finish_gan_training(pending, self._problem.weights)
         share = share_covered(self._problem, weights)
         if not share >= REQUIRED_SHARE:
             d, g = self._functions

@@ -23,7 +23,7 @@ from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
-from autograder.engine.ledger import Entry, LedgerWriter, PlannedCheck, Verdict
+from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 
 
 @runtime_checkable
@@ -53,6 +53,13 @@ class Submitted:
         return (self.pristine / name).read_text(encoding="utf-8")
 
 
+class EntrySink(Protocol):
+    """What takes the verdicts: the ledger's file, or a student's terminal."""
+
+    def write(self, entry: Entry) -> None:
+        """Take one verdict."""
+
+
 class JudgePlugin:
     """One judge session."""
 
@@ -61,7 +68,7 @@ class JudgePlugin:
         assignment: Assignment,
         plan: tuple[PlannedCheck, ...],
         launcher: Launcher,
-        ledger: LedgerWriter,
+        ledger: EntrySink,
         job: Job,
     ) -> None:
         self._assignment = assignment
@@ -76,6 +83,11 @@ class JudgePlugin:
     def settings(self) -> Assignment:
         """The settings of the homework that is graded."""
         return self._assignment
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether something can run beside the checks."""
+        return self._launcher.concurrent
 
     # ---- fixtures -------------------------------------------------------------------------
 

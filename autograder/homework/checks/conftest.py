@@ -35,9 +35,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             for name in item.fixturenames:
                 wanted.setdefault(name, []).append(item)
     if "device_advice" in wanted:
-        stash[_DEVICES] = DeviceAdvice(judge.new_caller())
+        stash[_DEVICES] = DeviceAdvice(judge.new_caller(), early=judge.concurrent)
     stash[_GANS] = {
-        item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)
+        item.nodeid: GanTraining(
+            judge.new_caller(),
+            judge.settings.seed,
+            item.module.FUNCTIONS,
+            early=judge.concurrent,
+        )
         for item in wanted.get("gan_training", ())
     }
 
