@@ -26,6 +26,8 @@ else:
 ZIP = "handout.zip"
 # Zip files know no earlier time; the same input shall give the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
+# A folder of its own: beside `codebase/` the worker would import that in place of the staged one.
+GRADER = "grader"
 _FRONT = "handout"  # the homework's folder of what lies at the top of the zip
 # Extras of pyproject.toml that the drivers need.
 _EXTRAS = ("reference",)
@@ -89,8 +91,11 @@ class Packed:
 def handout_files(sources: Sources) -> dict[str, Packed]:
     """Return what is handed out, by its path in the zip."""
     homework = sources.assignment.folder
-    inside = homework.relative_to(ROOT).as_posix()
-    files = {path.relative_to(ROOT).as_posix(): _packed(path) for path in shipped_files(homework)}
+    inside = f"{GRADER}/{homework.relative_to(ROOT).as_posix()}"
+    files = {
+        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": _packed(path)
+        for path in shipped_files(homework)
+    }
     for path in sorted((homework / _FRONT).iterdir()):
         if path.is_file():
             files[path.name] = _packed(path)

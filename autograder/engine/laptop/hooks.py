@@ -65,7 +65,7 @@ def _asks_for_checks(config: pytest.Config, folder: Path) -> bool:
     given = [arg for arg in config.invocation_params.args if not str(arg).startswith("-")]
     places = [config.invocation_params.dir / str(arg).partition("::")[0] for arg in given]
     own = [place for place in places if place.exists()]
-    grader = folder / "autograder"
+    grader = Path(__file__).resolve().parents[2]
     return all(place.resolve() == folder or grader in place.resolve().parents for place in own)
 
 

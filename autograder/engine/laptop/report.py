@@ -125,10 +125,10 @@ class Report:
         self.say(title)
         for check, entry in scored:
             points = f"{_number(_earned(check, entry))}/{_number(check.points or 0)}"
-            lines = textwrap.wrap(check.title, _WIDTH - 24)
-            self.say(f"  {_WORDS[entry.verdict]:<7} {check.number:<6} {points:>5}  {lines[0]}")
+            lines = textwrap.wrap(check.title, _WIDTH - 26)
+            self.say(f"  {_WORDS[entry.verdict]:<7} {check.number:<6} {points:>7}  {lines[0]}")
             for line in lines[1:]:
-                self.say(" " * 24 + line)
+                self.say(" " * 26 + line)
 
     def _begin_here(self) -> None:
         first = next(iter(self._wanted.values()))

@@ -110,10 +110,10 @@ class _LaptopJudge(JudgePlugin):
 
     report: Report
 
-    def pytest_configure(self, config: pytest.Config) -> None:
-        super().pytest_configure(config)
-        # What pytest itself would print; the report prints in its place.
-        config.pluginmanager.unregister(name="terminalreporter")
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Silence pytest's own report; ours is printed in its place."""
+        session.config.pluginmanager.unregister(name="terminalreporter")
 
     def _entry(self, item: pytest.Item, error: BaseException | None) -> Entry:
         if isinstance(error, CheckFailed) and error.snippet:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE / "grader"))
 
 from autograder.engine.laptop import hooks  # noqa: E402 - found by the line above
 
