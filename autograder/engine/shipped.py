@@ -65,6 +65,8 @@ def hash_of_public_checks(homework: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in shipped_files(homework):
+        if path.suffix == ".toml":  # points and deadlines; of the settings only the seed matters
+            continue
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]

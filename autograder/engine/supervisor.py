@@ -16,11 +16,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
-from autograder.engine import gradescope
+from autograder.engine import fingerprint, gradescope
 from autograder.engine.assignment import Assignment
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
@@ -156,6 +155,8 @@ class _Grading:
         self._staged: StagedSubmission | None = None
         self.refused = ""
         self._crashed = False
+        # What a student can paste where his own result is another.
+        self._fingerprint = ""
 
     def run(self, place: _Workplace, shared: ZygoteHolder | None) -> str:
         """Run all checks; return what went wrong beside the submission itself, or ""."""
@@ -194,6 +195,8 @@ class _Grading:
             )
         except IntakeError as error:
             self.refused = str(error)
+            return
+        self._fingerprint = f"Fingerprint: {fingerprint.take(self._assignment, place.submission)}"
 
     def _judge(self, place: _Workplace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
         """Run the judge; return its exit status, or None when the deadline ended it."""
@@ -249,7 +252,8 @@ class _Grading:
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
         table = gradescope.summary_table(self._plan, list(entries.values()), titles)
-        output = "\n\n".join(text for text in (self.refused, trouble, *notes, table) if text)
+        told = [self.refused, trouble, *notes, table, self._fingerprint]
+        output = "\n\n".join(text for text in told if text)
         results = gradescope.to_results(
             self._plan,
             list(entries.values()),
@@ -267,10 +271,11 @@ class _Grading:
         return {
             "checks_sha256": hash_of_checks(self._assignment),
             "seed": self._assignment.seed,
+            "fingerprint": self._fingerprint,
             "submission_sha256": self._staged.sha256 if self._staged else None,
             "python": platform.python_version(),
             "machine": platform.machine(),
-            "versions": {name: _version(name) for name in _PACKAGES},
+            "versions": {name: fingerprint.version(name) for name in _PACKAGES},
         }
 
 
@@ -292,10 +297,3 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
