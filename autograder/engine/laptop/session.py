@@ -71,8 +71,8 @@ def run(wish: Wish, out: TextIO) -> int:
             report.say(f"{name} is not in {wish.folder}: its checks have nothing to do.")
     status, log = _NO_WORKER, ""
     for fork in (True, False) if _may_fork() else (False,):
-        with _workplace() as place:
-            status = _judge(assignment, plan, wish, report, place, fork)
+        with workplace() as place, _launcher(assignment, place, fork) as launcher:
+            status = judge(assignment, plan, wish, report, place, launcher)
             log = _log_of(place)
         if status != _NO_WORKER or report.entries:
             break
@@ -122,28 +122,32 @@ class _LaptopJudge(JudgePlugin):
 
 
 @dataclass(frozen=True)
-class _Workplace:
+class Workplace:
     """Temporary folders; a worker may pass through the root, and read `submission` only."""
 
     root: Path
 
     @property
     def submission(self) -> Path:
+        """The student's files beside the pristine rest."""
         return self.root / "submission"
 
     @property
     def workers(self) -> Path:
+        """Private folders of the workers."""
         return self.root / "workers"
 
     @property
     def log(self) -> Path:
+        """What went wrong, and what workers printed."""
         return self.root / "private" / "log"
 
 
 @contextlib.contextmanager
-def _workplace() -> Iterator[_Workplace]:
+def workplace() -> Iterator[Workplace]:
+    """Make the folders of one session."""
     with tempfile.TemporaryDirectory(prefix="checks-", ignore_cleanup_errors=True) as name:
-        place = _Workplace(Path(name).resolve())
+        place = Workplace(Path(name).resolve())
         place.root.chmod(0o711)
         place.log.parent.mkdir(mode=0o700)
         place.workers.mkdir(mode=0o711)
@@ -158,29 +162,31 @@ def _may_fork() -> bool:
     return sys.platform.startswith("linux")
 
 
-def _stage(assignment: Assignment, folder: Path, place: _Workplace) -> tuple[str, ...]:
+def _stage(assignment: Assignment, folder: Path, place: Workplace) -> tuple[str, ...]:
     """Put the student's files beside the pristine rest, as Gradescope does; name missing ones."""
-    shutil.copytree(assignment.folder / PRISTINE, place.submission)
+    shutil.copytree(assignment.folder / PRISTINE, place.submission, dirs_exist_ok=True)
     missing = []
     for name in assignment.files:
         staged, own = place.submission / name, folder / name
         staged.unlink(missing_ok=True)
         if own.is_file():
             shutil.copyfile(own, staged)
-            staged.chmod(0o644)
         else:
             missing.append(name)
+    for path in (place.submission, *place.submission.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # a worker may have another user
     return tuple(missing)
 
 
-def _judge(
+def judge(
     assignment: Assignment,
     plan: PublicPlan,
     wish: Wish,
     report: Report,
-    place: _Workplace,
-    fork: bool,
+    place: Workplace,
+    launcher: Launcher,
 ) -> int:
+    """Stage the student's files and run the checks; return pytest's exit status."""
     missing = _stage(assignment, wish.folder, place)
     checks = assignment.folder / "checks"
     job = Job(
@@ -196,7 +202,7 @@ def _judge(
     names = [str(checks / AUDIENCES[0])]
     if wish.numbers:
         names = [str(checks / check.check_id) for check in by_number(plan.checks, wish.numbers)]
-    with _launcher(assignment, place, fork) as launcher, _own_pytest():
+    with _own_pytest():
         plugin = _LaptopJudge(assignment, plan.checks, launcher, report, job)
         plugin.report = report
         return int(
@@ -217,7 +223,7 @@ def _judge(
 
 
 @contextlib.contextmanager
-def _launcher(assignment: Assignment, place: _Workplace, fork: bool) -> Iterator[Launcher]:
+def _launcher(assignment: Assignment, place: Workplace, fork: bool) -> Iterator[Launcher]:
     if not fork:
         spawned = SpawnLauncher(assignment.package, place.submission, place.log)
         try:
@@ -257,7 +263,7 @@ def _own_pytest() -> Iterator[None]:
 _ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 
 
-def _log_of(place: _Workplace) -> str:
+def _log_of(place: Workplace) -> str:
     try:
         return place.log.read_text(encoding="utf-8", errors="backslashreplace")[-_LOG_SHOWN:]
     except OSError:

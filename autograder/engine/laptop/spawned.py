@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import linecache
 import socket
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--homework", required=True, help="package that holds `experiments`")
     parser.add_argument("--submission", type=Path, required=True)
     options = parser.parse_args(argv)
+
+    sys.dont_write_bytecode = True  # the student's files are copies that are soon removed
 
     import torch
 
@@ -51,6 +54,8 @@ def _forget(torch: Any) -> None:
     """Let the next check meet a process as fresh as can be had without starting one."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "codebase"]:
         del sys.modules[name]
+    importlib.invalidate_caches()
+    linecache.clearcache()
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     torch.distributions.Distribution.set_default_validate_args(True)
