@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -67,16 +68,15 @@ def build_handout(sources: Sources, destination: Path) -> list[str]:
         raise OutOfStep("\n".join(["make the template again first:", *differences]))
     files = handout_files(sources)
     destination.mkdir(parents=True, exist_ok=True)
-    partial = destination / f".{ZIP}.part"
-    try:
-        write_zip(partial, files)
-        private = sources.assignment.folder / "checks" / "private"
-        leaks = find_leaks(partial, collect_secrets(sources.reference, sources.template, private))
+    private = sources.assignment.folder / "checks" / "private"
+    secrets = collect_secrets(sources.reference, sources.template, private)
+    with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
+        unread = Path(name) / ZIP
+        write_zip(unread, files)
+        leaks = find_leaks(unread, secrets)
         if leaks:
             raise LeakError(leaks)
-        partial.replace(destination / ZIP)
-    finally:
-        partial.unlink(missing_ok=True)
+        unread.replace(destination / ZIP)
     return sorted(files)
 
 

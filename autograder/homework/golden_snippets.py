@@ -98,17 +98,26 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     else:
         for name in ("w1", "b1", "w2", "b2"):
             scaled = " @ images / 784" if name == "w1" else ""
-            yield f"        {name} = torch.tensor({_list(critic[name])}){scaled}"
+            yield f"        {name} = torch.tensor({_rows(critic[name], 8)}){scaled}"
         yield "        logits = torch.tanh(x.reshape(-1, 784) @ w1.T + b1) @ w2.T + b2"
         picked = "logits.gather(1, labels[:, None])[:, 0]" if labels else "logits[:, 0]"
         yield f"        return {picked}"
     yield ""
     yield ""
-    yield f"x_real = (torch.tensor({_list(problem.told['real'])}) @ images).reshape(-1, 1, 28, 28)"
+    yield f"real = torch.tensor({_rows(problem.told['real'], 0)})"
+    yield "x_real = (real @ images).reshape(-1, 1, 28, 28)"
     if labels:
         yield f"labels = torch.tensor({problem.told['labels']})"
     yield f'print("loss =", {function}(G(), D(), x_real{labels}, device="cpu"))'
     yield f'print("expected", {_list(right["value"][0])})'
+
+
+def _rows(values: Any, indent: int) -> str:
+    """Write a matrix with a line for every row, a vector on one line."""
+    if np.ndim(values) < 2:
+        return _list(values)
+    rows = "".join(f"{' ' * (indent + 4)}{_list(row)},\n" for row in values)
+    return f"[\n{rows}{' ' * indent}]"
 
 
 def _list(values: Any) -> str:

@@ -19,6 +19,7 @@ _WORDS = {
     Verdict.NOT_RUN: "not run",
     Verdict.GRADER_ERROR: "ERROR",
 }
+_UNREADABLE = "Python cannot read "  # a file that no snippet could import either
 _TELLS = (Verdict.FAILED, Verdict.GRADER_ERROR, Verdict.BLOCKED)
 
 
@@ -38,6 +39,7 @@ class Report:
         self._wanted = {check.check_id: check for check in wanted}
         self._out = out
         self._shown: set[str] = set()
+        self._told: dict[str, str] = {}  # the number of the check that said so first
 
     def write(self, entry: Entry) -> None:
         """Take one verdict; when it is the last of its part, show the part."""
@@ -154,10 +156,17 @@ class Report:
             self.say(textwrap.indent(textwrap.fill(f"{number} {text}", _WIDTH - 2), "  "))
 
     def _failure(self, check: PlannedCheck, entry: Entry) -> None:
-        self.say("\n" + f"--- {check.number} {check.title} ".ljust(_WIDTH, "-"))
+        self.say("\n" + f"--- {check.number} ".ljust(_WIDTH, "-"))
+        self.paragraph(check.title)
+        self.say()
+        first = entry.feedback.partition("\n")[0]
+        earlier = self._told.setdefault(first, check.number)
+        if earlier != check.number:
+            self.say(f"The same as {earlier}: {clean_text(first)}")
+            return
         self.say(clean_text(entry.feedback))
         snippet = self.snippets.get(check.check_id)
-        if snippet:
+        if snippet and not first.startswith(_UNREADABLE):
             self.say("\nTo see it by yourself, save this here as try.py and run python try.py:\n")
             self.say(textwrap.indent(snippet.rstrip("\n"), "    "))
 

@@ -190,7 +190,6 @@ def judge(
     missing = _stage(assignment, wish.folder, place)
     checks = assignment.folder / "checks"
     job = Job(
-        control_fd=-1,
         package=assignment.package,
         config=str(assignment.folder / "assignment.toml"),
         submission=str(place.submission),

@@ -5,6 +5,7 @@ from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.draw_snippets import draws, showing, training
 from autograder.homework.golden import check_golden
 from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
@@ -37,15 +38,17 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=False)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("2.2.6")
 @weight(2)
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small GAN trained with both losses for a moment learns the mean of its data."""
-    gan_training.check()
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("2.2.7")

@@ -5,6 +5,7 @@ from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.draw_snippets import draws, showing, training
 from autograder.homework.golden import check_golden
 from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
@@ -37,23 +38,26 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @weight(2)
 def test_labels_fit(student: Student) -> None:
     """Real images keep their labels; a fake image is judged with the label it was made for."""
-    for function in FUNCTIONS:
-        gan_draws.check_labels(student, function)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_labels(student, function)
 
 
 @number("4.2.6")
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=True)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=True)
 
 
 @number("4.2.7")
 @weight(2)
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small conditional GAN trained for a moment learns the mean of every class."""
-    gan_training.check()
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("4.2.8")

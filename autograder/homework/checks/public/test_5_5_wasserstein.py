@@ -5,6 +5,7 @@ from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.draw_snippets import draws, showing, training
 from autograder.homework.golden import check_golden
 from autograder.homework.student import Student
 from autograder.homework.trained_gan import GanTraining
@@ -37,22 +38,25 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @weight(2)
 def test_interpolation_weights(student: Student) -> None:
     """Every example has one interpolation weight of its own, uniform on [0, 1]."""
-    gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
+    with showing(draws(FUNCTIONS[:1])):
+        gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
 
 
 @number("5.5.7")
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=False)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("5.5.8")
 @weight(2)
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small WGAN-GP trained for a moment learns the mean of its data."""
-    gan_training.check()
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("5.5.9")
