@@ -202,16 +202,7 @@ def test_a_worker_that_dies_or_hangs_is_started_again(homework: Path) -> None:
     settings = homework / "grader/autograder/homework/assignment.toml"
     edit(settings, "call_timeout_s = 10", "call_timeout_s = 1")
     edit(homework / FLOW, "log_det = alpha.sum(dim=1)", "__import__('os')._exit(7)")
-    edit(
-        homework / FLOW,
-        "z = (x - mu) * torch.exp(-alpha)",
-        "\n        while True:\n            pass",
-    )
-    edit(
-        homework / "grader/autograder/homework/assignment.toml",
-        "call_timeout_s = 10",
-        "call_timeout_s = 1",
-    )
+    edit(homework / FLOW, "z = (x - mu) * torch.exp(-alpha)", endless)
     done = checks(homework, "-k", "1.1 or 1.2 or 1.3")
     assert "FAILED  1.1.6" in done.stdout
     assert "ended before it answered: it exited with status 7" in done.stdout
