@@ -211,6 +211,7 @@ def judge(
                     *("--rootdir", str(checks), "--confcutdir", str(checks)),
                     *("-p", "no:cacheprovider", "-p", "no:unittest", "-p", "no:doctest"),
                     *("-p", "no:logging", "-p", "no:junitxml", "-p", "no:pastebin"),
+                    *("-p", "no:unraisableexception"),
                     "--continue-on-collection-errors",
                     *("--assert", "plain", "--import-mode", "importlib", "-q", "--tb", "no"),
                     *(("-k", wish.keyword) if wish.keyword else ()),
