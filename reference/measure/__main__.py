@@ -24,6 +24,7 @@ from measure.figures import save_confusion, save_real_images
 from measure.scores import confusion_matrix, generate, inception_score
 
 FIGURES = REFERENCE.parent / "docs" / "reference"
+RUNS = REFERENCE.parent / "dist" / "reference"
 MEASUREMENTS = "measurements.json"
 RECORD = "runs.json"  # in the folder of the runs: what the drivers printed and took
 IMAGES = 10_000  # that each generator is scored on
@@ -33,9 +34,7 @@ SEED = 236  # of the latents, and of the classifier
 def main(argv: Sequence[str] | None = None) -> None:
     """Train (or take what an earlier call trained), score, and write figures and numbers."""
     parser = argparse.ArgumentParser(prog="python -m measure", description=__doc__)
-    parser.add_argument(
-        "--out-dir", type=Path, default=Path("full_runs"), help="where the drivers train"
-    )
+    parser.add_argument("--out-dir", type=Path, default=RUNS, help="where the drivers train")
     parser.add_argument(
         "--figures", type=Path, default=FIGURES, help="where figures and measurements.json go"
     )

@@ -35,7 +35,7 @@ def save_confusion(matrix: Tensor, path: Path, *, title: str) -> None:
     image = axes.imshow(matrix.numpy(), cmap="Blues", vmin=0, vmax=1)
     for row, shares in enumerate(matrix.tolist()):
         for column, share in enumerate(shares):
-            if share >= 0.005:
+            if share >= 0.01:
                 colour = "white" if share > 0.5 else "black"
                 text = f"{100 * share:.0f}"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
