@@ -19,6 +19,7 @@ COMMANDS = {
     "golden": "make the values that public checks compare with",
     "handout": "build the students' zip: template, drivers, public checks",
     "audit": "grade the catalogue of wrong and right solutions",
+    "guide": "make the instructor's guide from the written key and the reference's figures",
 }
 
 
