@@ -140,6 +140,7 @@ def test_minimum_is_log_four_minus_twice_jensen_shannon(seed: int) -> None:
     assert 0 <= divergence <= math.log(2)
     least = d_loss(data / (data + model), data, model)
     assert least == pytest.approx(math.log(4) - 2 * divergence, abs=TOLERANCE)
+    assert d_loss(np.full(data.size, 0.5), data, model) == pytest.approx(math.log(4))
 
 
 def test_d_star_where_one_distribution_has_no_mass() -> None:
