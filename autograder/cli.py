@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import sys
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "handout": "build the students' zip: template, drivers, public checks",
     "audit": "grade the catalogue of wrong and right solutions",
     "guide": "make the instructor's guide from the written key and the reference's figures",
+    "class": "grade a whole class, and show what changed",
 }
 
 
@@ -43,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
         if argv[:1] == [name]:
             if graded:
                 command.prog = "run_autograder"
-            importlib.import_module(f"autograder.commands.{name}").add_options(command)
+            module = f"{name}_" if keyword.iskeyword(name) else name
+            importlib.import_module(f"autograder.commands.{module}").add_options(command)
     options = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], int] = options.run
     try:

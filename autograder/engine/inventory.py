@@ -88,6 +88,9 @@ def hash_of_checks(assignment: Assignment) -> str:
     engine = Path(__file__).resolve().parent
     for root in (engine, assignment.folder):
         for path in sorted(root.rglob("*")):
+            # Who works on the pages of a class must not have to grade it again.
+            if path.is_relative_to(engine / "classroom"):
+                continue
             if path.suffix in (".py", ".toml") and "__pycache__" not in path.parts:
                 digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
                 digest.update(path.read_bytes())
