@@ -113,4 +113,5 @@ def hash_of(parcel: bytes) -> str:
 def _inside(path: str) -> str:
     """Return a name that no reader takes for one outside of the zip, whatever a folder holds."""
     parts = ("__" if part == ".." else part for part in path.split("/"))
-    return "./" + "/".join(parts).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = "/".join(parts).encode("utf-8", "replace").decode("utf-8")
+    return f"./{name}" if name[1:2] == ":" else name  # no drive of Windows

@@ -15,6 +15,7 @@ from autograder.engine.ledger import Verdict
 GRADED, ERROR, UNFINISHED, MISSING = "graded", "grader error", "not finished", "not graded yet"
 _MOST_LISTED = 20  # slowest gradings, and grader errors
 _BARS = 11
+_MOST_CHECKS = 4
 
 
 @dataclass
@@ -112,6 +113,12 @@ class MistakeSum:
     sentences: tuple[str, ...]
     count: int = 0
     checks: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def where(self) -> str:
+        """The checks that told of it, the most frequent first."""
+        told = [number for number, _ in self.checks.most_common(_MOST_CHECKS)]
+        return ", ".join(told) + (" and others" if len(self.checks) > _MOST_CHECKS else "")
 
 
 @dataclass(frozen=True, order=True)
