@@ -28,7 +28,7 @@ def cluster() -> Iterator[LocalCluster]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
     try:
-        with LocalCluster(  # type: ignore[no-untyped-call]
+        with LocalCluster(
             n_workers=2,
             threads_per_worker=1,
             processes=True,

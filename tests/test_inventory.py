@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from autograder.engine import inventory
 from autograder.engine.assignment import Assignment, AssignmentError, Part, load_assignment
 from autograder.engine.inventory import hash_of_checks, part_of, plan_checks
 from autograder.engine.ledger import PlannedCheck
@@ -224,6 +226,22 @@ def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
     found.add(hash_of_checks(assignment))
     (tmp_path / "renamed.py").write_text("x = 2\n")
     assert len(found | {hash_of_checks(assignment)}) == 6
+
+
+def test_the_pages_of_a_class_decide_no_grade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who works on them has not to grade the class again; any other module of the engine counts."""
+    assignment = homework(tmp_path, {"public/test_a.py": check("1.2.1", "weight(1)")}, {"1.2": 1})
+    engine = tmp_path / "engine"
+    (engine / "classroom").mkdir(parents=True)
+    monkeypatch.setattr(inventory, "__file__", str(engine / "inventory.py"))
+    assignment = dataclasses.replace(assignment, folder=tmp_path / "checks")
+    first = hash_of_checks(assignment)
+    (engine / "classroom" / "page.py").write_text("x = 1\n")
+    assert hash_of_checks(assignment) == first
+    (engine / "supervisor.py").write_text("x = 1\n")
+    assert hash_of_checks(assignment) != first
 
 
 # ---- the real homework --------------------------------------------------------------------

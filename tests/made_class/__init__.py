@@ -18,10 +18,10 @@ from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 _ASSIGNMENT = load_assignment("autograder.homework")
 PLAN = plan_checks(_ASSIGNMENT)
 PARTS = _ASSIGNMENT.part_titles
-_FIRST = "Ada Alan Grace Emmy Noor Li Søren Renée Jürgen Amina Chidi Yuki Olga Mateus Zoë Ana".split()
-_LAST = "Lovelace Turing Hopper Noether Hassan Wei Kierkegaard Müller Okafor Silva O'Brien".split()
+_FIRST = ("Ada", "Alan", "Grace", "Emmy", "Noor", "Li", "Søren", "Renée", "Jürgen", "Yuki", "Zoë")
+_LAST = ("Lovelace", "Turing", "Hopper", "Noether", "Hassan", "Wei", "Müller", "Silva", "O'Brien")
 _MISTAKES = ("gp-missing", "gp-lambda-1", "wgan-g-sign", "forward-single-pass")
-HOSTILE_NAME = '<img src=x onerror="document.title=\'owned\'">'
+HOSTILE_NAME = "<img src=x onerror=\"document.title='owned'\">"
 
 
 def results_of(entries: Iterable[Entry], seconds: float = 4.0) -> dict[str, Any]:
@@ -38,7 +38,9 @@ def results_of(entries: Iterable[Entry], seconds: float = 4.0) -> dict[str, Any]
     )
 
 
-def record(key: str, skill: float = 1.0, rng: random.Random | None = None, **changes: Any) -> Record:
+def record(
+    key: str, skill: float = 1.0, rng: random.Random | None = None, **changes: Any
+) -> Record:
     """A record in which a check is passed with probability `skill`."""
     rng = rng or random.Random(0)
     return Record(

@@ -57,5 +57,3 @@ def grade_with(
 def keys(records: list[Record]) -> list[str]:
     """Whose records these are, in order of their names."""
     return sorted(record.key for record in records)
-
-

@@ -24,7 +24,8 @@ from autograder.engine.boot import command
 from autograder.engine.classroom.grader import Settings, settings_argument
 
 _GRADER = "autograder.engine.classroom.grader"
-_END_S = 8.0
+# How long a process with nothing to do may take to end, and one that ends its workers first.
+_IDLE_END_S, _END_S = 1.5, 8.0
 
 
 class GraderDied(Exception):
@@ -98,14 +99,17 @@ class GradingProcess:
     def close(self) -> None:
         """End the process; a grading that is on its way ends with it, and what it started."""
         with contextlib.suppress(OSError):
-            self._process.terminate()  # the supervisor ends its workers when this comes
             if self._process.stdin is not None:
-                self._process.stdin.close()
+                self._process.stdin.close()  # one that has nothing to do ends by itself
         try:
-            self._process.wait(_END_S)
+            self._process.wait(_IDLE_END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._process.terminate()  # the supervisor ends its workers when this comes
+            try:
+                self._process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
