@@ -245,7 +245,7 @@ def test_everything_to_use_has_a_name_and_is_reached_by_the_keyboard(opened: Ope
     """Buttons, links and fields have names, headings go down by one, tables have header cells."""
     nameless = opened.page.evaluate(
         """() => [...document.querySelectorAll("button, a, input, select, [role]")]
-        .filter((e) => e.checkVisibility() && e.role !== "status" && !(e.textContent.trim() || e.labels?.length
+        .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.labels?.length
             || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")))
         .map((e) => e.outerHTML)"""
     )

@@ -24,8 +24,7 @@ from autograder.engine.boot import command
 from autograder.engine.classroom.grader import Settings, settings_argument
 
 _GRADER = "autograder.engine.classroom.grader"
-# How long a process with nothing to do may take to end, and one that ends its workers first.
-_IDLE_END_S, _END_S = 1.5, 8.0
+_END_S = 10.0  # what a grading process may take to end, and before it its workers
 
 
 class GraderDied(Exception):
@@ -55,6 +54,7 @@ class GradingProcess:
 
     def __init__(self, settings: Settings, module: str) -> None:
         self.serves = (settings, module)
+        self._at_work = False
         # Its own folder for temporary files, gone with it however it ends; workers pass through.
         self._folder = tempfile.mkdtemp(prefix="class-")
         os.chmod(self._folder, 0o711)
@@ -79,6 +79,7 @@ class GradingProcess:
         line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
         alarm = threading.Timer(task.timeout_s, self._process.kill)
         alarm.start()
+        self._at_work = True
         try:
             stdin.write(line.encode("ascii"))
             stdin.flush()
@@ -92,6 +93,7 @@ class GradingProcess:
             ) from error
         finally:
             alarm.cancel()
+        self._at_work = False
         if not isinstance(answer, dict):
             raise GraderDied("The grading process answered with something else")
         return answer
@@ -101,15 +103,13 @@ class GradingProcess:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()  # one that has nothing to do ends by itself
-        try:
-            self._process.wait(_IDLE_END_S)
-        except subprocess.TimeoutExpired:
+        if self._at_work:
             self._process.terminate()  # the supervisor ends its workers when this comes
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
