@@ -163,8 +163,10 @@ def _grade(
         if not plan.todo:
             return
         with _crew(options, grading) as crew, _progress(plan.todo) as advance:
-            for record in grade_due(plan, export, store, grading, names, crew):
-                advance(record.is_grader_error)
+            records = grade_due(plan, export, store, grading, names, crew)
+            with contextlib.closing(records):
+                for record in records:
+                    advance(record.is_grader_error)
 
 
 def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractContextManager[Crew]:

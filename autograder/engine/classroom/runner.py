@@ -8,7 +8,7 @@ as keep it busy, and no more are held in memory.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +56,10 @@ def local_crew(jobs: int) -> Iterator[Crew]:
     try:
         yield Crew(executor, lambda: jobs)
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        # Before the threads end: the kernel kills a grading process with the thread that started
+        # it, and one that ends by itself ends its zygote too.
         end_grading_processes()
-        executor.shutdown(wait=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,31 @@ def _is_due(
 
 def grade_due(
     plan: Plan, export: Export, store: Store, grading: Grading, names: Names, crew: Crew
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Grade what is due; yield each record when it lies in the store.
 
     Raises:
         WorkError: the executor does not work.
         OSError: the store cannot be written.
     """
-    tasks = _tasks(plan, export, grading, names, crew)
     on_their_way: dict[Future[Mapping[str, Any]], _Order] = {}
+    try:
+        yield from _grade_due(plan, export, store, grading, names, crew, on_their_way)
+    finally:
+        for future in on_their_way:  # stopped in the middle: what has not begun will not
+            future.cancel()
+
+
+def _grade_due(
+    plan: Plan,
+    export: Export,
+    store: Store,
+    grading: Grading,
+    names: Names,
+    crew: Crew,
+    on_their_way: dict[Future[Mapping[str, Any]], _Order],
+) -> Iterator[Record]:
+    tasks = _tasks(plan, export, grading, names, crew)
     more = True
     while more or on_their_way:
         # Two for each place: one is at work, one waits beside it.

@@ -7,6 +7,7 @@ torch is imported once; a process that dies or stays silent is replaced by the n
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import json
@@ -146,6 +147,8 @@ def grade_parcel(task: Task) -> Mapping[str, Any]:
     if process is None:
         process = _MINE.process = GradingProcess(task.settings, task.module)
         with _ALL.lock:
+            if not _ALL.processes:
+                atexit.register(end_grading_processes)  # of a Dask worker, which ends by itself
             _ALL.processes.add(process)
     try:
         return process.grade(task)
@@ -165,5 +168,6 @@ def end_grading_processes() -> None:
     """End all grading processes that threads of this process have started."""
     with _ALL.lock:
         processes, _ALL.processes = _ALL.processes, set()
+    atexit.unregister(end_grading_processes)
     for process in processes:
         process.close()
