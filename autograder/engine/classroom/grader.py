@@ -1,7 +1,7 @@
 """A process that grades one submission after the other: `boot.py ...classroom.grader SETTINGS`.
 
-It imports torch once, in the zygote that all its gradings share. A line of JSON comes in on
-stdin, a line goes out on stdout; when stdin ends, so does it. It is a process of its own, and not
+It imports torch and the judge once; its gradings share them. It says `{}` when it is ready, then a
+line of JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a process of its own, and not
 a thread of whoever hands out the work, because a grading owns its process: it handles signals,
 changes the folder and ends every child that it does not know.
 """
@@ -21,6 +21,7 @@ from typing import Any
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.boot import ROOT
 from autograder.engine.inventory import hash_of_checks
+from autograder.engine.judges import WarmJudges
 from autograder.engine.supervisor import Request, grade
 from autograder.engine.worker.confine import die_with_parent
 from autograder.engine.worker.launch import ZygoteHolder
@@ -72,19 +73,27 @@ def main(argv: list[str]) -> int:
         assignment = load_assignment(settings.package)
         checks = fingerprint(assignment, settings.only)
         zygote = ZygoteHolder(settings.package, home, home / "zygote.log")
+        judges = WarmJudges(settings.package)
+        answers.write("{}\n")
+        answers.flush()
         try:
             for line in sys.stdin:
                 parcel = base64.b64decode(json.loads(line)["parcel"])
-                answer = {"checks": checks, **_grade(assignment, settings, parcel, zygote)}
+                answer = {"checks": checks, **_grade(assignment, settings, parcel, zygote, judges)}
                 answers.write(json.dumps(answer) + "\n")
                 answers.flush()
         finally:
+            judges.close()
             zygote.close()
     return 0
 
 
 def _grade(
-    assignment: Assignment, settings: Settings, parcel: bytes, zygote: ZygoteHolder
+    assignment: Assignment,
+    settings: Settings,
+    parcel: bytes,
+    zygote: ZygoteHolder,
+    judges: WarmJudges,
 ) -> dict[str, Any]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
@@ -103,6 +112,7 @@ def _grade(
                     only=settings.only,
                 ),
                 zygote,
+                judges,
             )
         finally:
             os.chdir("/")

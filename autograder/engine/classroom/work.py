@@ -25,6 +25,7 @@ from autograder.engine.boot import command
 from autograder.engine.classroom.grader import Settings, settings_argument
 
 _GRADER = "autograder.engine.classroom.grader"
+_START_S = 180.0  # imports, on a busy machine with a cold disk
 _END_S = 10.0  # what a grading process may take to end, and before it its workers
 
 
@@ -55,7 +56,7 @@ class GradingProcess:
 
     def __init__(self, settings: Settings, module: str) -> None:
         self.serves = (settings, module)
-        self._at_work = False
+        self._at_work = self._ready = False
         # Its own folder for temporary files, gone with it however it ends; workers pass through.
         self._folder = tempfile.mkdtemp(prefix="class-")
         os.chmod(self._folder, 0o711)
@@ -74,21 +75,29 @@ class GradingProcess:
         Raises:
             GraderDied: there is none; the process is of no use any more.
         """
+        if not self._ready:
+            self._exchange("", _START_S)
+            self._ready = True
+        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
+        return self._exchange(line, task.timeout_s)
+
+    def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
+        """Write a line, or nothing, and read one."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
-        alarm = threading.Timer(task.timeout_s, self._process.kill)
+        alarm = threading.Timer(timeout_s, self._process.kill)
         alarm.start()
         self._at_work = True
         try:
-            stdin.write(line.encode("ascii"))
-            stdin.flush()
+            if line:
+                stdin.write(line.encode("ascii"))
+                stdin.flush()
             answer = json.loads(stdout.readline())
         except (OSError, ValueError) as error:
             silent = not alarm.is_alive()
             self.close()
-            how = f"gave no answer within {task.timeout_s:g} s" if silent else "died"
+            how = f"gave no answer within {timeout_s:g} s" if silent else "died"
             raise GraderDied(
                 f"The grading process {how} (status {self._process.returncode})"
             ) from error
