@@ -1,9 +1,9 @@
 """A process that grades one submission after the other: `boot.py ...classroom.grader SETTINGS`.
 
 It imports torch and the judge once; its gradings share them. It says `{}` when it is ready, then a
-line of JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a process of its own, and not
-a thread of whoever hands out the work, because a grading owns its process: it handles signals,
-changes the folder and ends every child that it does not know.
+line of JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a
+process of its own, and not a thread of whoever hands out the work, because a grading owns its
+process: it handles signals, changes the folder and ends every child that it does not know.
 """
 
 from __future__ import annotations
