@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 from autograder.commands.common import WRONG_ARGUMENTS
 from autograder.engine.assignment import AssignmentError
-from autograder.engine.handout import MarkerError
 
 # name: what it does; the module of the same name declares its options. Only the one that is asked
 # for is imported: a grading needs nothing of the others and must not fail because of them.
@@ -51,6 +50,6 @@ def main(argv: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
-    except (AssignmentError, MarkerError) as error:
+    except AssignmentError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return WRONG_ARGUMENTS

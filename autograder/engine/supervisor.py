@@ -153,6 +153,7 @@ class _Grading:
         self._started = started
         self._deadline = started + request.assignment.deadline_s - _LAST_STEPS_S
         self._staged: StagedSubmission | None = None
+        self._checks_sha256 = hash_of_checks(request.assignment)
         self.refused = ""
         self._crashed = False
         # What a student can paste where his own result is another.
@@ -262,14 +263,29 @@ class _Grading:
             execution_time=round(time.monotonic() - self._started, 3),
             extra_data=self._reproduce(),
             part_titles=titles,
+            leaderboard=self._leaderboard(entries),
         )
         gradescope.write_results(self._request.results, results)
         return results
 
+    def _leaderboard(self, entries: dict[str, Entry]) -> list[dict[str, object]]:
+        """Return the leaderboard's column, if it is on and its check has measured something."""
+        board = self._assignment.leaderboard
+        figures = [
+            entries[check.check_id].figure
+            for check in self._plan
+            if board is not None and check.number == board.check
+        ]
+        return [
+            {"name": board.name, "value": round(figure, 4), "order": board.order}
+            for figure in figures
+            if board is not None and figure is not None
+        ]
+
     def _reproduce(self) -> dict[str, object]:
         """Return what one needs to get the same result again."""
         return {
-            "checks_sha256": hash_of_checks(self._assignment),
+            "checks_sha256": self._checks_sha256,
             "seed": self._assignment.seed,
             "fingerprint": self._fingerprint,
             "submission_sha256": self._staged.sha256 if self._staged else None,

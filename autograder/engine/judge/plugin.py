@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping
@@ -22,7 +23,7 @@ from autograder.engine.judge.client import Launcher, ZygoteGone
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.session import Caller, Strikes
-from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
+from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, Figure, NotAttempted
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 
 
@@ -102,6 +103,11 @@ class JudgePlugin:
         caller = self.new_caller()
         yield caller
         caller.close()
+
+    @pytest.fixture
+    def figure(self) -> Figure:
+        """Where a check puts the number that a leaderboard may show."""
+        return Figure()
 
     @pytest.fixture
     def submitted(self) -> Submitted:
@@ -191,7 +197,8 @@ class JudgePlugin:
             feedback = error.feedback
         elif isinstance(error, CheckFailed):
             error = self._diagnosed(item, error)
-            error.hint = error.hint or _what_to_try(item)
+            # The name of a mistake goes to the staff also where students are given no hints.
+            error.hint = (error.hint or _what_to_try(item)) if self._assignment.hints else ""
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
         else:
             verdict = Verdict.GRADER_ERROR
@@ -209,6 +216,7 @@ class JudgePlugin:
             mistake,
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
+            figure=_figure(item),
         )
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
@@ -276,6 +284,14 @@ _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
 # Where a homework's conftest finds the session's judge.
 JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()
+
+
+def _figure(item: pytest.Item) -> float | None:
+    funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
+    figure = funcargs.get("figure")
+    if isinstance(figure, Figure) and figure.value is not None and math.isfinite(figure.value):
+        return float(figure.value)
+    return None
 
 
 def _what_to_try(item: pytest.Item) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class CheckFailed(AssertionError):
     """The student's answer is wrong. Up to four lines: what, where, numbers, what to try.
@@ -72,3 +74,10 @@ class WorkerLost(Concluded):
 
 class Advice(Concluded):
     """An informational line has something to say."""
+
+
+@dataclass
+class Figure:
+    """A number that a check measured, whatever it concluded; a leaderboard may show it."""
+
+    value: float | None = None

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypedDict
 
 from autograder.engine.audit import Case
-from autograder.homework.mistakes.catalogue import RIGHT, WRONG
+from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.homework.mistakes.right import RIGHT
 
 _BEGIN = "# BEGIN SOLUTION "
 _END = "# END SOLUTION"
