@@ -88,11 +88,13 @@ class Row:
         return next(iter(named + said), "")
 
 
-def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Iterator[Row]:
+def audit(
+    package: str, cases: Sequence[Case], pristine: Path, jobs: int, config: Path | None = None
+) -> Iterator[Row]:
     """Grade all cases in `jobs` processes; yield the rows as they are done."""
     context = get_context("spawn")  # nothing of the caller's goes into the children
     with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_start, initargs=(package, pristine)
+        jobs, mp_context=context, initializer=_start, initargs=(package, pristine, config)
     ) as pool:
         futures = [pool.submit(_grade_case, case) for case in cases]
         for future in as_completed(futures):
@@ -102,9 +104,9 @@ def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Ite
 _GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
 
 
-def _start(package: str, pristine: Path) -> None:
+def _start(package: str, pristine: Path, config: Path | None) -> None:
     die_with_parent()  # an audit that is killed leaves no process behind
-    assignment = load_assignment(package)
+    assignment = load_assignment(package, config)
     # Lives as long as this process: a pool's worker has no hook for its end but its exit, which
     # closes the zygote's socket and so ends the zygote.
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
@@ -122,7 +124,7 @@ def _grade_case(case: Case) -> Row:
         for path, text in case.files.items():
             (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "submission" / path).write_text(text, encoding="utf-8")
-        config = assignment.folder / "assignment.toml"
+        config = assignment.config or assignment.folder / "assignment.toml"
         if case.seed is not None:
             config = _with_seed(config, assignment.seed, case.seed, folder)
             assignment = load_assignment(assignment.package, config)
