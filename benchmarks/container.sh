@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# A real container's life without a container engine, as far as that can be had:
+#   benchmarks/container.sh [--bundle ZIP] [--keep] [--no-new-privs] [SUBMISSION ...]
+#
+# Makes a bare Debian (or Ubuntu, on Ubuntu) root with debootstrap, lays /autograder out as
+# Gradescope does, runs setup.sh in it once and run_autograder once for each submission, every time
+# on a fresh copy, and prints scores, times and sizes. Everything inside runs by chroot, in PID,
+# mount, IPC and UTS namespaces of its own, as root with the capabilities that Docker leaves by
+# default and an almost empty environment.
+#
+#   --bundle ZIP     the zip to try (default: dist/autograder.zip, see `python -m autograder bundle`)
+#   --no-new-privs   set no_new_privs too, as `docker run --security-opt no-new-privileges` does
+#   --keep           leave the root and say where it is
+#   SUBMISSION       folders (default: the reference, the template, two wrong solutions, one that
+#                    Python cannot read, and an empty folder)
+#
+# Needs root, debootstrap, and a configured apt; the mirror is the machine's own. Inside, pip is
+# configured as it is outside. Not tried here: Docker's seccomp profile, its limits on memory and
+# CPU, and the network between the platform and its containers.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bundle=dist/autograder.zip
+keep=no
+no_new_privs=
+submissions=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --bundle) bundle=$2; shift ;;
+    --keep) keep=yes ;;
+    --no-new-privs) no_new_privs=--no-new-privs ;;
+    -*) echo "container.sh: unknown option $1" >&2; exit 2 ;;
+    *) submissions+=("$1") ;;
+  esac
+  shift
+done
+[ "$(id -u)" = 0 ] || { echo "container.sh: chroot needs root" >&2; exit 2; }
+for tool in debootstrap unshare setpriv chroot; do
+  command -v $tool >/dev/null || { echo "container.sh: $tool is missing" >&2; exit 2; }
+done
+[ -f "$bundle" ] || { echo "container.sh: no $bundle; make it: python -m autograder bundle" >&2; exit 2; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/container.XXXXXX")
+chmod 755 "$work"
+root=$work/root
+clean_up() {
+  # All mounts belong to namespaces that ended with their processes: nothing is mounted here.
+  if [ $keep = yes ]; then echo "kept: $work"; else rm -rf --one-file-system "$work"; fi
+}
+trap clean_up EXIT
+
+# ---- entering it ------------------------------------------------------------------------------
+
+# What Docker leaves to root in a container unless it is told otherwise.
+capabilities=+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap
+capabilities=$capabilities,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write
+
+# inside COPY COMMAND ...: run a command in the root, with /proc, /dev/shm and pip's local folders;
+# with a folder COPY in a copy of the root that costs nothing (an overlay), with - in the root itself.
+inside() {
+  local copy=$1
+  shift
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --mount --pid --ipc --uts --fork --kill-child bash -c '
+    set -e
+    place=$1 copy=$2 capabilities=$3 no_new_privs=$4 folders=$5
+    shift 5
+    hostname container
+    if [ "$copy" != - ]; then
+      mkdir -p "$copy/upper" "$copy/work" "$copy/root"
+      layers=lowerdir=$place,upperdir=$copy/upper,workdir=$copy/work
+      place=$copy/root
+      mount -t overlay overlay -o "$layers" "$place"
+    fi
+    mount -t proc -o nosuid,nodev,noexec proc "$place/proc"
+    mount -t tmpfs -o nosuid,nodev,noexec,size=64m shm "$place/dev/shm"
+    for folder in $folders; do
+      mkdir -p "$place$folder"
+      mount --bind "$folder" "$place$folder"
+      mount -o remount,bind,ro "$place$folder"
+    done
+    # shellcheck disable=SC2086 # nothing or one word
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+      setpriv --bounding-set "-all,$capabilities" --inh-caps=-all --clear-groups $no_new_privs \
+      chroot "$place" "$@"
+  ' container "$root" "$copy" "$capabilities" "$no_new_privs" "$pip_folders" "$@"
+}
+
+seconds() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(seconds)" 'BEGIN { printf "%.1f", b - a }'; }
+megabytes() { du -xsm "$1" | cut -f1; }
+
+# ---- the image --------------------------------------------------------------------------------
+
+# pip's configuration of this machine, as a file; folders that it names are shown inside.
+pip_settings() {
+  python3 -m pip config list 2>/dev/null | python3 -c '
+import ast, sys
+settings = {}
+for line in sys.stdin:
+    name, _, value = line.strip().partition("=")
+    key = name.rpartition(".")[2]
+    if name.startswith(":env:") or key not in settings:
+        settings[key] = ast.literal_eval(value)
+settings.pop("user", None)
+print("[global]")
+for key, value in settings.items():
+    print(key, "=", value.replace("\n", " "))
+'
+}
+
+make_root() {
+  local mirror suite started
+  # shellcheck disable=SC2016 # apt's own fields
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+  # shellcheck disable=SC1091
+  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  started=$(seconds)
+  debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+    { tail -n 5 "$work/debootstrap.log" >&2; exit 1; }
+  cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+  pip_settings >"$root/etc/pip.conf"
+  local certificates
+  certificates=$(sed -n 's/^cert = //p' "$root/etc/pip.conf")
+  if [ -n "$certificates" ]; then
+    mkdir -p "$root$(dirname "$certificates")"
+    cp -L "$certificates" "$root$certificates"
+  fi
+  echo "A bare root: $suite, $(megabytes "$root") MB, made in $(since "$started") s."
+}
+
+lay_out() {
+  mkdir -p "$root/autograder/submission" "$root/autograder/results"
+  python3 - "$bundle" "$root/autograder/source" <<'PYTHON'
+import pathlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as bundle:
+    for info in bundle.infolist():
+        target = pathlib.Path(bundle.extract(info, sys.argv[2]))
+        target.chmod(info.external_attr >> 16 & 0o777)
+PYTHON
+  cp -p "$root/autograder/source/run_autograder" "$root/autograder/"
+}
+
+set_up() {
+  local before started status=0
+  before=$(megabytes "$root")
+  started=$(seconds)
+  inside - bash -c 'cd /autograder/source && ./setup.sh' >"$work/setup.log" 2>&1 || status=$?
+  echo "setup.sh: status $status after $(since "$started") s; it installed" \
+    "$(($(megabytes "$root") - before)) MB, of which .venv has" \
+    "$(megabytes "$root/autograder/source/.venv") MB. Its last lines:"
+  tail -n 2 "$work/setup.log" | sed 's/^/  | /'
+  [ $status = 0 ] || { tail -n 40 "$work/setup.log"; exit 1; }
+  echo "  python: $(inside - /autograder/source/.venv/bin/python -V)," \
+    "$(sed -n 's/^CapEff:[[:space:]]*/capabilities /p' <(inside - cat /proc/self/status))"
+}
+
+# ---- submissions ------------------------------------------------------------------------------
+
+make_submissions() {
+  .venv/bin/python - "$work/submissions" <<'PYTHON'
+import pathlib, sys
+from autograder.homework.mistakes.cases import all_cases
+cases = {case.id: case for case in all_cases(pathlib.Path("reference"), pathlib.Path("student_template"))}
+wanted = {name: dict(cases[name].files)
+          for name in ("reference", "template", "inverse-log-det-sign", "gp-norms-detached")}
+broken = dict(wanted["reference"])
+broken["codebase/gan.py"] = broken["codebase/gan.py"].replace("return g_loss", "return g_loss)")
+wanted |= {"syntax-error-in-gan.py": broken, "empty-folder": {}}
+for number, (name, files) in enumerate(wanted.items(), 1):
+    folder = pathlib.Path(sys.argv[1]) / f"{number}-{name}"
+    folder.mkdir(parents=True)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+PYTHON
+  submissions=("$work"/submissions/*)
+}
+
+grade() {
+  local submission=$1 copy started status=0 autograder
+  copy=$work/copy
+  mkdir -p "$copy/upper/autograder/submission"
+  autograder=$copy/upper/autograder
+  cp -R "$submission/." "$autograder/submission/"
+  # As the platform leaves it: readable by everybody, with earlier results in it.
+  echo '{"id": 1, "previous_submissions": [{"results": {"output": "hidden"}}]}' \
+    >"$autograder/submission_metadata.json"
+  started=$(seconds)
+  # shellcheck disable=SC2016 # expanded inside
+  inside "$copy" bash -c 'cd /autograder && ./run_autograder; s=$?; times >&2; exit $s' \
+    >"$work/stdout" 2>"$work/stderr" || status=$?
+  python3 - "$(basename "$submission")" "$status" "$(since "$started")" "$autograder" "$work" <<'PYTHON'
+import json, pathlib, re, sys
+name, status, wall, autograder, work = sys.argv[1:]
+results = pathlib.Path(autograder, "results", "results.json")
+minutes = pathlib.Path(work, "stderr").read_text().split("\n")
+cpu = sum(60 * float(m) + float(s) for line in minutes[-3:] for m, s in re.findall(r"(\d+)m([\d.]+)s", line))
+metadata = pathlib.Path(autograder, "submission_metadata.json").stat().st_mode & 0o777
+told = json.loads(results.read_text())
+tests = told.get("tests", [])
+score, most = (sum(test.get(key, 0) for test in tests) for key in ("score", "max_score"))
+failed = next((t for t in tests if t.get("status") == "failed"), None)
+said = failed["output"].split("\n") if failed else [""]
+print(f"\n{name}: {score:g} of {most:g} points; status {status}, {wall} s of wall time, {cpu:.1f} s "
+      f"of CPU; metadata left with mode {metadata:o}")
+if failed:
+    print(f"  first failing: {failed['name']}")
+    for line in said[:6]:
+        print(f"  | {line}")
+log = pathlib.Path(work, "stdout").read_text()
+for line in log.splitlines():
+    if "not" in line and ("confine" in line or "layer" in line or "Landlock" in line):
+        print(f"  log: {line}")
+PYTHON
+  rm -rf --one-file-system "$copy"
+}
+
+# ---- its life ---------------------------------------------------------------------------------
+
+# What pip's settings name by a path or as file://: folders of wheels, or of an index, whose
+# simple/ points to files beside it.
+pip_folders=
+for word in $(pip_settings | sed -n 's/^\(extra-\)\?index-url = //p; s/^find-links = //p'); do
+  folder=${word#file://}
+  folder=${folder%/simple}
+  case $word in
+    /* | file://*) [ -d "$folder" ] && pip_folders="$pip_folders $folder" ;;
+  esac
+done
+make_root
+lay_out
+set_up
+[ ${#submissions[@]} -gt 0 ] || make_submissions
+for submission in "${submissions[@]}"; do
+  grade "$submission"
+done
