@@ -122,9 +122,9 @@ make_root() {
   pip_settings >"$root/etc/pip.conf"
   local certificates
   certificates=$(sed -n 's/^cert = //p' "$root/etc/pip.conf")
-  if [ -n "$certificates" ]; then
-    mkdir -p "$root$(dirname "$certificates")"
-    cp -L "$certificates" "$root$certificates"
+  if [ -n "$certificates" ]; then # under a name that the package ca-certificates leaves alone
+    cp -L "$certificates" "$root/etc/pip-certificates.crt"
+    sed -i 's,^cert = .*,cert = /etc/pip-certificates.crt,' "$root/etc/pip.conf"
   fi
   echo "A bare root: $suite, $(megabytes "$root") MB, made in $(since "$started") s."
 }

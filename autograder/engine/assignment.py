@@ -172,7 +172,7 @@ def _parts(told: Table) -> tuple[Part, ...]:
     for number in told.entries:
         if not _PART.fullmatch(number):
             raise told.error(number, 'parts are called by the handout\'s numbers, such as "1.2"')
-        part = told.table(number)
+        part = told.table(number, "{ title = TEXT, points = NUMBER }")
         part.only(("title", "points", "visibility"))
         parts.append(
             Part(
@@ -191,7 +191,7 @@ def _checks(told: Table) -> Mapping[str, CheckSettings]:
     for number in told.entries:
         if not _CHECK.fullmatch(number):
             raise told.error(number, 'checks are called by their numbers, such as "1.2.3"')
-        check = told.table(number)
+        check = told.table(number, "{ visibility = TEXT, weight = NUMBER }")
         check.only(("visibility", "weight"))
         settings[number] = CheckSettings(
             check.optional_choice("visibility", VISIBILITIES),

@@ -67,13 +67,13 @@ class Table:
                 where = f" of [{self._name}]" if self._name else ""
                 raise self.error(key, f"the {what}s{where} are {', '.join(known)}{hint}")
 
-    def table(self, key: str, *, optional: bool = False) -> Table:
+    def table(self, key: str, allowed: str = "a table", *, optional: bool = False) -> Table:
         """Return a table within this one; an empty one for an optional one that is not there."""
         if optional and key not in self.entries:
             return Table(self._file, self._full(key), {})
         value = self.entries.get(key)
         if not isinstance(value, dict):
-            raise self.error(key, "a table")
+            raise self.error(key, allowed)
         return Table(self._file, self._full(key), value)
 
     def text(self, key: str) -> str:
