@@ -11,6 +11,8 @@
 #   --bundle ZIP     the zip to try (default: dist/autograder.zip, see `python -m autograder bundle`)
 #   --no-new-privs   set no_new_privs too, as `docker run --security-opt no-new-privileges` does
 #   --keep           leave the root and say where it is
+#   --root FOLDER    use one that was kept, where setup.sh has run
+#   --odd            then grade the reference in containers that are odd in one way each
 #   SUBMISSION       folders (default: the reference, the template, two wrong solutions, one that
 #                    Python cannot read, and an empty folder)
 #
@@ -22,12 +24,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bundle=dist/autograder.zip
 keep=no
+old_root=
+odd=no
 no_new_privs=
 submissions=()
 while [ $# -gt 0 ]; do
   case $1 in
     --bundle) bundle=$2; shift ;;
     --keep) keep=yes ;;
+    --root) old_root=$2; shift ;;
+    --odd) odd=yes ;;
     --no-new-privs) no_new_privs=--no-new-privs ;;
     -*) echo "container.sh: unknown option $1" >&2; exit 2 ;;
     *) submissions+=("$1") ;;
@@ -63,8 +69,8 @@ inside() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   unshare --mount --pid --ipc --uts --fork --kill-child bash -c '
     set -e
-    place=$1 copy=$2 capabilities=$3 no_new_privs=$4 folders=$5
-    shift 5
+    place=$1 copy=$2 capabilities=$3 no_new_privs=$4 folders=$5 proc=$6
+    shift 6
     hostname container
     if [ "$copy" != - ]; then
       mkdir -p "$copy/upper" "$copy/work" "$copy/root"
@@ -72,7 +78,7 @@ inside() {
       place=$copy/root
       mount -t overlay overlay -o "$layers" "$place"
     fi
-    mount -t proc -o nosuid,nodev,noexec proc "$place/proc"
+    [ "$proc" = no ] || mount -t proc -o nosuid,nodev,noexec proc "$place/proc"
     mount -t tmpfs -o nosuid,nodev,noexec,size=64m shm "$place/dev/shm"
     for folder in $folders; do
       mkdir -p "$place$folder"
@@ -83,7 +89,7 @@ inside() {
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
       setpriv --bounding-set "-all,$capabilities" --inh-caps=-all --clear-groups $no_new_privs \
       chroot "$place" "$@"
-  ' container "$root" "$copy" "$capabilities" "$no_new_privs" "$pip_folders" "$@"
+  ' container "$root" "$copy" "$capabilities" "$no_new_privs" "$pip_folders" "${proc:-yes}" "$@"
 }
 
 seconds() { date +%s.%N; }
@@ -216,6 +222,65 @@ PYTHON
   rm -rf --one-file-system "$copy"
 }
 
+# Grade the reference in a copy of the root in which a command was run first; one line.
+grade_oddly() {
+  local what=$1 before=$2 command=${3:-/autograder/run_autograder} copy=$work/copy status=0
+  mkdir -p "$copy/upper/autograder"
+  cp -R reference "$copy/upper/autograder/submission"
+  echo '{}' >"$copy/upper/autograder/submission_metadata.json"
+  # shellcheck disable=SC2016 # expanded inside
+  inside "$copy" bash -c 'cd /autograder; eval "$1"; shift; exec "$@"' bash "$before" \
+    bash -c "$command" >"$work/stdout" 2>"$work/stderr" || status=$?
+  python3 - "$what" "$status" "$copy/upper/autograder/results/results.json" "$work/stdout" <<'PYTHON'
+import json, pathlib, re, sys
+what, status, results, stdout = sys.argv[1:]
+try:
+    told = json.loads(pathlib.Path(results).read_text())
+    tests = told.get("tests", [])
+    points = "{:g} of {:g}".format(*(sum(t.get(k, 0) for t in tests) for k in ("score", "max_score")))
+    said = "" if tests else told["output"]
+except (OSError, ValueError) as error:
+    points, said = "no results", str(error)
+missing = re.findall(r"^confine: (.*: no.*)$", pathlib.Path(stdout).read_text(), re.MULTILINE)
+print(f"  {what:<58} {points:>10} (status {status}) {said}", *missing, sep="\n      ", end="\n")
+PYTHON
+  rm -rf --one-file-system "$copy"
+}
+
+odd_containers() {
+  echo
+  echo "Odd containers, the reference in each:"
+  grade_oddly "as ever" true
+  grade_oddly "results/ is missing, and so is the metadata" \
+    'rm -rf results submission_metadata.json'
+  grade_oddly "metadata of mode 0600 that belongs to somebody else" \
+    'chmod 600 submission_metadata.json; chown 1234 submission_metadata.json'
+  grade_oddly "a submission of mode 0700 that belongs to somebody else" \
+    'chown -R 1234:1234 submission; chmod -R go-rwx submission'
+  grade_oddly "source/ of mode 0700" 'chmod 700 source'
+  grade_oddly "/autograder of mode 0750" 'chmod 750 /autograder'
+  grade_oddly "umask 077" 'umask 077'
+  grade_oddly "LC_ALL=C" 'export LC_ALL=C'
+  grade_oddly "LC_ALL of a locale that is not installed" 'export LC_ALL=de_DE.ISO-8859-1'
+  grade_oddly "PYTHONPATH and PYTHONHOME of somebody else" \
+    'export PYTHONPATH=/tmp PYTHONHOME=/tmp; echo "raise SystemExit(7)" >/tmp/json.py'
+  grade_oddly "no environment at all, another working directory" 'cd /' \
+    'exec -c /autograder/run_autograder'
+  proc=no grade_oddly "no /proc" true
+  grade_oddly "no room in /dev/shm" 'dd if=/dev/zero of=/dev/shm/full bs=1M 2>/dev/null; true'
+  grade_oddly "TMPDIR that is not there" 'export TMPDIR=/nowhere'
+  grade_oddly "no_new_privs" true 'exec setpriv --no-new-privs /autograder/run_autograder'
+  grade_oddly "no capability at all" true \
+    'exec setpriv --bounding-set=-all --inh-caps=-all /autograder/run_autograder'
+  grade_oddly "not root" \
+    'mkdir -p results; chown -R 1234 results submission_metadata.json' \
+    'exec setpriv --reuid 1234 --regid 1234 --clear-groups /autograder/run_autograder'
+  grade_oddly "one CPU" true 'exec taskset -c 0 /autograder/run_autograder'
+  grade_oddly "graded twice in the same container" /autograder/run_autograder
+  grade_oddly "setup.sh had failed: no environment" 'rm -rf source/.venv'
+  grade_oddly "settings that are wrong" 'sed -i "s/^seed.*/seed = x/" source/autograder/homework/*.toml'
+}
+
 # ---- its life ---------------------------------------------------------------------------------
 
 # What pip's settings name by a path or as file://: folders of wheels, or of an index, whose
@@ -228,10 +293,15 @@ for word in $(pip_settings | sed -n 's/^\(extra-\)\?index-url = //p; s/^find-lin
     /* | file://*) [ -d "$folder" ] && pip_folders="$pip_folders $folder" ;;
   esac
 done
-make_root
-lay_out
-set_up
+if [ -n "$old_root" ]; then
+  root=$old_root
+else
+  make_root
+  lay_out
+  set_up
+fi
 [ ${#submissions[@]} -gt 0 ] || make_submissions
 for submission in "${submissions[@]}"; do
   grade "$submission"
 done
+if [ $odd = yes ]; then odd_containers; fi
