@@ -13,7 +13,7 @@ from pathlib import Path
 from autograder.engine.boot import ROOT
 
 # The command line names its commands by a pattern, which nothing can follow.
-_STARTS = ("autograder.__main__", "autograder.commands.grade")
+_STARTS = ("autograder/__main__.py", "autograder/commands/grade.py")
 # These lie in a homework without being imported by name: pytest finds the one, the worker is told
 # the name of the other.
 _FOUND_BY_PLACE = ("checks", "experiments")
@@ -36,8 +36,7 @@ def files_that_grade(folder: Path, package: str) -> dict[str, Path]:
         counts: the name stands in the text), all that lies in the homework's `checks` and
         `experiments`, and the data beside them; sorted by path.
     """
-    starts = [_path_of(module, folder, package) for module in _STARTS]
-    waiting = [path for path in starts if path is not None]
+    waiting = [ROOT / path for path in _STARTS]
     for place in _FOUND_BY_PLACE:
         waiting += sorted((folder / place).rglob("*.py"))
     reached: dict[str, Path] = {}
