@@ -13,8 +13,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from autograder.engine.settings import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+ENVIRONMENT = Path(sys.prefix).resolve()
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 # Where a page's commands are typed, if not in the project's own folder.
 PLACES = {"students.md": "student_template"}
@@ -81,9 +84,10 @@ def run(block: Block, place: Path) -> str:
         ["bash", "-euo", "pipefail", "-c", block.notes.get("tested as", block.text)],
         cwd=place,
         env={
-            **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
+            "PATH": f"{ENVIRONMENT}/bin:{os.environ['PATH']}",  # as if it were activated
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
             "HOME": str(place),
-            "ENVIRONMENT": sys.prefix,
+            "ENVIRONMENT": str(ENVIRONMENT),
             "OMP_NUM_THREADS": "1",
         },
         capture_output=True,
@@ -99,16 +103,23 @@ def run(block: Block, place: Path) -> str:
 # ---- the commands -------------------------------------------------------------------------
 
 
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A copy of the project, where workers with users of their own can follow links into it."""
+    with tempfile.TemporaryDirectory(prefix="docs-") as name:
+        Path(name).chmod(0o755)
+        project = Path(name) / "project"
+        unwanted = shutil.ignore_patterns(".*", "dist", "__pycache__", "data", "out_*", "maf")
+        shutil.copytree(ROOT, project, ignore=unwanted)
+        (project / ".venv").symlink_to(ENVIRONMENT, target_is_directory=True)
+        yield project
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("page", [page for page in PAGES if of_page(page)])
-def test_every_command_does_what_the_page_says(page: str, tmp_path: Path) -> None:
+def test_every_command_does_what_the_page_says(page: str, project: Path) -> None:
     """In order, in a copy of the project; what a `console` block shows is what was printed."""
-    tmp_path.chmod(0o755)  # workers have users of their own
-    project = tmp_path / "project"
-    unwanted = shutil.ignore_patterns(".*", "dist", "__pycache__", "data", "out_*", "maf")
-    shutil.copytree(ROOT, project, ignore=unwanted)
     place = project / PLACES.get(page, ".")
-    (project / ".venv").symlink_to(sys.prefix, target_is_directory=True)
     printed = ""
     for block in of_page(page):
         if block.language == "bash":

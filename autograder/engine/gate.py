@@ -94,7 +94,9 @@ class Gate:
             platform.chmod(0o711)  # workers have users of their own
             unpack(self.files, platform / "source")
             shutil.copy(platform / "source" / "run_autograder", platform)
-            (platform / "source" / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+            # Straight to it: workers could not follow a link that lies where only we can go.
+            environment = Path(sys.prefix).resolve()
+            (platform / "source" / ".venv").symlink_to(environment, target_is_directory=True)
             for path in self.assignment.files:
                 (platform / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(submission / path, platform / "submission" / path)
