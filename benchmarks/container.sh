@@ -94,6 +94,11 @@ inside() {
 
 seconds() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(seconds)" 'BEGIN { printf "%.1f", b - a }'; }
+# What `times` printed last into a file: the CPU seconds of a shell and of what it started.
+cpu_of() {
+  tail -n 2 "$1" | tr -s 'ms \n' ' ' |
+    awk '{ for (i = 1; i < NF; i += 2) sum += 60 * $i + $(i + 1); printf "%.1f", sum }'
+}
 megabytes() { du -xsm "$1" | cut -f1; }
 
 # ---- the image --------------------------------------------------------------------------------
@@ -151,11 +156,13 @@ set_up() {
   local before started status=0
   before=$(megabytes "$root")
   started=$(seconds)
-  inside - bash -c 'cd /autograder/source && ./setup.sh' >"$work/setup.log" 2>&1 || status=$?
-  echo "setup.sh: status $status after $(since "$started") s; it installed" \
-    "$(($(megabytes "$root") - before)) MB, of which .venv has" \
-    "$(megabytes "$root/autograder/source/.venv") MB. Its last lines:"
-  tail -n 2 "$work/setup.log" | sed 's/^/  | /'
+  # shellcheck disable=SC2016 # expanded inside
+  inside - bash -c 'cd /autograder/source; ./setup.sh; s=$?; times; exit $s' \
+    >"$work/setup.log" 2>&1 || status=$?
+  echo "setup.sh: status $status after $(since "$started") s ($(cpu_of "$work/setup.log") s of CPU);" \
+    "it installed $(($(megabytes "$root") - before)) MB, of which .venv has" \
+    "$(megabytes "$root/autograder/source/.venv") MB. It said:"
+  grep '^setup.sh' "$work/setup.log" | sed 's/^/  | /'
   [ $status = 0 ] || { tail -n 40 "$work/setup.log"; exit 1; }
   echo "  python: $(inside - /autograder/source/.venv/bin/python -V)," \
     "$(sed -n 's/^CapEff:[[:space:]]*/capabilities /p' <(inside - cat /proc/self/status))"
@@ -196,28 +203,25 @@ grade() {
   # shellcheck disable=SC2016 # expanded inside
   inside "$copy" bash -c 'cd /autograder && ./run_autograder; s=$?; times >&2; exit $s' \
     >"$work/stdout" 2>"$work/stderr" || status=$?
-  python3 - "$(basename "$submission")" "$status" "$(since "$started")" "$autograder" "$work" <<'PYTHON'
+  python3 - "$(basename "$submission")" "$status" "$(since "$started")" "$(cpu_of "$work/stderr")" \
+    "$autograder" "$work/stdout" <<'PYTHON'
 import json, pathlib, re, sys
-name, status, wall, autograder, work = sys.argv[1:]
+name, status, wall, cpu, autograder, log = sys.argv[1:]
 results = pathlib.Path(autograder, "results", "results.json")
-minutes = pathlib.Path(work, "stderr").read_text().split("\n")
-cpu = sum(60 * float(m) + float(s) for line in minutes[-3:] for m, s in re.findall(r"(\d+)m([\d.]+)s", line))
 metadata = pathlib.Path(autograder, "submission_metadata.json").stat().st_mode & 0o777
 told = json.loads(results.read_text())
 tests = told.get("tests", [])
 score, most = (sum(test.get(key, 0) for test in tests) for key in ("score", "max_score"))
 failed = next((t for t in tests if t.get("status") == "failed"), None)
 said = failed["output"].split("\n") if failed else [""]
-print(f"\n{name}: {score:g} of {most:g} points; status {status}, {wall} s of wall time, {cpu:.1f} s "
+print(f"\n{name}: {score:g} of {most:g} points; status {status}, {wall} s of wall time, {cpu} s "
       f"of CPU; metadata left with mode {metadata:o}")
 if failed:
     print(f"  first failing: {failed['name']}")
     for line in said[:6]:
         print(f"  | {line}")
-log = pathlib.Path(work, "stdout").read_text()
-for line in log.splitlines():
-    if "not" in line and ("confine" in line or "layer" in line or "Landlock" in line):
-        print(f"  log: {line}")
+for line in re.findall(r"^confine: .*: no.*$", pathlib.Path(log).read_text(), re.MULTILINE):
+    print(f"  log: {line}")
 PYTHON
   rm -rf --one-file-system "$copy"
 }
