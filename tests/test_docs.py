@@ -92,7 +92,7 @@ def run(block: Block, place: Path) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     printed = done.stdout + done.stderr
