@@ -27,8 +27,9 @@ from autograder.homework.golden import (
     patterns,
 )
 from autograder.homework.golden_snippets import snippet
-from autograder.homework.mistakes.catalogue import RIGHT, WRONG
+from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.homework.mistakes.right import RIGHT
 from tests.in_process import student_of, texts
 
 FUNCTIONS = [*golden_maker.MADE, *golden_maker.MAF, *golden_maker.LOSSES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.bundle import Archive, collect, write_archive
 from autograder.engine.gate import Gate, sample
 from autograder.engine.inventory import hash_of_checks, plan_checks
+from autograder.engine.packing import LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.shipped import NotToBeShipped
 from autograder.homework.mistakes.cases import all_cases
 
 # What is measured in the README, and what is then asked for with room to spare.
@@ -100,8 +103,6 @@ def _bundle(options: argparse.Namespace) -> int:
         for sentence in finding.wrong:
             print("         " + sentence.rstrip().replace("\n", "\n         "))
         stopped |= bool(finding.wrong)
-    if gate.leaks is None:
-        print("  --   the students' files were not read for leaks: no handout is built yet")
     if stopped:
         print(f"{options.out} was not written. One that is there comes from an earlier run.")
         return FOUND_SOMETHING
@@ -111,12 +112,18 @@ def _bundle(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _leaks_in_handout(_assignment: Assignment) -> Callable[[], Sequence[str]] | None:
-    """Return the gate's question to the leak linter: build the students' zip and have it read.
+def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
+    """Return the gate's question to the leak linter: build the students' zip and have it read."""
 
-    None as long as no command builds that zip; the gate's output says so.
-    """
-    return None
+    def ask() -> list[str]:
+        with tempfile.TemporaryDirectory(prefix="handout-") as folder:
+            try:
+                build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
+            except (LeakError, NotToBeShipped, OutOfStep) as error:
+                return str(error).splitlines()
+        return []
+
+    return ask
 
 
 def _about(archive: Archive, assignment: Assignment, seconds: float) -> str:
