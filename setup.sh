@@ -4,11 +4,16 @@
 #   PYTHON       the interpreter to build the environment from (default: the first that fits)
 #   TORCH_INDEX  address of an index that has PyTorch's CPU wheels (PyTorch's install page names it
 #                under "CPU"); several gigabytes smaller. Empty: whatever pip finds by itself.
+#                Without it, torch-index.txt beside this file says it, if there is one.
 set -euo pipefail
+umask 022 # workers with users of their own must be able to read the environment
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv=$here/.venv
 on_gradescope=no
 [ "$here" = /autograder/source ] && on_gradescope=yes
+if [ -z "${TORCH_INDEX+set}" ] && [ -f "$here/torch-index.txt" ]; then
+  TORCH_INDEX=$(cat "$here/torch-index.txt")
+fi
 
 # Workers that drop their privileges must be able to enter every folder above the interpreter: an
 # interpreter in a home folder of mode 0700 will not do.
@@ -41,7 +46,8 @@ choose_python() {
 }
 
 if ! python=$(choose_python) && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-venv
+  apt-get update -q
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3 python3-venv
   python=$(choose_python) || true
 fi
 if [ -z "${python:-}" ]; then
@@ -53,11 +59,14 @@ fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 echo "setup.sh: installing into $venv (from $python); torch takes a minute or two"
 torch=$(grep -E '^torch(vision)?==' "$here/constraints.txt" | tr '\n' ' ')
+cache=
+[ $on_gradescope = yes ] && cache=--no-cache-dir # an image keeps what is cached in it
 # shellcheck disable=SC2086 # two words
-pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
+pip install -q $cache ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
 extras=reference,dev
 [ $on_gradescope = yes ] && extras=
-pip install -q -c "$here/constraints.txt" "$here${extras:+[$extras]}"
+# shellcheck disable=SC2086 # nothing or one word
+pip install -q $cache -c "$here/constraints.txt" "$here${extras:+[$extras]}"
 if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
   chmod -R go-rwx "$here/autograder" "$here/student_template"
 fi

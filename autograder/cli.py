@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import sys
 from collections.abc import Callable, Sequence
 
 from autograder.commands.common import WRONG_ARGUMENTS
 from autograder.engine.assignment import AssignmentError
-from autograder.engine.handout import MarkerError
 
 # name: what it does; the module of the same name declares its options. Only the one that is asked
 # for is imported: a grading needs nothing of the others and must not fail because of them.
 COMMANDS = {
     "grade": "grade one submission",
     "template": "make student_template/ from reference/, its solutions cut out",
+    "golden": "make the values that public checks compare with",
+    "handout": "build the students' zip: template, drivers, public checks",
+    "bundle": "make the zip for Gradescope, after the gate",
     "audit": "grade the catalogue of wrong and right solutions",
+    "guide": "make the instructor's guide from the written key and the reference's figures",
+    "class": "grade a whole class, and show what changed",
 }
 
 
@@ -40,11 +45,12 @@ def main(argv: Sequence[str]) -> int:
         if argv[:1] == [name]:
             if graded:
                 command.prog = "run_autograder"
-            importlib.import_module(f"autograder.commands.{name}").add_options(command)
+            module = f"{name}_" if keyword.iskeyword(name) else name
+            importlib.import_module(f"autograder.commands.{module}").add_options(command)
     options = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
-    except (AssignmentError, MarkerError) as error:
+    except AssignmentError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return WRONG_ARGUMENTS

@@ -9,8 +9,14 @@ import torch
 from codebase import gan
 from codebase.command_line import make_parser, run_driver, start_run
 from codebase.data import load_fashion_mnist
+from codebase.gan_training import (
+    FIGURE_COLUMNS,
+    FIGURE_ROWS,
+    GanTraining,
+    gan_batches,
+    train_and_draw,
+)
 from codebase.network import ConditionalDiscriminator, ConditionalGenerator
-from codebase.training import FIGURE_COLUMNS, FIGURE_ROWS, gan_batches, train_gan
 
 EPOCHS = 1
 
@@ -23,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"Fashion-MNIST: {len(data.images)} images from {data.source}")
 
     g, d = ConditionalGenerator(), ConditionalDiscriminator()
-    figure = train_gan(
+    training = GanTraining(
         g,
         d,
         loss_g=gan.conditional_loss_nonsaturating_g,
@@ -33,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             torch.randn(FIGURE_ROWS * FIGURE_COLUMNS, g.dim_z),
             torch.arange(FIGURE_COLUMNS).repeat(FIGURE_ROWS),  # one column per class
         ),
-        folder=folder,
-        epochs=options.epochs,
         device=device,
+        seed=options.seed,
         max_steps=options.max_steps,
     )
+    figure = train_and_draw(training, folder, epochs=options.epochs, resume=options.resume)
     print(f"Generated images: {figure}, one column per class")
 
 

@@ -9,8 +9,14 @@ import torch
 from codebase import gan
 from codebase.command_line import make_parser, run_driver, start_run
 from codebase.data import load_fashion_mnist
+from codebase.gan_training import (
+    FIGURE_COLUMNS,
+    FIGURE_ROWS,
+    GanTraining,
+    gan_batches,
+    train_and_draw,
+)
 from codebase.network import Discriminator, Generator
-from codebase.training import FIGURE_COLUMNS, FIGURE_ROWS, gan_batches, train_gan
 
 EPOCHS = 1
 LOSSES = {  # by --loss_type: the generator's loss, the discriminator's loss
@@ -32,18 +38,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     g, d = Generator(), Discriminator()
     loss_g, loss_d = LOSSES[options.loss_type]
-    figure = train_gan(
+    training = GanTraining(
         g,
         d,
         loss_g=loss_g,
         loss_d=loss_d,
         batches=gan_batches(data.images),
         figure_inputs=(torch.randn(FIGURE_ROWS * FIGURE_COLUMNS, g.dim_z),),
-        folder=folder,
-        epochs=options.epochs,
         device=device,
+        seed=options.seed,
         max_steps=options.max_steps,
     )
+    figure = train_and_draw(training, folder, epochs=options.epochs, resume=options.resume)
     print(f"Generated images: {figure}")
 
 

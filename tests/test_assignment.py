@@ -12,10 +12,15 @@ import pytest
 from autograder.engine.assignment import (
     Assignment,
     AssignmentError,
+    CheckSettings,
+    Leaderboard,
     Part,
     load_assignment,
     parse_assignment,
 )
+from autograder.engine.inventory import plan_checks
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "docs" / "examples" / "term.toml"
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "assignment": {"title": "A homework"},
@@ -34,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "training": {"full_log_likelihood": -1.25, "half_log_likelihood": -2},
 }
 MISSING = object()
+BOARD = {"show": False, "check": "1.1.1", "name": "Figure", "order": "desc"}
 
 
 def as_toml(settings: dict[str, Any]) -> str:
@@ -56,7 +62,7 @@ def _value(value: Any) -> str:
     if isinstance(value, Raw):
         return value
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f'"{k}" = {_value(v)}' for k, v in value.items()) + " }"
     return json.dumps(value)  # texts, numbers, booleans and lists are the same in TOML
 
 
@@ -93,7 +99,46 @@ def test_good_settings_are_read(tmp_path: Path) -> None:
         call_timeout_s=0.5,
         training_timeout_s=100.0,
         training={"full_log_likelihood": -1.25, "half_log_likelihood": -2.0},
+        config=tmp_path / "assignment.toml",
     )
+
+
+def test_settings_that_may_be_left_out_are_read(tmp_path: Path) -> None:
+    """Visibility of parts, checks and private checks, weights, hints, limits and leaderboard."""
+    told = changed("leaderboard", None, {**BOARD, "show": True})
+    told["parts"]["1.1"]["visibility"] = "hidden"
+    told["checks"] = {"1.1.1": {"visibility": "visible", "weight": 0}, "1.1.2": {"weight": 2.5}}
+    told["grading"] |= {
+        "private_visibility": "after_published",
+        "hints": False,
+        "platform_timeout_s": 2400,
+        "deadline_s": 2370,
+    }
+    assignment = parse(tmp_path, told)
+    assert assignment.parts[0] == Part("1.1", "First", 5.0, "hidden")
+    assert assignment.checks == {
+        "1.1.1": CheckSettings("visible", 0.0),
+        "1.1.2": CheckSettings(None, 2.5),
+    }
+    assert assignment.private_visibility == "after_published"
+    assert assignment.hints is False
+    assert (assignment.deadline_s, assignment.platform_timeout_s) == (2370.0, 2400.0)
+    assert assignment.leaderboard == Leaderboard("1.1.1", "Figure", "desc")
+
+
+def test_a_leaderboard_that_is_off_is_none_but_is_read(tmp_path: Path) -> None:
+    """Off, it does nothing; its entries are held to the rules all the same."""
+    assert parse(tmp_path, changed("leaderboard", None, BOARD)).leaderboard is None
+    with pytest.raises(AssignmentError, match=r"leaderboard\.order = 'up'"):
+        parse(tmp_path, changed("leaderboard", None, {**BOARD, "order": "up"}))
+
+
+def test_both_settings_files_that_are_shipped_are_good() -> None:
+    """The homework's own and the second example are read, and their checks planned."""
+    for config in (None, EXAMPLE):
+        assignment = load_assignment("autograder.homework", config)
+        plan = plan_checks(assignment)
+        assert sum(check.points or 0 for check in plan) == pytest.approx(assignment.points)
 
 
 def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
@@ -109,37 +154,67 @@ def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
     ("table", "key", "value", "named", "allowed"),
     [
         ("assignment", "title", 3, "assignment.title = 3", "a text"),
-        ("assignment", "title", MISSING, "assignment.title = None", "a text"),
-        ("assignment", None, MISSING, "[assignment] = None", "a table"),
-        ("assignment", None, "x", "[assignment] = 'x'", "a table"),
-        ("assignment", "titel", "x", "assignment.titel = 'x'", "[assignment]: title"),
-        ("parts", None, MISSING, "[parts] = None", "a table"),
+        ("assignment", "title", MISSING, "assignment.title is missing", "a text"),
+        ("assignment", "title", " ", "assignment.title = ' '", "a text"),
+        ("assignment", None, MISSING, "assignment is missing", "a table"),
+        ("assignment", None, "x", "assignment = 'x'", "a table"),
+        ("assignment", "titel", "x", "assignment.titel = 'x'", "title (did you mean title?)"),
+        ("parts", None, MISSING, "parts is missing", "a table"),
         ("parts", None, {}, "parts = {}", "at least one part"),
         ("parts", "1.1", 5, 'parts."1.1" = 5', "{ title = TEXT, points = NUMBER }"),
-        ("parts", "1.1", {"points": 5}, 'parts."1.1" = {', "{ title = TEXT, points = NUMBER }"),
+        ("parts", "1.1", {"points": 5}, 'parts."1.1".title is missing', "a text"),
+        ("parts", "1.1", {"title": "A"}, 'parts."1.1".points is missing', "a number from 0 to"),
         (
             "parts",
             "1.1",
-            {"title": "A", "points": 5, "visibility": "hidden"},
-            'parts."1.1" = {',
-            "{ title = TEXT, points = NUMBER }",
+            {"title": "A", "points": 5, "visiblity": "hidden"},
+            "parts.\"1.1\".visiblity = 'hidden'",
+            "title, points, visibility (did you mean visibility?)",
         ),
+        (
+            "parts",
+            "1.1",
+            {"title": "A", "points": 5, "visibility": "after due date"},
+            "parts.\"1.1\".visibility = 'after due date'",
+            "after_published (did you mean after_due_date?)",
+        ),
+        ("parts", "one", {"title": "A", "points": 5}, "parts.one = {", 'numbers, such as "1.2"'),
         ("parts", "1.1", {"title": 1, "points": 5}, 'parts."1.1".title = 1', "a text"),
         ("parts", "1.1", {"title": "A", "points": -1}, 'parts."1.1".points = -1', "from 0 to"),
-        ("parts", "1.1", {"title": "A", "points": 10_000}, "points = 10000", "from 0 to 10000"),
+        ("parts", "1.1", {"title": "A", "points": 10_001}, "points = 10001", "from 0 to 10000"),
         ("parts", "1.1", {"title": "A", "points": "5"}, "points = '5'", "a number from 0 to 10000"),
         ("parts", "1.1", {"title": "A", "points": True}, "points = True", "a number from 0"),
         ("parts", "1.1", {"title": "A", "points": Raw("nan")}, "points = nan", "a number from 0"),
         ("parts", "1.1", {"title": "A", "points": Raw("inf")}, "points = inf", "a number from 0"),
-        ("submission", "files", MISSING, "submission.files = None", "a list of relative paths"),
+        ("checks", None, "x", "checks = 'x'", "a table"),
+        ("checks", None, {"1.2": {}}, 'checks."1.2" = {}', 'by their numbers, such as "1.2.3"'),
+        ("checks", None, {"1.1.1": 3}, 'checks."1.1.1" = 3', "{ visibility = TEXT, weight"),
+        ("checks", None, {"1.1.1": {"weight": -1}}, 'checks."1.1.1".weight = -1', "from 0 to"),
+        ("checks", None, {"1.1.1": {"weight": Raw("nan")}}, "weight = nan", "a number from 0"),
+        (
+            "checks",
+            None,
+            {"1.1.1": {"points": 1}},
+            'checks."1.1.1".points = 1',
+            'keys of [checks."1.1.1"] are visibility, weight',
+        ),
+        ("checks", None, {"1.1.1": {"visibility": "no"}}, "visibility = 'no'", "visible, hidden"),
+        ("submission", "files", MISSING, "submission.files is missing", "a list of relative paths"),
+        ("submission", "files", ["a.py", "a.py"], "files = ['a.py', 'a.py']", "each of them once"),
         ("submission", "files", [], "submission.files = []", "a list of relative paths"),
         ("submission", "files", "a.py", "submission.files = 'a.py'", "a list of relative paths"),
         ("submission", "files", ["a.py", 1], "submission.files = ['a.py', 1]", "relative paths"),
         ("submission", "files", ["/a.py"], "submission.files = ['/a.py']", "relative paths"),
         ("submission", "files", ["a/../../b.py"], "files = ['a/../../b.py']", "relative paths"),
         ("submission", "files", [""], "submission.files = ['']", "relative paths"),
-        ("submission", "file", ["a.py"], "submission.file = ['a.py']", "[submission]: files"),
-        ("grading", "seed", MISSING, "grading.seed = None", "a whole number from 0 to 4294967295"),
+        ("submission", "file", ["a.py"], "submission.file = ['a.py']", "are files (did you mean"),
+        (
+            "grading",
+            "seed",
+            MISSING,
+            "grading.seed is missing",
+            "a whole number from 0 to 4294967295",
+        ),
         ("grading", "seed", 1.5, "grading.seed = 1.5", "a whole number from 0 to 4294967295"),
         ("grading", "seed", -1, "grading.seed = -1", "a whole number from 0 to 4294967295"),
         ("grading", "seed", 2**32, "grading.seed = 4294967296", "a whole number from 0"),
@@ -152,17 +227,51 @@ def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
             "visible, hidden, after_due_date, after_published",
         ),
         ("grading", "visibility", ["visible"], "visibility = ['visible']", "visible, hidden"),
+        ("grading", "private_visibility", "no", "private_visibility = 'no'", "visible, hidden"),
+        ("grading", "hints", "yes", "grading.hints = 'yes'", "true or false"),
+        ("grading", "hints", 1, "grading.hints = 1", "true or false"),
+        (
+            "grading",
+            "deadline_s",
+            571,
+            "grading.deadline_s = 571",
+            "at most 570: 30 s before the platform's own limit, grading.platform_timeout_s = 600",
+        ),
+        ("grading", "deadline_s", Raw("nan"), "grading.deadline_s = nan", "a number above 0"),
+        ("grading", "platform_timeout_s", 2401, "platform_timeout_s = 2401", "from 60 to 2400"),
+        ("grading", "platform_timeout_s", "600", "platform_timeout_s = '600'", "from 60 to 2400"),
         ("grading", "deadline_s", 0, "grading.deadline_s = 0", "a number above 0"),
         ("grading", "deadline_s", -5.5, "grading.deadline_s = -5.5", "a number above 0"),
         ("grading", "deadline_s", "240", "grading.deadline_s = '240'", "a number"),
         ("grading", "deadline_s", Raw("inf"), "grading.deadline_s = inf", "a number"),
         ("grading", "call_timeout_s", 0, "grading.call_timeout_s = 0", "a number above 0"),
         ("grading", "training_timeout_s", False, "training_timeout_s = False", "a number"),
-        ("grading", "dead_line_s", 100, "grading.dead_line_s = 100", "deadline_s, call_timeout_s"),
+        ("grading", "dead_line_s", 100, "grading.dead_line_s = 100", "(did you mean deadline_s?)"),
         ("training", "full_log_likelihood", Raw("nan"), "full_log_likelihood = nan", "a number"),
-        ("training", "half_log_likelihood", MISSING, "half_log_likelihood = None", "a number"),
-        ("training", "epochs", 3, "training.epochs = 3", "[training]: full_log_likelihood, half"),
-        ("points", None, {"1.1": 5}, "points = '...'", "assignment, grading, parts, submission"),
+        ("training", "half_log_likelihood", MISSING, "half_log_likelihood is missing", "number"),
+        (
+            "training",
+            "half_log_likelihood",
+            -1.2,
+            "training.half_log_likelihood = -1.2",
+            "a number up to training.full_log_likelihood = -1.25",
+        ),
+        (
+            "training",
+            "epochs",
+            3,
+            "training.epochs = 3",
+            "[training] are full_log_likelihood, half",
+        ),
+        ("leaderboard", None, {"show": True}, "leaderboard.check is missing", "a text"),
+        ("leaderboard", None, {**BOARD, "show": "yes"}, "leaderboard.show = 'yes'", "true or"),
+        ("leaderboard", None, {**BOARD, "check": "1.1"}, "leaderboard.check = '1.1'", "1.2.3"),
+        ("leaderboard", None, {**BOARD, "order": "up"}, "leaderboard.order = 'up'", "asc, desc"),
+        ("leaderboard", None, {**BOARD, "name": ""}, "leaderboard.name = ''", "a text"),
+        ("leaderboard", None, {**BOARD, "nmae": "x"}, "leaderboard.nmae = 'x'", "mean name?"),
+        ("points", None, {"1.1": 5}, "points = {'1.1': 5}", "are assignment, parts, checks, sub"),
+        ("gradings", None, {}, "gradings = {}", "(did you mean grading?)"),
+        ("assignment", "title", ["x" * 200], "title = ['" + "x" * 78 + "...", "a text"),
     ],
 )
 def test_a_wrong_entry_is_named_with_what_is_allowed(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ import run_flow
 import run_gan
 import torch
 
-from codebase import command_line, data, training
+from codebase import command_line, data, flow_training, gan_training
 from codebase.command_line import DriverError, TrainingDiverged
 from codebase.flow_network import MAF
 
@@ -87,9 +88,16 @@ def test_flow_driver_writes_its_figures_and_reports_likelihoods(tmp_path: Path) 
     """Figures appear every ten epochs; each epoch is reported, and the held-out one last."""
     outcome = run("run_flow.py", "--epochs", "20", "--max-steps", "2", cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
-    figures = sorted((tmp_path / "maf").iterdir())
-    assert [path.name for path in figures] == ["samples_epoch10.png", "samples_epoch20.png"]
-    assert all(map(is_png, figures))
+    written = {path.name: path for path in (tmp_path / "maf").iterdir()}
+    written.pop("checkpoint.pt")
+    assert sorted(written) == [
+        "density.png",
+        "loss_curve.png",
+        "samples_beside_data.png",
+        "samples_epoch10.png",
+        "samples_epoch20.png",
+    ]
+    assert all(map(is_png, written.values()))
     lines = outcome.stdout.splitlines()
     assert "log-likelihood; the loss goes to about +1.2" in lines[1]
     assert sum(line.startswith("epoch ") for line in lines) == 20
@@ -114,40 +122,50 @@ def test_gan_drivers_write_their_figures(
     outcome = run(script, *options, "--data-dir", small, "--out-dir", out, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     # 130 images are two batches of 64; the rest is dropped.
-    assert [path.name for path in sorted((out / folder).iterdir())] == [
-        "fake_0000.png",
-        "fake_0002.png",
-    ]
-    assert all(map(is_png, (out / folder).iterdir()))
+    written = {path.name: path for path in (out / folder).iterdir()}
+    written.pop("checkpoint.pt")
+    assert sorted(written) == ["fake_0000.png", "fake_0002.png", "loss_curve.png"]
+    assert all(map(is_png, written.values()))
     assert f"130 images from {small}" in outcome.stdout
     assert "Traceback" not in outcome.stderr
 
 
+class Pixel(torch.nn.Module):
+    """A generator or discriminator of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return grey images, whatever was asked."""
+        return torch.zeros(len(x), 1, 28, 28) + self.weight
+
+
+def pixel_training(images: int = 64 * 60, **settings: Any) -> gan_training.GanTraining:
+    """Return a GAN training of two weights whose losses depend on the batches and on noise."""
+    torch.manual_seed(0)
+    shades = torch.arange(float(images)).reshape(-1, 1, 1, 1).expand(-1, 1, 28, 28) / images
+
+    def loss(network: Pixel, x: torch.Tensor) -> torch.Tensor:
+        return (network.weight - x.mean() - torch.randn(())).square().sum()
+
+    return gan_training.GanTraining(
+        Pixel(),
+        Pixel(),
+        loss_g=lambda g, d, x, *, device: loss(g, x),
+        loss_d=lambda g, d, x, *, device: loss(d, x),
+        batches=gan_training.gan_batches(shades),
+        figure_inputs=(torch.zeros(100, 1),),
+        device=torch.device("cpu"),
+        **settings,
+    )
+
+
 def test_gan_figures_appear_every_fifty_steps(tmp_path: Path) -> None:
     """Over several epochs steps are counted through; every fiftieth is drawn, and the last."""
-
-    class Pixel(torch.nn.Module):
-        """A generator or discriminator of one weight."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.zeros(len(x), 1, 28, 28) + self.weight
-
-    figure = training.train_gan(
-        Pixel(),
-        Pixel(),
-        loss_g=lambda g, d, x, *, device: g.weight.square().sum(),
-        loss_d=lambda g, d, x, *, device: d.weight.square().sum(),
-        batches=training.gan_batches(torch.zeros(64 * 60, 1, 28, 28)),
-        figure_inputs=(torch.zeros(100, 1),),
-        folder=tmp_path,
-        epochs=2,
-        device=torch.device("cpu"),
-    )
-    names = [path.name for path in sorted(tmp_path.iterdir())]
+    figure = pixel_training().run(2, tmp_path)
+    names = [path.name for path in sorted(tmp_path.glob("*.png"))]
     assert names == [f"fake_{step:04d}.png" for step in (0, 50, 100, 120)]
     assert figure == tmp_path / "fake_0120.png"
 
@@ -159,23 +177,23 @@ def test_conditional_figure_has_one_column_per_class(
     write_images(elsewhere)
     seen: list[torch.Tensor] = []
 
-    def record(*_: object, figure_inputs: tuple[torch.Tensor, ...], **__: object) -> Path:
-        seen.append(figure_inputs[1])
+    def record(training: gan_training.GanTraining, *_: object, **__: object) -> Path:
+        seen.append(training.figure_inputs[1])
         return tmp_path
 
-    monkeypatch.setattr(run_conditional_gan, "train_gan", record)
+    monkeypatch.setattr(run_conditional_gan, "train_and_draw", record)
     run_conditional_gan.main(["--out-dir", str(tmp_path)])
     assert seen[0].reshape(10, 10).tolist() == [list(range(10))] * 10
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
     """A run is repeated by its seed, and another seed gives another run."""
-    figures = []
+    drawn = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         options = ["--epochs", "1", "--max-steps", "1", "--seed", seed, "--device", "cpu"]
         run_flow.main([*options, "--out-dir", str(tmp_path / name)])
-        figures.append((tmp_path / name / "maf" / "samples_epoch1.png").read_bytes())
-    assert figures[0] == figures[1] != figures[2]
+        drawn.append((tmp_path / name / "maf" / "samples_epoch1.png").read_bytes())
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 @pytest.fixture
@@ -192,11 +210,10 @@ def one_thread() -> Iterator[None]:
 def test_flow_comes_near_its_likelihood_in_ten_epochs() -> None:
     """The recipe learns Moons: after ten epochs the held-out loss is near its +1.2."""
     torch.manual_seed(0)
-    reports = list(
-        training.train_flow(
-            MAF(2, 100, 1, 5), data.make_moons(0), epochs=10, device=torch.device("cpu")
-        )
+    flow = flow_training.FlowTraining(
+        MAF(2, 100, 1, 5), data.make_moons(0), device=torch.device("cpu")
     )
+    reports = list(flow.run(10))
     # Seeds scatter between 1.25 and 1.6 here; an untrained flow is above 2.5, and below 1.09
     # lies no honest model.
     assert 1.09 < min(report.test for report in reports) < 1.7
@@ -397,18 +414,24 @@ def test_every_expected_end_has_its_status(
 def test_diverged_flow_stops_with_one_line(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A NaN or infinite loss stops the training and says in which epoch."""
     monkeypatch.setattr(MAF, "log_probs", lambda self, x: x.sum() * value)
-    reports = training.train_flow(
-        MAF(2, 8, 1, 1), data.make_moons(0), epochs=1, device=torch.device("cpu")
+    flow = flow_training.FlowTraining(
+        MAF(2, 8, 1, 1), data.make_moons(0), device=torch.device("cpu")
     )
     with pytest.raises(TrainingDiverged, match=r"the flow's loss is -?(nan|inf) in epoch 1"):
-        next(reports)
+        next(flow.run(1))
 
 
 def test_options_are_the_same_for_all_drivers() -> None:
-    """The seven shared options parse to the documented defaults."""
+    """The shared options parse to the documented defaults."""
     options = command_line.make_parser("A driver.", epochs=7).parse_args([])
     assert options == argparse.Namespace(
-        epochs=7, seed=0, device="auto", data_dir=Path("data"), out_dir=Path(), max_steps=None
+        epochs=7,
+        seed=0,
+        device="auto",
+        data_dir=Path("data"),
+        out_dir=Path(),
+        max_steps=None,
+        resume=False,
     )
 
 
@@ -418,5 +441,13 @@ def test_help_documents_every_option(name: str, capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit, match="0"):
         importlib.import_module(name).main(["--help"])
     text = capsys.readouterr().out
-    for option in ("--epochs", "--seed", "--device", "--data-dir", "--out-dir", "--max-steps"):
+    for option in (
+        "--epochs",
+        "--seed",
+        "--device",
+        "--data-dir",
+        "--out-dir",
+        "--max-steps",
+        "--resume",
+    ):
         assert option in text

@@ -208,6 +208,14 @@ def test_visibility_is_the_plans() -> None:
     assert [t["visibility"] for t in listed(results(plan))] == ["hidden", "after_published"]
 
 
+def test_a_leaderboard_is_there_only_when_it_is_given() -> None:
+    """Its columns are passed on, texts cleaned; without any there is no such key."""
+    column = {"name": "nats\u202e", "value": -1.19, "order": "desc"}
+    made = results(leaderboard=[column])
+    assert made["leaderboard"] == [{"name": "nats\\u202e", "value": -1.19, "order": "desc"}]
+    assert "leaderboard" not in results()
+
+
 def test_the_whole_carries_summary_parts_and_what_reproduces_it() -> None:
     """The top level holds the title, the given summary and data, and the points of every part."""
     made = results(entries=[entry("1.1.2", Verdict.PASSED)])

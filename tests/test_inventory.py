@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.engine.assignment import Assignment, AssignmentError, Part, load_assignment
+from autograder.engine.assignment import (
+    Assignment,
+    AssignmentError,
+    CheckSettings,
+    Leaderboard,
+    Part,
+    load_assignment,
+)
 from autograder.engine.inventory import hash_of_checks, part_of, plan_checks
 from autograder.engine.ledger import PlannedCheck
 
@@ -207,13 +215,15 @@ def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
 
 def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
     """Checks, helpers, settings and their names count; caches do not."""
-    assignment = homework(tmp_path, {"public/test_a.py": check("1.2.1", "weight(1)")}, {"1.2": 1})
+    text = "from small import oracle, renamed\n" + check("1.2.1", "weight(1)")
+    assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
     first = hash_of_checks(assignment)
     assert re.fullmatch("[0-9a-f]{16}", first)
     assert hash_of_checks(assignment) == first
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "x.py").write_text("cached")
     (tmp_path / "notes.txt").write_text("not a check")
+    (tmp_path / "right.py").write_text("# a solution that no check imports")
     assert hash_of_checks(assignment) == first
     found = {first}
     for name in ("oracle.py", "checks/private/deep.py", "assignment.toml"):
@@ -224,6 +234,101 @@ def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
     found.add(hash_of_checks(assignment))
     (tmp_path / "renamed.py").write_text("x = 2\n")
     assert len(found | {hash_of_checks(assignment)}) == 6
+
+
+def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own(
+    tmp_path: Path,
+) -> None:
+    """--config changes the hash by what the file says, not by where it lies."""
+    assignment = homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
+    (tmp_path / "hw" / "assignment.toml").write_text("a = 1\n")
+    own = hash_of_checks(assignment)
+    (tmp_path / "term.toml").write_text("a = 2\n")
+    term = replace(assignment, config=tmp_path / "term.toml")
+    other = hash_of_checks(term)
+    assert other != own
+    (tmp_path / "term.toml").write_text("a = 3\n")
+    assert hash_of_checks(term) not in (own, other)
+    (tmp_path / "hw" / "assignment.toml").write_text("a = 2\n")
+    assert hash_of_checks(assignment) == other
+    (tmp_path / "term.toml").write_text("a = 2\n")
+    assert hash_of_checks(term) == other
+
+
+# ---- what the settings say of checks ------------------------------------------------------
+
+
+def told_homework(folder: Path, **told: Any) -> Assignment:
+    """Part 1.2 with a public check, a hidden public one and a private one; settings changed."""
+    text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(1)", 'visibility("hidden")')
+    private = check("1.2.3", "weight(2)")
+    files = {"public/test_a.py": text, "private/test_b.py": private}
+    return replace(homework(folder, files, {"1.2": 4}), **told)
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ({}, ["visible", "hidden", "visible"]),
+        ({"visibility": "after_published"}, ["after_published", "hidden", "after_published"]),
+        ({"private_visibility": "after_due_date"}, ["visible", "hidden", "after_due_date"]),
+        (
+            {"parts": (Part("1.2", "P", 4, "after_published"),), "private_visibility": "hidden"},
+            ["after_published"] * 3,
+        ),
+        (
+            {
+                "parts": (Part("1.2", "P", 4, "hidden"),),
+                "checks": {"1.2.2": CheckSettings(visibility="visible")},
+            },
+            ["hidden", "visible", "hidden"],
+        ),
+    ],
+)
+def test_the_narrowest_word_on_visibility_counts(
+    tmp_path: Path, told: dict[str, Any], seen: list[str]
+) -> None:
+    """Check, then part, then the check's own decorator, then private or all."""
+    assert [c.visibility for c in plan_checks(told_homework(tmp_path, **told))] == seen
+
+
+def test_a_weight_in_the_settings_goes_before_the_decorators(tmp_path: Path) -> None:
+    """The part keeps its points; weight 0 makes a check advice."""
+    told = {"1.2.2": CheckSettings(weight=0.0), "1.2.3": CheckSettings(weight=3.0)}
+    plan = plan_checks(told_homework(tmp_path, checks=told))
+    assert [check.points for check in plan] == [1.0, None, 3.0]
+
+
+def test_a_part_whose_checks_were_all_given_no_weight_is_named(tmp_path: Path) -> None:
+    """Its points could not be earned by anybody."""
+    told = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
+    with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that carries points"):
+        plan_checks(told_homework(tmp_path, checks=told))
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"checks": {"1.2.4": CheckSettings()}}, 'checks."1.2.4"'),
+        ({"leaderboard": Leaderboard("1.2.4", "F", "asc")}, "leaderboard.check"),
+    ],
+)
+def test_settings_for_a_check_that_is_not_there_are_named(
+    tmp_path: Path, told: dict[str, Any], key: str
+) -> None:
+    """The error says file, key and the nearest numbers."""
+    pattern = re.escape(f"term.toml: {key}: there is no check 1.2.4; allowed: the number of a")
+    with pytest.raises(AssignmentError, match=pattern + r".*, such as 1\.2\.\d"):
+        plan_checks(told_homework(tmp_path, config=Path("term.toml"), **told))
+
+
+def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> None:
+    """The figure of a check that is not visible would be on the leaderboard at once."""
+    board = Leaderboard("1.2.2", "F", "asc")
+    pattern = r"leaderboard\.show = true; allowed: false, as long as check 1\.2\.2 is hidden"
+    with pytest.raises(AssignmentError, match=pattern):
+        plan_checks(told_homework(tmp_path, leaderboard=board))
+    assert plan_checks(told_homework(tmp_path, leaderboard=replace(board, check="1.2.1")))
 
 
 # ---- the real homework --------------------------------------------------------------------

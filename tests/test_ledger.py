@@ -268,6 +268,25 @@ def test_no_other_verdict_earns_anything(verdict: Verdict, share: float) -> None
         Entry("a", verdict, share, "")
 
 
+@pytest.mark.parametrize("figure", [math.nan, math.inf, -math.inf])
+def test_a_figure_must_be_finite(figure: float) -> None:
+    """A figure that JSON cannot say is refused, naming the check."""
+    with pytest.raises(ValueError, match=r"check 'a': figure=.* must be finite"):
+        Entry("a", Verdict.PASSED, 1.0, "", figure=figure)
+
+
+def test_a_figure_is_read_back_and_rubbish_in_its_place_is_ignored(tmp_path: Path) -> None:
+    """The figure survives the file; a line whose figure is no number does not count."""
+    measured = Entry("a", Verdict.PASSED, 1.0, "", figure=-1.1875)
+    with LedgerWriter(tmp_path / "ledger") as ledger:
+        ledger.write(measured)
+    good = (tmp_path / "ledger").read_text()
+    (tmp_path / "ledger").write_text(good + good.replace("-1.1875", '"x"'))
+    reading = scan_ledger(tmp_path / "ledger", PLAN)
+    assert reading.entries["a"] == measured
+    assert reading.ignored_lines == 1
+
+
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
 def test_seconds_must_be_finite_and_not_negative(seconds: float) -> None:
     """A time that JSON or a sum cannot hold is refused at once."""

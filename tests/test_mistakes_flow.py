@@ -26,7 +26,8 @@ from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.serve import Recorder, StudentCode
 from autograder.homework.arrays import made_arrays, maf_arrays
 from autograder.homework.experiments import flow as experiment
-from autograder.homework.gradients import flat, flow_gradients
+from autograder.homework.flow_gradients import flow_gradients
+from autograder.homework.gradients import flat
 from autograder.homework.mistakes import flow as wrong_flow
 from autograder.homework.mistakes import right_flow
 from autograder.homework.mistakes.cases import edited
@@ -129,7 +130,7 @@ def made_answers(entry: Wrong | Right, case: MadeCase) -> tuple[Answers, Answers
 
 
 def maf_answers(
-    entry: Wrong | Right, case: MafCase, blocks: tuple[flow.Block[Any], ...]
+    entry: Wrong | Right, case: MafCase, blocks: Sequence[flow.AnyBlock]
 ) -> tuple[Answers, Answers]:
     """The submission's answers about a MAF of these blocks, and the right ones."""
     names = ("input_size", "hidden_size", "n_hidden", "n_flows")

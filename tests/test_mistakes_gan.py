@@ -24,6 +24,8 @@ from autograder.engine.judge.verdicts import CheckFailed
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework import gan_checks, gan_draws
 from autograder.homework.experiments import gan as experiment
+from autograder.homework.gan_case import GanCase
+from autograder.homework.golden import check_golden
 from autograder.homework.mistakes import (
     conditional,
     gradient_penalty,
@@ -37,7 +39,6 @@ from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.wasserstein_steps import with_step
-from autograder.homework.strategies import GanCase
 from autograder.homework.student import Student
 
 WRONG: tuple[Wrong, ...] = (
@@ -136,8 +137,7 @@ def checks_of(function: str) -> list[Check]:
     for case in cases_of(function):
         checks.append(partial(gan_checks.check_value, case=case, function=function))
         checks.append(partial(gan_checks.check_gradient, case=case, function=function))
-        if function == "loss_wasserstein_gp_d":
-            checks.append(partial(gan_checks.check_linear_critic, case=case))
+    checks.append(lambda s, _: check_golden(s, function))
     checks.append(lambda s, _: gan_draws.check_latents(s, function, conditional=labelled))
     if labelled:
         checks.append(lambda s, _: gan_draws.check_labels(s, function))
@@ -156,7 +156,8 @@ def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
                 check(student, diagnosis)
             except CheckFailed as failure:
                 name = None if failure.hint else diagnosis.diagnose()
-                yield failure.feedback(public=False), set(name[0].split("+")) if name else set()
+                names = name[0] if name else failure.mistake or ""
+                yield failure.feedback(public=False), set(names.split("+")) if names else set()
 
 
 @for_each(WRONG)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_moons
 from torch import Tensor
 
+from autograder.homework.flow_parameters import masks
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import moons, standardised_split
 
@@ -43,7 +44,7 @@ def random_made(sizes: tuple[int, int, int], seed: int, gain: float = 0.6) -> fl
     return flow.MadeWeights(
         tuple(
             (gain * rng.standard_normal(mask.shape), 0.3 * rng.standard_normal(len(mask)))
-            for mask in flow.masks(*sizes)
+            for mask in masks(*sizes)
         )
     )
 
@@ -108,7 +109,7 @@ def differences(scalar: Callable[[Array], float], at: Array, step: float = 1e-6)
 
 def test_masks_are_those_of_the_sequential_order() -> None:
     """For D=3 and H=4 the masks are the ones worked out by hand."""
-    first, second, last = flow.masks(3, 4, 1)
+    first, second, last = masks(3, 4, 1)
     np.testing.assert_array_equal(first, [[1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 1, 0]])
     np.testing.assert_array_equal(second, [[1, 0, 1, 0], [1, 1, 1, 1], [1, 0, 1, 0], [1, 1, 1, 1]])
     np.testing.assert_array_equal(last, [[0, 0, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]] * 2)
@@ -125,7 +126,7 @@ def test_masks_are_those_of_the_sequential_order() -> None:
 def test_sizes_without_a_made_are_rejected(sizes: tuple[int, int, int], message: str) -> None:
     """A size that is too small is named together with its least value."""
     with pytest.raises(ValueError, match=message):
-        flow.masks(*sizes)
+        masks(*sizes)
 
 
 def test_layers_of_the_wrong_shape_are_rejected() -> None:

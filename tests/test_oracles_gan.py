@@ -18,6 +18,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from autograder.homework.oracles import gan
+from autograder.homework.probe_networks import (
+    Critic,
+    Generator,
+    Grads,
+    LinearCritic,
+    Rows,
+    gradient_norms,
+)
 
 Array = NDArray[np.float64]
 
@@ -40,12 +48,12 @@ class Setting:
     def __init__(self, conditional: bool) -> None:
         rng = np.random.default_rng(0)
         classes = 10 if conditional else 1
-        self.generator = gan.Generator(
+        self.generator = Generator(
             0.3 * rng.standard_normal((784, DIM_Z)),
             0.3 * rng.standard_normal(784),
             0.3 * rng.standard_normal((10, 784)) if conditional else None,
         )
-        self.critic = gan.Critic(
+        self.critic = Critic(
             0.1 * rng.standard_normal((12, 784)),
             0.3 * rng.standard_normal(12),
             rng.standard_normal((classes, 12)),
@@ -92,9 +100,9 @@ class Setting:
         norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
         return norms
 
-    def rows(self, x: Array) -> gan.Rows:
+    def rows(self, x: Array) -> Rows:
         """x with this setting's labels."""
-        return gan.Rows(x, self.labels)
+        return Rows(x, self.labels)
 
 
 @pytest.fixture(params=[False, True], ids=["unconditional", "conditional"])
@@ -103,7 +111,7 @@ def setting(request: pytest.FixtureRequest) -> Setting:
     return Setting(request.param)
 
 
-def assert_gradients_match(got: gan.Grads, scalar: Tensor, leaves: dict[str, Tensor]) -> None:
+def assert_gradients_match(got: Grads, scalar: Tensor, leaves: dict[str, Tensor]) -> None:
     """Every parameter's gradient is torch's."""
     expected = torch.autograd.grad(scalar, list(leaves.values()), allow_unused=True)
     assert got.keys() == leaves.keys()
@@ -153,7 +161,7 @@ def test_gradient_norm_vjp_matches_double_backward(setting: Setting) -> None:
     """The second-order gradients written by hand are those of torch's double backward."""
     norm_bar = np.random.default_rng(3).standard_normal(BATCH)
     norms = setting.torch_norms(torch.tensor(setting.x_real))
-    got_norms = gan.gradient_norms(setting.critic, setting.rows(setting.x_real))
+    got_norms = gradient_norms(setting.critic, setting.rows(setting.x_real))
     assert_same(got_norms, norms.detach().numpy())
     got = setting.critic.gradient_norm_vjp(setting.x_real, setting.labels, norm_bar)
     scalar = (norms * torch.tensor(norm_bar)).sum()
@@ -174,14 +182,14 @@ def test_gradient_norm_vjp_matches_finite_differences() -> None:
         "w2": rng.standard_normal((2, 3)),
         "b2": rng.standard_normal(2),
     }
-    got = gan.Critic(**arrays).gradient_norm_vjp(x, labels, norm_bar)
+    got = Critic(**arrays).gradient_norm_vjp(x, labels, norm_bar)
 
     def scalar(name: str, array: Array) -> float:
         moved = dict(arrays)
         moved[name] = array
         if name == "w1":
             moved[name] = np.concatenate([array, w1[:, 6:]], axis=1)
-        norms = np.linalg.norm(gan.Critic(**moved).input_gradient(x, labels), axis=1)
+        norms = np.linalg.norm(Critic(**moved).input_gradient(x, labels), axis=1)
         return float(norm_bar @ norms)
 
     for name, array in arrays.items():
@@ -193,7 +201,7 @@ def test_gradient_norm_vjp_matches_finite_differences() -> None:
 
 def test_gradient_norm_of_a_flat_critic_has_a_zero_gradient() -> None:
     """Where the gradient is 0 its norm's derivative is taken as 0, not NaN."""
-    flat = gan.Critic(np.zeros((3, 784)), np.zeros(3), np.ones((1, 3)), np.zeros(1))
+    flat = Critic(np.zeros((3, 784)), np.zeros(3), np.ones((1, 3)), np.zeros(1))
     grads = flat.gradient_norm_vjp(np.ones((2, 784)), None, np.ones(2))
     assert all(np.array_equal(grad, np.zeros_like(grad)) for grad in grads.values())
 
@@ -202,7 +210,7 @@ def test_linear_critic_agrees_with_its_closed_form() -> None:
     """Logits, input gradient, vjp and gradient-norm vjp of w x + b are the obvious ones."""
     rng = np.random.default_rng(5)
     w, x, bar = rng.standard_normal(784), rng.standard_normal((3, 784)), rng.standard_normal(3)
-    critic = gan.LinearCritic(w, 0.7)
+    critic = LinearCritic(w, 0.7)
     leaf_w, leaf_b = torch.tensor(w, requires_grad=True), torch.tensor(0.7, requires_grad=True)
     leaf_x = torch.tensor(x, requires_grad=True)
     logits = leaf_x @ leaf_w + leaf_b.double()
@@ -339,6 +347,6 @@ def test_critic_gradient_rejects_rows_that_do_not_fit_the_loss() -> None:
     with pytest.raises(ValueError, match="fake: the loss was computed from 5 rows, got 0"):
         gan.critic_gradient(setting.critic, loss, real=real)
     with pytest.raises(ValueError, match="real: the loss was computed from 5 rows, got 2"):
-        gan.critic_gradient(setting.critic, loss, real=gan.Rows(setting.x_real[:2]), fake=real)
+        gan.critic_gradient(setting.critic, loss, real=Rows(setting.x_real[:2]), fake=real)
     with pytest.raises(ValueError, match="at least one of"):
         gan.critic_gradient(setting.critic, gan.Loss(0.0))

@@ -17,8 +17,8 @@ from autograder.engine.assignment import parse_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judges import environment
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, read_ledger
-from autograder.engine.supervisor import _judge_environment
 from autograder.engine.worker.frames import Frame
 from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
 
@@ -284,6 +284,19 @@ def test_measures_nan():
     """A NaN is measured too."""
     close(float("nan"), 1.0, Tolerance(rtol=0, atol=0.25))
 
+@number("2.1.30")
+@weight(1)
+def test_has_a_figure(figure):
+    """A figure is kept, also of a check that fails."""
+    figure.value = -1.5
+    raise CheckFailed("Too little.")
+
+@number("2.1.31")
+@weight(1)
+def test_has_no_finite_figure(figure):
+    """A figure that is no number is none."""
+    figure.value = float("nan")
+
 @number("2.1.25")
 @weight(1)
 def test_too_much_for_a_failure():
@@ -421,7 +434,6 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ledger.unlink(missing_ok=True)
     log.write_text("")
     Job(
-        control_fd=zygote.control.fileno(),
         package="tiny",
         config=str(root / "tiny" / "assignment.toml"),
         submission=str(root / "submission"),
@@ -433,13 +445,16 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ).write(private / "job.json")
     with log.open("ab") as sink:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _RUN, str(ROOT), str(root), str(private / "job.json")],
+            [
+                *(sys.executable, "-I", "-c", _RUN, str(ROOT), str(root)),
+                *(str(private / "job.json"), str(zygote.control.fileno())),
+            ],
             pass_fds=(zygote.control.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
             cwd=root / "tiny" / "checks",
-            env=_judge_environment(private),
+            env=environment(private),
             timeout=120,
             check=False,
         )
@@ -778,3 +793,25 @@ def test_a_failure_earns_less_than_all(share: float) -> None:
     """A share that the ledger could not take is refused where it is written."""
     with pytest.raises(ValueError, match=r"share=.* must be in \[0, 1\)"):
         CheckFailed("It is wrong.", share=share)
+
+
+def test_a_figure_is_kept_whatever_the_verdict(session: Session) -> None:
+    """What a check measured stands in its entry; NaN does not, nor what was never measured."""
+    assert session.entry("test_has_a_figure").figure == -1.5
+    assert session.entry("test_has_a_figure").verdict is Verdict.FAILED
+    assert session.entry("test_has_no_finite_figure").figure is None
+    assert session.entry("test_right").figure is None
+
+
+def test_without_hints_the_numbers_stay_and_staff_learn_the_mistake(tmp_path: Path) -> None:
+    """hints = false: neither a named mistake nor "what to try", but the mistake's id is kept."""
+    settings = SETTINGS.replace("seed = 1\n", "seed = 1\nhints = false\n")
+    write_homework(tmp_path, ALL, settings)
+    names = ("test_is_named", "test_half", "test_wrong")
+    with FakeZygote(BEHAVIOURS, status=-11) as zygote:
+        judged = judge(tmp_path, zygote, [f"private/test_a.py::{name}" for name in names])
+    told = {name: judged.entry(name) for name in names}
+    assert told["test_is_named"].feedback == "It is wrong."
+    assert told["test_is_named"].mistake == "swapped"
+    assert (told["test_half"].feedback, told["test_half"].mistake) == ("Half of it.", "half")
+    assert told["test_wrong"].feedback == "It is wrong.\nHere.\n1, 2"

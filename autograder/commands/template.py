@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.common import DONE, FOUND_SOMETHING, REFERENCE, TEMPLATE
+from autograder.commands.common import DONE, FOUND_SOMETHING, REFERENCE, TEMPLATE, complain
 from autograder.engine import handout
 from autograder.engine.boot import ROOT
 
@@ -18,6 +18,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _template(options: argparse.Namespace) -> int:
+    try:
+        return _make_or_compare(options)
+    except handout.MarkerError as error:
+        return complain("autograder", str(error))
+
+
+def _make_or_compare(options: argparse.Namespace) -> int:
     if options.check:
         differences = handout.compare_template(REFERENCE, TEMPLATE)
         for line in differences:

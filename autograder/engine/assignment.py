@@ -3,53 +3,89 @@
 from __future__ import annotations
 
 import importlib.util
-import math
-import sys
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from autograder.engine.ledger import VISIBILITIES
+from autograder.engine.settings import AssignmentError, Table
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = ["Assignment", "AssignmentError", "CheckSettings", "Leaderboard", "Part"]
 
-
-# All tables but `parts`, whose keys are the parts' numbers.
 _KEYS = {
     "assignment": ("title",),
+    "parts": (),  # its keys are the parts' numbers
+    "checks": (),  # its keys are the checks' numbers
     "submission": ("files",),
     "grading": (
         "seed",
         "visibility",
+        "private_visibility",
+        "hints",
         "deadline_s",
+        "platform_timeout_s",
         "call_timeout_s",
         "check_timeout_s",
         "training_timeout_s",
     ),
     "training": ("full_log_likelihood", "half_log_likelihood"),
+    "leaderboard": ("show", "check", "name", "order"),
 }
-
-
-class AssignmentError(ValueError):
-    """An entry of assignment.toml is wrong; the text names file, key, value and what is allowed."""
+_PART = re.compile(r"\d+\.\d+")
+_CHECK = re.compile(r"\d+\.\d+\.\d+")
+_MOST_POINTS = 10_000
+# Gradescope's limits: 10 minutes unless it is told otherwise, 40 at most.
+_PLATFORM_TIMEOUT_S, _MOST_PLATFORM_TIMEOUT_S = 600.0, 2400.0
+# Between our own end and the platform's, which leaves a zero: the container's start, and slack.
+_MARGIN_S = 30.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the handout, such as "1.2"."""
+    """One part of the handout, such as "1.2"; its checks' visibility where it says one."""
 
     number: str
     title: str
     points: float
+    visibility: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What the settings say about one check in place of its own decorators.
+
+    Args:
+        visibility: one of the ledger's `VISIBILITIES`, or None.
+        weight: its share of the part's points; 0 makes it advice without points.
+    """
+
+    visibility: str | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The column that students see of each other: the figure which one check measures.
+
+    Args:
+        check: its number.
+        name: the column's heading.
+        order: "desc" where more is better, else "asc".
+    """
+
+    check: str
+    name: str
+    order: str
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A homework's settings. Times are in seconds, log-likelihoods in nats per example."""
+    """A homework's settings. Times are in seconds, log-likelihoods in nats per example.
+
+    `config` is the file they were read from, None for settings made otherwise. `leaderboard` is
+    None unless it is to be shown.
+    """
 
     folder: Path
     package: str
@@ -63,6 +99,12 @@ class Assignment:
     training_timeout_s: float
     training: Mapping[str, float]
     check_timeout_s: float = 25.0
+    private_visibility: str | None = None
+    hints: bool = True
+    platform_timeout_s: float = _PLATFORM_TIMEOUT_S
+    checks: Mapping[str, CheckSettings] = field(default_factory=dict)
+    leaderboard: Leaderboard | None = None
+    config: Path | None = None
 
     @property
     def points(self) -> float:
@@ -94,119 +136,101 @@ def load_assignment(package: str, config: Path | None = None) -> Assignment:
 
 def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
     """Parse one settings file; see `load_assignment`."""
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise AssignmentError(f"{path}: cannot be read as TOML: {error}") from None
-    reader = _Reader(path, told)
-    reader.only_known()
+    told = Table.read(path)
+    told.only(tuple(_KEYS), "table")
+    tables = {name: told.table(name, optional=name in ("checks", "leaderboard")) for name in _KEYS}
+    for name, keys in _KEYS.items():
+        if keys:
+            tables[name].only(keys)
+    grading = tables["grading"]
+    platform_timeout_s = grading.number(
+        "platform_timeout_s", 2 * _MARGIN_S, _MOST_PLATFORM_TIMEOUT_S, _PLATFORM_TIMEOUT_S
+    )
     return Assignment(
         folder=folder,
         package=package,
-        title=reader.text("assignment", "title"),
-        parts=_parts(reader),
-        files=_files(reader),
-        seed=reader.integer("grading", "seed"),
-        visibility=reader.choice("grading", "visibility", VISIBILITIES),
-        deadline_s=reader.positive("grading", "deadline_s"),
-        call_timeout_s=reader.positive("grading", "call_timeout_s"),
-        training_timeout_s=reader.positive("grading", "training_timeout_s"),
-        training={key: reader.number("training", key) for key in _KEYS["training"]},
-        check_timeout_s=reader.positive("grading", "check_timeout_s", Assignment.check_timeout_s),
+        title=tables["assignment"].text("title"),
+        parts=_parts(tables["parts"]),
+        files=tables["submission"].relative_paths("files"),
+        seed=grading.whole("seed", 2**32 - 1),
+        visibility=grading.choice("visibility", VISIBILITIES),
+        private_visibility=grading.optional_choice("private_visibility", VISIBILITIES),
+        hints=grading.truth("hints", default=True),
+        deadline_s=_deadline(grading, platform_timeout_s),
+        platform_timeout_s=platform_timeout_s,
+        call_timeout_s=grading.above_zero("call_timeout_s"),
+        check_timeout_s=grading.above_zero("check_timeout_s", Assignment.check_timeout_s),
+        training_timeout_s=grading.above_zero("training_timeout_s"),
+        training=_training(tables["training"]),
+        checks=_checks(tables["checks"]),
+        leaderboard=_leaderboard(tables["leaderboard"]),
+        config=path,
     )
 
 
-def _parts(reader: _Reader) -> tuple[Part, ...]:
-    table = reader.table("parts")
-    if not table:
-        raise reader.error("parts", table, "at least one part")
+def _parts(told: Table) -> tuple[Part, ...]:
+    if not told.entries:
+        raise told.error("", "at least one part")
     parts = []
-    for number, entry in table.items():
-        if not isinstance(entry, dict) or set(entry) != {"title", "points"}:
-            raise reader.error(f'parts."{number}"', entry, "{ title = TEXT, points = NUMBER }")
-        title, points = entry["title"], entry["points"]
-        if not isinstance(title, str):
-            raise reader.error(f'parts."{number}".title', title, "a text")
-        if not _is_number(points) or not 0 <= points < 10_000:
-            raise reader.error(f'parts."{number}".points', points, "a number from 0 to 10000")
-        parts.append(Part(number, title, float(points)))
+    for number in told.entries:
+        if not _PART.fullmatch(number):
+            raise told.error(number, 'parts are called by the handout\'s numbers, such as "1.2"')
+        part = told.table(number, "{ title = TEXT, points = NUMBER }")
+        part.only(("title", "points", "visibility"))
+        parts.append(
+            Part(
+                number,
+                part.text("title"),
+                part.number("points", 0, _MOST_POINTS),
+                part.optional_choice("visibility", VISIBILITIES),
+            )
+        )
     return tuple(parts)
 
 
-def _files(reader: _Reader) -> tuple[str, ...]:
-    value = reader.get("submission", "files")
-    if not isinstance(value, list) or not value or not all(_is_relative_path(v) for v in value):
-        raise reader.error("submission.files", value, "a list of relative paths")
-    return tuple(value)
+def _checks(told: Table) -> Mapping[str, CheckSettings]:
+    """Read what is said about single checks; `plan_checks` knows which ones there are."""
+    settings = {}
+    for number in told.entries:
+        if not _CHECK.fullmatch(number):
+            raise told.error(number, 'checks are called by their numbers, such as "1.2.3"')
+        check = told.table(number, "{ visibility = TEXT, weight = NUMBER }")
+        check.only(("visibility", "weight"))
+        settings[number] = CheckSettings(
+            check.optional_choice("visibility", VISIBILITIES),
+            check.number("weight", 0, _MOST_POINTS) if "weight" in check.entries else None,
+        )
+    return settings
 
 
-class _Reader:
-    """Typed look-ups that complain with file, key, value and what is allowed."""
-
-    def __init__(self, path: Path, told: Mapping[str, Any]) -> None:
-        self.path = path
-        self._told = told
-
-    def error(self, key: str, value: object, allowed: str) -> AssignmentError:
-        return AssignmentError(f"{self.path.name}: {key} = {value!r}; allowed: {allowed}")
-
-    def only_known(self) -> None:
-        tables = sorted({"parts", *_KEYS})
-        for name, entries in self._told.items():
-            if name not in tables:
-                raise self.error(name, "...", "one of the tables " + ", ".join(tables))
-            known = _KEYS.get(name, ())
-            for key in entries if known and isinstance(entries, dict) else ():
-                if key not in known:
-                    allowed = f"one of the keys of [{name}]: " + ", ".join(known)
-                    raise self.error(f"{name}.{key}", entries[key], allowed)
-
-    def table(self, name: str) -> Mapping[str, Any]:
-        value = self._told.get(name)
-        if not isinstance(value, dict):
-            raise self.error(f"[{name}]", value, "a table")
-        return value
-
-    def get(self, table: str, key: str) -> Any:
-        return self.table(table).get(key)
-
-    def text(self, table: str, key: str) -> str:
-        value = self.get(table, key)
-        if not isinstance(value, str):
-            raise self.error(f"{table}.{key}", value, "a text")
-        return value
-
-    def integer(self, table: str, key: str) -> int:
-        value = self.get(table, key)
-        if type(value) is not int or not 0 <= value < 2**32:
-            raise self.error(f"{table}.{key}", value, "a whole number from 0 to 4294967295")
-        return value
-
-    def number(self, table: str, key: str) -> float:
-        value = self.get(table, key)
-        if not _is_number(value):
-            raise self.error(f"{table}.{key}", value, "a number")
-        return float(value)
-
-    def positive(self, table: str, key: str, default: float | None = None) -> float:
-        if default is not None and self.get(table, key) is None:
-            return default
-        value = self.number(table, key)
-        if value <= 0:
-            raise self.error(f"{table}.{key}", value, "a number above 0")
-        return value
-
-    def choice(self, table: str, key: str, allowed: tuple[str, ...]) -> str:
-        value = self.get(table, key)
-        if value not in allowed:
-            raise self.error(f"{table}.{key}", value, ", ".join(allowed))
-        return str(value)
+def _deadline(grading: Table, platform_timeout_s: float) -> float:
+    deadline_s = grading.above_zero("deadline_s")
+    most = platform_timeout_s - _MARGIN_S
+    if deadline_s > most:
+        raise grading.error(
+            "deadline_s",
+            f"a number above 0, at most {most:g}: {_MARGIN_S:g} s before the platform's own limit, "
+            f"grading.platform_timeout_s = {platform_timeout_s:g}",
+        )
+    return deadline_s
 
 
-def _is_relative_path(value: object) -> bool:
-    parts = PurePosixPath(value).parts if isinstance(value, str) else ()
-    return bool(parts) and parts[0] != "/" and ".." not in parts
+def _training(told: Table) -> Mapping[str, float]:
+    full = told.number("full_log_likelihood")
+    half = told.number("half_log_likelihood")
+    if half > full:
+        raise told.error(
+            "half_log_likelihood", f"a number up to training.full_log_likelihood = {full:g}"
+        )
+    return {"full_log_likelihood": full, "half_log_likelihood": half}
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _leaderboard(told: Table) -> Leaderboard | None:
+    """Read the leaderboard, also when it is off: a slip should not wait for the day it is on."""
+    if not told.entries:
+        return None
+    check = told.text("check")
+    if not _CHECK.fullmatch(check):
+        raise told.error("check", 'the number of a check, such as "1.2.3"')
+    board = Leaderboard(check, told.text("name"), told.choice("order", ("asc", "desc")))
+    return board if told.truth("show", default=False) else None

@@ -1,7 +1,7 @@
 """Grade the grader: every wrong solution must lose points in its part and be named, no right one.
 
-A case is a whole submission. The zygote is started once and shared by all cases of a job, and a
-case may say which parts its files cannot touch: their checks are not run again.
+A case is a whole submission. Zygote and judge are imported once and shared by all cases of a job,
+and a case may say which parts its files cannot touch: their checks are not run again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
+from autograder.engine.judges import WarmJudges
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.supervisor import Request, grade
 from autograder.engine.worker.confine import die_with_parent
@@ -39,6 +40,7 @@ class Case:
         skip: numbers of slow checks in them that cannot be touched either.
         named: for a wrong one, the mistake ids of which one must be given.
         says: or else a piece of the feedback that names it.
+        seed: in place of the assignment's.
     """
 
     id: str
@@ -49,13 +51,13 @@ class Case:
     edits: frozenset[str] = frozenset()
     run: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    says: str = ""
+    seed: int | None = None
 
     def touches(self, check: PlannedCheck) -> bool:
         """Whether a check could come out otherwise than on the reference."""
         return (not self.run or check.part in self.run) and check.number not in self.skip
-
-    named: frozenset[str] = frozenset()
-    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,56 +88,71 @@ class Row:
         return next(iter(named + said), "")
 
 
-def audit(package: str, cases: Sequence[Case], pristine: Path, jobs: int) -> Iterator[Row]:
+def audit(
+    package: str, cases: Sequence[Case], pristine: Path, jobs: int, config: Path | None = None
+) -> Iterator[Row]:
     """Grade all cases in `jobs` processes; yield the rows as they are done."""
     context = get_context("spawn")  # nothing of the caller's goes into the children
     with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_start, initargs=(package, pristine)
+        jobs, mp_context=context, initializer=_start, initargs=(package, pristine, config)
     ) as pool:
         futures = [pool.submit(_grade_case, case) for case in cases]
         for future in as_completed(futures):
             yield future.result()
 
 
-_GRADER: list[tuple[Assignment, Path, ZygoteHolder]] = []
+_GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
 
 
-def _start(package: str, pristine: Path) -> None:
+def _start(package: str, pristine: Path, config: Path | None) -> None:
     die_with_parent()  # an audit that is killed leaves no process behind
-    assignment = load_assignment(package)
+    assignment = load_assignment(package, config)
     # Lives as long as this process: a pool's worker has no hook for its end but its exit, which
     # closes the zygote's socket and so ends the zygote.
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _GRADER.append((assignment, pristine, ZygoteHolder(package, folder, folder / "log")))
+    zygote = ZygoteHolder(package, folder, folder / "log")
+    _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
 
 
 def _grade_case(case: Case) -> Row:
-    assignment, pristine, zygote = _GRADER[0]
+    assignment, pristine, zygote, judges = _GRADER[0]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="audit-") as name:
         folder = Path(name)
         for path, text in case.files.items():
             (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "submission" / path).write_text(text, encoding="utf-8")
+        config = assignment.config or assignment.folder / "assignment.toml"
+        if case.seed is not None:
+            config = _with_seed(config, assignment.seed, case.seed, folder)
+            assignment = load_assignment(assignment.package, config)
         plan = plan_checks(assignment)
         report = grade(
             Request(
                 submission=folder / "submission",
                 results=folder / "results.json",
                 assignment=assignment,
-                config=assignment.folder / "assignment.toml",
+                config=config,
                 pristine=pristine,
                 only=tuple(check.check_id for check in plan if case.touches(check)),
             ),
             zygote,
+            judges,
         )
     entries = {
         check.check_id: report.entries[check.check_id] for check in plan if case.touches(check)
     }
     row = Row(case, entries, time.monotonic() - started)
     return Row(case, entries, row.seconds, tuple(complaints(row, plan)))
+
+
+def _with_seed(config: Path, given: int, wanted: int, folder: Path) -> Path:
+    text = config.read_text(encoding="utf-8")
+    copy = folder / config.name
+    copy.write_text(text.replace(f"seed = {given}", f"seed = {wanted}"), encoding="utf-8")
+    return copy
 
 
 def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:

@@ -50,6 +50,7 @@ def to_results(
     execution_time: float,
     extra_data: Mapping[str, object],
     part_titles: Mapping[str, str],
+    leaderboard: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
     """Return what results.json is to hold, ready for `write_results`.
 
@@ -65,6 +66,7 @@ def to_results(
         execution_time: seconds.
         extra_data: what reproduces the run; kept by Gradescope, not shown.
         part_titles: the parts' names, by the handout's numbers.
+        leaderboard: Gradescope's columns of the leaderboard; without one there is none.
 
     Raises:
         ValueError: for an execution time that is not a finite number >= 0.
@@ -80,6 +82,7 @@ def to_results(
         "test_name_format": "text",
         "extra_data": {"parts": _parts(rows, part_titles), **_cleaned(extra_data)},
         "tests": [_test(row) for row in rows],
+        **({"leaderboard": [_cleaned(column) for column in leaderboard]} if leaderboard else {}),
     }
 
 

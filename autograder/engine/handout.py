@@ -29,8 +29,8 @@ _STUDENT_BEGIN = "# >>> YOUR CODE HERE"
 _STUDENT_END = "# <<< END OF YOUR CODE"
 
 _CODE_FOLDER = "codebase"
-_SUBMISSION_SCRIPT = "make_submission.sh"
-# Beside these, `make_template` hands out the submission script that lies next to the reference.
+_SUBMISSION_SCRIPTS = ("make_submission.sh", "make_submission.py")
+# Beside these, `make_template` hands out the submission scripts that lie next to the reference.
 _HANDED_OUT = (f"{_CODE_FOLDER}/**/*.py", "run_*.py", "*.md", "requirements*.txt")
 _SHORTEST_DISTINCTIVE_LINE = 12  # characters; below that a line is an `else:` or a `z = x`
 
@@ -89,7 +89,7 @@ def make_template(reference: Path, destination: Path) -> list[Path]:
     """Write the students' tree made from `reference` into `destination`.
 
     Students get the code folder's Python files, the drivers, text at the top level, and the
-    submission script that lies beside the reference; no caches, outputs or written answers.
+    submission scripts that lie beside the reference; no caches, outputs or written answers.
     Files already in `destination` that are not part of the template are left alone;
     `compare_template` names them.
 
@@ -193,6 +193,23 @@ def solution_fragments(text: str, name: str = "reference") -> list[str]:
     return list(fragments)
 
 
+def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
+    """Return title ("1.1 MADE.forward") and code of every region that students do not get.
+
+    Args:
+        text: the reference file.
+        name: what errors call the file.
+
+    Raises:
+        MarkerError: see `make_template_text`.
+    """
+    return [
+        (block.title or "what only the reference has", "\n".join(block.lines))
+        for block in _blocks(text, name)
+        if block.kind is not _Kind.GIVEN
+    ]
+
+
 @dataclass(frozen=True)
 class _Content:
     text: bytes
@@ -206,9 +223,10 @@ def _template_files(reference: Path) -> dict[str, _Content]:
             f"{reference} holds no folder {_CODE_FOLDER}/: is this the reference solution?"
         )
     sources = _handed_out_files(reference)
-    script = reference.parent / _SUBMISSION_SCRIPT
-    if _SUBMISSION_SCRIPT not in sources and script.is_file():
-        sources[_SUBMISSION_SCRIPT] = script
+    for name in _SUBMISSION_SCRIPTS:
+        script = reference.parent / name
+        if name not in sources and script.is_file():
+            sources[name] = script
     return {
         relative: _Content(
             make_template_text(source.read_text(encoding="utf-8"), relative).encode("utf-8"),
@@ -220,7 +238,7 @@ def _template_files(reference: Path) -> dict[str, _Content]:
 
 def _handed_out_files(root: Path) -> dict[str, Path]:
     """Return what students get, or could have got, of a tree, by relative path."""
-    patterns = (*_HANDED_OUT, _SUBMISSION_SCRIPT)
+    patterns = (*_HANDED_OUT, *_SUBMISSION_SCRIPTS)
     return {
         path.relative_to(root).as_posix(): path
         for pattern in patterns

@@ -8,15 +8,18 @@ has been imported, and also when one of them cannot be: so it reads the decorato
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autograder.engine.assignment import Assignment, AssignmentError
+from autograder.engine.footprint import files_that_grade
 from autograder.engine.ledger import VISIBILITIES, PlannedCheck
 
 AUDIENCES = ("public", "private")
@@ -36,15 +39,18 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
     """List every check of a homework in the order of their numbers, with its points.
 
     The weights of a part's checks are its points when they add up to them, and are scaled to do so
-    when an instructor gave the part other points.
+    when an instructor gave the part other points. What the settings say about a check goes before
+    what they say about its part, that before the check's decorators, and these before the
+    settings' word for all.
 
     Raises:
         AssignmentError: a file that is not Python, a check without number or title or with a
-            decorator that makes no sense, a number or name used twice, a part without checks or a
-            check whose part is not in assignment.toml.
+            decorator that makes no sense, a number or name used twice, a part without checks, a
+            check whose part is not in assignment.toml, or settings for a check that is not there
+            or cannot have them.
     """
     found = [
-        check
+        _as_told(check, assignment)
         for audience in AUDIENCES
         for path in sorted((assignment.folder / "checks" / audience).glob("test_*.py"))
         for check in _read_checks(path, audience)
@@ -62,19 +68,29 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
             )
         seen[check.number] = check.check_id
         by_part[part_of(check.number)].append(check)
+    _refuse_unknown(assignment, seen)
     for part in assignment.parts:
         if not any(check.weight for check in by_part[part.number]):
             raise AssignmentError(f"part {part.number} has no check that carries points")
     unknown = set(by_part) - set(assignment.part_titles)
     if unknown:
         raise AssignmentError(f"checks of unknown parts: {', '.join(sorted(unknown))}")
-    return tuple(
-        _planned(check, part.number, points, assignment.visibility)
+    plan = tuple(
+        PlannedCheck(
+            check_id=check.check_id,
+            number=check.number,
+            title=check.title,
+            part=part.number,
+            points=points,
+            visibility=check.visibility or assignment.visibility,
+        )
         for part in assignment.parts
         for check, points in _share_out(
             sorted(by_part[part.number], key=lambda check: _order(check.number)), part.points
         )
     )
+    _refuse_a_leak_by_leaderboard(assignment, plan)
+    return plan
 
 
 def part_of(number: str) -> str:
@@ -83,15 +99,66 @@ def part_of(number: str) -> str:
 
 
 def hash_of_checks(assignment: Assignment) -> str:
-    """Return a hash over everything that decides a grade: the whole homework and engine."""
+    """Return a hash over everything that decides a grade: checks, engine and settings.
+
+    Settings read from another file stand in for the homework's own, so that a bundle made with
+    them, where they are the homework's own, has the same hash.
+    """
+    own = assignment.folder / "assignment.toml"
     digest = hashlib.sha256()
-    engine = Path(__file__).resolve().parent
-    for root in (engine, assignment.folder):
-        for path in sorted(root.rglob("*")):
-            if path.suffix in (".py", ".toml") and "__pycache__" not in path.parts:
-                digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-                digest.update(path.read_bytes())
+    for name, path in files_that_grade(assignment.folder, assignment.package).items():
+        if path == own and assignment.config is not None:
+            path = assignment.config
+        digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _as_told(check: _Found, assignment: Assignment) -> _Found:
+    """Return a check with what the settings say about it, its part or its audience."""
+    told = assignment.checks.get(check.number)
+    of_part = {part.number: part.visibility for part in assignment.parts}
+    private = check.check_id.startswith("private/")
+    weight = check.weight
+    if told is not None and told.weight is not None:
+        weight = told.weight or None
+    return replace(
+        check,
+        weight=weight,
+        visibility=(told.visibility if told is not None else None)
+        or of_part.get(part_of(check.number))
+        or check.visibility
+        or (assignment.private_visibility if private else None),
+    )
+
+
+def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
+    """Refuse settings for checks that are not there."""
+    board = assignment.leaderboard
+    asked = {f'checks."{number}"': number for number in assignment.checks}
+    if board is not None:
+        asked["leaderboard.check"] = board.check
+    for key, number in asked.items():
+        if number not in numbers:
+            near = difflib.get_close_matches(number, numbers, n=3)
+            raise AssignmentError(
+                f"{_settings_file(assignment)}: {key}: there is no check {number}; allowed: the "
+                f"number of a check, such as {', '.join(near or sorted(numbers)[:3])}"
+            )
+
+
+def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: tuple[PlannedCheck, ...]) -> None:
+    board = assignment.leaderboard
+    for check in plan:
+        if board is not None and check.number == board.check and check.visibility != "visible":
+            raise AssignmentError(
+                f"{_settings_file(assignment)}: leaderboard.show = true; allowed: false, as long "
+                f"as check {check.number} is {check.visibility}: its figure would be seen at once"
+            )
+
+
+def _settings_file(assignment: Assignment) -> str:
+    return assignment.config.name if assignment.config is not None else "assignment.toml"
 
 
 def _read_checks(path: Path, audience: str) -> list[_Found]:
@@ -164,19 +231,6 @@ def _share_out(checks: list[_Found], points: float) -> list[tuple[_Found, float 
         shares.append((check, check.weight if total == points else round(upto - given, 4)))
         given = upto
     return shares
-
-
-def _planned(
-    check: _Found, part: str, points: float | None, default_visibility: str
-) -> PlannedCheck:
-    return PlannedCheck(
-        check_id=check.check_id,
-        number=check.number,
-        title=check.title,
-        part=part,
-        points=points,
-        visibility=check.visibility or default_visibility,
-    )
 
 
 def _order(number: str) -> tuple[int, ...]:

@@ -86,10 +86,11 @@ class Entry:
         seconds: wall time the check took.
         excess: the greatest error of any comparison, as a multiple of what is allowed; None when
             the check compared no numbers.
+        figure: what the check measured, for the leaderboard; None when it measured nothing.
 
     Raises:
-        ValueError: naming the check, for a share that does not go with the verdict and for
-            seconds that are not a finite number >= 0.
+        ValueError: naming the check, for a share that does not go with the verdict, for seconds
+            that are not a finite number >= 0 and for a figure that is not finite.
     """
 
     check_id: str
@@ -99,6 +100,7 @@ class Entry:
     mistake: str | None = None
     seconds: float = 0.0
     excess: float | None = None
+    figure: float | None = None
 
     def __post_init__(self) -> None:
         # bool is an int: True would pass for a share of 1 that nobody computed.
@@ -119,6 +121,8 @@ class Entry:
             raise ValueError(
                 f"check {self.check_id!r}: seconds={self.seconds!r} must be finite and >= 0"
             )
+        if self.figure is not None and not math.isfinite(self.figure):
+            raise ValueError(f"check {self.check_id!r}: figure={self.figure!r} must be finite")
 
 
 def error_number(*texts: str) -> str:
@@ -281,12 +285,13 @@ def _parsed(line: bytes) -> Entry | None:
     excess = fields.get("excess")
     if not isinstance(mistake, (str, type(None))) or not isinstance(seconds, (int, float)):
         return None
-    if not isinstance(excess, (int, float, type(None))):
+    figure = fields.get("figure")
+    if not all(isinstance(value, (int, float, type(None))) for value in (excess, figure)):
         return None
     try:
         verdict = Verdict(fields.get("verdict"))
         share: Any = fields.get("share")  # Entry refuses what is not a number
-        return Entry(check_id, verdict, share, feedback, mistake, seconds, excess)
+        return Entry(check_id, verdict, share, feedback, mistake, seconds, excess, figure)
     except (ValueError, OverflowError):  # an integer too great for isfinite() overflows
         return None
 

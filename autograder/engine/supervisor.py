@@ -10,21 +10,19 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
-from autograder.engine import gradescope
+from autograder.engine import fingerprint, gradescope
 from autograder.engine.assignment import Assignment
-from autograder.engine.boot import command
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judge.job import Job
+from autograder.engine.judges import ColdJudges, Judges, RunningJudge
 from autograder.engine.ledger import (
     Entry,
     PlannedCheck,
@@ -75,12 +73,15 @@ class Report:
     refused: str
 
 
-def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
+def grade(
+    request: Request, zygote: ZygoteHolder | None = None, judges: Judges | None = None
+) -> Report:
     """Grade one submission and write its results.
 
     Args:
         request: what to grade.
         zygote: one that outlives this grading; without it the grading has its own.
+        judges: where the judge comes from; without it, it is a fresh process.
 
     Raises:
         OSError: the results cannot be written.
@@ -88,14 +89,14 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
     """
     started = time.monotonic()
     plan = plan_checks(request.assignment)
-    grading = _Grading(request, plan, started)
+    grading = _Grading(request, plan, started, judges or ColdJudges())
     grading.write({}, "The grading has begun; no check has run yet.")
     reserve = Reserve(request.results.absolute().parent, _RESERVED)
     become_subreaper()
     children_before = set(children())
     with Signals() as signals:
         try:
-            entries, trouble, log = _graded(grading, zygote, signals, children_before)
+            entries, trouble, log = _graded(grading, zygote, judges, signals, children_before)
         except OSError:  # no disk, no memory: for a folder of its own, or for its end
             entries, trouble, log = grading.failed_altogether(traceback.format_exc())
         signals.ignore()
@@ -108,7 +109,11 @@ def grade(request: Request, zygote: ZygoteHolder | None = None) -> Report:
 
 
 def _graded(
-    grading: _Grading, zygote: ZygoteHolder | None, signals: Signals, children_before: set[int]
+    grading: _Grading,
+    zygote: ZygoteHolder | None,
+    judges: Judges | None,
+    signals: Signals,
+    children_before: set[int],
 ) -> tuple[dict[str, Entry], str, str]:
     """Run a grading in a folder of its own; return its entries, its trouble and the staff's log."""
     with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
@@ -121,24 +126,30 @@ def _graded(
             trouble = grading.crashed(workplace, traceback.format_exc())
         finally:
             signals.ignore()
-            # A zygote that is shared goes on; what else this grading started has ended or ends now.
-            shared = zygote.pid if zygote is not None else None
-            end_orphans(children_before | ({shared} if shared is not None else set()))
+            # What is shared goes on; what else this grading started has ended or ends now.
+            shared = (getattr(each, "pid", None) for each in (zygote, judges))
+            end_orphans(children_before | {pid for pid in shared if pid is not None})
         return grading.entries(workplace, trouble), trouble, workplace.read_log()
 
 
 class _Grading:
     """The steps of one grading."""
 
-    def __init__(self, request: Request, plan: tuple[PlannedCheck, ...], started: float) -> None:
+    def __init__(
+        self, request: Request, plan: tuple[PlannedCheck, ...], started: float, judges: Judges
+    ) -> None:
         self._request = request
+        self._judges = judges
         self._assignment = request.assignment
         self._plan = plan
         self._started = started
         self._deadline = started + request.assignment.deadline_s - _LAST_STEPS_S
         self._staged: StagedSubmission | None = None
+        self._checks_sha256 = hash_of_checks(request.assignment)
         self.refused = ""
         self._crashed = False
+        # What a student can paste where his own result is another.
+        self._fingerprint = ""
 
     def run(self, place: Workplace, shared: ZygoteHolder | None) -> str:
         """Run all checks; return what went wrong beside the submission itself, or ""."""
@@ -179,14 +190,14 @@ class _Grading:
             )
         except IntakeError as error:
             self.refused = str(error)
+            return
+        self._fingerprint = f"Fingerprint: {fingerprint.take(self._assignment, place.submission)}"
 
     def _judge(self, place: Workplace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
         """Run the judge; return its exit status, or None when the deadline ended it."""
         job_file = place.private / "job.json"
         missing = self._staged.missing if self._staged else ()
-        control_fd = zygote.control.fileno()
         Job(
-            control_fd=control_fd,
             package=self._assignment.package,
             config=str(self._request.config.resolve()),
             submission=str(place.submission),
@@ -196,23 +207,14 @@ class _Grading:
             log=str(place.log),
             only=tuple(only),
         ).write(job_file)
-        with place.log.open("ab") as sink:
-            process = subprocess.Popen(
-                [*command(sys.executable, "autograder.engine.judge"), str(job_file)],
-                pass_fds=(control_fd,),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                cwd=self._assignment.folder / "checks",
-                env=_judge_environment(place.private),
-            )
+        process = self._judges.start(job_file, zygote.control.fileno(), place.log)
         try:
             return self._wait(process, place)
         finally:
             process.kill()
             process.wait()
 
-    def _wait(self, process: subprocess.Popen[bytes], place: Workplace) -> int | None:
+    def _wait(self, process: RunningJudge, place: Workplace) -> int | None:
         """Wait for the judge until the deadline, and write now and then what is known so far.
 
         Should this process be killed, what stands there is what the platform finds.
@@ -281,7 +283,8 @@ class _Grading:
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
         table = gradescope.summary_table(self._plan, list(entries.values()), titles)
-        output = "\n\n".join(text for text in (self.refused, trouble, *notes, table) if text)
+        told = [self.refused, trouble, *notes, table, self._fingerprint]
+        output = "\n\n".join(text for text in told if text)
         results = gradescope.to_results(
             self._plan,
             list(entries.values()),
@@ -290,37 +293,33 @@ class _Grading:
             execution_time=round(time.monotonic() - self._started, 3),
             extra_data=self._reproduce(),
             part_titles=titles,
+            leaderboard=self._leaderboard(entries),
         )
         gradescope.write_results(self._request.results, results)
         return results
 
+    def _leaderboard(self, entries: dict[str, Entry]) -> list[dict[str, object]]:
+        """Return the leaderboard's column, if it is on and its check has measured something."""
+        board = self._assignment.leaderboard
+        figures = [
+            entries[check.check_id].figure
+            for check in self._plan
+            if board is not None and check.number == board.check
+        ]
+        return [
+            {"name": board.name, "value": round(figure, 4), "order": board.order}
+            for figure in figures
+            if board is not None and figure is not None
+        ]
+
     def _reproduce(self) -> dict[str, object]:
         """Return what one needs to get the same result again."""
         return {
-            "checks_sha256": hash_of_checks(self._assignment),
+            "checks_sha256": self._checks_sha256,
             "seed": self._assignment.seed,
+            "fingerprint": self._fingerprint,
             "submission_sha256": self._staged.sha256 if self._staged else None,
             "python": platform.python_version(),
             "machine": platform.machine(),
-            "versions": {name: _version(name) for name in _PACKAGES},
+            "versions": {name: fingerprint.version(name) for name in _PACKAGES},
         }
-
-
-def _judge_environment(private: Path) -> dict[str, str]:
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TMPDIR": str(private),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(private / "hypothesis"),
-        # The judge's arrays are tiny: more threads would only take the workers' cores.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

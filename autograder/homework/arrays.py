@@ -2,16 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from autograder.homework.oracles import flow, gan
-from autograder.homework.oracles.flow import Array
-from autograder.homework.strategies import GanCase, MadeCase, MafCase
+from autograder.homework.flow_parameters import Array, MadeParameters, MapParameters
+from autograder.homework.probe_networks import Critic, Generator, Labels, LinearCritic
+
+Block: TypeAlias = MadeParameters | MapParameters
 
 
-def made_arrays(weights: flow.MadeWeights, block: int = 0) -> dict[str, Array]:
+class MadeProblem(Protocol):
+    """What a MADE is asked about: sizes, parameters, data x and noise z (B, D)."""
+
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def n_hidden(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def weights(self) -> MadeParameters: ...
+    @property
+    def x(self) -> Array: ...
+    @property
+    def z(self) -> Array: ...
+
+
+class MafProblem(Protocol):
+    """What a MAF is asked about: sizes and data x (B, D); its blocks are given beside it."""
+
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def n_hidden(self) -> int: ...
+    @property
+    def n_flows(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def x(self) -> Array: ...
+
+
+class GanProblem(Protocol):
+    """What a loss is asked about: probe networks, real images (B, 784) and labels (B,)."""
+
+    @property
+    def dim_z(self) -> int: ...
+    @property
+    def conditional(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def generator(self) -> Generator: ...
+    @property
+    def critic(self) -> Critic | LinearCritic: ...
+    @property
+    def x_real(self) -> Array: ...
+    @property
+    def labels(self) -> Labels: ...
+
+
+def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:
     """Name a MADE's weights as the experiments know them."""
     arrays: dict[str, Array] = {}
     for j, (weight, bias) in enumerate(weights.layers):
@@ -20,19 +77,19 @@ def made_arrays(weights: flow.MadeWeights, block: int = 0) -> dict[str, Array]:
     return arrays
 
 
-def maf_arrays(blocks: tuple[flow.Block[Any], ...]) -> dict[str, Array]:
+def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
     """Name the parameters of all blocks of a MAF as the experiments know them."""
     arrays: dict[str, Array] = {}
     for k, block in enumerate(blocks):
-        if isinstance(block, flow.MadeWeights):
+        if isinstance(block, MadeParameters):
             arrays.update(made_arrays(block, k))
-        elif isinstance(block, flow.ElementwiseMap):
+        else:
             for name in ("scale", "bend", "shift"):
                 arrays[f"block{k}.{name}"] = float32(getattr(block, name))
     return arrays
 
 
-def gan_arrays(case: GanCase, critic: gan.Critic | gan.LinearCritic) -> dict[str, Any]:
+def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any]:
     """Name the parameters of the probe networks as the experiments know them."""
     generator = case.generator
     arrays: dict[str, Any] = {
@@ -43,7 +100,7 @@ def gan_arrays(case: GanCase, critic: gan.Critic | gan.LinearCritic) -> dict[str
     if case.conditional and generator.label_embedding is not None:
         arrays["g.label_embedding"] = float32(generator.label_embedding)
         arrays["labels"] = case.labels
-    if isinstance(critic, gan.Critic):
+    if isinstance(critic, Critic):
         for name in ("w1", "b1", "w2", "b2"):
             arrays[f"d.{name}"] = float32(getattr(critic, name))
     else:
@@ -53,7 +110,7 @@ def gan_arrays(case: GanCase, critic: gan.Critic | gan.LinearCritic) -> dict[str
     return arrays
 
 
-def made_sizes(case: MadeCase | MafCase) -> dict[str, int]:
+def made_sizes(case: MadeProblem | MafProblem) -> dict[str, int]:
     return {
         "input_size": case.input_size,
         "hidden_size": case.hidden_size,
@@ -61,7 +118,7 @@ def made_sizes(case: MadeCase | MafCase) -> dict[str, int]:
     }
 
 
-def maf_sizes(case: MafCase) -> dict[str, int]:
+def maf_sizes(case: MafProblem) -> dict[str, int]:
     return {**made_sizes(case), "n_flows": case.n_flows}
 
 

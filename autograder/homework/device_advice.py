@@ -11,16 +11,22 @@ from autograder.homework.student import Student
 
 
 class DeviceAdvice:
-    """One run of all functions on the meta device, started early and read when it is asked for."""
+    """One run of all functions on the meta device, started early and read when it is asked for.
 
-    def __init__(self, caller: Caller) -> None:
+    Args:
+        caller: with a worker of its own.
+        early: whether to start now; where there is one worker only, it has to wait its turn.
+    """
+
+    def __init__(self, caller: Caller, *, early: bool = True) -> None:
         self._caller = caller
-        self._pending = Student(caller, 0).start_device_use()
+        self._pending = Student(caller, 0).start_device_use() if early else None
 
     @cached_property
     def _use(self) -> dict[str, str]:
         try:
-            return Student(self._caller, 0).finish_device_use(self._pending)
+            student = Student(self._caller, 0)
+            return student.finish_device_use(self._pending or student.start_device_use())
         finally:
             self._caller.close()
 

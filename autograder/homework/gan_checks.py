@@ -1,25 +1,20 @@
-"""A loss of problems 2, 4 and 5 against the handout: its value, its gradient, large logits."""
+"""A loss of problems 2, 4 and 5 against the handout: its value and its gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from autograder.engine.judge.compare import close, difference
-from autograder.engine.judge.verdicts import Advice, CheckFailed
+from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import losses, tolerances
+from autograder.homework.flow_parameters import Array
+from autograder.homework.gan_case import GanCase
 from autograder.homework.gradients import flat, gradient_error
 from autograder.homework.losses import Situation
 from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.oracles import gan
-from autograder.homework.oracles.flow import Array
 from autograder.homework.recover import recover
-from autograder.homework.strategies import GanCase
 from autograder.homework.student import GanLoss, Student
-
-_LOGIT = 100.0
 
 
 def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
@@ -61,40 +56,6 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         )
 
 
-def check_linear_critic(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The WGAN-GP loss of a linear critic, whose gradient norm is the same everywhere."""
-    for other in _others(case):
-        diagnosis.ask_if_failed(str(other), partial(_observe_linear, student, diagnosis, other))
-    loss, expected = _observe_linear(student, diagnosis, case)
-    if not close(loss.value, expected, tolerances.LOSS):
-        norm = float(np.linalg.norm(case.linear_critic.w))
-        raise CheckFailed(
-            "For a linear critic w x + b the gradient is w everywhere, so the penalty must be "
-            "10 (||w|| - 1)^2.",
-            where=f"Smallest case found: {case}, ||w|| = {norm:.4f}.",
-            numbers=difference("loss", loss.value, expected, tolerances.LOSS),
-        )
-
-
-def advise_on_large_logits(
-    student: Student, functions: Sequence[str], *, conditional: bool
-) -> None:
-    """Say which losses are infinite when the discriminator answers +-100 to everything."""
-    bad = []
-    for function in functions:
-        for logit in (-_LOGIT, _LOGIT):
-            case = GanCase(2, 3, 1.0, conditional, student.seed)
-            critic = gan.LinearCritic(np.zeros(case.x_real.shape[1]), logit)
-            if not np.isfinite(student.gan_loss_value(function, case, critic)):
-                bad.append(function)
-    if bad:
-        raise Advice(
-            f"{' and '.join(dict.fromkeys(bad))}: infinite or NaN when d answers a logit of "
-            f"{_LOGIT:.0f} or -{_LOGIT:.0f}. log(sigmoid(h)) underflows there; a loss computed "
-            "from the logits in one step does not. No points are lost for this."
-        )
-
-
 def _observe_value(
     student: Student, diagnosis: Diagnosis, case: GanCase, function: str
 ) -> tuple[Situation, GanLoss, float]:
@@ -119,17 +80,6 @@ def _observe_gradient(
     diagnosis.observe(
         f"{function}.gradient", situation, flat(loss.gradients, expected), flat(expected, expected)
     )
-    return loss, expected
-
-
-def _observe_linear(student: Student, diagnosis: Diagnosis, case: GanCase) -> tuple[GanLoss, float]:
-    """Call the WGAN-GP loss with a linear critic and note its value; and the right one."""
-    function = "loss_wasserstein_gp_d"
-    critic = case.linear_critic
-    loss = student.gan_loss(function, case, critic=critic, gradient=False)
-    situation = Situation(function, case, critic, recover(case, loss, function))
-    expected = losses.linear_critic_value(situation)
-    diagnosis.observe(f"{function}.linear", situation, loss.value, expected)
     return loss, expected
 
 

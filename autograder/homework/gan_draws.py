@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.losses import Situation
-from autograder.homework.oracles import statistics
-from autograder.homework.oracles.flow import Array
-from autograder.homework.recover import Labels, recover
+from autograder.homework import draw_statistics as statistics
+from autograder.homework.gan_case import N_CLASSES, GanCase
+from autograder.homework.probe_networks import Array, Labels
+from autograder.homework.recover import recover
 from autograder.homework.reply import Call
-from autograder.homework.strategies import N_CLASSES, GanCase
 from autograder.homework.student import GanLoss, Student
 
 # How many calls of how large a batch the statistics are made of.
@@ -128,8 +127,7 @@ def check_interpolation(student: Student, function: str) -> None:
     """One weight per example, uniform on [0, 1]: the tests err with probability 1e-10 each."""
     pooled = []
     for case, loss in _draws(student, function, False, _MANY_WEIGHTS, images=True):
-        situation = Situation(function, case, case.critic, recover(case, loss, function))
-        seen = situation.evidence
+        seen = recover(case, loss, function)
         if len(seen.strange):
             raise CheckFailed(
                 f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
@@ -137,7 +135,8 @@ def check_interpolation(student: Student, function: str) -> None:
                 numbers=f"{len(seen.strange)} of {len(seen.strange) + len(seen.between)} images "
                 "beside the real and the fake ones lie off the line between a real and a fake.",
             )
-        alpha = situation.alpha
+        seen.require_between(function)
+        alpha = seen.alpha
         if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
             raise CheckFailed(
                 "The interpolation weights are not confined to [0, 1].",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from autograder.engine.judge.compare import note
 from autograder.homework import tolerances
-from autograder.homework.oracles import flow
-from autograder.homework.oracles.flow import Array
+from autograder.homework.flow_parameters import Array
 
 
 def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
@@ -48,24 +46,3 @@ def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
             for key in sorted(order)
         ]
     )
-
-
-def flow_gradients(blocks: Sequence[flow.Block[Any]], x: Array) -> dict[str, Array]:
-    """The gradient of the mean log-likelihood by every parameter, under the experiments' names."""
-    expected: dict[str, Array] = {}
-    for k, gradient in enumerate(flow.maf_mean_log_prob_gradient(blocks, x)):
-        if isinstance(gradient, flow.ElementwiseGradient):
-            for name in ("scale", "bend", "shift"):
-                expected[f"block{k}.{name}"] = getattr(gradient, name)
-        else:
-            for j, (by_weight, by_bias) in enumerate(gradient):
-                expected[f"block{k}.weight{j}"] = by_weight
-                expected[f"block{k}.bias{j}"] = by_bias
-    return expected
-
-
-def flow_gradient_error(
-    got: Mapping[str, Array], blocks: Sequence[flow.Block[Any]], x: Array
-) -> str:
-    """`gradient_error` of the mean log-likelihood of x (B, D)."""
-    return gradient_error(got, flow_gradients(blocks, x))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.homework.arrays import GanProblem
+from autograder.homework.flow_parameters import Array
 from autograder.homework.oracles import gan
-from autograder.homework.oracles.flow import Array
+from autograder.homework.probe_networks import Critic, LinearCritic, Rows, gradient_norms
 from autograder.homework.recover import Evidence
-from autograder.homework.strategies import GanCase
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +18,11 @@ class Situation:
     """One call of a loss: what was drawn, what was recovered. What mistakes are predicted from."""
 
     function: str
-    case: GanCase
-    critic: gan.Critic | gan.LinearCritic
+    case: GanProblem
+    critic: Critic | LinearCritic
     evidence: Evidence
 
-    def logits(self, rows: gan.Rows) -> Array:
+    def logits(self, rows: Rows) -> Array:
         """The discriminator's output on images with their labels."""
         return self.critic.logits(rows.x, rows.labels)
 
@@ -37,32 +37,24 @@ class Situation:
         return self.logits(self.evidence.fake)
 
     @property
-    def between(self) -> gan.Rows:
+    def between(self) -> Rows:
         """The interpolates.
 
         Raises:
             CheckFailed: d was given no such point.
         """
-        self._require_between()
-        return gan.Rows(self.evidence.between)
+        return Rows(self.evidence.require_between(self.function))
 
     @property
     def alpha(self) -> Array:
         """The interpolates' weights of the fake image. Raises as `between` does."""
-        self._require_between()
+        self.evidence.require_between(self.function)
         return self.evidence.alpha
-
-    def _require_between(self) -> None:
-        if len(self.evidence.between) == 0:
-            raise CheckFailed(
-                f"{self.function} never gives d a point between a real and a fake image; the "
-                "gradient penalty is taken at such points."
-            )
 
     @property
     def norms(self) -> Array:
         """Gradient norms of the critic at the interpolates."""
-        return gan.gradient_norms(self.critic, self.between)
+        return gradient_norms(self.critic, self.between)
 
 
 def expected_value(situation: Situation) -> float:
@@ -104,7 +96,7 @@ def expected_loss(situation: Situation) -> gan.Loss:
 def linear_critic_value(situation: Situation) -> float:
     """The WGAN-GP loss of a linear critic w x + b: its gradient is w everywhere."""
     critic = situation.critic
-    if not isinstance(critic, gan.LinearCritic):
+    if not isinstance(critic, LinearCritic):
         raise ValueError("linear_critic_value needs a LinearCritic")
     penalty = (float(np.linalg.norm(critic.w)) - 1.0) ** 2
     return float(situation.fake.mean() - situation.real.mean() + gan.LAMBDA * penalty)

@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.oracles import gan
-from autograder.homework.oracles.flow import Array
+from autograder.homework.arrays import GanProblem
+from autograder.homework.probe_networks import Array, Labels, Rows
 from autograder.homework.reply import Call
-from autograder.homework.strategies import GanCase
 from autograder.homework.student import GanLoss
-
-Labels = NDArray[np.int64]
 
 # Rows of 784 pixels whose entries differ by O(0.1): float32 rounding is below this, other rows far
 # above it, but for a mixture whose weight happens to lie within 1e-5 of 0 or 1.
@@ -48,9 +45,9 @@ class Evidence:
     z: Array
     g_labels: Labels | None
     fake_z: Array
-    fake: gan.Rows
+    fake: Rows
     fake_labels_seen: Labels | None
-    real: gan.Rows
+    real: Rows
     real_labels_seen: Labels | None
     real_labels_true: Labels | None
     between: Array
@@ -59,8 +56,21 @@ class Evidence:
     d_saw_real: int
     d_saw_fake: int
 
+    def require_between(self, function: str) -> Array:
+        """Return `between`.
 
-def recover(case: GanCase, loss: GanLoss, function: str) -> Evidence:
+        Raises:
+            CheckFailed: d was given no such point.
+        """
+        if len(self.between) == 0:
+            raise CheckFailed(
+                f"{function} never gives d a point between a real and a fake image; the gradient "
+                "penalty is taken at such points."
+            )
+        return self.between
+
+
+def recover(case: GanProblem, loss: GanLoss, function: str) -> Evidence:
     """Recover what the loss was computed from.
 
     Raises:
@@ -84,9 +94,9 @@ def recover(case: GanCase, loss: GanLoss, function: str) -> Evidence:
         z=z,
         g_labels=g_labels,
         fake_z=z[used],
-        fake=gan.Rows(images[used], None if g_labels is None else g_labels[used]),
+        fake=Rows(images[used], None if g_labels is None else g_labels[used]),
         fake_labels_seen=None if d_labels is None or not is_fake.any() else d_labels[is_fake],
-        real=gan.Rows(case.x_real, labels),
+        real=Rows(case.x_real, labels),
         real_labels_seen=None if d_labels is None else d_labels[is_real],
         real_labels_true=None if labels is None else labels[sorted_rows.real[is_real]],
         between=rows[other & is_between],

@@ -11,27 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from autograder.homework.oracles import flow, gan
-
-Array: TypeAlias = NDArray[np.float64]
-
-PIXELS = 784
-N_CLASSES = 10
-CRITIC_UNITS = 12
+from autograder.homework.flow_parameters import Array, masks
+from autograder.homework.gan_case import GanCase, exact
+from autograder.homework.oracles import flow
 
 MAX_ALPHA = 1.5  # |alpha|: exp(+-alpha) stays within a factor of 4.5
 MAX_SIZE = 6.0  # |x| and |z|; the density there is about exp(-18) a column
 KINK_MARGIN = 1e-3  # a ReLU input closer to 0 could switch sides between float32 and float64
 WEIGHT_GAIN = 1.3
-LOGIT_WEIGHT_SUM = 4.5  # |logit| <= 4.5 + 1 < 6 because |tanh| < 1
-LOGIT_BIAS = 1.0
-TEMPLATES = 6  # directions in image space that real images, fake ones and critic share
 MAX_TRIES = 1000
 
 
@@ -77,9 +69,9 @@ class MadeCase:
 
         while not (_tame(weights, x) & _tame(weights, flow.made_forward(weights, z)[0])).all():
             weights = _milder(weights)
-        x = _redrawn(rng, x, lambda rows: _well_conditioned([weights], rows))
+        x = _redrawn(rng, x, lambda rows: is_well_conditioned([weights], rows))
         z = _redrawn(
-            rng, z, lambda rows: _well_conditioned([weights], flow.made_forward(weights, rows)[0])
+            rng, z, lambda rows: is_well_conditioned([weights], flow.made_forward(weights, rows)[0])
         )
         return weights, x, z
 
@@ -120,9 +112,9 @@ class MafCase:
         rng = np.random.default_rng((self.n_flows, self.input_size, self.seed))
         return tuple(
             flow.ElementwiseMap(
-                scale=_exact(rng.uniform(0.3, 0.8, self.input_size)),
-                bend=_exact(rng.uniform(0.3, 0.8, self.input_size)),
-                shift=_exact(rng.uniform(-0.5, 0.5, self.input_size)),
+                scale=exact(rng.uniform(0.3, 0.8, self.input_size)),
+                bend=exact(rng.uniform(0.3, 0.8, self.input_size)),
+                shift=exact(rng.uniform(-0.5, 0.5, self.input_size)),
             )
             for _ in range(self.n_flows)
         )
@@ -140,106 +132,7 @@ class MafCase:
                 block = _milder(block)
             blocks.append(block)
             inputs = block.inverse(inputs)[0][:, ::-1]
-        return tuple(blocks), _redrawn(rng, x, lambda rows: _well_conditioned(blocks, rows))
-
-
-@dataclass(frozen=True)
-class GanCase:
-    """A probe generator, a probe discriminator and a batch of real images.
-
-    Args:
-        batch: B.
-        dim_z: Size of the latent.
-        scale: Steepness of the discriminator: multiplies its first weight. From 1 to 2 the
-            gradient norms at interpolates lie on both sides of 1.
-        conditional: Whether the networks take labels.
-        seed: Where the arrays come from.
-    """
-
-    batch: int
-    dim_z: int
-    scale: float
-    conditional: bool
-    seed: int
-
-    @property
-    def generator(self) -> gan.Generator:
-        """Makes images of about the size of the real ones, around another mean."""
-        return self._drawn[0]
-
-    @property
-    def critic(self) -> gan.Critic:
-        """12 units; |logit| < 6."""
-        return self._drawn[1]
-
-    @property
-    def x_real(self) -> Array:
-        """Real images (B, 784) within [-1, 1]."""
-        return self._drawn[2]
-
-    @cached_property
-    def labels(self) -> NDArray[np.int64]:
-        """Labels (B,) in 0..9, at least two of them different."""
-        rng = np.random.default_rng((self.batch, self.seed))
-        labels = rng.integers(0, N_CLASSES, self.batch)
-        while len(set(labels.tolist())) < 2:
-            labels = rng.integers(0, N_CLASSES, self.batch)
-        labels.setflags(write=False)
-        return labels
-
-    @cached_property
-    def linear_critic(self) -> gan.LinearCritic:
-        """A critic w x + b whose gradient norm ||w|| lies within 0.3..0.7 or 1.5..3."""
-        rng = np.random.default_rng((PIXELS, self.seed))
-        norm = rng.uniform(0.3, 0.7) if rng.random() < 0.5 else rng.uniform(1.5, 3.0)
-        direction = rng.standard_normal(PIXELS)
-        return gan.LinearCritic(
-            w=_exact(direction * (norm / np.linalg.norm(direction))),
-            b=float(_exact(rng.uniform(-1.0, 1.0, 1))[0]),
-        )
-
-    @cached_property
-    def _drawn(self) -> tuple[gan.Generator, gan.Critic, Array]:
-        rng = np.random.default_rng((self.batch, self.dim_z, self.conditional, self.seed))
-        templates = rng.standard_normal((TEMPLATES, PIXELS))
-        means = rng.standard_normal((2, TEMPLATES))  # of real and of fake images
-        coefficients = means[0] + rng.standard_normal((self.batch, TEMPLATES))
-        noise = rng.uniform(-0.3, 0.3, (self.batch, PIXELS))
-        x_real = np.clip(0.2 * coefficients @ templates + noise, -1.0, 1.0)
-        return (
-            self._draw_generator(rng, templates, means[1]),
-            self._draw_critic(rng, templates),
-            _exact(x_real),
-        )
-
-    def _draw_generator(
-        self, rng: np.random.Generator, templates: Array, mean: Array
-    ) -> gan.Generator:
-        mixing = rng.standard_normal((TEMPLATES, self.dim_z)) / np.sqrt(self.dim_z)
-        pixels = rng.standard_normal((PIXELS, self.dim_z)) / np.sqrt(self.dim_z)
-        embedding = 0.15 * rng.standard_normal((N_CLASSES, TEMPLATES)) @ templates
-        return gan.Generator(
-            weight=_exact(0.2 * templates.T @ mixing + 0.15 * pixels),
-            bias=_exact(0.2 * mean @ templates + 0.1 * rng.standard_normal(PIXELS)),
-            label_embedding=_exact(embedding) if self.conditional else None,
-        )
-
-    def _draw_critic(self, rng: np.random.Generator, templates: Array) -> gan.Critic:
-        n_classes = N_CLASSES if self.conditional else 1
-        # Along the templates the images vary most: there a small weight already moves the
-        # units across the bend of tanh; the rest of the weight only sets the gradient's norm.
-        along = rng.standard_normal((CRITIC_UNITS, TEMPLATES)) @ templates / PIXELS
-        across = rng.standard_normal((CRITIC_UNITS, PIXELS)) / np.sqrt(PIXELS)
-        # Unequal output weights, so that the logits do not average out.
-        sizes = np.exp(rng.standard_normal((n_classes, CRITIC_UNITS)))
-        signs = rng.choice((-1.0, 1.0), sizes.shape)
-        total = 0.999 * LOGIT_WEIGHT_SUM  # leaves room for rounding to float32
-        return gan.Critic(
-            w1=_exact(self.scale * (3.0 * along + 1.05 * across)),
-            b1=_exact(0.5 * rng.standard_normal(CRITIC_UNITS)),
-            w2=_exact(signs * sizes * (total / sizes.sum(axis=1, keepdims=True))),
-            b2=_exact(rng.uniform(-LOGIT_BIAS, LOGIT_BIAS, n_classes)),
-        )
+        return tuple(blocks), _redrawn(rng, x, lambda rows: is_well_conditioned(blocks, rows))
 
 
 def made_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MadeCase]:
@@ -283,34 +176,27 @@ def _seeds() -> st.SearchStrategy[int]:
     return st.integers(0, 2**32 - 1)
 
 
-def _exact(values: Array) -> Array:
-    """Rounded to what float32 holds, read-only."""
-    rounded = values.astype(np.float32).astype(np.float64)
-    rounded.setflags(write=False)
-    return rounded
-
-
 def _normal_rows(rng: np.random.Generator, batch: int, size: int) -> Array:
-    return _exact(rng.standard_normal((batch, size)))
+    return exact(rng.standard_normal((batch, size)))
 
 
 def _draw_made(
     rng: np.random.Generator, input_size: int, hidden_size: int, n_hidden: int
 ) -> flow.MadeWeights:
     layers: list[tuple[Array, Array]] = []
-    for mask in flow.masks(input_size, hidden_size, n_hidden):
+    for mask in masks(input_size, hidden_size, n_hidden):
         fan_in = np.maximum(mask.sum(axis=1, keepdims=True), 1.0)
         weight = WEIGHT_GAIN * rng.standard_normal(mask.shape) / np.sqrt(fan_in)
         # Biases keep away from 0: where all units before are off, the bias is all there is.
         bias = rng.uniform(0.1, 0.5, len(mask)) * rng.choice((-1.0, 1.0), len(mask))
-        layers.append((_exact(weight), _exact(bias)))
+        layers.append((exact(weight), exact(bias)))
     return flow.MadeWeights(tuple(layers))
 
 
 def _milder(weights: flow.MadeWeights) -> flow.MadeWeights:
     """The same MADE with mu and alpha halved (halving is exact): closer to the identity."""
     weight, bias = weights.layers[-1]
-    return flow.MadeWeights((*weights.layers[:-1], (_exact(weight / 2), _exact(bias / 2))))
+    return flow.MadeWeights((*weights.layers[:-1], (exact(weight / 2), exact(bias / 2))))
 
 
 def _tame(weights: flow.MadeWeights, x: Array) -> NDArray[np.bool_]:
@@ -321,7 +207,7 @@ def _tame(weights: flow.MadeWeights, x: Array) -> NDArray[np.bool_]:
     return np.asarray(good.all(axis=1))  # (B,); NaN counts as not small
 
 
-def _well_conditioned(blocks: Sequence[flow.MadeWeights], x: Array) -> NDArray[np.bool_]:
+def is_well_conditioned(blocks: Sequence[flow.MadeWeights], x: Array) -> NDArray[np.bool_]:
     """Per row (B,): every block is tame there, and no ReLU sits on its kink."""
     good = np.ones(len(x), dtype=np.bool_)
     for block in blocks:
@@ -341,5 +227,5 @@ def _redrawn(
         if not refused.any():
             return rows
         fresh = np.where(refused[:, None], rng.standard_normal(rows.shape), rows)
-        rows = _exact(fresh)
+        rows = exact(fresh)
     raise ValueError(f"no well-conditioned rows in {MAX_TRIES} draws of shape {rows.shape}")

@@ -6,7 +6,7 @@ has ended the check with a sentence that says what was returned instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,10 @@ from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.arrays import (
+    Block,
+    GanProblem,
+    MadeProblem,
+    MafProblem,
     float32,
     gan_arrays,
     made_arrays,
@@ -23,10 +27,9 @@ from autograder.homework.arrays import (
     maf_arrays,
     maf_sizes,
 )
-from autograder.homework.oracles import flow, gan
-from autograder.homework.oracles.flow import Array
+from autograder.homework.gan_case import GanCase
+from autograder.homework.probe_networks import Array, Critic, LinearCritic
 from autograder.homework.reply import Call, Form, unless_failed
-from autograder.homework.strategies import GanCase, MadeCase, MafCase
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -103,7 +106,7 @@ class Student:
 
     # ---- problem 1 --------------------------------------------------------------------------
 
-    def made_forward(self, case: MadeCase, z: Array | None = None) -> Forward:
+    def made_forward(self, case: MadeProblem, z: Array | None = None) -> Forward:
         """Return what the student's MADE.forward gives for the case's z (or another one).
 
         Args:
@@ -124,7 +127,7 @@ class Student:
 
     def made_inverse(
         self,
-        case: MadeCase,
+        case: MadeProblem,
         *,
         x: Array | None = None,
         jacobian: bool = False,
@@ -160,7 +163,7 @@ class Student:
             gradients=form.gradients(),
         )
 
-    def log_probs(self, case: MafCase, blocks: tuple[flow.Block[Any], ...]) -> LogProbs:
+    def log_probs(self, case: MafProblem, blocks: Sequence[Block]) -> LogProbs:
         """Return the student's MAF.log_probs of the case's x, with these blocks for its MADEs."""
         reply = self._caller.call(
             "maf_log_probs",
@@ -173,7 +176,7 @@ class Student:
         return LogProbs(form.scalar("log_prob"), form.gradients())
 
     def log_probs_at_points(
-        self, case: MafCase, blocks: tuple[flow.Block[Any], ...], points: Array
+        self, case: MafProblem, blocks: Sequence[Block], points: Array
     ) -> Array:
         """Return log p (N,) at every one of N points (N, D), each asked for on its own."""
         reply = self._caller.call(
@@ -192,9 +195,9 @@ class Student:
     def gan_loss(
         self,
         function: str,
-        case: GanCase,
+        case: GanProblem,
         *,
-        critic: gan.Critic | gan.LinearCritic | None = None,
+        critic: Critic | LinearCritic | None = None,
         images: bool = True,
         gradient: bool = True,
         seed: int | None = None,
@@ -234,7 +237,7 @@ class Student:
             d_calls=form.calls("d", 784, case.conditional) if images else (),
         )
 
-    def gan_loss_value(self, function: str, case: GanCase, critic: gan.LinearCritic) -> float:
+    def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:
         """Return a loss's value, which may be infinite or NaN."""
         reply = self._caller.call(
             "gan_loss",
@@ -265,15 +268,15 @@ class Student:
         reply = self._caller.finish(pending)
         return {str(name)[:80]: str(told)[:20] for name, told in reply.values.items()}
 
-    def trained_gan(
+    def start_gan_training(
         self,
-        functions: list[str],
+        functions: tuple[str, str],
         images: Array,
         labels: np.ndarray[Any, np.dtype[np.int64]],
         weights: Mapping[str, Array],
         recipe: Mapping[str, float],
-    ) -> dict[str, Array]:
-        """Train the small networks with the student's d loss and g loss; return g's weights.
+    ) -> PendingCall:
+        """Start to train the small networks; `finish_gan_training` has the end.
 
         Args:
             functions: names of the d loss and of the g loss.
@@ -287,7 +290,7 @@ class Student:
         arrays["x_train"] = float32(images)
         if conditional:
             arrays["labels"] = labels
-        reply = self._caller.call(
+        return self._caller.start(
             "train_gan",
             {
                 **recipe,
@@ -302,7 +305,12 @@ class Student:
             functions=functions,
             timeout_s=TRAINING_TIMEOUT_S,
         )
-        form = Form(reply, "The training run")
+
+    def finish_gan_training(
+        self, pending: PendingCall, weights: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Return the trained generator's weights, of the shapes that were sent."""
+        form = Form(self._caller.finish(pending), "The training run")
         return {
             name: form.array(name, array.shape, str(array.shape))
             for name, array in weights.items()

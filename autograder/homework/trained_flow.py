@@ -16,8 +16,12 @@ from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.student import FLOW_FILE
 
 # Data, first weights and order of batches do not follow the assignment's seed: with this one
-# right solutions are steady (-1.16 to -1.21 nats); there is nothing in them to learn by heart.
+# right solutions are steady (-1.17 to -1.22 nats); there is nothing in them to learn by heart.
 SEED = 236
+# A right solution that ends below the threshold is one of bad luck and lies just below it, or met
+# NaN: it gets a second run with another order of the batches. One that is further off does not.
+ORDERS = (SEED, SEED + 1)
+_BAD_LUCK = 0.5
 HIDDEN_SIZE = 100
 N_FLOWS = 5
 RECIPE = {
@@ -25,7 +29,7 @@ RECIPE = {
     "hidden_size": HIDDEN_SIZE,
     "n_hidden": 1,
     "n_flows": N_FLOWS,
-    "batch": 200,
+    "batch": 300,
     "epochs": 9,
     "peak_learning_rate": 5e-3,
     "average_decay": 0.99,
@@ -55,21 +59,26 @@ class FlowTraining:
 
     def __init__(self, caller: Caller, assignment: Assignment) -> None:
         self._caller = caller
-        train, _, self._held_out = standardised_split(SEED)
-        weights = initial_weights(np.random.default_rng(SEED))
+        self._timeout_s = assignment.training_timeout_s
+        self._enough = assignment.training["full_log_likelihood"]
+        self._train, _, self._held_out = standardised_split(SEED)
         self._pending: PendingCall | Concluded
         try:
-            self._pending = caller.start(
-                "train_flow",
-                {**RECIPE, "order_seed": SEED},
-                {**maf_arrays(weights), "x_train": train},
-                seed=SEED,
-                needs=FLOW_FILE,
-                functions=["train_flow", "maf_log_probs"],
-                timeout_s=assignment.training_timeout_s,
-            )
+            self._pending = self._start(ORDERS[0])
         except Concluded as conclusion:  # the file is missing: said when the check asks
             self._pending = conclusion
+
+    def _start(self, order_seed: int) -> PendingCall:
+        weights = initial_weights(np.random.default_rng(SEED))
+        return self._caller.start(
+            "train_flow",
+            {**RECIPE, "order_seed": order_seed},
+            {**maf_arrays(weights), "x_train": self._train},
+            seed=SEED,
+            needs=FLOW_FILE,
+            functions=["train_flow", "maf_log_probs"],
+            timeout_s=self._timeout_s,
+        )
 
     @cached_property
     def held_out_log_likelihood(self) -> float:
@@ -81,14 +90,23 @@ class FlowTraining:
         """
         if isinstance(self._pending, Concluded):
             raise self._pending
-        reply = self._caller.finish(self._pending)
-        if reply.values.get("gave_up_at_step") is not None:
+        value = self._finish(self._pending)
+        if value is None or self._enough - _BAD_LUCK < value < self._enough:
+            second = self._finish(self._start(ORDERS[1]))
+            value = max((v for v in (value, second) if v is not None), default=None)
+        if value is None:
             raise CheckFailed(
                 "The training run met NaN or absurd values again and again and was given up."
             )
-        rng = np.random.default_rng(0)
+        return value
+
+    def _finish(self, pending: PendingCall) -> float | None:
+        """Return the log-likelihood that a run came to; None if it was given up."""
+        reply = self._caller.finish(pending)
+        if reply.values.get("gave_up_at_step") is not None:
+            return None
         blocks = []
-        for k, sent in enumerate(initial_weights(rng)):
+        for k, sent in enumerate(initial_weights(np.random.default_rng(0))):
             layers = []
             for j, (weight, bias) in enumerate(sent.layers):
                 pair = [reply.arrays.get(f"block{k}.{name}{j}") for name in ("weight", "bias")]

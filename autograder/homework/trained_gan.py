@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.oracles.flow import Array
+from autograder.engine.judge.client import PendingCall
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import CheckFailed, Concluded
+from autograder.homework.probe_networks import Array
 from autograder.homework.student import Student
 
 PIXELS = 784
@@ -76,22 +78,57 @@ def share_covered(problem: SmallProblem, weights: dict[str, Array]) -> float:
     return float(((way * right_way).sum(axis=1) / (right_way**2).sum(axis=1)).mean())
 
 
-def check_training(student: Student, functions: list[str], *, conditional: bool) -> None:
-    """Train and judge; `functions` are the d loss and the g loss.
+class GanTraining:
+    """One run: started when made, judged later, so that it goes on beside the checks.
 
-    Raises:
-        CheckFailed: the generator did not come near the data.
+    Args:
+        caller: with a worker of its own, which ends with the run.
+        seed: of the problem and of the first weights.
+        functions: the d loss and the g loss.
+        early: whether to start now; where there is one worker only, it has to wait its turn.
     """
-    problem = small_problem(conditional, student.seed)
-    weights = student.trained_gan(
-        functions, problem.images, problem.labels, problem.weights, RECIPE
-    )
-    share = share_covered(problem, weights)
-    if not share >= REQUIRED_SHARE:
-        means = "the mean image of every class" if conditional else "the mean image"
-        raise CheckFailed(
-            f"A small GAN trained with {functions[0]} and {functions[1]} does not learn its data.",
-            where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
-            numbers=f"The generator covered {share:.0%} of the way to {means}; "
-            f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 60 % and more.",
-        )
+
+    def __init__(
+        self, caller: Caller, seed: int, functions: tuple[str, str], *, early: bool = True
+    ) -> None:
+        self._caller = caller
+        self._student = Student(caller, seed)
+        self._functions = functions
+        self._conditional = functions[0].startswith("conditional")
+        self._problem = small_problem(self._conditional, seed)
+        self._pending: PendingCall | Concluded | None = self._start() if early else None
+
+    def _start(self) -> PendingCall | Concluded:
+        problem = self._problem
+        try:
+            return self._student.start_gan_training(
+                self._functions, problem.images, problem.labels, problem.weights, RECIPE
+            )
+        except Concluded as conclusion:  # the file is missing: said when the check asks
+            return conclusion
+
+    def check(self) -> None:
+        """Judge the generator that came of it.
+
+        Raises:
+            CheckFailed: it did not come near the data, or the run raised.
+            Concluded: it was not attempted, hung or died.
+        """
+        pending = self._pending or self._start()
+        if isinstance(pending, Concluded):
+            raise pending
+        weights = self._student.finish_gan_training(pending, self._problem.weights)
+        share = share_covered(self._problem, weights)
+        if not share >= REQUIRED_SHARE:
+            d, g = self._functions
+            means = "the mean image" + (" of every class" if self._conditional else "")
+            raise CheckFailed(
+                f"A small GAN trained with {d} and {g} does not learn its data.",
+                where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
+                numbers=f"The generator covered {share:.0%} of the way to {means}; "
+                f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 60 % and more.",
+            )
+
+    def close(self) -> None:
+        """End the worker."""
+        self._caller.close()

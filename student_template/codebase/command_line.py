@@ -62,6 +62,11 @@ def make_parser(description: str, *, epochs: int) -> argparse.ArgumentParser:
         type=_positive,
         help="stop every epoch after this many steps, for a quick try",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint of an earlier run, as if it had never stopped",
+    )
     return parser
 
 
@@ -73,7 +78,10 @@ def run_driver(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
         sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {error}\n")
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped by the keyboard.\n")
+        sys.stderr.write(
+            "\nStopped by the keyboard; what was made so far stays, and --resume goes on from the "
+            "last checkpoint.\n"
+        )
         sys.exit(130)
     sys.exit(0)
 

@@ -23,8 +23,8 @@ IMAGE_SIZE = 28
 NUM_CLASSES = 10
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
-_IMAGES_FILE = "train-images-idx3-ubyte"
-_LABELS_FILE = "train-labels-idx1-ubyte"
+_IMAGES_FILE = "-images-idx3-ubyte"  # after "train" or "t10k"
+_LABELS_FILE = "-labels-idx1-ubyte"
 _IDX_OF_BYTES = 0x08  # the idx format's code for unsigned bytes
 
 
@@ -42,7 +42,7 @@ class Moons:
 
 @dataclass(frozen=True)
 class FashionMnist:
-    """The training set of Fashion-MNIST.
+    """The training set of Fashion-MNIST, or its test set.
 
     `images` is float32, (N, 1, 28, 28), between -1 and 1; `labels` int64, (N,), 0 to 9;
     `source` the folder they were read from.
@@ -64,8 +64,8 @@ def make_moons(seed: int) -> Moons:
     return Moons(data[:MOONS_TRAIN], rest[:MOONS_VALIDATION], rest[MOONS_VALIDATION:])
 
 
-def load_fashion_mnist(data_dir: Path) -> FashionMnist:
-    """Find and read the training set of Fashion-MNIST.
+def load_fashion_mnist(data_dir: Path, *, train: bool = True) -> FashionMnist:
+    """Find and read the training set of Fashion-MNIST, or the test set.
 
     Looked at are, in this order: `data_dir` (the four idx files, gzipped or not, or torchvision's
     `FashionMNIST/raw/` below it), the folder of Debian's package `dataset-fashion-mnist`, and at
@@ -74,12 +74,13 @@ def load_fashion_mnist(data_dir: Path) -> FashionMnist:
     Raises:
         DriverError: it is nowhere and cannot be downloaded, or a file is damaged.
     """
-    found = _find(data_dir) or _find(DEBIAN_FOLDER)
+    part = "train" if train else "t10k"
+    found = _find(data_dir, part) or _find(DEBIAN_FOLDER, part)
     if found is None:
         _download(data_dir)
-        found = _find(data_dir)
+        found = _find(data_dir, part)
     if found is None:
-        raise DriverError(f"torchvision's download left no {_IMAGES_FILE} below {data_dir}")
+        raise DriverError(f"torchvision's download left no {part}{_IMAGES_FILE} below {data_dir}")
     images_path, labels_path = found
 
     images = _read_idx(images_path)
@@ -97,11 +98,11 @@ def load_fashion_mnist(data_dir: Path) -> FashionMnist:
     return FashionMnist(scaled, torch.tensor(labels).long(), images_path.parent)
 
 
-def _find(folder: Path) -> tuple[Path, Path] | None:
-    """Return the paths of the images and the labels in `folder`, or None."""
+def _find(folder: Path, part: str) -> tuple[Path, Path] | None:
+    """Return the paths of the images and the labels of one part in `folder`, or None."""
     for place in (folder, folder / "FashionMNIST" / "raw"):
-        images = next(_present(place, _IMAGES_FILE), None)
-        labels = next(_present(place, _LABELS_FILE), None)
+        images = next(_present(place, part + _IMAGES_FILE), None)
+        labels = next(_present(place, part + _LABELS_FILE), None)
         if images and labels:
             return images, labels
     return None

@@ -1,7 +1,8 @@
-"""Entry of the judge process: `boot.py autograder.engine.judge JOB_FILE`."""
+"""Entry of the judge process: `boot.py autograder.engine.judge JOB_FILE CONTROL_FD`."""
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -21,12 +22,15 @@ _ZYGOTE_START_S = 90.0
 
 
 def main(argv: list[str]) -> int:
+    """Run the job that a file holds, with the zygote behind a descriptor."""
+    return judge(Job.read(Path(argv[0])), socket.socket(fileno=int(argv[1])))
+
+
+def judge(job: Job, control: socket.socket) -> int:
     """Run the checks; the ledger holds the result. The exit status is pytest's."""
     die_with_parent()
-    job = Job.read(Path(argv[0]))
     assignment = load_assignment(job.package, Path(job.config))
     plan = plan_checks(assignment)
-    control = socket.socket(fileno=job.control_fd)
     control.set_inheritable(False)
     plugin = JudgePlugin(
         assignment,
@@ -36,6 +40,7 @@ def main(argv: list[str]) -> int:
         job,
     )
     checks = assignment.folder / "checks"
+    os.chdir(checks)  # the checks' ids are relative to it
     return int(
         pytest.main(
             [
@@ -53,6 +58,8 @@ def main(argv: list[str]) -> int:
                 *("--rootdir", str(checks)),
                 *("--confcutdir", str(checks)),
                 *("-p", "no:cacheprovider", "-p", "no:unittest", "-p", "no:doctest"),
+                # It collects garbage again and again at the end, to find what nobody asks for here.
+                *("-p", "no:unraisableexception"),
                 # A file of checks that cannot be imported costs its own checks only.
                 "--continue-on-collection-errors",
                 *("--assert", "plain", "--import-mode", "importlib", "-q", "--tb", "no"),

@@ -77,6 +77,9 @@ class WorkerNotReady(BaseException):
 class Launcher:
     """Asks the zygote for workers."""
 
+    # Whether a worker can be had while another is at work.
+    concurrent = True
+
     def __init__(self, control: socket.socket, submission: Path, start_timeout_s: float) -> None:
         self._control = control
         self._submission = submission

@@ -11,7 +11,6 @@ from pathlib import Path
 class Job:
     """What the supervisor tells the judge, in a file that only the two can read."""
 
-    control_fd: int
     package: str
     config: str
     submission: str

@@ -20,6 +20,7 @@ from hypothesis.errors import Flaky
 
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
+from autograder.engine.judge import draws
 from autograder.engine.judge.client import Launcher, ZygoteGone
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.job import Job
@@ -29,32 +30,16 @@ from autograder.engine.judge.verdicts import (
     Advice,
     CheckFailed,
     Concluded,
+    Figure,
     NotAttempted,
     TooSlow,
 )
 from autograder.engine.ledger import (
     Entry,
-    LedgerWriter,
     PlannedCheck,
     Verdict,
     error_number,
     read_ledger,
-)
-
-hypothesis.settings.register_profile(
-    "judge",
-    database=None,
-    deadline=None,
-    derandomize=False,  # every check gets a seed of its own below
-    report_multiple_bugs=False,
-    print_blob=False,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=(
-        hypothesis.Phase.explicit,
-        hypothesis.Phase.generate,
-        hypothesis.Phase.target,
-        hypothesis.Phase.shrink,
-    ),
 )
 
 
@@ -85,6 +70,13 @@ class Submitted:
         return (self.pristine / name).read_text(encoding="utf-8")
 
 
+class EntrySink(Protocol):
+    """What takes the verdicts: the ledger's file, or a student's terminal."""
+
+    def write(self, entry: Entry) -> None:
+        """Take one verdict."""
+
+
 class JudgePlugin:
     """One judge session."""
 
@@ -93,7 +85,7 @@ class JudgePlugin:
         assignment: Assignment,
         plan: tuple[PlannedCheck, ...],
         launcher: Launcher,
-        ledger: LedgerWriter,
+        ledger: EntrySink,
         job: Job,
     ) -> None:
         self._assignment = assignment
@@ -115,6 +107,11 @@ class JudgePlugin:
         """The settings of the homework that is graded."""
         return self._assignment
 
+    @property
+    def concurrent(self) -> bool:
+        """Whether something can run beside the checks."""
+        return self._launcher.concurrent
+
     # ---- fixtures -------------------------------------------------------------------------
 
     @pytest.fixture
@@ -130,6 +127,11 @@ class JudgePlugin:
         yield caller
         self._current = None
         caller.close()
+
+    @pytest.fixture
+    def figure(self) -> Figure:
+        """Where a check puts the number that a leaderboard may show."""
+        return Figure()
 
     @pytest.fixture
     def submitted(self) -> Submitted:
@@ -155,7 +157,7 @@ class JudgePlugin:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Declare the markers of checks and load the hypothesis profile."""
-        hypothesis.settings.load_profile("judge")
+        draws.set_up()
         config.stash[JUDGE] = self
         config.addinivalue_line("markers", "run_last: after all other checks")
         config.addinivalue_line(
@@ -247,7 +249,8 @@ class JudgePlugin:
             feedback = error.feedback
         elif isinstance(error, CheckFailed):
             error = self._diagnosed(item, error)
-            error.hint = error.hint or _what_to_try(item)
+            # The name of a mistake goes to the staff also where students are given no hints.
+            error.hint = (error.hint or _what_to_try(item)) if self._assignment.hints else ""
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
         else:
             verdict = Verdict.GRADER_ERROR
@@ -268,6 +271,7 @@ class JudgePlugin:
             mistake,
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
+            figure=_figure(item),
         )
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
@@ -342,6 +346,14 @@ _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
 # Where a homework's conftest finds the session's judge.
 JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()
+
+
+def _figure(item: pytest.Item) -> float | None:
+    funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
+    figure = funcargs.get("figure")
+    if isinstance(figure, Figure) and figure.value is not None and math.isfinite(figure.value):
+        return float(figure.value)
+    return None
 
 
 def _what_to_try(item: pytest.Item) -> str:

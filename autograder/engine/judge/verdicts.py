@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class CheckFailed(AssertionError):
     """The student's answer is wrong. Up to four lines: what, where, numbers, what to try.
@@ -15,6 +17,8 @@ class CheckFailed(AssertionError):
             checks only, so that nothing sent to a private check comes back through it.
         mistake: id of the known misconception that gives exactly this answer.
         share: the part of the points earned all the same, in [0, 1).
+        snippet: Python that shows the same in a student's own shell; for public checks only, and
+            printed on his machine only.
 
     Raises:
         ValueError: for another share.
@@ -30,6 +34,7 @@ class CheckFailed(AssertionError):
         quoted: str = "",
         mistake: str | None = None,
         share: float = 0.0,
+        snippet: str = "",
     ) -> None:
         if not 0 <= share < 1:
             raise ValueError(f"share={share!r} must be in [0, 1): the check has failed")
@@ -41,6 +46,7 @@ class CheckFailed(AssertionError):
         self.quoted = quoted
         self.mistake = mistake
         self.share = share
+        self.snippet = snippet
 
     def feedback(self, *, public: bool) -> str:
         """Return the lines a student sees."""
@@ -72,3 +78,10 @@ class TooSlow(WorkerLost):
 
 class Advice(Concluded):
     """An informational line has something to say."""
+
+
+@dataclass
+class Figure:
+    """A number that a check measured, whatever it concluded; a leaderboard may show it."""
+
+    value: float | None = None

@@ -92,8 +92,11 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
-        # One thread each: two workers share two cores, and sums come out the same every time.
+        # One thread each: two workers share two cores, and sums come out the same every time. The
+        # limit holds against torch.set_num_threads too: threads that wait for each other by
+        # spinning made a training run of 3 s on a crowded machine last 100.
         "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
         "CUDA_VISIBLE_DEVICES": "",

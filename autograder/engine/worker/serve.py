@@ -193,7 +193,7 @@ def _describe(error: BaseException, root: Path) -> dict[str, Any]:
         "type": str(type(error).__name__)[:80],
         "message": message[:_MESSAGE_LENGTH],
         "misuse": isinstance(error, Misuse),
-        "file": str(Path(file).relative_to(root)) if inside and file else None,
+        "file": Path(file).relative_to(root).as_posix() if inside and file else None,
         "line": line if inside else None,
     }
 

@@ -1,4 +1,4 @@
-"""What the checks ask for: the student, a diagnosis, and what runs beside them."""
+"""What the checks ask for: the student, the small GANs, and what is to be said about devices."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from autograder.engine.assignment import Assignment
 from autograder.engine.judge.plugin import JUDGE
 from autograder.engine.judge.session import Caller
 from autograder.homework.device_advice import DeviceAdvice
-from autograder.homework.mistakes.catalogue import WRONG
-from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.student import Student
-from autograder.homework.trained_flow import FlowTraining
+from autograder.homework.trained_gan import GanTraining
 
 
 @pytest.fixture
@@ -22,14 +20,8 @@ def student(caller: Caller, assignment: Assignment) -> Student:
     return Student(caller, assignment.seed)
 
 
-@pytest.fixture
-def diagnosis() -> Diagnosis:
-    """Names the mistake behind a failed check; the judge asks it."""
-    return Diagnosis(WRONG)
-
-
-_TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
 _DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
+_GANS: pytest.StashKey[dict[str, GanTraining]] = pytest.StashKey()
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,22 +29,33 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start what goes on beside the checks, if any check will ask for it."""
     stash = session.config.stash
     judge = stash[JUDGE]
-    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if "flow_training" in wanted:
-        stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+    wanted: dict[str, list[pytest.Function]] = {}
+    for item in session.items:
+        if isinstance(item, pytest.Function):
+            for name in item.fixturenames:
+                wanted.setdefault(name, []).append(item)
     if "device_advice" in wanted:
-        stash[_DEVICES] = DeviceAdvice(judge.new_caller())
-
-
-@pytest.fixture
-def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
-    """The training run of the student's flow, under way since the session began."""
-    training = request.config.stash[_TRAINING]
-    yield training
-    training.close()
+        stash[_DEVICES] = DeviceAdvice(judge.new_caller(), early=judge.concurrent)
+    stash[_GANS] = {
+        item.nodeid: GanTraining(
+            judge.new_caller(),
+            judge.settings.seed,
+            item.module.FUNCTIONS,
+            early=judge.concurrent,
+        )
+        for item in wanted.get("gan_training", ())
+    }
 
 
 @pytest.fixture
 def device_advice(request: pytest.FixtureRequest) -> DeviceAdvice:
     """What is to be said about devices; one run serves all checks that ask."""
     return request.config.stash[_DEVICES]
+
+
+@pytest.fixture
+def gan_training(request: pytest.FixtureRequest) -> Iterator[GanTraining]:
+    """The training run with the module's losses, under way since the session began."""
+    training = request.config.stash[_GANS][request.node.nodeid]
+    yield training
+    training.close()

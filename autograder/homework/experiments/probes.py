@@ -46,17 +46,17 @@ class Probe(nn.Module):
                 f"{self._name} was called with labels that are not an int64 tensor of shape (B,)"
             )
         tensor = label if isinstance(label, Tensor) else None
-        on_meta = value.device.type == "meta"
-        if tensor is not None and not on_meta and bool(((tensor < 0) | (tensor > 9)).any()):
-            raise Misuse(f"{self._name} was called with labels outside 0..9")
-        if not on_meta:
-            self._rows += len(value)
-            if len(self._seen) >= _MAX_CALLS or self._rows > _MAX_ROWS:
-                raise Misuse(f"{self._name} was called far more often than the loss needs")
-            self._seen.append(
-                (value.detach().clone(), None if tensor is None else tensor.detach().clone())
-            )
+        if value.device.type != "meta":
+            self._keep(_plain(value, value.dim()), None if tensor is None else _plain(tensor, 1))
         return value, tensor
+
+    def _keep(self, rows: Tensor, labels: Tensor | None) -> None:
+        if labels is not None and bool(((labels < 0) | (labels > 9)).any()):
+            raise Misuse(f"{self._name} was called with labels outside 0..9")
+        self._rows += len(rows)
+        if len(self._seen) >= _MAX_CALLS or self._rows > _MAX_ROWS:
+            raise Misuse(f"{self._name} was called far more often than the loss needs")
+        self._seen.append((rows, labels))
 
     def report(self, recorder: Recorder, key: str, *, images: bool = True) -> None:
         """Record the rows of all calls as `{key}.input` and `{key}.labels`, one after the other.
@@ -69,6 +69,25 @@ class Probe(nn.Module):
         labels = [label for _, label in self._seen if label is not None]
         if labels:
             recorder.add(f"{key}.labels", torch.cat(labels))
+
+
+def _plain(value: Tensor, dimensions: int) -> Tensor:
+    """A copy of what a tensor holds, also within torch.func's `grad` and `vmap`.
+
+    There it is a wrapper whose values cannot be read. What `vmap` hides, a batch of inputs each of
+    which has `dimensions`, is joined with the first dimension.
+    """
+    functorch = torch._C._functorch
+    with torch._C._DisableFuncTorch():  # else what is done to the unwrapped is wrapped again
+        hidden = []
+        while functorch.is_functorch_wrapped_tensor(value):
+            if functorch.is_batchedtensor(value):
+                hidden.append(functorch.maybe_get_bdim(value))
+            value = functorch.get_unwrapped(value)
+        for moved, dimension in enumerate(reversed(hidden)):
+            value = value.movedim(dimension + moved, 0)
+        value = value.detach()
+        return value.flatten(0, value.dim() - dimensions).clone()
 
 
 class ProbeGenerator(Probe):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypedDict
 
 from autograder.engine.audit import Case
-from autograder.homework.mistakes.catalogue import RIGHT, WRONG
+from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.homework.mistakes.right import RIGHT
 
 _BEGIN = "# BEGIN SOLUTION "
 _END = "# END SOLUTION"
@@ -20,12 +21,23 @@ _CALLING_EACH_OTHER = frozenset({"1.1", "1.2", "1.3"})
 # The training run takes longer than all else together. It never calls MADE.forward; and what is
 # wrong in 1.3 has cost its points in 1.3 before the run ends.
 _TRAINING, _IN_TRAINING = "1.3.4", frozenset({"1.2", "1.3"})
+# A term may have a seed of its own: tolerances must hold there too.
+_OTHER_SEEDS = (1, 2, 3)
 
 
 def all_cases(reference: Path, template: Path) -> Iterator[Case]:
     """Yield the reference, the untouched template, every right and every wrong solution."""
     texts = _texts(reference)
     yield Case("reference", "right", "The reference itself.", texts)
+    for seed in _OTHER_SEEDS:
+        yield Case(
+            f"reference-seed-{seed}",
+            "right",
+            f"The reference on the cases of seed {seed}.",
+            texts,
+            skip=frozenset({_TRAINING}),
+            seed=seed,
+        )
     yield Case("template", "empty", "The untouched template.", _texts(template))
     for right in RIGHT:
         yield Case(

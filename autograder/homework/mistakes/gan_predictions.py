@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograder.homework import losses
+from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import flat
 from autograder.homework.losses import Situation
 from autograder.homework.mistakes.entries import Prediction, Wrong
 from autograder.homework.oracles import gan
-from autograder.homework.oracles.flow import Array
 
 # From the logits (B,) of one batch to its part of the loss, before and after the mean.
 Term: TypeAlias = Callable[[Array], Array]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.gan_predictions import (
     LossMistakes,
@@ -18,7 +19,6 @@ from autograder.homework.mistakes.gan_predictions import (
     squared_excess,
 )
 from autograder.homework.mistakes.wasserstein_steps import with_step
-from autograder.homework.oracles.flow import Array
 
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (

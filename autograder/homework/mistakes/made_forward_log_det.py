@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -11,7 +12,6 @@ from autograder.homework.mistakes.flow_predictions import (
     forward_step,
 )
 from autograder.homework.oracles import flow
-from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import MadeCase
 
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"

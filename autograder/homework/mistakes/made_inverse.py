@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import INVERSE, MADE_INVERSE, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -24,7 +25,6 @@ from autograder.homework.mistakes.made_forward import (
     SWAPPED,
 )
 from autograder.homework.oracles import flow
-from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import MadeCase
 
 _NET = "self.net(x)"

@@ -140,6 +140,12 @@ RIGHT_FORWARD = (
 
 RIGHT_INVERSE = (
     Right(
+        "right-inverse-two-threads",
+        INVERSE,
+        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "torch.set_num_threads(2)" + MADE_INVERSE,
+    ),
+    Right(
         "right-inverse-divides",
         INVERSE,
         "Divides, and takes the halves by slices.",

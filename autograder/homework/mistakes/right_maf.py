@@ -9,6 +9,12 @@ _END = "(base + total).mean()"
 
 RIGHT: tuple[Right, ...] = (
     Right(
+        "right-maf-two-threads",
+        LOG_PROBS,
+        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "torch.set_num_threads(2)" + MAF_LOG_PROBS,
+    ),
+    Right(
         "right-maf-broadcasts",
         LOG_PROBS,
         "Adds (B, 1) to (B,): the sum is (B, B), and its mean is right all the same.",

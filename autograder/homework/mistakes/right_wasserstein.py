@@ -13,6 +13,22 @@ def _right(id: str, sentence: str, code: str, g_loss: str = "") -> Right:
 
 
 RIGHT: tuple[Right, ...] = (
+    _right(
+        "right-gp-vmap",
+        "The slope of every image on its own, by torch.func's vmap and grad.",
+        with_step(
+            slopes="""
+            slopes = torch.func.vmap(torch.func.grad(lambda point: d(point[None])[0]))(points)
+            """
+        ),
+        "g_loss = -torch.mean(d(g(z)))",
+    ),
+    _right(
+        "right-gp-two-threads",
+        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "torch.set_num_threads(2)\n" + with_step(),
+        "g_loss = -torch.mean(d(g(z)))",
+    ),
     # ---- interpolation weights -----------------------------------------------------------------
     _right(
         "right-gp-alpha-before-z",

@@ -8,17 +8,15 @@ is written out by hand: nothing here shares code or autograd with a submission. 
 from __future__ import annotations
 
 import contextlib
-import functools
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from autograder.homework.flow_parameters import Array, MadeParameters, MapParameters
+
 LayerGrads: TypeAlias = tuple[tuple[Array, Array], ...]
 
 GradT_co = TypeVar("GradT_co", covariant=True)
@@ -45,91 +43,9 @@ class Block(Protocol[GradT_co]):
         """Derivatives with respect to x (B, D) and to the parameters, summed over the batch."""
 
 
-@functools.lru_cache(maxsize=256)
-def masks(input_size: int, hidden_size: int, n_hidden: int) -> tuple[Array, ...]:
-    """The masks of ``MADE.create_masks``, one per masked layer.
-
-    Input degrees are 0..D-1, hidden degrees cycle through 0..D-2, output degrees are -1..D-2,
-    once for mu and once for alpha. A weight is kept where the later degree >= the earlier one.
-
-    Args:
-        input_size: D >= 2.
-        hidden_size: H >= 1.
-        n_hidden: hidden layers beside the input layer, >= 0.
-
-    Returns:
-        n_hidden + 2 read-only arrays of 0 and 1: (H, D), then (H, H) each, then (2 D, H).
-
-    Raises:
-        ValueError: A size is too small.
-
-    Source: handout problem 1 (sequential ordering); MADE, arXiv:1502.03509, eq. 12-13.
-    """
-    for name, value, least in (
-        ("input_size", input_size, 2),
-        ("hidden_size", hidden_size, 1),
-        ("n_hidden", n_hidden, 0),
-    ):
-        if value < least:
-            raise ValueError(f"{name}={value} must be >= {least}")
-    hidden = np.arange(hidden_size) % (input_size - 1)
-    outputs = np.arange(input_size) - 1
-    degrees = [np.arange(input_size), *[hidden] * (n_hidden + 1), np.tile(outputs, 2)]
-    made = tuple(
-        (later[:, None] >= earlier[None, :]).astype(np.float64)
-        for earlier, later in itertools.pairwise(degrees)
-    )
-    for mask in made:
-        mask.setflags(write=False)  # the cache hands the same arrays to every caller
-    return made
-
-
 @dataclass(frozen=True, eq=False)
-class MadeWeights:
-    """The parameters of one MADE, unmasked, as ``nn.Linear`` stores them; a ``Block``.
-
-    Args:
-        layers: n_hidden + 2 pairs of weight (out, in) and bias (out,).
-
-    Raises:
-        ValueError: The shapes do not make a MADE.
-    """
-
-    layers: tuple[tuple[Array, Array], ...]
-
-    def __post_init__(self) -> None:
-        if len(self.layers) < 2:
-            raise ValueError(f"a MADE has at least 2 layers, got {len(self.layers)}")
-        first = self.layers[0][0]
-        if first.ndim != 2:
-            raise ValueError(f"layer 0: weight must be 2-d, got shape {first.shape}")
-        hidden_size, input_size = first.shape
-        expected = masks(input_size, hidden_size, len(self.layers) - 2)
-        for index, ((weight, bias), mask) in enumerate(zip(self.layers, expected, strict=True)):
-            if weight.shape != mask.shape or bias.shape != mask.shape[:1]:
-                raise ValueError(
-                    f"layer {index}: expected weight {mask.shape} and bias {mask.shape[:1]}, "
-                    f"got {weight.shape} and {bias.shape}"
-                )
-
-    @property
-    def input_size(self) -> int:
-        """D."""
-        return int(self.layers[0][0].shape[1])
-
-    @property
-    def masks(self) -> tuple[Array, ...]:
-        """The mask of every layer."""
-        hidden_size, input_size = self.layers[0][0].shape
-        return masks(input_size, hidden_size, len(self.layers) - 2)
-
-    @functools.cached_property
-    def masked(self) -> tuple[tuple[Array, Array], ...]:
-        """The layers with their masks applied."""
-        return tuple(
-            (weight * mask, bias)
-            for (weight, bias), mask in zip(self.layers, self.masks, strict=True)
-        )
+class MadeWeights(MadeParameters):
+    """The parameters of one MADE with what they make of data; a ``Block``."""
 
     def inverse(self, x: Array) -> tuple[Array, Array]:
         """See ``made_inverse``."""
@@ -268,38 +184,12 @@ class ElementwiseGradient:
 
 
 @dataclass(frozen=True, eq=False)
-class ElementwiseMap:
+class ElementwiseMap(MapParameters):
     """A known map that stands in for ``MADE.inverse`` when 1.3 is marked; a ``Block``.
 
     z = scale x + bend tanh(x) + shift, increasing in every column. It is not affine, so that
     its log-determinant differs from row to row.
-
-    Args:
-        scale: (D,), > 0.
-        bend: (D,), > 0.
-        shift: (D,).
-
-    Raises:
-        ValueError: Shapes differ, or scale or bend is not positive.
     """
-
-    scale: Array
-    bend: Array
-    shift: Array
-
-    def __post_init__(self) -> None:
-        shapes = {self.scale.shape, self.bend.shape, self.shift.shape}
-        if len(shapes) != 1 or self.scale.ndim != 1:
-            raise ValueError(f"scale, bend and shift must share one shape (D,), got {shapes}")
-        if not (np.all(self.scale > 0) and np.all(self.bend > 0)):
-            raise ValueError(
-                f"scale={self.scale} and bend={self.bend} must be > 0 for an increasing map"
-            )
-
-    @property
-    def input_size(self) -> int:
-        """D."""
-        return len(self.scale)
 
     def inverse(self, x: Array) -> tuple[Array, Array]:
         """See ``elementwise_inverse``."""
@@ -327,6 +217,9 @@ def elementwise_inverse(map_: ElementwiseMap, x: Array) -> tuple[Array, Array]:
     bent = np.tanh(x)
     slope = map_.scale + map_.bend * (1.0 - bent**2)
     return map_.scale * x + map_.bend * bent + map_.shift, np.log(slope).sum(axis=1)
+
+
+AnyBlock: TypeAlias = MadeWeights | ElementwiseMap
 
 
 @_quiet()

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from autograder.engine.judge.compare import close, difference, excess
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import tolerances
+from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
-from autograder.homework.oracles.flow import Array
 from autograder.homework.strategies import MadeCase, made_cases
 from autograder.homework.student import Forward, Student
 
@@ -78,7 +78,7 @@ def _check_log_det(case: MadeCase, answer: Forward) -> None:
 
 
 @number("1.1.1")
-@weight(1)
+@weight(0.5)
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_forward_maps_as_the_handout_says(

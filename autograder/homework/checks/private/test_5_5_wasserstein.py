@@ -3,9 +3,10 @@
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import given, settings
 
+from autograder.homework.gan_case import GanCase
 from autograder.homework.gan_checks import check_gradient, check_value
 from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.strategies import GanCase, gan_cases
+from autograder.homework.strategies import gan_cases
 from autograder.homework.student import Student
 
 
@@ -28,7 +29,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 
 @number("5.5.3")
-@weight(1)
+@weight(0.5)
 @settings(max_examples=12)
 @given(case=gan_cases(conditional=False))
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:

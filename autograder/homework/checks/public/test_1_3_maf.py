@@ -1,11 +1,23 @@
-"""1.3 Advice on the flow."""
+"""1.3 MAF.log_probs: fixed problems with known answers, and advice."""
 
 import pytest
-from gradescope_utils.autograder_utils.decorators import number
+from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.golden import check_golden
+from autograder.homework.student import Student
 
 FUNCTIONS = ["MADE.forward", "MADE.inverse", "MAF.log_probs"]
+
+
+@number("1.3.7")
+@weight(1)
+def test_log_probs_on_fixed_problems(student: Student) -> None:
+    """log_probs() gives the known mean log-likelihood and gradient of three small problems.
+
+    `pytest -k 1.3.7` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "MAF.log_probs")
 
 
 @number("1.3.5")

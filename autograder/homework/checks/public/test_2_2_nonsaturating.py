@@ -1,35 +1,60 @@
-"""2.2 The non-saturating GAN: the draws of z, a short training run, and advice."""
+"""2.2 The non-saturating GAN: fixed problems, the draws of z, a short training run, and advice."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework import gan_checks, gan_draws
+from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.draw_snippets import draws, showing, training
+from autograder.homework.golden import check_golden
+from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
-from autograder.homework.trained_gan import check_training
+from autograder.homework.trained_gan import GanTraining
 
-FUNCTIONS = ["loss_nonsaturating_d", "loss_nonsaturating_g"]
+FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
+
+
+@number("2.2.10")
+@weight(0.5)
+def test_d_loss_on_fixed_problems(student: Student) -> None:
+    """loss_nonsaturating_d gives the known loss and gradient of three small problems.
+
+    `pytest -k 2.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "loss_nonsaturating_d")
+
+
+@number("2.2.11")
+@weight(0.5)
+def test_g_loss_on_fixed_problems(student: Student) -> None:
+    """loss_nonsaturating_g gives the known loss and gradient of three small problems.
+
+    `pytest -k 2.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "loss_nonsaturating_g")
 
 
 @number("2.2.5")
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=False)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("2.2.6")
 @weight(2)
-def test_small_gan_learns(student: Student) -> None:
+def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small GAN trained with both losses for a moment learns the mean of its data."""
-    check_training(student, FUNCTIONS, conditional=False)
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("2.2.7")
 def test_losses_stay_finite_at_large_logits(student: Student) -> None:
     """Advice: the losses stay finite when the discriminator is very sure."""
-    gan_checks.advise_on_large_logits(student, FUNCTIONS, conditional=False)
+    advise_on_large_logits(student, FUNCTIONS, conditional=False)
 
 
 @number("2.2.8")

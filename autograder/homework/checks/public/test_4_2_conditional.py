@@ -1,43 +1,69 @@
-"""4.2 The conditional GAN: labels, the draws of z, a short training run, and advice."""
+"""4.2 The conditional GAN: fixed problems, labels, z, a short training run, and advice."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework import gan_checks, gan_draws
+from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.draw_snippets import draws, showing, training
+from autograder.homework.golden import check_golden
+from autograder.homework.large_logits import advise_on_large_logits
 from autograder.homework.student import Student
-from autograder.homework.trained_gan import check_training
+from autograder.homework.trained_gan import GanTraining
 
-FUNCTIONS = ["conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g"]
+FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g")
+
+
+@number("4.2.10")
+@weight(0.5)
+def test_d_loss_on_fixed_problems(student: Student) -> None:
+    """conditional_loss_nonsaturating_d gives the known loss and gradient of three small problems.
+
+    `pytest -k 4.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "conditional_loss_nonsaturating_d")
+
+
+@number("4.2.11")
+@weight(0.5)
+def test_g_loss_on_fixed_problems(student: Student) -> None:
+    """conditional_loss_nonsaturating_g gives the known loss and gradient of three small problems.
+
+    `pytest -k 4.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "conditional_loss_nonsaturating_g")
 
 
 @number("4.2.5")
 @weight(2)
 def test_labels_fit(student: Student) -> None:
     """Real images keep their labels; a fake image is judged with the label it was made for."""
-    for function in FUNCTIONS:
-        gan_draws.check_labels(student, function)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_labels(student, function)
 
 
 @number("4.2.6")
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=True)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=True)
 
 
 @number("4.2.7")
 @weight(2)
-def test_small_gan_learns(student: Student) -> None:
+def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small conditional GAN trained for a moment learns the mean of every class."""
-    check_training(student, FUNCTIONS, conditional=True)
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("4.2.8")
 def test_losses_stay_finite_at_large_logits(student: Student) -> None:
     """Advice: the losses stay finite when the discriminator is very sure."""
-    gan_checks.advise_on_large_logits(student, FUNCTIONS, conditional=True)
+    advise_on_large_logits(student, FUNCTIONS, conditional=True)
 
 
 @number("4.2.9")

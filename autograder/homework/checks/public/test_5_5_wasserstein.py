@@ -1,48 +1,62 @@
-"""5.5 WGAN-GP: the penalty in closed form, the draws, a short training run, and advice."""
+"""5.5 WGAN-GP: fixed problems, the draws, a short training run, and advice."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import given, settings
 
-from autograder.homework import gan_checks, gan_draws
+from autograder.homework import gan_draws
 from autograder.homework.device_advice import DeviceAdvice
-from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.strategies import GanCase, gan_cases
+from autograder.homework.draw_snippets import draws, showing, training
+from autograder.homework.golden import check_golden
 from autograder.homework.student import Student
-from autograder.homework.trained_gan import check_training
+from autograder.homework.trained_gan import GanTraining
 
-FUNCTIONS = ["loss_wasserstein_gp_d", "loss_wasserstein_gp_g"]
+FUNCTIONS = ("loss_wasserstein_gp_d", "loss_wasserstein_gp_g")
 
 
 @number("5.5.5")
 @weight(1)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=False))
-def test_penalty_of_a_linear_critic(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """For a linear critic w x + b the penalty is 10 (||w|| - 1)^2, wherever it is taken."""
-    gan_checks.check_linear_critic(student, diagnosis, case)
+def test_d_loss_on_fixed_problems(student: Student) -> None:
+    """loss_wasserstein_gp_d gives the known loss and gradient for three linear critics.
+
+    The gradient of a linear critic w x + b is w everywhere, so that its penalty is
+    10 (||w|| - 1)^2 wherever it is taken.
+    """
+    check_golden(student, "loss_wasserstein_gp_d")
+
+
+@number("5.5.10")
+@weight(0.5)
+def test_g_loss_on_fixed_problems(student: Student) -> None:
+    """loss_wasserstein_gp_g gives the known loss and gradient of three small problems.
+
+    `pytest -k 5.5.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "loss_wasserstein_gp_g")
 
 
 @number("5.5.6")
 @weight(2)
 def test_interpolation_weights(student: Student) -> None:
     """Every example has one interpolation weight of its own, uniform on [0, 1]."""
-    gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
+    with showing(draws(FUNCTIONS[:1])):
+        gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
 
 
 @number("5.5.7")
 @weight(1)
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
-    for function in FUNCTIONS:
-        gan_draws.check_latents(student, function, conditional=False)
+    with showing(draws(FUNCTIONS)):
+        for function in FUNCTIONS:
+            gan_draws.check_latents(student, function, conditional=False)
 
 
 @number("5.5.8")
 @weight(2)
-def test_small_gan_learns(student: Student) -> None:
+def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small WGAN-GP trained for a moment learns the mean of its data."""
-    check_training(student, FUNCTIONS, conditional=False)
+    with showing(training(FUNCTIONS)):
+        gan_training.check()
 
 
 @number("5.5.9")

@@ -1,0 +1,153 @@
+"""`bundle`: the zip that goes to Gradescope, after the gate."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autograder.commands.common import (
+    DONE,
+    FOUND_SOMETHING,
+    HOMEWORK,
+    REFERENCE,
+    TEMPLATE,
+    complain,
+)
+from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.bundle import Archive, collect, write_archive
+from autograder.engine.gate import Gate, sample
+from autograder.engine.inventory import hash_of_checks, plan_checks
+from autograder.engine.packing import LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.shipped import NotToBeShipped
+from autograder.homework.mistakes.cases import all_cases
+
+# What is measured in the README, and what is then asked for with room to spare.
+_PEAK_MIB, _MEMORY_GB = 827, 2
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("dist/autograder.zip"),
+        metavar="FILE",
+        help="where the zip goes (default: dist/autograder.zip)",
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in place of assignment.toml"
+    )
+    parser.add_argument(
+        "--torch-index",
+        default="",
+        metavar="ADDRESS",
+        help="index from which setup.sh takes PyTorch on the platform, such as that of its CPU "
+        "wheels, which are several gigabytes smaller (default: whatever pip finds by itself)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=_at_least_one,
+        default=2,
+        metavar="N",
+        help="wrong solutions of the catalogue that the gate tries for each part (default: 2)",
+    )
+    parser.add_argument(
+        "--jobs", type=_at_least_one, default=2, metavar="N", help="processes (default: 2)"
+    )
+    parser.set_defaults(run=_bundle)
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    if options.config is not None and not options.config.is_file():
+        return complain("autograder", f"there is no settings file at {options.config}")
+    if options.out.is_dir():
+        return complain("autograder", f"--out must name a file, {options.out} is a folder")
+    if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
+        return complain("autograder", f"--torch-index {options.torch_index!r} is no address")
+    started = time.monotonic()
+    config = options.config.resolve() if options.config is not None else None
+    assignment = load_assignment(HOMEWORK, config)
+    plan_checks(assignment)  # an entry that does not fit the checks is said before all else
+    files = collect(assignment, TEMPLATE, options.torch_index)
+    gate = Gate(
+        assignment=assignment,
+        files=files,
+        reference=REFERENCE,
+        pristine=TEMPLATE,
+        cases=sample(
+            all_cases(REFERENCE, TEMPLATE),
+            list(assignment.part_titles),
+            assignment.seed,
+            options.sample,
+        ),
+        leaks=_leaks_in_handout(assignment),
+        jobs=options.jobs,
+    )
+    stopped = False
+    print("The gate:")
+    for finding in gate.findings():
+        verdict = "STOP" if finding.wrong else "ok"
+        print(f"  {verdict:<4} {finding.asked} ({finding.seconds:.0f} s)", flush=True)
+        for sentence in finding.wrong:
+            print("         " + sentence.rstrip().replace("\n", "\n         "))
+        stopped |= bool(finding.wrong)
+    if stopped:
+        print(f"{options.out} was not written. One that is there comes from an earlier run.")
+        return FOUND_SOMETHING
+    archive = write_archive(files, options.out)
+    print(_about(archive, assignment, time.monotonic() - started))
+    print(_what_to_click(archive, assignment))
+    return DONE
+
+
+def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
+    """Return the gate's question to the leak linter: build the students' zip and have it read."""
+
+    def ask() -> list[str]:
+        with tempfile.TemporaryDirectory(prefix="handout-") as folder:
+            try:
+                build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
+            except (LeakError, NotToBeShipped, OutOfStep) as error:
+                return str(error).splitlines()
+        return []
+
+    return ask
+
+
+def _about(archive: Archive, assignment: Assignment, seconds: float) -> str:
+    return (
+        f"\n{archive.path} written after {seconds:.0f} s: {archive.files} files, "
+        f"{archive.size / 1024:.0f} KiB\n"
+        f"  sha256 of the zip   {archive.sha256}\n"
+        f"  hash of the checks  {hash_of_checks(assignment)} (every results.json has it as "
+        "checks_sha256)\n"
+        f"  seed                {assignment.seed}"
+    )
+
+
+def _what_to_click(archive: Archive, assignment: Assignment) -> str:
+    minutes = math.ceil(assignment.platform_timeout_s / 60)
+    board = assignment.leaderboard
+    leaderboard = f"enable the leaderboard ({board.name!r})" if board else "no leaderboard"
+    return f"""
+Next, on Gradescope:
+  1. Create Assignment > Programming Assignment. "Autograder points": {assignment.points:g};
+     {leaderboard}.
+  2. Container: {_MEMORY_GB} GB of memory or more (a grading takes {_PEAK_MIB} MiB, so the smallest
+     one, 0.75 GB, will not do) and 1 CPU or more. "Autograder timeout": {minutes} minutes.
+  3. Configure Autograder: upload {archive.path.name}, base image Ubuntu 22.04, Update Autograder.
+     The image builds once; most of the time goes to PyTorch.
+  4. Test Autograder with the reference's two files: {assignment.points:g} points. Then with the
+     template's: 0."""

@@ -1,0 +1,224 @@
+"""`class`: grade a whole class, compare with an earlier time, write the pages."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fnmatch
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.commands.common import (
+    DONE,
+    FOUND_SOMETHING,
+    HOMEWORK,
+    TEMPLATE,
+    WRONG_ARGUMENTS,
+    complain,
+)
+from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.gradescope import clean_text
+from autograder.engine.inventory import plan_checks
+
+if TYPE_CHECKING:
+    from autograder.engine.classroom.page import About
+    from autograder.engine.classroom.runner import Crew, Grading
+    from autograder.engine.classroom.store import Store
+    from autograder.engine.classroom.summary import Summary
+
+_INTERRUPTED = 130  # as a shell says it of Ctrl-C
+_SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "export",
+        nargs="?",
+        type=Path,
+        metavar="EXPORT",
+        help="a Gradescope export (zip or folder), or a folder of folders or zips; without it "
+        "nothing is graded, and the pages are made of what OUT holds",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where results and pages go"
+    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler (or its scheduler file, .json) whose workers grade instead",
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="OLD_DIR",
+        help="results of an earlier time; status 1 when anything changed",
+    )
+    parser.add_argument(
+        "--anonymous",
+        action="store_true",
+        help="keep no names: pseudonyms, whose key goes to DIR.key beside DIR",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="run only checks whose number matches, such as '1.2.*'; may be repeated",
+    )
+    parser.set_defaults(run=_class)
+
+
+def _class(options: argparse.Namespace) -> int:
+    if options.jobs < 1:
+        return complain("autograder", f"--jobs {options.jobs} must be at least 1")
+    try:
+        from autograder.engine.classroom.roster import ExportError
+        from autograder.engine.classroom.runner import WorkError
+        from autograder.engine.classroom.store import StoreError
+
+        if options.scheduler is not None:
+            import distributed  # noqa: F401 - seen before anything is written
+    except ModuleNotFoundError as error:
+        extra = "cluster" if options.scheduler is not None else "class"
+        return complain(
+            "autograder", f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
+        )
+    try:
+        return _run(options)
+    except (ExportError, StoreError, WorkError) as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return WRONG_ARGUMENTS
+    except OSError as error:
+        return complain("autograder", f"the results cannot be kept: {error}")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from autograder.engine.classroom.page import write_views
+    from autograder.engine.classroom.store import Store
+
+    assignment = load_assignment(HOMEWORK)
+    store = Store(options.out)
+    older = Store(options.compare) if options.compare is not None else None
+    if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
+        return complain("autograder", "--compare: one of the two has no names (--anonymous)")
+    only = _numbers_matching(assignment, options.only)
+    if options.only and not only:
+        return complain("autograder", f"no check matches {' or '.join(options.only)}")
+    if options.export is None:
+        store.settings()  # or an error that says that there is nothing
+    else:
+        try:
+            _grade(options, assignment, store, only)
+        except KeyboardInterrupt:
+            print("\nStopped. What was graded is kept: the same command goes on from there.")
+            return _INTERRUPTED
+    summary = write_views(store, _about(assignment, options.only if only else None), older)
+    _print_summary(summary, store)
+    if older is not None:
+        return _print_changes(summary, store)
+    return DONE
+
+
+def _numbers_matching(assignment: Assignment, patterns: list[str] | None) -> tuple[str, ...]:
+    return tuple(
+        check.check_id
+        for check in plan_checks(assignment)
+        if any(fnmatch.fnmatch(check.number, pattern) for pattern in patterns or ())
+    )
+
+
+def _about(assignment: Assignment, patterns: list[str] | None) -> About:
+    from autograder.engine.classroom.page import About
+    from autograder.homework.mistakes.catalogue import WRONG
+
+    note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
+    sentences = {wrong.id: wrong.sentence for wrong in WRONG}
+    return About(assignment.title, assignment.part_titles, sentences, note)
+
+
+def _grade(
+    options: argparse.Namespace, assignment: Assignment, store: Store, only: tuple[str, ...]
+) -> None:
+    from autograder.engine.classroom.export import open_export
+    from autograder.engine.classroom.grader import Settings, fingerprint
+    from autograder.engine.classroom.privacy import Names, Pseudonyms, key_for
+    from autograder.engine.classroom.runner import Grading, grade_due, make_plan
+
+    settings = Settings.of(HOMEWORK, TEMPLATE, only)
+    grading = Grading(
+        settings,
+        fingerprint(assignment, only),
+        assignment.files,
+        assignment.deadline_s + _SLACK_S,
+    )
+    with open_export(options.export) as export:
+        store.prepare(anonymous=options.anonymous)
+        names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
+        plan = make_plan(export, store, grading, names)
+        kept = f", {plan.total - plan.todo} of them as before" if plan.todo < plan.total else ""
+        print(f"{plan.total} submissions{kept}; {plan.todo} to grade.", flush=True)
+        if not plan.todo:
+            return
+        with _crew(options, grading) as crew, _progress(plan.todo) as advance:
+            records = grade_due(plan, export, store, grading, names, crew)
+            with contextlib.closing(records):
+                for record in records:
+                    advance(record.is_grader_error)
+
+
+def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractContextManager[Crew]:
+    if options.scheduler is not None:
+        from autograder.engine.classroom.cluster import cluster_crew
+
+        return cluster_crew(options.scheduler, grading.settings, grading.checks)
+    from autograder.engine.classroom.runner import local_crew
+
+    return local_crew(options.jobs)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[bool], None]]:
+    """Show how many are done, how fast, and the time that is left."""
+    from tqdm import tqdm
+
+    errors = 0
+    # Where nobody watches, a line a minute is enough of a log.
+    seconds = 0.2 if sys.stderr.isatty() else 60.0
+    with tqdm(total=total, unit="submission", smoothing=0.05, mininterval=seconds) as bar:
+
+        def advance(is_error: bool) -> None:
+            nonlocal errors
+            errors += is_error
+            if is_error:
+                bar.set_postfix_str(f"{errors} grader errors", refresh=False)
+            bar.update()
+
+        yield advance
+
+
+def _print_summary(summary: Summary, store: Store) -> None:
+    print(", ".join(f"{count} {state}" for state, count in sorted(summary.states.items())) + ".")
+    for fault in summary.faults:
+        print(f"  {_one_line(fault.names)}: {_one_line(fault.what)}")
+    for mistake in summary.most_made[:5]:
+        print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
+    print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
+
+
+def _print_changes(summary: Summary, store: Store) -> int:
+    if not summary.changes:
+        print("Nothing changed.")
+        return DONE
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.changes.items()))
+    print(
+        f"{sum(summary.changes.values())} submissions changed ({kinds}): {summary.gained} gain and "
+        f"{summary.lost} lose points; see {store.root / 'changes.csv'} and the page."
+    )
+    return FOUND_SOMETHING
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean_text(text, 200).split())

@@ -1,0 +1,42 @@
+"""`guide`: the reference's figures and the written key as one page for instructors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autograder.commands.common import DONE, REFERENCE, complain
+from autograder.engine.guide import GuideError, build_guide
+
+WRITTEN = REFERENCE / "written"
+PARTS = (
+    WRITTEN / "README.md",
+    *(WRITTEN / f"problem_{number}.md" for number in (2, 3, 4, 5)),
+    REFERENCE / "README.md",
+)
+TITLE = "Homework 3: the instructor's guide"
+SUBTITLE = (
+    "Worked answers with rubrics, and what the reference solution achieves. Not for students."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("dist/guide"),
+        metavar="FOLDER",
+        help="where index.html goes (default: dist/guide)",
+    )
+    parser.set_defaults(run=_guide)
+
+
+def _guide(options: argparse.Namespace) -> int:
+    page = options.out / "index.html"
+    try:
+        build_guide(PARTS, page, title=TITLE, subtitle=SUBTITLE)
+    except (GuideError, OSError) as error:
+        return complain("autograder", str(error))
+    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, needs no network")
+    return DONE

@@ -1,0 +1,36 @@
+"""`handout`: dist/handout.zip, what students are given."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autograder.commands.common import DONE, FOUND_SOMETHING, HOMEWORK, REFERENCE, TEMPLATE
+from autograder.engine.assignment import load_assignment
+from autograder.engine.packing import ZIP, LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.shipped import NotToBeShipped
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("dist"),
+        metavar="FOLDER",
+        help="where handout.zip goes (default: dist)",
+    )
+    parser.set_defaults(run=_handout)
+
+
+def _handout(options: argparse.Namespace) -> int:
+    sources = Sources(load_assignment(HOMEWORK), REFERENCE, TEMPLATE)
+    try:
+        names = build_handout(sources, options.out)
+    except (LeakError, NotToBeShipped, OutOfStep) as error:
+        print(f"no handout was built: {error}")
+        return FOUND_SOMETHING
+    path = options.out / ZIP
+    print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no secret in it.")
+    print("Publish it beside the assignment's text. Students unzip it and follow its README.md.")
+    return DONE

@@ -1,0 +1,67 @@
+"""A Dask cluster that is there already as the crew: SLURM, Kubernetes, or machines by hand.
+
+Scheduling, retries after a lost worker and the way of the bytes are Dask's. A worker needs a
+checkout of the project at the same version, in its environment and on its `PYTHONPATH`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from distributed import Client, KilledWorker
+
+from autograder.engine.assignment import load_assignment
+from autograder.engine.classroom.grader import Settings, fingerprint
+from autograder.engine.classroom.runner import Crew, WorkError
+from autograder.engine.classroom.work import GraderDied
+
+_CONNECT_S = 20.0
+
+
+@contextlib.contextmanager
+def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew]:
+    """Connect to a scheduler and see that its workers grade by the same checks.
+
+    Args:
+        address: of the scheduler, such as "tcp://head:8786"; or a scheduler file's path.
+        settings: what the workers will grade by.
+        checks: its hash here; see `grader.fingerprint`.
+
+    Raises:
+        WorkError: there is no scheduler, or its workers lack the project or have another version.
+    """
+    try:
+        where = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+        client = Client(**where, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkError(f"there is no Dask scheduler at {address}: {error}") from error
+    with client:
+        # No worker has to be there yet: this waits for the first.
+        try:
+            theirs = client.submit(checks_here, settings, pure=False).result()
+        except Exception as error:
+            raise WorkError(
+                f"a worker cannot run the project ({type(error).__name__}: {error}): start the "
+                "workers with its environment, and PYTHONPATH on a checkout of the same version"
+            ) from error
+        if theirs != checks:
+            raise WorkError(
+                f"the workers grade by other checks ({theirs}, here {checks}): give all machines "
+                "the same version of the project"
+            )
+        executor = client.get_executor(pure=False)
+        try:
+            yield Crew(executor, lambda: _places(client), (GraderDied, KilledWorker))
+        finally:
+            executor.shutdown(wait=False)  # and with it what is on its way
+
+
+def checks_here(settings: Settings) -> str:
+    """Return the hash of what a grading on this machine is decided by."""
+    return fingerprint(load_assignment(settings.package), settings.only)
+
+
+def _places(client: Client) -> int:
+    """Return how many threads the workers have; they may come and go."""
+    return sum(client.nthreads().values())

@@ -1,0 +1,135 @@
+"""A process that grades one submission after the other: `boot.py ...classroom.grader SETTINGS`.
+
+It imports torch and the judge once; its gradings share them. It says `{}` when it is ready, then a
+line of JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a
+process of its own, and not a thread of whoever hands out the work, because a grading owns its
+process: it handles signals, changes the folder and ends every child that it does not know.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.boot import ROOT
+from autograder.engine.inventory import hash_of_checks
+from autograder.engine.judges import WarmJudges
+from autograder.engine.supervisor import Request, grade
+from autograder.engine.worker.confine import die_with_parent
+from autograder.engine.worker.launch import ZygoteHolder
+
+_LOG_CHARACTERS = 4000
+_INTERRUPTED = "interrupted from outside"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all submissions of a class are graded by.
+
+    Args:
+        package: the homework's package.
+        pristine: the template's folder; relative to the project where it lies in it, so that a
+            worker with a checkout elsewhere finds its own.
+        only: ids of the checks to run; all when empty.
+    """
+
+    package: str
+    pristine: str
+    only: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(package: str, pristine: Path, only: tuple[str, ...] = ()) -> Settings:
+        """Make settings that mean the same on another machine."""
+        inside = pristine.resolve().is_relative_to(ROOT)
+        where = pristine.resolve().relative_to(ROOT) if inside else pristine.resolve()
+        return Settings(package, str(where), only)
+
+
+def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
+    """Return the hash of what decides a grade; a part of the checks is another grading."""
+    checks = hash_of_checks(assignment)
+    return f"{checks} only {' '.join(only)}" if only else checks
+
+
+def main(argv: list[str]) -> int:
+    """Serve until stdin ends."""
+    die_with_parent()
+    told = json.loads(argv[0])
+    settings = Settings(told["package"], told["pristine"], tuple(told["only"]))
+    # Nothing that anybody prints may come between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    with tempfile.TemporaryDirectory(prefix="class-", ignore_cleanup_errors=True) as name:
+        home = Path(name)
+        home.chmod(0o711)
+        assignment = load_assignment(settings.package)
+        checks = fingerprint(assignment, settings.only)
+        zygote = ZygoteHolder(settings.package, home, home / "zygote.log")
+        judges = WarmJudges(settings.package)
+        answers.write("{}\n")
+        answers.flush()
+        try:
+            for line in sys.stdin:
+                parcel = base64.b64decode(json.loads(line)["parcel"])
+                answer = {"checks": checks, **_grade(assignment, settings, parcel, zygote, judges)}
+                answers.write(json.dumps(answer) + "\n")
+                answers.flush()
+        finally:
+            judges.close()
+            zygote.close()
+    return 0
+
+
+def _grade(
+    assignment: Assignment,
+    settings: Settings,
+    parcel: bytes,
+    zygote: ZygoteHolder,
+    judges: WarmJudges,
+) -> dict[str, Any]:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "submission.zip").write_bytes(parcel)
+        # A message about the zip names it as it is given here: the same words every time.
+        os.chdir(folder)
+        try:
+            report = grade(
+                Request(
+                    submission=Path("submission.zip"),
+                    results=folder / "results.json",
+                    assignment=assignment,
+                    config=assignment.folder / "assignment.toml",
+                    pristine=ROOT / settings.pristine,
+                    only=settings.only,
+                ),
+                zygote,
+                judges,
+            )
+        finally:
+            os.chdir("/")
+    if _INTERRUPTED in report.trouble:  # no grade; whoever waits for one sees this process end
+        sys.exit(1)
+    return {
+        "results": report.results,
+        "trouble": report.trouble,
+        "log": report.log[-_LOG_CHARACTERS:],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def settings_argument(settings: Settings) -> str:
+    """Return the settings as the one argument of `main`."""
+    return json.dumps(asdict(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

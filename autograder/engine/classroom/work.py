@@ -1,0 +1,182 @@
+"""Hand a parcel to a grading process of this thread and wait for the answer.
+
+`grade_parcel` is what an executor runs: a pool of threads on one machine, or a Dask cluster whose
+workers find this module in their own checkout. Each thread keeps one grading process, so that
+torch is imported once; a process that dies or stays silent is replaced by the next call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.engine.boot import command
+from autograder.engine.classroom.grader import Settings, settings_argument
+
+_GRADER = "autograder.engine.classroom.grader"
+_START_S = 180.0  # imports, on a busy machine with a cold disk
+_END_S = 10.0  # what a grading process may take to end, and before it its workers
+
+
+class GraderDied(Exception):
+    """The grading process ended without an answer, or gave none in time."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission on its way.
+
+    Args:
+        key: see `store.Listed`.
+        parcel: see `parcel.pack`.
+        timeout_s: when its grader is given up; above the grading's own deadline.
+        module: the grading process.
+    """
+
+    key: str
+    parcel: bytes
+    settings: Settings
+    timeout_s: float
+    module: str = _GRADER
+
+
+class GradingProcess:
+    """Owns a grading process and the folder that everything it makes lies in."""
+
+    def __init__(self, settings: Settings, module: str) -> None:
+        self.serves = (settings, module)
+        self._at_work = self._ready = False
+        # Its own folder for temporary files, gone with it however it ends; workers pass through.
+        self._folder = tempfile.mkdtemp(prefix="class-")
+        os.chmod(self._folder, 0o711)
+        self._process = subprocess.Popen(
+            [*command(sys.executable, module), settings_argument(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd="/",
+            env={**os.environ, "TMPDIR": self._folder},
+            start_new_session=True,  # Ctrl-C in a terminal is not meant for it
+        )
+
+    def grade(self, task: Task) -> dict[str, Any]:
+        """Return the answer to a task.
+
+        Raises:
+            GraderDied: there is none; the process is of no use any more.
+        """
+        if not self._ready:
+            self._exchange("", _START_S)
+            self._ready = True
+        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
+        return self._exchange(line, task.timeout_s)
+
+    def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
+        """Write a line, or nothing, and read one."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        alarm = threading.Timer(timeout_s, self._process.kill)
+        alarm.start()
+        self._at_work = True
+        try:
+            if line:
+                stdin.write(line.encode("ascii"))
+                stdin.flush()
+            answer = json.loads(stdout.readline())
+        except (OSError, ValueError) as error:
+            silent = not alarm.is_alive()
+            self.close()
+            how = f"gave no answer within {timeout_s:g} s" if silent else "died"
+            raise GraderDied(
+                f"The grading process {how} (status {self._process.returncode})"
+            ) from error
+        finally:
+            alarm.cancel()
+        self._at_work = False
+        if not isinstance(answer, dict):
+            raise GraderDied("The grading process answered with something else")
+        return answer
+
+    def close(self) -> None:
+        """End the process; a grading that is on its way ends with it, and what it started."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()  # one that has nothing to do ends by itself
+        if self._at_work:
+            self._process.terminate()  # the supervisor ends its workers when this comes
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Mine(threading.local):
+    process: GradingProcess | None = None
+
+
+_MINE = _Mine()
+
+
+@dataclass
+class _All:
+    """All grading processes of this process, for its end."""
+
+    processes: set[GradingProcess] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_ALL = _All()
+
+
+def grade_parcel(task: Task) -> Mapping[str, Any]:
+    """Grade a submission in the grading process of this thread.
+
+    Raises:
+        GraderDied: see `GradingProcess.grade`.
+    """
+    process = _MINE.process
+    if process is not None and process.serves != (task.settings, task.module):
+        _forget(process)
+        process = None
+    if process is None:
+        process = _MINE.process = GradingProcess(task.settings, task.module)
+        with _ALL.lock:
+            if not _ALL.processes:
+                atexit.register(end_grading_processes)  # of a Dask worker, which ends by itself
+            _ALL.processes.add(process)
+    try:
+        return process.grade(task)
+    except GraderDied:
+        _forget(process)
+        raise
+
+
+def _forget(process: GradingProcess) -> None:
+    _MINE.process = None
+    with _ALL.lock:
+        _ALL.processes.discard(process)
+    process.close()
+
+
+def end_grading_processes() -> None:
+    """End all grading processes that threads of this process have started."""
+    with _ALL.lock:
+        processes, _ALL.processes = _ALL.processes, set()
+    atexit.unregister(end_grading_processes)
+    for process in processes:
+        process.close()

@@ -1,0 +1,169 @@
+"""What must hold before a bundle goes out: the gate, one finding after the other.
+
+The reference and the template are graded from the unpacked bundle itself, in the platform's
+layout, so that a file which is missing from it is missed here and not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.engine.assignment import Assignment
+from autograder.engine.audit import Case, Row, audit
+from autograder.engine.bundle import Packed, unpack
+from autograder.engine.inventory import plan_checks
+from autograder.engine.ledger import PlannedCheck, Verdict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question of the gate: what it asked, what is wrong (nothing when it holds), seconds."""
+
+    asked: str
+    wrong: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the gate is told.
+
+    Args:
+        assignment: the settings that the bundle holds.
+        files: the bundle.
+        reference: must get full marks.
+        pristine: the template; must get nothing.
+        cases: of the catalogue; each must end as the catalogue says.
+        leaks: finds what the students' files tell of the solution, one sentence each; None
+            where there is no linter to ask.
+        jobs: processes that grade the cases.
+    """
+
+    assignment: Assignment
+    files: Mapping[str, Packed]
+    reference: Path
+    pristine: Path
+    cases: Sequence[Case]
+    leaks: Callable[[], Sequence[str]] | None
+    jobs: int
+
+    def findings(self) -> Iterator[Finding]:
+        """Ask all questions; none is left out because another one has failed."""
+        plan = plan_checks(self.assignment)
+        points = f"{self.assignment.points:g}"
+        yield _asked(
+            f"the checks' points sum to the assignment's {points}", lambda: self._points(plan)
+        )
+        yield _asked(
+            f"from the unpacked bundle, the reference gets {points} of {points}",
+            lambda: self._graded(self.reference, full=True),
+        )
+        yield _asked(
+            "from the unpacked bundle, the untouched template gets 0",
+            lambda: self._graded(self.pristine, full=False),
+        )
+        kinds = [case.kind for case in self.cases]
+        yield _asked(
+            f"of the catalogue, {kinds.count('wrong')} wrong solutions are caught and named, "
+            f"{kinds.count('right')} right ones keep full marks",
+            lambda: list(self._sampled(plan)),
+        )
+        if self.leaks is not None:
+            yield _asked("the students' files tell nothing of the solution", self.leaks)
+
+    def _points(self, plan: Iterable[PlannedCheck]) -> list[str]:
+        total = sum(check.points or 0.0 for check in plan)
+        wanted = self.assignment.points
+        if abs(total - wanted) > 1e-6 or wanted <= 0:
+            return [f"the checks carry {total:g} points, the parts {wanted:g}"]
+        return []
+
+    def _graded(self, submission: Path, *, full: bool) -> list[str]:
+        with tempfile.TemporaryDirectory(prefix="bundle-") as name:
+            platform = Path(name)
+            platform.chmod(0o711)  # workers have users of their own
+            unpack(self.files, platform / "source")
+            shutil.copy(platform / "source" / "run_autograder", platform)
+            # Straight to it: workers could not follow a link that lies where only we can go.
+            environment = Path(sys.prefix).resolve()
+            (platform / "source" / ".venv").symlink_to(environment, target_is_directory=True)
+            for path in self.assignment.files:
+                (platform / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(submission / path, platform / "submission" / path)
+            done = subprocess.run(
+                [platform / "run_autograder"],
+                cwd=platform,
+                capture_output=True,
+                text=True,
+                timeout=self.assignment.deadline_s + 60,
+                check=False,
+            )
+            try:
+                told = json.loads((platform / "results" / "results.json").read_bytes())
+            except (OSError, ValueError) as error:
+                return [f"no results: {error}\n{done.stdout}{done.stderr}"]
+        return list(_not_as_it_must_be(told, self.assignment.points, full=full))
+
+    def _sampled(self, plan: Sequence[PlannedCheck]) -> Iterator[str]:
+        config = self.assignment.config
+        rows = audit(self.assignment.package, self.cases, self.pristine, self.jobs, config)
+        for row in rows:
+            for complaint in row.complaints:
+                if not self._waived(row, complaint, plan):
+                    yield f"{row.case.id} ({row.case.sentence}) {complaint}"
+
+    def _waived(self, row: Row, complaint: str, plan: Sequence[PlannedCheck]) -> bool:
+        """Whether a mistake costs nothing only because the settings gave its check weight 0."""
+        found_without_points = {
+            check.part
+            for check in plan
+            if check.number in self.assignment.checks
+            and check.points is None
+            and check.check_id in row.entries
+            and row.entries[check.check_id].verdict is Verdict.FAILED
+        }
+        return any(complaint == f"keeps full marks in {part}" for part in found_without_points)
+
+
+def sample(cases: Iterable[Case], parts: Sequence[str], seed: int, each: int) -> list[Case]:
+    """Choose cases, spread over the parts: `each` wrong ones a part, and one right one.
+
+    Which ones follows from the seed, so that another term tries other ones.
+    """
+    by_draw = sorted(cases, key=lambda case: hashlib.sha256(f"{seed}:{case.id}".encode()).digest())
+    chosen: dict[str, Case] = {}
+    for part in parts:
+        wrong = [case for case in by_draw if case.kind == "wrong" and part in case.parts]
+        right = [case for case in by_draw if case.kind == "right" and part in case.edits]
+        chosen |= {case.id: case for case in wrong[:each] + right[:1]}
+    return list(chosen.values())
+
+
+def _asked(question: str, ask: Callable[[], Sequence[str]]) -> Finding:
+    started = time.monotonic()
+    wrong = tuple(ask())
+    return Finding(question, wrong, time.monotonic() - started)
+
+
+def _not_as_it_must_be(told: Mapping[str, Any], points: float, *, full: bool) -> Iterator[str]:
+    """Say what is wrong with the results of the reference, or of the template."""
+    tests = told.get("tests", [])
+    score = sum(test.get("score", 0) for test in tests)
+    if abs(score - (points if full else 0)) > 1e-6:
+        yield f"it gets {score:g} points"
+    if abs(sum(test.get("max_score", 0) for test in tests) - points) > 1e-6:
+        yield f"its results are not out of {points:g} points: {told.get('output', '')}"
+    for test in tests:
+        wrong = "score" in test and test["score"] != (test["max_score"] if full else 0)
+        if wrong or test["extra_data"]["verdict"] == Verdict.GRADER_ERROR.value:
+            yield f"{test['name']}: {test['output']}"

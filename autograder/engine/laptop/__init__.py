@@ -1,0 +1,1 @@
+"""The public checks on a student's own machine, whatever system it runs."""

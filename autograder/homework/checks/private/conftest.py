@@ -1,0 +1,37 @@
+"""What only the private checks ask for: a diagnosis, and the training run beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from autograder.engine.judge.plugin import JUDGE
+from autograder.homework.mistakes.catalogue import WRONG
+from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.trained_flow import FlowTraining
+
+
+@pytest.fixture
+def diagnosis() -> Diagnosis:
+    """Names the mistake behind a failed check; the judge asks it."""
+    return Diagnosis(WRONG)
+
+
+_TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the training run if a check will ask for it: it takes longer than all the others."""
+    stash = session.config.stash
+    judge = stash[JUDGE]
+    if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
+        stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+
+
+@pytest.fixture
+def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
+    """The training run of the student's flow, under way since the session began."""
+    training = request.config.stash[_TRAINING]
+    yield training
+    training.close()

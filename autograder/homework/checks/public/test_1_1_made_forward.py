@@ -1,0 +1,16 @@
+"""1.1 MADE.forward: fixed problems with known answers."""
+
+from gradescope_utils.autograder_utils.decorators import number, weight
+
+from autograder.homework.golden import check_golden
+from autograder.homework.student import Student
+
+
+@number("1.1.6")
+@weight(0.5)
+def test_forward_on_fixed_problems(student: Student) -> None:
+    """forward() gives the known x and log-determinant of three small problems.
+
+    `pytest -k 1.1.6` in your homework's folder prints the numbers of the smallest, as a snippet.
+    """
+    check_golden(student, "MADE.forward")

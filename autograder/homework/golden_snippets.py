@@ -1,0 +1,128 @@
+"""Snippets that ask a student's code what a golden check asked, to be run in the homework's folder.
+
+They need torch and the student's files alone, so that a debugger can be put to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from autograder.homework.golden import Gan, Golden, Made, Maf
+
+_DIGITS = 6
+
+
+def snippet(golden: Golden, number: int) -> str:
+    """Return Python that prints the student's answer to one problem beside the expected one."""
+    problem, right = golden.problems[number], golden.right[number]
+    if golden.function == "MAF.log_probs":
+        lines = _maf(problem, golden.right_on_own[number])  # type: ignore[arg-type]
+    elif golden.function.startswith("MADE."):
+        lines = _made(golden.function, problem, right)  # type: ignore[arg-type]
+    else:
+        lines = _loss(golden.function, problem, right)  # type: ignore[arg-type]
+    return "\n".join(lines) + "\n"
+
+
+def _made(function: str, problem: Made, right: Mapping[str, Any]) -> Iterable[str]:
+    sizes = f"{problem.input_size}, {problem.hidden_size}, {problem.n_hidden}"
+    given, answer = ("z", "x") if function == "MADE.forward" else ("x", "z")
+    yield "import torch"
+    yield "from codebase.flow_network import MADE"
+    yield ""
+    yield f"made = MADE({sizes})"
+    yield "weights_and_biases = ["
+    yield from (f"    {_list(array)}," for layer in problem.weights.layers for array in layer)
+    yield "]"
+    yield "with torch.no_grad():"
+    yield "    for parameter, values in zip(made.parameters(), weights_and_biases):"
+    yield "        parameter.copy_(torch.tensor(values))"
+    yield f"{given} = torch.tensor({_list(problem.z if given == 'z' else problem.x)})"
+    yield f"{answer}, log_det = made.{function.removeprefix('MADE.')}({given})"
+    yield f'print("{answer} =", {answer}.tolist())'
+    yield f'print("expected", {_list(right[answer][0])})'
+    yield 'print("log_det =", log_det.tolist())'
+    yield f'print("expected", {_list(right["log_det"][0])})' + (
+        "  # or minus that" if given == "z" else ""
+    )
+
+
+def _maf(problem: Maf, right: Mapping[str, Any]) -> Iterable[str]:
+    sizes = f"{problem.input_size}, {problem.hidden_size}, {problem.n_hidden}, {problem.n_flows}"
+    yield "# With your own MADE.inverse; the check puts known maps in its place."
+    yield "import torch"
+    yield "from codebase.flow_network import MADE, MAF"
+    yield ""
+    yield f"maf = MAF({sizes})"
+    yield "weights_and_biases = ["
+    for block in problem.blocks:
+        yield from (f"    {_list(array)}," for layer in block.layers for array in layer)
+    yield "]"
+    yield "with torch.no_grad():"
+    yield "    for parameter, values in zip(maf.parameters(), weights_and_biases):"
+    yield "        parameter.copy_(torch.tensor(values))"
+    yield f"x = torch.tensor({_list(problem.x)})"
+    yield 'print("log_probs =", maf.log_probs(x))'
+    yield f'print("expected", {_list(right["value"][0])})'
+
+
+def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str]:
+    critic = problem.told["critic"]
+    labels = ", labels" if problem.conditional else ""
+    yield "import torch"
+    yield f"from codebase.gan import {function}"
+    yield ""
+    yield "# Six images of 1 and -1: plain, stripes one and two pixels wide, a checkerboard."
+    yield 'row, column = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")'
+    yield "stripes = torch.stack([0 * row, column, row, column // 2, row // 2, row + column])"
+    yield "images = (1.0 - 2.0 * (stripes % 2)).reshape(6, 784)"
+    yield ""
+    yield ""
+    yield "class G(torch.nn.Module):  # gives one image, whatever z is"
+    yield f"    dim_z = {problem.dim_z}"
+    yield ""
+    yield f"    def forward(self, z{labels}):"
+    yield f"        image = torch.tensor({_list(problem.told['fake'])}) @ images"
+    yield "        return image.expand(len(z), 784).reshape(-1, 1, 28, 28)"
+    yield ""
+    yield ""
+    yield "class D(torch.nn.Module):"
+    yield f"    def forward(self, x{labels}):"
+    if "w" in critic:
+        yield f"        w = torch.tensor({_list(critic['w'])}) @ images / 28"
+        yield f"        return x.reshape(-1, 784) @ w + {_list(critic['b'])}"
+    else:
+        for name in ("w1", "b1", "w2", "b2"):
+            scaled = " @ images / 784" if name == "w1" else ""
+            yield f"        {name} = torch.tensor({_rows(critic[name], 8)}){scaled}"
+        yield "        logits = torch.tanh(x.reshape(-1, 784) @ w1.T + b1) @ w2.T + b2"
+        picked = "logits.gather(1, labels[:, None])[:, 0]" if labels else "logits[:, 0]"
+        yield f"        return {picked}"
+    yield ""
+    yield ""
+    yield f"real = torch.tensor({_rows(problem.told['real'], 0)})"
+    yield "x_real = (real @ images).reshape(-1, 1, 28, 28)"
+    if labels:
+        yield f"labels = torch.tensor({problem.told['labels']})"
+    yield f'print("loss =", {function}(G(), D(), x_real{labels}, device="cpu"))'
+    yield f'print("expected", {_list(right["value"][0])})'
+
+
+def _rows(values: Any, indent: int) -> str:
+    """Write a matrix with a line for every row, a vector on one line."""
+    if np.ndim(values) < 2:
+        return _list(values)
+    rows = "".join(f"{' ' * (indent + 4)}{_list(row)},\n" for row in values)
+    return f"[\n{rows}{' ' * indent}]"
+
+
+def _list(values: Any) -> str:
+    """Write numbers as Python does, in few digits."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0:
+        return repr(float(f"{float(array):.{_DIGITS}g}"))
+    return "[" + ", ".join(_list(one) for one in array) + "]"

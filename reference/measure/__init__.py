@@ -1,0 +1,1 @@
+"""The reference's measurements, for instructors: four full runs, and how good they came out."""

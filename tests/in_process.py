@@ -1,0 +1,75 @@
+"""A stand-in for a worker that runs experiments in this process; for the catalogue's own code."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework.experiments import EXPERIMENTS
+from autograder.homework.mistakes.cases import edited
+from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.homework.student import Student
+
+REFERENCE = Path(__file__).resolve().parent.parent / "reference"
+FILES = ("codebase/flow_network.py", "codebase/gan.py")
+SEED = 236
+
+
+class InProcess:
+    """Runs the experiments on a submission given as text."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._modules: dict[str, ModuleType] = {}
+        for path, text in files.items():
+            module = ModuleType(Path(path).stem)
+            exec(compile(text, path, "exec"), module.__dict__)
+            self._modules[module.__name__] = module
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        arrays: Mapping[str, Any],
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str] = (),
+        timeout_s: float | None = None,
+    ) -> Outcome:
+        """Run an experiment, seeded as a worker does it."""
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        recorder = Recorder()
+        tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+        student = SimpleNamespace(attribute=lambda m, a: getattr(self._modules[m], a))
+        try:
+            EXPERIMENTS[name](cast(StudentCode, student), arguments, tensors, recorder)
+        except Misuse as error:
+            raise CheckFailed(f"{error}.") from error
+        except NotImplementedError as error:
+            raise NotAttempted("Not attempted.") from error
+        except Exception as error:
+            raise CheckFailed(f"It raised {type(error).__name__}.") from error
+        return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
+
+
+def texts(folder: Path = REFERENCE) -> dict[str, str]:
+    """The files that students hand in."""
+    return {path: (folder / path).read_text(encoding="utf-8") for path in FILES}
+
+
+def student_of(entry: Wrong | Right | None = None) -> Student:
+    """The reference, or what the catalogue makes of it."""
+    files = texts() if entry is None else edited(texts(), entry)
+    return Student(cast(Caller, InProcess(files)), SEED)

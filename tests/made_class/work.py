@@ -1,0 +1,59 @@
+"""Grades made-up exports with the stand-in, as the command does with the real grader."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.engine.assignment import load_assignment
+from autograder.engine.classroom.export import open_export
+from autograder.engine.classroom.grader import Settings, fingerprint
+from autograder.engine.classroom.privacy import Names
+from autograder.engine.classroom.runner import Crew, Grading, grade_due, local_crew, make_plan
+from autograder.engine.classroom.store import Record, Store
+
+STAND_IN = "tests.made_class.stand_in"
+PACKAGE = "autograder.homework"
+TEMPLATE = Path(__file__).resolve().parents[2] / "student_template"
+
+
+def grading(timeout_s: float = 30.0) -> Grading:
+    """What the command would grade by."""
+    assignment = load_assignment(PACKAGE)
+    settings = Settings.of(PACKAGE, TEMPLATE)
+    return Grading(settings, fingerprint(assignment, ()), assignment.files, timeout_s)
+
+
+def class_of(folder: Path, *asks: str) -> Path:
+    """An export whose submissions ask these things of the stand-in."""
+    for i, words in enumerate(asks):
+        path = folder / f"s{i:03d}" / "codebase" / "gan.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{words}\n", encoding="utf-8")
+    return folder
+
+
+def grade_here(
+    export: Path, out: Path, by: Grading | None = None, names: Names | None = None, jobs: int = 2
+) -> list[Record]:
+    """Grade what is due on this machine; return the records in the order they were done."""
+    with local_crew(jobs) as crew:
+        return list(grade_with(crew, export, out, by, names))
+
+
+def grade_with(
+    crew: Crew, export: Path, out: Path, by: Grading | None = None, names: Names | None = None
+) -> Iterator[Record]:
+    """Grade what is due with a crew; its gradings are the stand-in's."""
+    by, names, store = by or grading(), names or Names(), Store(out)
+    store.prepare(anonymous=type(names) is not Names)
+    crew = dataclasses.replace(crew, module=STAND_IN)
+    with open_export(export) as opened:
+        plan = make_plan(opened, store, by, names)
+        yield from grade_due(plan, opened, store, by, names, crew)
+
+
+def keys(records: list[Record]) -> list[str]:
+    """Whose records these are, in order of their names."""
+    return sorted(record.key for record in records)

@@ -1,0 +1,107 @@
+"""A class handed to a Dask cluster: worker processes come, die and differ."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from autograder.engine.classroom.cluster import cluster_crew
+from autograder.engine.classroom.grader import Settings
+from autograder.engine.classroom.runner import WorkError
+from autograder.engine.classroom.store import Store
+from tests.made_class.work import PACKAGE, TEMPLATE, class_of, grade_with, grading, keys
+
+ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """Two worker processes, as a cluster has them: with a nanny that starts a dead one anew."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    try:
+        with LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            host="127.0.0.1",
+        ) as started:
+            yield started
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def test_a_worker_that_is_killed_costs_no_submission_and_none_is_graded_twice(
+    tmp_path: Path, cluster: LocalCluster
+) -> None:
+    """`kill -9` in the middle: every submission has one record, and the store holds them all."""
+    by = grading()
+    export = class_of(tmp_path / "class", *["sleep 0.1"] * 40)
+    done = []
+    with Client(cluster.scheduler_address) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+    with cluster_crew(cluster.scheduler_address, by.settings, by.checks) as crew:
+        for record in grade_with(crew, export, tmp_path / "out", by):
+            done.append(record)
+            if len(done) == 10:
+                os.kill(victim, signal.SIGKILL)
+    assert Counter(keys(done)) == Counter(f"s{i:03d}" for i in range(40))
+    assert not any(record.is_grader_error for record in done)
+    assert len(list(tmp_path.glob("out/results/*/*.json"))) == 40
+
+
+def test_a_submission_that_kills_its_grader_leaves_the_cluster_at_work(
+    tmp_path: Path, cluster: LocalCluster
+) -> None:
+    """The worker goes on, the rest is graded, the one is written down."""
+    by = grading()
+    export = class_of(tmp_path / "class", "a", "die", "b")
+    with cluster_crew(cluster.scheduler_address, by.settings, by.checks) as crew:
+        records = {record.key: record for record in grade_with(crew, export, tmp_path / "out", by)}
+    assert [record.key for record in records.values() if record.is_grader_error] == ["s001"]
+    assert "died (status 9)" in records["s001"].trouble
+    stored = Store(tmp_path / "out").read("s002")
+    assert stored is not None
+    assert stored.results
+
+
+def test_workers_with_other_checks_are_refused_before_any_grading(cluster: LocalCluster) -> None:
+    """A checkout of another version on a worker is told at once."""
+    settings = Settings.of(PACKAGE, TEMPLATE)
+    with (
+        pytest.raises(WorkError, match="the workers grade by other checks"),
+        cluster_crew(cluster.scheduler_address, settings, "another hash"),
+    ):
+        pass
+
+
+def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) -> None:
+    """What a worker raises is told, with what to do."""
+    settings = Settings("no_such_homework", "student_template")
+    with (
+        pytest.raises(WorkError, match=r"a worker cannot run the project.*PYTHONPATH"),
+        cluster_crew(cluster.scheduler_address, settings, "hash"),
+    ):
+        pass
+
+
+def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its address, after a time that can be waited for."""
+    monkeypatch.setattr("autograder.engine.classroom.cluster._CONNECT_S", 0.3)
+    with (
+        pytest.raises(WorkError, match=r"no Dask scheduler at tcp://127.0.0.1:9"),
+        cluster_crew("tcp://127.0.0.1:9", Settings.of(PACKAGE, TEMPLATE), "hash"),
+    ):
+        pass

@@ -1,0 +1,326 @@
+"""The results of a class: kept, counted, compared, without names, and as a table of scores."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.classroom.comparison import FEEDBACK, POINTS, compare
+from autograder.engine.classroom.export import Submission
+from autograder.engine.classroom.page import About, write_views
+from autograder.engine.classroom.privacy import Pseudonyms, key_for
+from autograder.engine.classroom.roster import Submitter
+from autograder.engine.classroom.scores import ScoresWriter, defused
+from autograder.engine.classroom.store import Listed, Record, Store, StoreError, relative, replacing
+from autograder.engine.classroom.summary import ERROR, GRADED, MISSING, Summary
+from autograder.engine.ledger import Entry, Verdict
+from tests.made_class import PARTS, PLAN, changed, make_store, record, results_of
+
+ABOUT = About("Homework", PARTS, {"gp-missing": "There is no penalty."})
+
+
+# ---- store ------------------------------------------------------------------------------------
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Whatever the key, its file lies inside the store."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    for key in ("submission_1", "../../evil", "a/b", "\ud800", ".hidden", "x" * 300, "Zoë"):
+        store.write(record(key))
+        assert store.read(key) == record(key)
+        assert store.path("results", key, "json").resolve().is_relative_to(store.root.resolve())
+
+
+def test_a_record_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
+    """What a crash left of another program's copy is graded again."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    assert store.read("a") is None
+    store.write(record("a"))
+    path = store.path("results", "a", "json")
+    for text in (
+        path.read_text(encoding="utf-8")[:-20],
+        "[]",
+        '{"key": "a", "more": 1}',
+        "[" * 9999,
+    ):
+        path.write_text(text, encoding="utf-8")
+        assert store.read("a") is None
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A writer that fails leaves the file of before and no litter."""
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(TypeError), replacing(tmp_path / "a") as file:
+        file.writelines(["half", None])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_results_are_for_their_owner_only(tmp_path: Path) -> None:
+    """The folder holds names and grades."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    assert store.root.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_with_something_else_is_not_used(tmp_path: Path) -> None:
+    """Nobody's files are mixed with results."""
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StoreError, match="not empty and holds no results"):
+        Store(tmp_path).prepare(anonymous=False)
+    with pytest.raises(StoreError, match="no results of a class"):
+        Store(tmp_path).settings()
+    with pytest.raises(StoreError, match="no list of a class"):
+        next(Store(tmp_path).listed())
+
+
+@pytest.mark.parametrize(("before", "asked"), [(False, "without"), (True, "with")])
+def test_names_and_pseudonyms_are_never_mixed(tmp_path: Path, before: bool, asked: str) -> None:
+    """A store stays with names or without."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=before)
+    store.prepare(anonymous=before)
+    with pytest.raises(StoreError, match=f"repeat the command {asked} --anonymous"):
+        store.prepare(anonymous=not before)
+
+
+# ---- comparison -------------------------------------------------------------------------------
+
+
+def test_the_same_results_are_no_change() -> None:
+    """Times and attempts may differ."""
+    assert compare("a", record("a"), record("a", seconds=99.0, attempts=2)) is None
+    assert compare("a", None, None) is None
+
+
+def test_a_change_says_by_how_much_and_through_which_checks() -> None:
+    """Both texts, both verdicts, the difference."""
+    old = record("a")
+    new = changed(old, "5.5.3", score=0.0, output="Now it is wrong.")
+    change = compare("a", old, new)
+    assert change is not None
+    (check,) = change.checks
+    assert (change.kind, change.delta) == (POINTS, -(check.old_score or 0))
+    assert (check.number, check.old_text, check.new_text) == (
+        "5.5.3",
+        "Passed.",
+        "Now it is wrong.",
+    )
+
+
+def test_another_feedback_is_a_change_of_its_own_kind() -> None:
+    """Points stay, words differ: in a check, or in the text about the whole."""
+    old = record("a")
+    change = compare("a", old, changed(old, "5.5.3", output="Said otherwise."))
+    assert change is not None
+    assert (change.kind, change.delta) == (FEEDBACK, 0)
+    other = Record(**{**vars(old), "results": {**old.results, "output": "Other."}})
+    change = compare("a", old, other)
+    assert change is not None
+    assert (change.checks, change.new_output) == ((), "Other.")
+
+
+def test_a_check_that_came_or_went_is_a_change() -> None:
+    """Its other side has no score."""
+    old = record("a")
+    fewer = {**old.results, "tests": old.tests[1:]}
+    change = compare("a", old, Record(**{**vars(old), "results": fewer}))
+    assert change is not None
+    assert change.checks[0].new_verdict == "no such check"
+    assert change.checks[0].new_score is None
+
+
+def test_who_came_and_who_went_is_told(tmp_path: Path) -> None:
+    """A submission of one side only is a change; the views list both."""
+    older, store = make_store(tmp_path / "old", 3), make_store(tmp_path / "new", 3)
+    listed = list(store.listed())
+    store.write(record("late"))
+    store.write_list([*listed[1:], Listed("late")])
+    summary = write_views(store, ABOUT, older)
+    assert dict(summary.changes) == {"gone": 1, "new": 1}
+    rows = list(csv.DictReader((store.root / "changes.csv").open(encoding="utf-8-sig")))
+    assert [(row["Submission"], row["Kind"]) for row in rows] == [
+        ("late", "new"),
+        (listed[0].key, "gone"),
+    ]
+
+
+def test_views_of_a_comparison_go_when_none_is_asked(tmp_path: Path) -> None:
+    """Differences of another day do not stay beside today's pages."""
+    older, store = make_store(tmp_path / "old", 2), make_store(tmp_path / "new", 2)
+    store.write(changed(record("submission_1000"), "1.1.1", output="Other."))
+    write_views(store, ABOUT, older)
+    assert (store.root / "compare").is_dir()
+    assert "What changed" in (store.root / "index.html").read_text(encoding="utf-8")
+    write_views(store, ABOUT)
+    assert not (store.root / "compare").exists()
+    assert not (store.root / "changes.csv").exists()
+    assert "What changed" not in (store.root / "index.html").read_text(encoding="utf-8")
+
+
+# ---- counting ---------------------------------------------------------------------------------
+
+
+def told(mistake: str | None) -> Record:
+    """A record whose 5.5.1 and 5.5.2 fail by this mistake."""
+    ids = {check.number: check.check_id for check in PLAN}
+    failed = {ids["5.5.1"], ids["5.5.2"]}
+    return record(
+        "a",
+        results=results_of(
+            Entry(c.check_id, Verdict.FAILED, 0.0, "No.", mistake)
+            if c.check_id in failed
+            else Entry(c.check_id, Verdict.PASSED, 1.0, "")
+            for c in PLAN
+        ),
+    )
+
+
+def test_mistakes_are_counted_once_a_submission_and_by_their_sentence() -> None:
+    """Two checks of one submission are one; what no answer tells apart stays together."""
+    summary = Summary({"gp-missing": "There is no penalty.", "b": "It is b."})
+    for i, mistake in enumerate(["gp-missing", "gp-missing", "b+gp-missing", None]):
+        summary.add(Listed(str(i)), told(mistake), None)
+    found = [(m.count, m.sentences, m.where) for m in summary.most_made]
+    assert found == [
+        (2, ("There is no penalty.",), "5.5.1, 5.5.2"),
+        (1, ("It is b.", "There is no penalty."), "5.5.1, 5.5.2"),
+    ]
+    assert [check.number for check in summary.hardest[:2]] == ["5.5.1", "5.5.2"]
+
+
+def test_zeros_of_grader_errors_are_not_counted() -> None:
+    """They are nobody's points, mistakes or failures."""
+    summary = Summary({})
+    error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
+    summary.add(Listed("a"), record("a"), None)
+    summary.add(Listed("b"), record("b", results=error), None)
+    summary.add(Listed("c"), record("c", results={}, trouble="It died."), None)
+    summary.add(Listed("d"), None, None)
+    assert dict(summary.states) == {GRADED: 1, ERROR: 2, MISSING: 1}
+    assert (summary.all.count, summary.all.mean) == (1, 65)
+    assert [fault.what for fault in summary.faults] == ["no zygote", "It died."]
+
+
+def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
+    """Every submission stands in exactly one bar."""
+    summary = Summary({})
+    for i, skill in enumerate([1.0, 0.9, 0.5, 0.0]):
+        summary.add(Listed(str(i)), record("a", skill), None)
+    for part in (summary.all, *summary.parts.values()):
+        assert len(part.bars) <= 12
+        assert sum(count for _, count in part.bars) == 4
+        assert part.bars[-1][0] == f"{part.max_score:g}"
+    assert summary.parts["1.1"].median <= 5
+
+
+# ---- scores.csv -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '=HYPERLINK("http://x")',
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "\uff1d1",
+        "\ufeff=1",
+    ],
+)
+def test_what_a_spreadsheet_would_compute_is_defused(text: str) -> None:
+    """An apostrophe in front makes it text; nothing else is lost."""
+    assert defused(text).startswith("'")
+
+
+@pytest.mark.parametrize("text", ["Ada Lovelace", "O'Brien", "محمد", "submission_1", "3=3", ""])
+def test_names_are_left_as_they_are(text: str) -> None:
+    """Only formulas are touched."""
+    assert defused(text) == text
+
+
+def test_scores_hold_a_row_a_student_and_a_column_a_part() -> None:
+    """A group is several rows with the same points; no grade leaves the points empty."""
+    file = io.StringIO()
+    writer = ScoresWriter(file, {"1.1": "First", "1.2": "Second"})
+    group = Listed("s", (Submitter("=Ada", "1", "a@x"), Submitter("Bob\nB", "2", "b@x")))
+    writer.write(group, {"1.1": 2.5, "1.2": 1.0}, GRADED)
+    writer.write(Listed("t"), {}, MISSING)
+    assert list(csv.reader(file.getvalue().splitlines())) == [
+        [
+            "Name",
+            "Student number",
+            "Email",
+            "Submission",
+            "1.1 First",
+            "1.2 Second",
+            "Total",
+            "State",
+        ],
+        ["'=Ada", "1", "a@x", "s", "2.5", "1", "3.5", "graded"],
+        ["Bob B", "2", "b@x", "s", "2.5", "1", "3.5", "graded"],
+        ["", "", "", "t", "", "", "", "not graded yet"],
+    ]
+
+
+def test_scores_open_as_utf_8_in_a_spreadsheet(tmp_path: Path) -> None:
+    """The file begins with the mark that Excel needs; a hostile name is one cell."""
+    store = make_store(tmp_path / "out", 3)
+    write_views(store, ABOUT)
+    assert (store.root / "scores.csv").read_bytes().startswith(b"\xef\xbb\xbfName,")
+    rows = list(csv.DictReader((store.root / "scores.csv").open(encoding="utf-8-sig")))
+    assert len(rows) == 3
+    assert all(row["State"] == "graded" for row in rows)
+
+
+# ---- without names ----------------------------------------------------------------------------
+
+ADA = Submission("Ada_Lovelace.zip", (Submitter("Ada Lovelace", "00123", "ada.l@example.org"),))
+
+
+def test_pseudonyms_are_the_same_for_the_same_key_only() -> None:
+    """A rerun recognises a submission; who lacks the key does not."""
+    one = Pseudonyms(b"k" * 16).listed(ADA)
+    assert one == Pseudonyms(b"k" * 16).listed(ADA)
+    assert one.key != Pseudonyms(b"l" * 16).listed(ADA).key
+    assert one.submitters == ()
+
+
+def test_names_are_taken_out_of_what_the_results_say() -> None:
+    """In any spelling that a file's name has; points, checks and mistakes stay."""
+    text = "taken from 'ada_lovelace/gan.py' by AdaLovelace, ADA.L@EXAMPLE.ORG, 00123, Lovelace"
+    results = {**record("a").results, "output": text}
+    before = record("a", results=results, trouble=text, log=text)
+    after = Pseudonyms(b"k").cleaned(changed(before, "1.1.1", output=text), ADA)
+    said = json.dumps(vars(after)).lower()
+    for piece in ("lovelace", "00123", "example.org"):
+        assert piece not in said
+    assert (
+        after.tests[0]["output"] == "taken from '[name]/gan.py' by [name], [name], [name], [name]"
+    )
+    assert after.tests[1:] == before.tests[1:]
+
+
+def test_the_key_lies_beside_the_results_and_is_shared_with_what_is_compared(
+    tmp_path: Path,
+) -> None:
+    """Not among them, readable by its owner only, and the same for an older store's class."""
+    first = key_for(tmp_path / "old", None)
+    assert key_for(tmp_path / "old", None) == first
+    assert key_for(tmp_path / "new", tmp_path / "old") == first
+    assert key_for(tmp_path / "other", None) != first
+    assert (tmp_path / "old.key").stat().st_mode & 0o077 == 0
+
+
+def test_paths_of_submissions_are_spread_over_folders() -> None:
+    """100,000 submissions are 256 folders of some 400 files."""
+    folders = {relative("results", f"submission_{i}", "json").split("/")[1] for i in range(5000)}
+    assert len(folders) == 256

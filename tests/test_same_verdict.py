@@ -1,0 +1,133 @@
+"""Public checks say the same on a laptop, forked or spawned, as in a grading on Gradescope.
+
+A spread of the catalogue is tried; with ALL_CASES=1 in the environment all of it (an hour or so).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine.assignment import load_assignment
+from autograder.engine.audit import Case
+from autograder.engine.inventory import plan_checks
+from autograder.engine.judges import WarmJudges
+from autograder.engine.packing import ZIP, Sources, build_handout
+from autograder.engine.supervisor import Request, grade
+from autograder.engine.worker.launch import ZygoteHolder
+from autograder.homework.mistakes.cases import all_cases
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE, TEMPLATE = ROOT / "reference", ROOT / "student_template"
+ALL = os.environ.get("ALL_CASES") == "1"
+# One case in so many, so that all parts are among them; the two first are always there.
+EVERY = 1 if ALL else 41
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def tried() -> list[Case]:
+    """The cases that are compared."""
+    cases = [case for case in all_cases(REFERENCE, TEMPLATE) if case.seed is None]
+    always = [case for case in cases if case.id in ("reference", "template")]
+    return always + [case for case in cases if case not in always][::EVERY]
+
+
+def numbers_of(case: Case) -> list[str]:
+    """The parts whose public checks a case can touch; those that only call each other are left."""
+    return sorted(case.edits) or ["1.1", "1.2", "1.3", "2.2", "4.2", "5.5"]
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases as the driver reads them."""
+    path = tmp_path_factory.mktemp("jobs") / "jobs.json"
+    cases = [{"id": c.id, "files": dict(c.files), "numbers": numbers_of(c)} for c in tried()]
+    path.write_text(json.dumps(cases), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def handout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unzipped handout."""
+    folder = tmp_path_factory.mktemp("handout")
+    build_handout(Sources(load_assignment("autograder.homework"), REFERENCE, TEMPLATE), folder)
+    with zipfile.ZipFile(folder / ZIP) as archive:
+        archive.extractall(folder / "homework")
+    return folder / "homework"
+
+
+Told = dict[str, dict[str, list[Any]]]
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """What a grading says of the public checks of every case."""
+    folder = tmp_path_factory.mktemp("remote")
+    folder.chmod(0o711)
+    (folder / "workers").mkdir(mode=0o711)
+    assignment = load_assignment("autograder.homework")
+    plan = plan_checks(assignment)
+    zygote = ZygoteHolder(assignment.package, folder / "workers", folder / "log")
+    judges = WarmJudges(assignment.package)
+    told: Told = {}
+    for case in tried():
+        for path, text in case.files.items():
+            (folder / "own" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "own" / path).write_text(text, encoding="utf-8")
+        only = [
+            check.check_id
+            for check in plan
+            if check.check_id.startswith("public/") and check.part in numbers_of(case)
+        ]
+        report = grade(
+            Request(
+                submission=folder / "own",
+                results=folder / "results.json",
+                assignment=assignment,
+                config=assignment.folder / "assignment.toml",
+                pristine=TEMPLATE,
+                only=tuple(only),
+            ),
+            zygote,
+            judges,
+        )
+        told[case.id] = {
+            name: [e.verdict.value, e.share, e.mistake, e.feedback]
+            for name, e in report.entries.items()
+            if name in only
+        }
+    yield told
+    judges.close()
+    zygote.close()
+
+
+@pytest.mark.parametrize("kind", ["fork", "spawn"])
+def test_a_laptop_says_what_gradescope_says(
+    kind: str, handout: Path, jobs: Path, remote: Told
+) -> None:
+    """Verdict, points, named mistake and every word of the feedback are the same."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "laptop_driver.py", handout, jobs, kind],
+        capture_output=True,
+        text=True,
+        timeout=7200 if ALL else 600,
+        check=False,
+        cwd=handout,
+    )
+    assert done.returncode == 0, done.stderr
+    local: Told = json.loads(done.stdout)
+    assert list(local) == list(remote)
+    for case, checks in remote.items():
+        assert local[case] == checks, f"{case} differs"
+    assert sum(len(checks) for checks in remote.values()) > 50
+    verdicts = {told[0] for checks in remote.values() for told in checks.values()}
+    assert {"passed", "failed", "not attempted"} <= verdicts

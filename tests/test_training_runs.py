@@ -1,0 +1,182 @@
+"""The runs beside the checks: when the flow is trained again, how a small GAN is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.session import Caller
+from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
+from autograder.engine.worker.frames import Array
+from autograder.homework import trained_gan
+from autograder.homework.oracles import flow
+from autograder.homework.trained_flow import FlowTraining
+from autograder.homework.trained_gan import GanTraining, share_covered, small_problem
+
+GAVE_UP = None
+FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
+
+Answer = Callable[[Mapping[str, Any], Mapping[str, Array]], Outcome]
+
+
+class StubCaller:
+    """Answers each started call as it is told to, and remembers the arguments."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.started: list[Mapping[str, Any]] = []
+        self.closed = False
+
+    def start(
+        self,
+        _experiment: str,
+        arguments: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        **_more: Any,
+    ) -> Outcome:
+        """Return the answer itself in place of a pending call."""
+        self.started.append(arguments)
+        return self.answer(arguments, arrays)
+
+    def finish(self, pending: Outcome) -> Outcome:
+        """Return the answer."""
+        return pending
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+# ---- the flow -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """The homework's own settings."""
+    return load_assignment("autograder.homework")
+
+
+Train = Callable[..., tuple[FlowTraining, StubCaller]]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
+    """A training whose runs end with these log-likelihoods, one after the other."""
+
+    def make(*reached: float | None) -> tuple[FlowTraining, StubCaller]:
+        values = [np.full(3, value) for value in reached if value is not GAVE_UP]
+        ends: Iterator[float | None] = iter(reached)
+        monkeypatch.setattr(flow, "maf_log_prob", lambda *_: values.pop(0))
+
+        def answer(_arguments: Mapping[str, Any], arrays: Mapping[str, Array]) -> Outcome:
+            gave_up = next(ends) is GAVE_UP
+            told = {"gave_up_at_step": 7} if gave_up else {}
+            return Outcome(Ending.RETURNED, told, dict(arrays))
+
+        caller = StubCaller(answer)
+        return FlowTraining(cast(Caller, caller), assignment), caller
+
+    return make
+
+
+def test_a_run_that_reaches_the_threshold_is_the_only_one(train: Train) -> None:
+    """A second run is for bad luck only: it would cost every grading its time."""
+    training, caller = train(-1.2)
+    assert training.held_out_log_likelihood == pytest.approx(-1.2)
+    assert len(caller.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"), [((-1.3, -1.2), -1.2), ((-1.3, -1.4), -1.3), ((GAVE_UP, -1.2), -1.2)]
+)
+def test_bad_luck_gets_a_second_run_with_another_order(
+    train: Train, reached: tuple[float | None, ...], expected: float
+) -> None:
+    """Just below the threshold, or given up: the better one of two runs counts."""
+    training, caller = train(*reached)
+    assert training.held_out_log_likelihood == pytest.approx(expected)
+    first, second = (arguments["order_seed"] for arguments in caller.started)
+    assert first != second
+
+
+def test_a_run_that_is_far_off_is_not_repeated(train: Train) -> None:
+    """No order of the batches explains a likelihood that is nats away."""
+    training, caller = train(-4.0)
+    assert training.held_out_log_likelihood == pytest.approx(-4.0)
+    assert len(caller.started) == 1
+
+
+def test_two_runs_that_are_given_up_fail(train: Train) -> None:
+    """NaN again and again is no bad luck."""
+    training, _ = train(GAVE_UP, GAVE_UP)
+    with pytest.raises(CheckFailed, match="met NaN or absurd values again and again"):
+        _ = training.held_out_log_likelihood
+
+
+# ---- the small GANs ---------------------------------------------------------------------------
+
+
+def moved(share: float, conditional: bool) -> tuple[GanTraining, StubCaller]:
+    """A run that moves the generator's mean images this share of the way to the right ones."""
+    problem = small_problem(conditional, 1)
+
+    def answer(_arguments: Mapping[str, Any], arrays: Mapping[str, Array]) -> Outcome:
+        after = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+        # Without classes all mean images are the same one, and the bias alone can reach it.
+        name = "g.label_embedding" if conditional else "g.bias"
+        made = after["g.bias"] + (after["g.label_embedding"] if conditional else 0.0)
+        way = problem.means - made
+        after[name] = after[name] + share * (way if conditional else way[0])
+        told = {
+            name: {"kind": "tensor", "dtype": "float32", "shape": list(array.shape)}
+            for name, array in after.items()
+        }
+        return Outcome(
+            Ending.RETURNED, told, {name: a.astype(np.float32) for name, a in after.items()}
+        )
+
+    caller = StubCaller(answer)
+    prefix = "conditional_" if conditional else ""
+    d, g = FUNCTIONS
+    return GanTraining(cast(Caller, caller), 1, (f"{prefix}{d}", f"{prefix}{g}")), caller
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_comes_near_its_data_passes(conditional: bool) -> None:
+    """A little more than the share that is asked for is enough; the worker ends with the run."""
+    training, caller = moved(trained_gan.REQUIRED_SHARE + 0.01, conditional)
+    training.check()
+    training.close()
+    assert caller.closed
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_stays_where_it_was_fails(conditional: bool) -> None:
+    """A little less is not, and the numbers say how far it came."""
+    training, _ = moved(trained_gan.REQUIRED_SHARE - 0.01, conditional)
+    with pytest.raises(CheckFailed, match="does not learn its data") as caught:
+        training.check()
+    assert "covered 34%" in caught.value.feedback(public=True)
+
+
+def test_a_missing_file_is_said_when_the_check_asks() -> None:
+    """Starting early must not end the whole session."""
+
+    def answer(_arguments: Mapping[str, Any], _arrays: Mapping[str, Array]) -> Outcome:
+        raise NotAttempted("Not attempted: codebase/gan.py is not in the submission.")
+
+    training = GanTraining(cast(Caller, StubCaller(answer)), 1, FUNCTIONS)
+    with pytest.raises(NotAttempted, match="not in the submission"):
+        training.check()
+
+
+def test_a_generator_that_runs_away_covers_less_than_nothing() -> None:
+    """The share is a projection on the way to the data: the other direction is negative."""
+    problem = small_problem(False, 1)
+    away = {**problem.weights, "g.bias": 2 * problem.weights["g.bias"] - problem.means[0]}
+    assert share_covered(problem, away) == pytest.approx(-1.0)
