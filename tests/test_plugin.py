@@ -284,14 +284,14 @@ def test_measures_nan():
     """A NaN is measured too."""
     close(float("nan"), 1.0, Tolerance(rtol=0, atol=0.25))
 
-@number("2.1.30")
+@number("2.1.40")
 @weight(1)
 def test_has_a_figure(figure):
     """A figure is kept, also of a check that fails."""
     figure.value = -1.5
     raise CheckFailed("Too little.")
 
-@number("2.1.31")
+@number("2.1.41")
 @weight(1)
 def test_has_no_finite_figure(figure):
     """A figure that is no number is none."""
