@@ -97,7 +97,7 @@ class JudgePlugin:
         experiments = sorted(assignment.folder.glob("experiments/*.py"))
         self._sentences = Sentences.read([_SERVE, *experiments])
         # What an earlier judge of the same grading came to.
-        known = read_ledger(Path(job.ledger), plan)
+        known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
         self._failures: dict[str, CheckFailed] = {}
         self._current: Caller | None = None

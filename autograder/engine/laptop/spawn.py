@@ -105,6 +105,7 @@ class SpawnLauncher(Launcher):
                 env={
                     **os.environ,
                     "OMP_NUM_THREADS": "1",
+                    "OMP_THREAD_LIMIT": "1",
                     "MKL_NUM_THREADS": "1",
                     "CUDA_VISIBLE_DEVICES": "",
                     "PYTHONHASHSEED": "0",
