@@ -2,6 +2,6 @@
 
 # expected: Z
 # twin: right
-# says: raised TypeError|cannot be called
+# says: could not be called
 def loss_nonsaturating_d(generator):
     return 0
