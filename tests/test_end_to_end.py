@@ -165,7 +165,8 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
     assert score(told, "4.2") == 15
     by_number = {test["number"]: test for test in told["tests"]}
     assert by_number["2.2.1"]["score"] == by_number["5.5.3"]["score"] == 0
-    assert by_number["2.2.3"]["score"] == by_number["5.5.1"]["score"] == 3
+    for number in ("2.2.3", "5.5.1"):
+        assert by_number[number]["score"] == by_number[number]["max_score"] > 0
     assert "did not return within 3 s" in by_number["1.1.1"]["output"]
     assert "exited with status 0" in by_number["2.2.1"]["output"]
     assert "ended by signal 11" in by_number["5.5.3"]["output"]
@@ -185,7 +186,8 @@ def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> Non
     told = grade(submission, tmp_path, "--config", config)
     by_number = {test["number"]: test for test in told["tests"]}
     assert score(told) - score(told, "2.2") == 50
-    assert by_number["2.2.3"]["score"] == by_number["2.2.4"]["score"] == 3
+    for number in ("2.2.3", "2.2.4"):
+        assert by_number[number]["score"] == by_number[number]["max_score"] > 0
     assert by_number["2.2.1"]["score"] == by_number["2.2.6"]["score"] == 0
     assert "not run again" in by_number["2.2.6"]["output"]
 
