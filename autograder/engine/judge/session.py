@@ -17,6 +17,7 @@ from autograder.engine.judge.verdicts import NotAttempted, TooSlow, WorkerLost
 from autograder.engine.worker import frames
 
 _NO_SENTENCES = Sentences()
+_NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 # After a function's calls hung or took too long twice, the next ones are not even tried.
 _MAX_STRIKES = 2
@@ -46,9 +47,7 @@ class Strikes:
         """
         strikes = max(self._count[function] for function in functions)
         if strikes >= _MAX_STRIKES:
-            raise WorkerLost(
-                "Your code did not return in time in earlier checks, so it was not run again here."
-            )
+            raise WorkerLost(_NOT_AGAIN)
         return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
 
     def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
@@ -147,7 +146,7 @@ class Caller:
             functions=functions,
             timeout_s=timeout_s,
         )
-        return self._finish(pending, budgeted=timeout_s is None)
+        return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
 
     def start(
         self,
@@ -202,12 +201,14 @@ class Caller:
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
         if self._strikes.out(pending.functions):
-            # It is not answered yet, and what it runs is known to hang.
+            # What it runs is known to hang: if it is not answered yet, it is not waited for.
             pending = replace(pending, deadline=min(pending.deadline, time.monotonic()))
-        return self._finish(pending, budgeted=False)
-
-    def _finish(self, pending: PendingCall, *, budgeted: bool) -> Outcome:
         outcome = pending.result()
+        if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
+            raise WorkerLost(_NOT_AGAIN)
+        return self._conclude(pending, outcome, budgeted=False)
+
+    def _conclude(self, pending: PendingCall, outcome: Outcome, *, budgeted: bool) -> Outcome:
         self._calls += 1
         if budgeted:
             self._spent_s += outcome.seconds
