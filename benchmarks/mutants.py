@@ -21,15 +21,12 @@ from cosmic_ray.plugins import get_operator, operator_names
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.audit import Case, audit
 from autograder.engine.ledger import Verdict
-
-_FILES = ("codebase/flow_network.py", "codebase/gan.py")
-_FLOW = frozenset({"1.1", "1.2", "1.3"})
-_TRAINING = frozenset({"1.3.4"})
+from autograder.homework.mistakes.cases import solution_files, touched
 
 
 def mutants() -> Iterator[Case]:
     """Yield every mutant whose change lies in a solution region."""
-    texts = {name: (REFERENCE / name).read_text(encoding="utf-8") for name in _FILES}
+    texts = solution_files(REFERENCE)
     for name, text in texts.items():
         parts = _parts_by_line(text)
         for operator in sorted(operator_names()):
@@ -45,8 +42,7 @@ def mutants() -> Iterator[Case]:
                     sentence="\n".join(_difference(text, mutated)),
                     files={**texts, name: mutated},
                     parts=frozenset({part}),
-                    run=_FLOW if part in _FLOW else frozenset({part}),
-                    skip=_TRAINING,
+                    **touched(frozenset({part}), trains=False),
                 )
 
 

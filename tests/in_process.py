@@ -11,17 +11,16 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from autograder.commands.common import REFERENCE
 from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework.experiments import EXPERIMENTS
-from autograder.homework.mistakes.cases import edited
+from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.student import Student
 
-REFERENCE = Path(__file__).resolve().parent.parent / "reference"
-FILES = ("codebase/flow_network.py", "codebase/gan.py")
 SEED = 236
 
 
@@ -64,12 +63,8 @@ class InProcess:
         return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
 
-def texts(folder: Path = REFERENCE) -> dict[str, str]:
-    """The files that students hand in."""
-    return {path: (folder / path).read_text(encoding="utf-8") for path in FILES}
-
-
 def student_of(entry: Wrong | Right | None = None) -> Student:
     """The reference, or what the catalogue makes of it."""
-    files = texts() if entry is None else edited(texts(), entry)
+    given = solution_files(REFERENCE)
+    files = given if entry is None else edited(given, entry)
     return Student(cast(Caller, InProcess(files)), SEED)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.audit import Case, Row, complaints
+from autograder.engine.audit import Case, Row, _with_seed, complaints
 from autograder.engine.audit_page import AuditReport, in_order, write_report
 from autograder.engine.certificate import certify
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
@@ -174,3 +174,25 @@ def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
     none = subprocess.run([*command, "--only", "no-*"], cwd=ROOT, capture_output=True, text=True)
     assert none.returncode == 2
     assert "no case of the catalogue matches" in none.stderr
+
+
+# ---- seeds --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["seed = 236", "seed=236", "  seed   = 236   # of this term"])
+def test_a_case_can_have_a_seed_of_its_own(tmp_path: Path, line: str) -> None:
+    """However the settings write it, and nothing else in them changes."""
+    config = tmp_path / "given" / "assignment.toml"
+    config.parent.mkdir()
+    config.write_text(f"[grading]\n{line}\nseeds_at = 236\n", encoding="utf-8")
+    copy = _with_seed(config, 7, tmp_path)
+    expected = f"[grading]\n{line.replace('236', '7')}\nseeds_at = 236\n"
+    assert copy.read_text(encoding="utf-8") == expected
+
+
+def test_settings_without_a_seed_are_no_other_seed(tmp_path: Path) -> None:
+    """Grading under the old seed would look like a measurement under the new one."""
+    config = tmp_path / "given.toml"
+    config.write_text("[grading]\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="expected one line `seed = NUMBER`, found 0"):
+        _with_seed(config, 7, tmp_path)

@@ -211,7 +211,7 @@ def gate(assignment: Assignment, results: dict[str, Any], **changes: Any) -> Gat
         reference=ROOT / "reference",
         pristine=TEMPLATE,
         cases=[],
-        leaks=None,
+        leaks=lambda: [],
         jobs=1,
     )
     return replace(made, **changes)

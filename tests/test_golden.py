@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from autograder.commands.common import REFERENCE
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import golden_maker
 from autograder.homework.golden import (
@@ -27,10 +28,11 @@ from autograder.homework.golden import (
     patterns,
 )
 from autograder.homework.golden_snippets import snippet
+from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.right import RIGHT
-from tests.in_process import student_of, texts
+from tests.in_process import student_of
 
 FUNCTIONS = [*golden_maker.MADE, *golden_maker.MAF, *golden_maker.LOSSES]
 
@@ -200,7 +202,7 @@ def test_snippets_run_and_show_the_right_answer(
     """With the reference each snippet prints what it says is expected."""
     golden = load(function)
     for i in range(len(golden.problems)):
-        lines = run_snippet(snippet(golden, i), texts(), monkeypatch)
+        lines = run_snippet(snippet(golden, i), solution_files(REFERENCE), monkeypatch)
         assert len(lines) in (2, 4)
         for got, expected in zip(lines[::2], lines[1::2], strict=True):
             assert expected.startswith("expected")
@@ -209,7 +211,7 @@ def test_snippets_run_and_show_the_right_answer(
 
 def test_a_snippet_shows_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a student sees is the difference that the check saw."""
-    files = texts()
+    files = solution_files(REFERENCE)
     path = "codebase/flow_network.py"
     files[path] = files[path].replace("log_det = -alpha.sum(dim=1)", "log_det = alpha.sum(dim=1)")
     lines = run_snippet(snippet(load("MADE.inverse"), 0), files, monkeypatch)

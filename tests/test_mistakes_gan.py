@@ -6,24 +6,16 @@ which entry a change has broken. The small trainings and the advice are left to 
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, cast
 
-import numpy as np
 import pytest
 import torch
 
-from autograder.engine.judge.client import Ending, Outcome
-from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework import gan_checks, gan_draws
-from autograder.homework.experiments import gan as experiment
 from autograder.homework.gan_case import GanCase
 from autograder.homework.golden import check_golden
 from autograder.homework.mistakes import (
@@ -35,11 +27,11 @@ from autograder.homework.mistakes import (
     right_wasserstein,
     wasserstein,
 )
-from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.wasserstein_steps import with_step
 from autograder.homework.student import Student
+from tests.in_process import student_of
 
 WRONG: tuple[Wrong, ...] = (
     *nonsaturating.WRONG,
@@ -65,40 +57,6 @@ points = (alpha * g(torch.randn_like(z)).detach() + (1 - alpha) * x_real).requir
 Check = Callable[[Student, Diagnosis], None]
 
 
-class InProcess:
-    """Stands in for a worker: runs the experiment here."""
-
-    def __init__(self, text: str) -> None:
-        self._module = ModuleType("gan")
-        exec(compile(text, "gan.py", "exec"), self._module.__dict__)
-
-    def call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        arrays: Mapping[str, Any],
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-    ) -> Outcome:
-        """Run the one experiment that these checks ask for; seeded as a worker does it."""
-        assert name == "gan_loss"
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        recorder = Recorder()
-        tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
-        student = SimpleNamespace(attribute=lambda _, attribute: getattr(self._module, attribute))
-        try:
-            experiment.gan_loss(cast(StudentCode, student), arguments, tensors, recorder)
-        except Misuse as error:
-            raise CheckFailed(f"{error}.") from error
-        except Exception as error:
-            raise CheckFailed(f"gan.py raised {type(error).__name__}.") from error
-        return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
-
-
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Small tensors: more threads would only wait for each other."""
@@ -111,12 +69,6 @@ def one_thread() -> Iterator[None]:
 def for_each(entries: Sequence[Wrong | Right]) -> pytest.MarkDecorator:
     """Run a test once for every entry."""
     return pytest.mark.parametrize("entry", [pytest.param(e, id=e.id) for e in entries])
-
-
-def student_of(entry: Wrong | Right) -> Student:
-    """The submission that the catalogue makes of an entry."""
-    texts = {"codebase/gan.py": REFERENCE.read_text(encoding="utf-8")}
-    return Student(cast(Caller, InProcess(edited(texts, entry)["codebase/gan.py"])), SEED)
 
 
 def functions_of(entry: Wrong | Right) -> list[str]:

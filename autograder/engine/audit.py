@@ -7,6 +7,7 @@ and a case may say which parts its files cannot touch: their checks are not run 
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 import time
@@ -101,6 +102,7 @@ def audit(
             yield future.result()
 
 
+_SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
 _GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
 
 
@@ -126,7 +128,7 @@ def _grade_case(case: Case) -> Row:
             (folder / "submission" / path).write_text(text, encoding="utf-8")
         config = assignment.config or assignment.folder / "assignment.toml"
         if case.seed is not None:
-            config = _with_seed(config, assignment.seed, case.seed, folder)
+            config = _with_seed(config, case.seed, folder)
             assignment = load_assignment(assignment.package, config)
         plan = plan_checks(assignment)
         report = grade(
@@ -148,10 +150,17 @@ def _grade_case(case: Case) -> Row:
     return Row(case, entries, row.seconds, tuple(complaints(row, plan)))
 
 
-def _with_seed(config: Path, given: int, wanted: int, folder: Path) -> Path:
-    text = config.read_text(encoding="utf-8")
+def _with_seed(config: Path, wanted: int, folder: Path) -> Path:
+    """Return a copy of the settings with another seed.
+
+    Raises:
+        ValueError: no line of the settings gives the seed.
+    """
+    text, found = _SEED.subn(rf"\g<1>{wanted}", config.read_text(encoding="utf-8"))
+    if found != 1:
+        raise ValueError(f"{config}: expected one line `seed = NUMBER`, found {found}")
     copy = folder / config.name
-    copy.write_text(text.replace(f"seed = {given}", f"seed = {wanted}"), encoding="utf-8")
+    copy.write_text(text, encoding="utf-8")
     return copy
 
 

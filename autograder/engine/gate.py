@@ -44,8 +44,7 @@ class Gate:
         reference: must get full marks.
         pristine: the template; must get nothing.
         cases: of the catalogue; each must end as the catalogue says.
-        leaks: finds what the students' files tell of the solution, one sentence each; None
-            where there is no linter to ask.
+        leaks: finds what the students' files tell of the solution, one sentence each.
         jobs: processes that grade the cases.
     """
 
@@ -54,7 +53,7 @@ class Gate:
     reference: Path
     pristine: Path
     cases: Sequence[Case]
-    leaks: Callable[[], Sequence[str]] | None
+    leaks: Callable[[], Sequence[str]]
     jobs: int
 
     def findings(self) -> Iterator[Finding]:
@@ -78,8 +77,7 @@ class Gate:
             f"{kinds.count('right')} right ones keep full marks",
             lambda: list(self._sampled(plan)),
         )
-        if self.leaks is not None:
-            yield _asked("the students' files tell nothing of the solution", self.leaks)
+        yield _asked("the students' files tell nothing of the solution", self.leaks)
 
     def _points(self, plan: Iterable[PlannedCheck]) -> list[str]:
         total = sum(check.points or 0.0 for check in plan)

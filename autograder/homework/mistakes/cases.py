@@ -20,14 +20,14 @@ _FILES = ("codebase/flow_network.py", "codebase/gan.py")
 _CALLING_EACH_OTHER = frozenset({"1.1", "1.2", "1.3"})
 # The training run takes longer than all else together. It never calls MADE.forward; and what is
 # wrong in 1.3 has cost its points in 1.3 before the run ends.
-_TRAINING, _IN_TRAINING = "1.3.4", frozenset({"1.2", "1.3"})
+TRAINING, _IN_TRAINING = "1.3.4", frozenset({"1.2", "1.3"})
 # A term may have a seed of its own: tolerances must hold there too.
 _OTHER_SEEDS = (1, 2, 3)
 
 
 def all_cases(reference: Path, template: Path) -> Iterator[Case]:
     """Yield the reference, the untouched template, every right and every wrong solution."""
-    texts = _texts(reference)
+    texts = solution_files(reference)
     yield Case("reference", "right", "The reference itself.", texts)
     for seed in _OTHER_SEEDS:
         yield Case(
@@ -35,10 +35,10 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
             "right",
             f"The reference on the cases of seed {seed}.",
             texts,
-            skip=frozenset({_TRAINING}),
+            skip=frozenset({TRAINING}),
             seed=seed,
         )
-    yield Case("template", "empty", "The untouched template.", _texts(template))
+    yield Case("template", "empty", "The untouched template.", solution_files(template))
     for right in RIGHT:
         yield Case(
             right.id,
@@ -46,7 +46,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
             right.sentence,
             edited(texts, right),
             edits=right.parts,
-            **_touched(right.parts, trains=bool(right.parts & _IN_TRAINING)),
+            **touched(right.parts, trains=bool(right.parts & _IN_TRAINING)),
         )
     for wrong in WRONG:
         yield Case(
@@ -56,7 +56,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
             edited(texts, wrong),
             parts=wrong.parts,
             edits=wrong.parts,
-            **_touched(wrong.parts | wrong.keeps, trains="1.2" in wrong.parts),
+            **touched(wrong.parts | wrong.keeps, trains="1.2" in wrong.parts),
             named=frozenset({wrong.id}) if wrong.answers else frozenset(),
             says=wrong.says,
         )
@@ -90,16 +90,19 @@ def _replaced(text: str, region: str, code: str) -> str:
     return f"{head}{_BEGIN}{region}\n{body}\n{indent}{_END}\n{tail}"
 
 
-class _Touched(TypedDict):
+class Touched(TypedDict):
+    """Arguments of a `Case`."""
+
     run: frozenset[str]
     skip: frozenset[str]
 
 
-def _touched(parts: frozenset[str], *, trains: bool) -> _Touched:
+def touched(parts: frozenset[str], *, trains: bool) -> Touched:
     """What an edit of these parts can change, and whether the training run is of interest."""
     run = parts | _CALLING_EACH_OTHER if parts & _CALLING_EACH_OTHER else parts
-    return _Touched(run=run, skip=frozenset() if trains else frozenset({_TRAINING}))
+    return Touched(run=run, skip=frozenset() if trains else frozenset({TRAINING}))
 
 
-def _texts(folder: Path) -> dict[str, str]:
+def solution_files(folder: Path) -> dict[str, str]:
+    """Return the text of the files that students write, by path."""
     return {path: (folder / path).read_text(encoding="utf-8") for path in _FILES}
