@@ -242,7 +242,7 @@ def test_the_gate_lets_pass_what_is_as_it_must_be(assignment: Assignment) -> Non
     assert (points, reference, catalogue, leaks) == ((), (), (), ())
     assert "it gets 65 points" in template
     empty = gate(assignment, told(assignment, full=False))
-    _, reference, template, _ = by_question(empty.findings())
+    _, reference, template, _, _ = by_question(empty.findings())
     assert template == ()
     assert "it gets 0 points" in reference
 
