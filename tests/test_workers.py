@@ -24,9 +24,9 @@ from autograder.engine.judge.client import (
     Outcome,
     PendingCall,
     Worker,
-    ZygoteGone,
 )
 from autograder.engine.judge.conclusions import with_source
+from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.worker.frames import Array
 from autograder.engine.worker.launch import ZygoteHolder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,19 +11,21 @@ from autograder.engine.assignment import Assignment
 from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
+from autograder.engine.worker import frames
 from autograder.homework.arrays import maf_arrays
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.student import FLOW_FILE
 
 # Data, first weights and order of batches do not follow the assignment's seed: with this one
-# right solutions are steady (-1.17 to -1.22 nats); there is nothing in them to learn by heart.
+# right solutions are steady (-1.17 to -1.23 nats, see benchmarks/training.py); there is nothing in
+# them to learn by heart.
 SEED = 236
 # A right solution that ends below the threshold is one of bad luck and lies just below it, or met
-# NaN: it gets a second run with another order of the batches. One that is further off does not.
-ORDERS = (SEED, SEED + 1)
+# NaN: it is run again with another order of the batches. One that is further off is not.
+ORDERS = (SEED, SEED + 1, SEED + 2, SEED + 3)
 _BAD_LUCK = 0.5
-HIDDEN_SIZE = 100
+HIDDEN_SIZE = 64
 N_FLOWS = 5
 RECIPE = {
     "input_size": 2,
@@ -30,8 +33,11 @@ RECIPE = {
     "n_hidden": 1,
     "n_flows": N_FLOWS,
     "batch": 300,
-    "epochs": 9,
-    "peak_learning_rate": 5e-3,
+    "epochs": 6,
+    "peak_learning_rate": 1e-2,
+    # A second moment that forgets soon: with Adam's usual 0.999 the runs end as far on average, but
+    # spread three times as widely, and some met NaN.
+    "betas": [0.9, 0.95],
     "average_decay": 0.99,
     "clip_norm": 1.0,
 }
@@ -52,6 +58,30 @@ def initial_weights(rng: np.random.Generator) -> tuple[flow.MadeWeights, ...]:
         )
         for _ in range(N_FLOWS)
     )
+
+
+def weights_of(arrays: Mapping[str, frames.Array]) -> list[flow.MadeWeights]:
+    """Read the blocks' weights from a reply, under the names that they were sent with.
+
+    Raises:
+        CheckFailed: they are not all there, with the shapes that were sent.
+    """
+    blocks = []
+    for k, sent in enumerate(initial_weights(np.random.default_rng(0))):
+        layers = []
+        for j, (weight, bias) in enumerate(sent.layers):
+            w, b = (arrays.get(f"block{k}.{name}{j}") for name in ("weight", "bias"))
+            if w is None or b is None or (w.shape, b.shape) != (weight.shape, bias.shape):
+                raise CheckFailed("The training run did not keep the flow's weights.")
+            layers.append((w.astype(np.float64), b.astype(np.float64)))
+        blocks.append(flow.MadeWeights(tuple(layers)))
+    return blocks
+
+
+def held_out_mean(blocks: Sequence[flow.MadeWeights], held_out: frames.Array) -> float:
+    """Return the mean log p, in nats, of held-out points (N, 2); it may be NaN or infinite."""
+    with np.errstate(all="ignore"):
+        return float(flow.maf_log_prob(blocks, held_out.astype(np.float64)).mean())
 
 
 class FlowTraining:
@@ -91,9 +121,11 @@ class FlowTraining:
         if isinstance(self._pending, Concluded):
             raise self._pending
         value = self._finish(self._pending)
-        if value is None or self._enough - _BAD_LUCK < value < self._enough:
-            second = self._finish(self._start(ORDERS[1]))
-            value = max((v for v in (value, second) if v is not None), default=None)
+        for order in ORDERS[1:]:
+            if value is not None and not self._enough - _BAD_LUCK < value < self._enough:
+                break
+            again = self._finish(self._start(order))
+            value = max((v for v in (value, again) if v is not None), default=None)
         if value is None:
             raise CheckFailed(
                 "The training run met NaN or absurd values again and again and was given up."
@@ -105,18 +137,7 @@ class FlowTraining:
         reply = self._caller.finish(pending)
         if reply.values.get("gave_up_at_step") is not None:
             return None
-        blocks = []
-        for k, sent in enumerate(initial_weights(np.random.default_rng(0))):
-            layers = []
-            for j, (weight, bias) in enumerate(sent.layers):
-                pair = [reply.arrays.get(f"block{k}.{name}{j}") for name in ("weight", "bias")]
-                shapes = [None if array is None else array.shape for array in pair]
-                if shapes != [weight.shape, bias.shape]:
-                    raise CheckFailed("The training run did not keep the flow's weights.")
-                layers.append(tuple(np.asarray(array, dtype=np.float64) for array in pair))
-            blocks.append(flow.MadeWeights(tuple((w, b) for w, b in layers)))
-        with np.errstate(all="ignore"):
-            value = float(flow.maf_log_prob(blocks, self._held_out.astype(np.float64)).mean())
+        value = held_out_mean(weights_of(reply.arrays), self._held_out)
         if not np.isfinite(value):
             raise CheckFailed("The trained flow gives no finite likelihood to held-out points.")
         return value

@@ -62,6 +62,7 @@ class FakeZygote:
         self._hello = hello
         self._why = why
         self._spawn_fails = spawn_fails
+        self._at_most = 0
         self._threads: list[threading.Thread] = []
         self._begin(self._serve)
 
@@ -85,6 +86,10 @@ class FakeZygote:
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
 
+    def fail_after(self, workers: int, why: str) -> None:
+        """Start so many workers and no more."""
+        self._at_most, self._spawn_fails = workers, why
+
     @property
     def asked(self) -> list[str]:
         """The experiments that were asked for, in order."""
@@ -101,7 +106,7 @@ class FakeZygote:
                 return
             request = json.loads(packet)
             answer: dict[str, Any]
-            if self._spawn_fails:
+            if request["op"] == "spawn" and self._spawn_fails and self.opened >= self._at_most:
                 answer = {"failed": self._spawn_fails}
             elif request["op"] == "spawn":
                 self.opened += 1
@@ -112,7 +117,8 @@ class FakeZygote:
                 self.ended.append(request["pid"])
                 answer = {"status": self._status, "why": self._why}
             with contextlib.suppress(OSError):
-                self._theirs.send(json.dumps(answer).encode())
+                told = {**answer, "number": request["number"]}
+                self._theirs.send(json.dumps(told).encode())
 
     def _work(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(frames.PeerClosed, OSError):

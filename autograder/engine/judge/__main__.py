@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.assignment import load_assignment
+from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.job import Job
@@ -32,13 +32,16 @@ def judge(job: Job, control: socket.socket) -> int:
     assignment = load_assignment(job.package, Path(job.config))
     plan = plan_checks(assignment)
     control.set_inheritable(False)
-    plugin = JudgePlugin(
-        assignment,
-        plan,
-        Launcher(control, Path(job.submission), _ZYGOTE_START_S),
-        LedgerWriter(Path(job.ledger)),
-        job,
-    )
+    launcher = Launcher(control, Path(job.submission), _ZYGOTE_START_S, ahead=True)
+    plugin = JudgePlugin(assignment, plan, launcher, LedgerWriter(Path(job.ledger)), job)
+    try:
+        return _run(assignment, plugin, job)
+    finally:
+        launcher.close()
+
+
+def _run(assignment: Assignment, plugin: JudgePlugin, job: Job) -> int:
+    """Run pytest; return its exit status."""
     checks = assignment.folder / "checks"
     os.chdir(checks)  # the checks' ids are relative to it
     return int(

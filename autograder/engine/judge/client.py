@@ -6,8 +6,8 @@ this module only knows the first.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-import json
 import os
 import select
 import signal
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.engine.judge.control import Control, ZygoteGone
 from autograder.engine.worker import frames
 
 _KILL_TIMEOUT_S = 10.0
@@ -60,13 +61,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-class ZygoteGone(BaseException):
-    """The zygote does not answer: the grader's fault, not the student's.
-
-    Not an Exception: hypothesis would ask the dead again, and take the second answer for the first.
-    """
-
-
 class WorkerNotReady(BaseException):
     """A worker could not be started or confined: the grader's fault, not the student's.
 
@@ -75,15 +69,34 @@ class WorkerNotReady(BaseException):
 
 
 class Launcher:
-    """Asks the zygote for workers."""
+    """Asks the zygote for workers.
+
+    Args:
+        control: the judge's end of the control socket.
+        submission: the staged submission.
+        start_timeout_s: how long a worker may take until it is ready.
+        ahead: whether to have the next worker forked while a check goes on, and not to wait for
+            the end of one that ended well. `close` must then be called.
+    """
 
     # Whether a worker can be had while another is at work.
     concurrent = True
 
-    def __init__(self, control: socket.socket, submission: Path, start_timeout_s: float) -> None:
-        self._control = control
+    def __init__(
+        self,
+        control: socket.socket,
+        submission: Path,
+        start_timeout_s: float,
+        *,
+        ahead: bool = False,
+    ) -> None:
+        self._control = Control(control)
         self._submission = submission
         self._start_timeout_s = start_timeout_s
+        self._ahead = ahead
+        # The next worker: our end of its socket, and the number of the request for it.
+        self._next: tuple[socket.socket, int] | None = None
+        self._last_end: int | None = None
 
     @property
     def submission(self) -> Path:
@@ -91,45 +104,66 @@ class Launcher:
         return self._submission
 
     def open(self) -> Worker:
-        """Start a fresh worker.
+        """Return a fresh worker.
 
         Raises:
             ZygoteGone: the zygote died or does not answer.
             WorkerNotReady: the zygote could not fork.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            request = {"op": "spawn", "submission": str(self._submission)}
-            answer = self._ask(request, [theirs.fileno()], self._start_timeout_s)
+        ours, number = self._next or self._spawn()
+        self._next = None
+        answer = self._control.answer(number, self._start_timeout_s)
         if "failed" in answer:
             ours.close()
             raise WorkerNotReady(f"no worker could be started:\n{answer['failed']}")
+        if self._ahead:
+            self._next = self._spawn()
         return Worker(self, ours, int(answer["pid"]), self._start_timeout_s)
 
     def end(self, pid: int) -> tuple[int | None, str]:
-        """Kill a worker and all it started.
+        """Kill a worker and all it started, and wait for that.
 
         Returns:
             its exit status (negative: a signal; None: it was ended before), and why the zygote
             had to end it, or "".
         """
-        answer = self._ask({"op": "end", "pid": pid}, [], _KILL_TIMEOUT_S)
+        number = self._control.ask({"op": "end", "pid": pid})
+        answer = self._control.answer(number, _KILL_TIMEOUT_S)
         status = answer["status"]
         return None if status is None else int(status), str(answer.get("why", ""))
 
-    def _ask(
-        self, request: Mapping[str, Any], descriptors: list[int], timeout_s: float
-    ) -> Mapping[str, Any]:
-        try:
-            self._control.settimeout(timeout_s)
-            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-            packet = self._control.recv(65536)
-        except OSError as error:
-            raise ZygoteGone(f"the zygote does not answer: {error}") from error
-        if not packet:
-            raise ZygoteGone("the zygote closed its control socket")
-        answer: Mapping[str, Any] = json.loads(packet)
-        return answer
+    def dismiss(self, pid: int) -> None:
+        """Have a worker and all it started killed, when nobody asks how it ended."""
+        if not self._ahead:
+            self.end(pid)
+            return
+        if self._last_end is not None:
+            self._control.forget(self._last_end)
+        self._last_end = self._control.ask({"op": "end", "pid": pid})
+
+    def close(self) -> None:
+        """End the worker that was forked ahead, and wait until all that were dismissed are gone."""
+        with contextlib.suppress(ZygoteGone):  # then they are gone as well
+            if self._next is not None:
+                (ours, number), self._next = self._next, None
+                ours.close()
+                answer = self._control.answer(number, self._start_timeout_s)
+                if "pid" in answer:
+                    self.dismiss(int(answer["pid"]))
+            if self._last_end is not None:
+                number, self._last_end = self._last_end, None
+                self._control.answer(number, _KILL_TIMEOUT_S)
+
+    def _spawn(self) -> tuple[socket.socket, int]:
+        """Ask for a worker; return our end of its socket, and the number of the request."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            request = {"op": "spawn", "submission": str(self._submission)}
+            try:
+                return ours, self._control.ask(request, [theirs.fileno()])
+            except ZygoteGone:
+                ours.close()
+                raise
 
 
 class Worker:
@@ -241,14 +275,23 @@ class Worker:
 
     def close(self) -> tuple[int | None, str]:
         """End the worker and all it started; see `Launcher.end`. Safe to call twice."""
+        return self._launcher.end(self._pid) if self._hang_up() else (None, "")
+
+    def dismiss(self) -> None:
+        """End the worker as `close` does, without waiting for it. Safe to call twice."""
+        if self._hang_up():
+            self._launcher.dismiss(self._pid)
+
+    def _hang_up(self) -> bool:
+        """Close our side; return whether it was open."""
         if self._closed:
-            return None, ""
+            return False
         self._closed = True
         self._sock.close()
         if self._process is not None:
             os.close(self._process)
             self._process = None
-        return self._launcher.end(self._pid)
+        return True
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from hypothesis.errors import Flaky
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
 from autograder.engine.judge import draws
-from autograder.engine.judge.client import Launcher, ZygoteGone
+from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.compare import Meter, measuring
+from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.sentences import Sentences
 from autograder.engine.judge.session import Caller, Strikes

@@ -297,7 +297,7 @@ class Caller:
     def close(self) -> None:
         """End the worker, if one was started."""
         if self._worker is not None:
-            self._worker.close()
+            self._worker.dismiss()
             self._worker = None
             self._imported.clear()
 

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from autograder.engine.boot import ROOT
-from autograder.engine.judge.client import Launcher, Worker, ZygoteGone
+from autograder.engine.judge.client import Launcher, Worker
+from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.laptop.spawned import TOKEN_BYTES
 
 _WORKER = "autograder.engine.laptop.spawned"
@@ -83,6 +84,10 @@ class SpawnLauncher(Launcher):
         status = process.poll()
         self._kill()
         return (process.returncode if status is None else status), ""
+
+    def dismiss(self, pid: int) -> None:
+        """As `end`: there is no other worker to go on with meanwhile."""
+        self.end(pid)
 
     def close(self) -> None:
         """End the worker."""

@@ -2,9 +2,10 @@
 
 It runs no student code and holds no secret. It talks with one judge over a SOCK_SEQPACKET pair,
 one JSON object a packet: `{"op": "spawn", "submission": PATH}` (with the worker's end of a socket
-attached) and `{"op": "end", "pid": N}`; it answers each with one packet. A worker's own first
-frame says that it is confined, or why it could not be. When the judge's end closes, the zygote
-kills every worker and whatever they left behind, and exits.
+attached) and `{"op": "end", "pid": N}`, each with a `number`; it answers each with one packet that
+has the same number, in the order in which they came. A worker's own first frame says that it is
+confined, or why it could not be. When the judge's end closes, the zygote kills every worker and
+whatever they left behind, and exits.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ class Zygote:
         else:
             answer = {"status": self._end(request["pid"])}
             answer["why"] = self._hogs.pop(request["pid"], "")
+        answer["number"] = request["number"]
         try:
             self._control.send(json.dumps(answer).encode())
         except BrokenPipeError:  # the judge was killed while we worked for it

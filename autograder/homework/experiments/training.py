@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.beside import step_back
 from autograder.homework.experiments.flow import build_maf
 from autograder.homework.experiments.probes import IMAGE
 
 _MAX_RESCUES = 20
-# A run goes on beside the checks, which come first: one after the other, they are the longer way.
-_NICENESS = 5
 
 
 class FlatAdam:
@@ -91,13 +89,16 @@ def train_flow(
     """
     # With validation on, a NaN inside `base_dist.log_prob` raises instead of coming out as a NaN.
     torch.distributions.Distribution.set_default_validate_args(False)
-    _step_back()
+    step_back()
     maf, parameters = build_maf(student, arguments, tensors)
     data = tensors["x_train"]
     batch, epochs = int(arguments["batch"]), int(arguments["epochs"])
     clip = float(arguments["clip_norm"])
     peak, decay = float(arguments["peak_learning_rate"]), float(arguments["average_decay"])
-    optimiser = FlatAdam(p for p in parameters.values() if isinstance(p, nn.Parameter))
+    beta1, beta2 = (float(beta) for beta in arguments["betas"])
+    optimiser = FlatAdam(
+        (p for p in parameters.values() if isinstance(p, nn.Parameter)), betas=(beta1, beta2)
+    )
     average = optimiser.flat.clone()
     generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
     steps_per_epoch = len(data) // batch
@@ -128,12 +129,6 @@ def train_flow(
     optimiser.flat.copy_(average)
     for name, parameter in parameters.items():
         recorder.add(name, parameter)
-
-
-def _step_back() -> None:
-    """Leave the processor to the workers that a check waits for; Windows has no such call."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, _NICENESS - os.nice(0)))  # once, where a worker serves several checks
 
 
 class SmallGenerator(nn.Module):
@@ -181,7 +176,7 @@ def train_gan(
     recorder: Recorder,
 ) -> None:
     """Train two small networks with the student's losses; record the generator's weights."""
-    _step_back()
+    step_back()
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
     losses: list[tuple[Callable[..., Any], FlatAdam, float]] = []

@@ -1,0 +1,79 @@
+"""The judge's line to the zygote: requests with numbers, answers in any order of asking.
+
+Several requests may be under way at once, so that the zygote can fork the next worker and bury the
+last one while a check goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class ZygoteGone(BaseException):
+    """The zygote does not answer: the grader's fault, not the student's.
+
+    Not an Exception: hypothesis would ask the dead again, and take the second answer for the first.
+    """
+
+
+class Control:
+    """Sends requests and finds their answers.
+
+    Args:
+        sock: a SOCK_SEQPACKET socket; one request or answer a packet.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        # A zygote serves one judge after the other, and one may have been killed before it had read
+        # its answers: numbers that no other judge has tell them apart.
+        self._next = secrets.randbits(48)
+        self._under_way: set[int] = set()
+        self._answers: dict[int, Mapping[str, Any]] = {}
+
+    def ask(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> int:
+        """Send a request; return the number that `answer` takes.
+
+        Raises:
+            ZygoteGone: it cannot be sent.
+        """
+        self._next += 1
+        try:
+            self._sock.settimeout(None)
+            packet = json.dumps({**request, "number": self._next}).encode()
+            socket.send_fds(self._sock, [packet], descriptors)
+        except OSError as error:
+            raise ZygoteGone(f"the zygote does not answer: {error}") from error
+        self._under_way.add(self._next)
+        return self._next
+
+    def answer(self, number: int, timeout_s: float) -> Mapping[str, Any]:
+        """Wait for the answer to a request.
+
+        Raises:
+            ZygoteGone: none comes.
+        """
+        until = time.monotonic() + timeout_s
+        while number not in self._answers:
+            try:
+                self._sock.settimeout(max(until - time.monotonic(), 1e-3))
+                packet = self._sock.recv(65536)
+            except OSError as error:
+                raise ZygoteGone(f"the zygote does not answer: {error}") from error
+            if not packet:
+                raise ZygoteGone("the zygote closed its control socket")
+            told: Mapping[str, Any] = json.loads(packet)
+            if told.get("number") in self._under_way:
+                self._under_way.remove(told["number"])
+                self._answers[told["number"]] = told
+        return self._answers.pop(number)
+
+    def forget(self, number: int) -> None:
+        """Say that nobody will ask for an answer; it is read past."""
+        self._under_way.discard(number)
+        self._answers.pop(number, None)

@@ -1,0 +1,156 @@
+"""The judge's line to the zygote, and workers that are forked ahead."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine.judge.client import Ending, Launcher, WorkerNotReady
+from autograder.engine.judge.control import Control, ZygoteGone
+from tests.small_homework.fake_zygote import FakeZygote, returns
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The judge's end, and the zygote's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        theirs.settimeout(PATIENCE_S)
+        yield ours, theirs
+
+
+def request_on(theirs: socket.socket) -> dict[str, Any]:
+    """The next request that the zygote reads."""
+    told: dict[str, Any] = json.loads(theirs.recv(65536))
+    return told
+
+
+def test_answers_are_found_whatever_is_asked_for_first(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """Two requests under way, the second one's answer wanted first: both get their own."""
+    ours, theirs = ends
+    control = Control(ours)
+    numbers = [control.ask({"op": op}) for op in ("first", "second")]
+    for _ in numbers:
+        told = request_on(theirs)
+        theirs.send(json.dumps({"number": told["number"], "to": told["op"]}).encode())
+    assert control.answer(numbers[1], PATIENCE_S)["to"] == "second"
+    assert control.answer(numbers[0], PATIENCE_S)["to"] == "first"
+
+
+def test_an_answer_to_a_judge_that_was_killed_is_read_past(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """A zygote serves one judge after the other: what the last one left is nobody's answer."""
+    ours, theirs = ends
+    Control(ours).ask({"op": "from the judge that was killed"})
+    theirs.send(json.dumps({"number": request_on(theirs)["number"], "pid": 1}).encode())
+    control = Control(ours)
+    number = control.ask({"op": "spawn"})
+    theirs.send(json.dumps({"number": request_on(theirs)["number"], "pid": 2}).encode())
+    assert control.answer(number, PATIENCE_S)["pid"] == 2
+
+
+def test_an_answer_that_was_forgotten_is_read_past(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """Nothing is kept of it, whether it comes before or after."""
+    ours, theirs = ends
+    control = Control(ours)
+    forgotten, wanted = (control.ask({"op": op}) for op in ("end", "spawn"))
+    control.forget(forgotten)
+    for _ in range(2):
+        theirs.send(json.dumps({"number": request_on(theirs)["number"]}).encode())
+    assert control.answer(wanted, PATIENCE_S)["number"] == wanted
+    assert not control._answers
+
+
+def test_a_zygote_that_hangs_up_is_gone(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Whether it hung up before the request or before the answer."""
+    ours, theirs = ends
+    control = Control(ours)
+    number = control.ask({"op": "spawn"})
+    theirs.close()
+    with pytest.raises(ZygoteGone, match="the zygote"):
+        control.answer(number, PATIENCE_S)
+    with pytest.raises(ZygoteGone, match="does not answer"):
+        control.ask({"op": "spawn"})
+
+
+def test_a_zygote_that_does_not_answer_in_time_is_gone(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """Nobody waits for ever."""
+    control = Control(ends[0])
+    with pytest.raises(ZygoteGone, match="does not answer: timed out"):
+        control.answer(control.ask({"op": "spawn"}), 0.05)
+
+
+# ---- workers that are forked ahead ------------------------------------------------------------
+
+
+def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
+    """Each opening takes the one that was asked for before, and asks for another."""
+    with FakeZygote({"answer": returns(x=1)}) as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
+        first = launcher.open()
+        assert first.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        second = launcher.open()
+        assert second.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        assert (first._pid, second._pid) == (1, 2)
+        first.dismiss()
+        second.dismiss()
+        launcher.close()
+        assert zygote.opened == 3
+        assert sorted(zygote.ended) == [1, 2, 3]
+
+
+def test_without_working_ahead_nothing_is_forked_that_was_not_asked_for(tmp_path: Path) -> None:
+    """One worker an opening, gone when it is dismissed."""
+    with FakeZygote({"answer": returns(x=1)}) as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
+        launcher.open().dismiss()
+        assert (zygote.opened, zygote.ended) == (1, [1])
+        launcher.close()
+        assert zygote.opened == 1
+
+
+def test_how_a_worker_died_is_known_while_the_next_one_is_forked(tmp_path: Path) -> None:
+    """The answer to its end is not mistaken for that to the fork under way."""
+    with FakeZygote({"die": lambda _: None}, -11, why="") as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
+        outcome = launcher.open().call("die", {}, {}, seed=0, timeout_s=PATIENCE_S)
+        assert outcome.ending is Ending.DIED
+        assert "signal 11" in outcome.detail
+        launcher.close()
+
+
+def test_a_fork_ahead_that_fails_is_told_to_the_check_that_needs_it(tmp_path: Path) -> None:
+    """The check before it has its worker and is judged; only the next one is not."""
+    with FakeZygote({"answer": returns(x=1)}) as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
+        zygote.fail_after(1, "BlockingIOError: no more processes")
+        worker = launcher.open()
+        assert worker.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        with pytest.raises(WorkerNotReady, match="no more processes"):
+            launcher.open()
+        launcher.close()
+
+
+def test_closing_after_the_zygote_has_died_says_nothing(tmp_path: Path) -> None:
+    """Its workers died with it."""
+    with FakeZygote({"answer": returns(x=1)}) as zygote:
+        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
+        worker = launcher.open()
+        zygote.hang_up()
+        with pytest.raises(ZygoteGone):
+            worker.dismiss()
+        launcher.close()
