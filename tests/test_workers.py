@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from autograder.engine.judge.client import (
 )
 from autograder.engine.judge.conclusions import with_source
 from autograder.engine.judge.control import ZygoteGone
+from autograder.engine.worker import identity
 from autograder.engine.worker.frames import Array
 from autograder.engine.worker.launch import ZygoteHolder
 
@@ -86,12 +88,14 @@ def _write_submission(root: Path) -> None:
 class Grader:
     """A zygote, and a launcher that asks it for workers."""
 
-    def __init__(self, submission: Path, folder: Path, homework: str = HOMEWORK) -> None:
+    def __init__(
+        self, submission: Path, folder: Path, homework: str = HOMEWORK, *, many: bool = False
+    ) -> None:
         self.submission = submission
         self.temporary = folder / "workers"
         self.temporary.mkdir(mode=0o711)
         self.log = folder / "log"
-        self.holder = ZygoteHolder(homework, self.temporary, self.log)
+        self.holder = ZygoteHolder(homework, self.temporary, self.log, many=many)
         self.control = self.holder.control  # starts it
         self.launcher = Launcher(self.control, submission, PATIENCE_S)
 
@@ -538,6 +542,37 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
     hand.call("exits_at_once")
     assert count() == before
     assert list(grader.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_zygote_for_many_gradings_warms_up_for_all_workers(submission: Path, many: bool) -> None:
+    """What takes a worker long at its first use is done once; a single grading is not kept."""
+    with open_folder() as folder:
+        grader = Grader(submission, folder, many=many)
+        try:
+            worker = grader.launcher.open()
+            outcome = worker.call("warmed", {}, {}, seed=0, timeout_s=PATIENCE_S)
+            assert outcome.values == {"value": ["warm"] if many else []}
+        finally:
+            grader.holder.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_whose_processes_are_all_dead_has_none() -> None:
+    """A worker that was killed stays as a zombie until it is asked for: nothing waits for that."""
+    uid, pid = identity.fresh_uid(()), os.fork()
+    if pid == 0:
+        try:
+            identity.become(uid)
+            signal.pause()
+        finally:
+            os._exit(1)
+    wait_until(lambda: identity.has_processes(uid), "the other user's process")
+    started = time.monotonic()
+    identity.kill_all(uid, lambda: None)
+    assert not identity.has_processes(uid)
+    assert time.monotonic() - started < 4  # it gives up after five
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
 
 
 def test_the_zygote_ends_with_all_workers_when_its_socket_closes(own_grader: Grader) -> None:

@@ -114,7 +114,7 @@ def _start(package: str, pristine: Path, config: Path | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    zygote = ZygoteHolder(package, folder, folder / "log")
+    zygote = ZygoteHolder(package, folder, folder / "log", many=True)
     _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
 
 

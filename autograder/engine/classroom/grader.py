@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
         home.chmod(0o711)
         assignment = load_assignment(settings.package)
         checks = fingerprint(assignment, settings.only)
-        zygote = ZygoteHolder(settings.package, home, home / "zygote.log")
+        zygote = ZygoteHolder(settings.package, home, home / "zygote.log", many=True)
         judges = WarmJudges(settings.package)
         answers.write("{}\n")
         answers.flush()

@@ -53,8 +53,8 @@ def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> No
 
     Args:
         uid: the user.
-        reap: called between two rounds; must collect the dead among the caller's children, since
-            what was killed stays until someone does.
+        reap: called between two rounds; must collect the dead among the caller's children, so that
+            they do not count against the machine's limits.
         give_up_s: how long to go on at the most.
     """
     deadline = time.monotonic() + give_up_s
@@ -71,15 +71,22 @@ def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> No
 
 
 def has_processes(uid: int) -> bool:
-    """Whether any process belongs to a user."""
+    """Whether any process of a user still runs; one that is dead and not yet reaped does not."""
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             try:
-                if entry.stat().st_uid == uid:
+                if entry.stat().st_uid == uid and not _is_dead(entry.path):
                     return True
             except OSError:  # it ended while we looked
                 continue
     return False
+
+
+def _is_dead(process: str) -> bool:
+    """Whether a process, given by its folder in /proc, is a zombie."""
+    with open(f"{process}/stat", "rb") as file:
+        # The name in brackets may hold anything, brackets too.
+        return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
 
 
 def _is_account(uid: int) -> bool:

@@ -34,10 +34,13 @@ class ZygoteHolder:
         homework: the package that holds `experiments`.
         temporary: a folder for the workers' private folders.
         log: the file that gets what the zygote itself prints.
+        many: whether many gradings are to be served: then it first does, once for all of them, what
+            takes a worker long at its first use.
     """
 
-    def __init__(self, homework: str, temporary: Path, log: Path) -> None:
+    def __init__(self, homework: str, temporary: Path, log: Path, *, many: bool = False) -> None:
         self._homework = homework
+        self._many = many
         self._temporary = temporary
         self._log = log
         self._running: RunningZygote | None = None
@@ -47,7 +50,9 @@ class ZygoteHolder:
         """The judge's end of the control socket; starts the zygote if none is running."""
         if self._running is None or self._running.process.poll() is not None:
             self.close()
-            self._running = start_zygote(self._homework, self._temporary, self._log)
+            self._running = start_zygote(
+                self._homework, self._temporary, self._log, many=self._many
+            )
         return self._running.control
 
     @property
@@ -69,13 +74,14 @@ class ZygoteHolder:
             running.process.wait()
 
 
-def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
+def start_zygote(homework: str, temporary: Path, log: Path, *, many: bool = False) -> RunningZygote:
     """Start a zygote; it imports torch while the caller goes on.
 
     Args:
         homework: the package that holds `experiments`, such as "autograder.homework".
         temporary: a folder for the workers' private folders.
         log: the file that gets what the zygote itself prints (staff only).
+        many: see `ZygoteHolder`.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, log.open("ab") as sink:
@@ -88,6 +94,7 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
                 homework,
                 "--temporary",
                 str(temporary),
+                *(["--many"] if many else []),
             ],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.worker import confine, frames, identity, watch
+from autograder.engine.worker import confine, frames, huge_pages, identity, watch
 
 # How often orphans and hogs are looked for while no request comes.
 _SWEEP_S = 0.25
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--homework", required=True, help="package that holds `experiments`")
     parser.add_argument("--temporary", type=Path, required=True)
+    parser.add_argument("--many", action="store_true", help="for many gradings: warm up for all")
     options = parser.parse_args(argv)
 
     confine.die_with_parent()
@@ -49,12 +50,17 @@ def main(argv: list[str]) -> int:
     import torch
 
     torch.set_num_threads(1)
-    experiments = importlib.import_module(f"{options.homework}.experiments").EXPERIMENTS
+    homework = importlib.import_module(f"{options.homework}.experiments")
     _warm_up(torch)
+    if options.many:
+        for warm_up in getattr(homework, "WARM_UPS", ()):
+            warm_up()
     # A worker's garbage collector must not touch, and so copy, the pages it shares with us.
     gc.collect()
     gc.freeze()
-    Zygote(control, experiments, options.temporary).run()
+    if options.many:
+        huge_pages.gather()
+    Zygote(control, homework.EXPERIMENTS, options.temporary).run()
     return 0
 
 

@@ -3,6 +3,9 @@
 from autograder.engine.worker.serve import Experiment
 from autograder.homework.experiments import devices, flow, gan, training
 
+# What a zygote that serves many gradings does once, so that no worker has to.
+WARM_UPS = (devices.warm_up,)
+
 EXPERIMENTS: dict[str, Experiment] = {
     "made_forward": flow.made_forward,
     "made_inverse": flow.made_inverse,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
 
 # The checks wait for each other and are the longer way; a run beside them is waited for at the end.
 _NICENESS = 5
@@ -12,3 +16,37 @@ def step_back() -> None:
     """Leave the processor to the workers that a check waits for; Windows has no such call."""
     if hasattr(os, "nice"):
         os.nice(max(0, _NICENESS - os.nice(0)))  # once, where a worker serves several checks
+
+
+class TookTooLong(BaseException):
+    """A call went on for longer than `at_most` allows.
+
+    Not an Exception: few catch it by accident.
+    """
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Interrupt what runs inside once it has gone on for so long, where the system can.
+
+    For what nobody waits for while it hangs: it would only keep a processor busy. The student's
+    code may get around it, so it replaces no deadline.
+
+    Raises:
+        TookTooLong: the time is up.
+    """
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    # Again and again: the first may fall into a place where an exception is swallowed.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)

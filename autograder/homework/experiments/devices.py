@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 
 from autograder.engine.worker.serve import Recorder, StudentCode
-from autograder.homework.experiments.beside import step_back
+from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
 _META = torch.device("meta")
 _BATCH = 3
+# A call takes some milliseconds; one that hangs shall not cost the others their advice.
+_LONGEST_CALL_S = 2.0
 
 
 def on_meta_device(
@@ -30,15 +32,24 @@ def on_meta_device(
 ) -> None:
     """Note, for every function of the homework, how it went: fine, mixed, missing or other."""
     step_back()
+    warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
     for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
         recorder.note(name, _how_it_went(call))
 
 
+def warm_up() -> None:
+    """Have torch import what its first operation on the meta device imports: for a second."""
+    torch.empty(2, 2, device=_META) @ torch.empty(2, 2, device=_META) + 1.0
+
+
 def _how_it_went(call: Callable[[], Any]) -> str:
     try:
-        call()
+        with at_most(_LONGEST_CALL_S):
+            call()
+    except TookTooLong:
+        return "other"
     except NotImplementedError:
         return "missing"
     except Exception as error:

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
-from autograder.homework.experiments.beside import step_back
+from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
 from autograder.homework.experiments.probes import IMAGE
 
 _MAX_RESCUES = 20
+# A run makes hundreds of calls within 80 s, or 150: with one that takes so long it cannot end.
+_LONGEST_CALL_S = 6.0
 
 
 class FlatAdam:
@@ -107,7 +109,11 @@ def train_flow(
         order = torch.randperm(len(data), generator=generator)
         for i in range(steps_per_epoch):
             optimiser.zero_gradient()
-            log_prob = maf.log_probs(data[order[i * batch : (i + 1) * batch]])
+            try:
+                with at_most(_LONGEST_CALL_S):
+                    log_prob = maf.log_probs(data[order[i * batch : (i + 1) * batch]])
+            except TookTooLong:
+                raise Misuse("log_probs did not return within some seconds") from None
             if not isinstance(log_prob, Tensor) or log_prob.dim() != 0:
                 raise Misuse("log_probs must return a 0-d tensor, the mean over the batch")
             if not log_prob.requires_grad:
@@ -194,7 +200,11 @@ def train_gan(
         for function, optimiser, learning_rate in losses:
             for _, other, _ in losses:
                 other.zero_gradient()
-            loss = function(g, d, *inputs, device=device)
+            try:
+                with at_most(_LONGEST_CALL_S):
+                    loss = function(g, d, *inputs, device=device)
+            except TookTooLong:
+                raise Misuse("a loss did not return within some seconds") from None
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse("a loss must be a 0-d tensor that gradients flow through")
             loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,121 @@
+"""What goes on beside the checks: it steps back, and does not hang for ever."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework.arrays import gan_arrays
+from autograder.homework.experiments import devices, training
+from autograder.homework.experiments.beside import TookTooLong, at_most
+from autograder.homework.gan_case import GanCase
+from autograder.homework.trained_gan import RECIPE, small_problem
+
+
+def endless() -> None:
+    """A loop that never ends, and swallows what it can."""
+    while True:
+        try:
+            time.sleep(0.01)
+        except Exception:
+            continue
+
+
+def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
+    """Also one that catches every Exception."""
+    started = time.monotonic()
+    with pytest.raises(TookTooLong), at_most(0.1):
+        endless()
+    assert time.monotonic() - started < 5
+
+
+def test_a_bare_except_is_rung_again() -> None:
+    """Code that swallows the first interruption meets the next one."""
+
+    def swallows_once() -> None:
+        try:
+            endless()
+        except BaseException:
+            endless()
+
+    with pytest.raises(TookTooLong), at_most(0.1):
+        swallows_once()
+
+
+def test_what_ends_in_time_leaves_no_alarm_behind() -> None:
+    """Nothing rings later, and the handler that was there is there again."""
+    before = signal.getsignal(signal.SIGALRM)
+    with at_most(0.05):
+        pass
+    time.sleep(0.1)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+# ---- with it, the runs ----------------------------------------------------------------------
+
+
+def student(**functions: Callable[..., Any]) -> StudentCode:
+    """A submission of these functions alone."""
+
+    def attribute(_module: str, name: str) -> Any:
+        if name not in functions:
+            raise NotImplementedError
+        return functions[name]
+
+    return cast(StudentCode, SimpleNamespace(attribute=attribute))
+
+
+def tensors_of(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays as an experiment gets them."""
+    return {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+def hangs(*_arguments: Any, **_named: Any) -> Tensor:
+    """A loss with an endless loop."""
+    endless()
+    raise AssertionError("it ended")
+
+
+def right(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that is right enough to be called."""
+    loss: Tensor = -d(g(torch.randn(len(x_real), g.dim_z, device=device))).mean()
+    return loss
+
+
+@pytest.fixture(autouse=True)
+def stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process keeps its priority, and patience is short."""
+    for module in (devices, training):
+        monkeypatch.setattr(module, "step_back", lambda: None)
+        monkeypatch.setattr(module, "_LONGEST_CALL_S", 0.3)
+
+
+def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
+    """It is left out, the rest is told."""
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code = student(loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
+    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_d"] == "other"
+    assert recorder.values["loss_wasserstein_gp_g"] == "fine"
+    assert recorder.values["MADE.forward"] == "missing"
+
+
+def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
+    """It does not keep a processor busy until the checks are over."""
+    problem = small_problem(False, 1)
+    tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
+    tensors["x_train"] = torch.tensor(problem.images).float()
+    arguments = {**RECIPE, "d_function": "d", "g_function": "g", "conditional": False}
+    with pytest.raises(Misuse, match="a loss did not return within some seconds"):
+        training.train_gan(
+            student(d=hangs, g=right), {**arguments, "order_seed": 1}, tensors, Recorder()
+        )
