@@ -10,7 +10,6 @@ import os
 import pwd
 import secrets
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -23,9 +22,48 @@ def why_not() -> str:
     """Why workers cannot have users of their own here, or "" when they can."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "not started as root"
-    blocked = _unreachable((Path(sys.executable), Path(os.__file__), *map(Path, sys.path)))
-    if blocked is not None:
-        return f"other users cannot enter {blocked}, where the interpreter or its packages are"
+    return tried((Path(sys.executable), Path(os.__file__), *map(Path, sys.path)))
+
+
+def tried(paths: Iterable[Path]) -> str:
+    """Become another user in a child, and look from there.
+
+    Args:
+        paths: what a worker must be able to reach; those that are not there do not count.
+
+    Returns:
+        why it cannot be done, or "".
+    """
+    there = [path.absolute() for path in paths if path.exists()]
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(writing, _seen_by(fresh_uid(()), there).encode()[:4000])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read().decode(errors="replace")
+    os.waitpid(pid, 0)
+    return told
+
+
+def _seen_by(uid: int, paths: Iterable[Path]) -> str:
+    """Become a user for good; return what keeps a worker of that user from working, or ""."""
+    try:
+        become(uid)
+    except OSError as error:  # root in a container that was started without CAP_SETUID
+        return f"root may not become another user here ({error.strerror})"
+    for path in paths:
+        # Every folder on the way as it is written: a link may lead through a closed one.
+        for folder in reversed(path.parents):
+            if not os.access(folder, os.X_OK):
+                return (
+                    f"other users cannot enter {folder}, where the interpreter or its packages are"
+                )
+        if not os.access(path, os.R_OK):
+            return f"other users cannot read {path}"
     return ""
 
 
@@ -95,14 +133,3 @@ def _is_account(uid: int) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _unreachable(paths: Iterable[Path]) -> Path | None:
-    """The first folder above these paths that other users cannot enter, or None."""
-    for path in paths:
-        if not path.exists():
-            continue
-        for folder in path.resolve().parents:
-            if not folder.stat().st_mode & stat.S_IXOTH:
-                return folder
-    return None
