@@ -20,10 +20,10 @@ import torch
 from autograder.commands.common import HOMEWORK, REFERENCE
 from autograder.engine.assignment import load_assignment
 from autograder.engine.worker.serve import Recorder, StudentCode
-from autograder.homework.arrays import maf_arrays
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
-from autograder.homework.trained_flow import (
+from autograder.homework.problems.arrays import maf_arrays
+from autograder.homework.runs.flow_training import (
     ORDERS,
     RECIPE,
     SEED,

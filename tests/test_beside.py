@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
-from autograder.homework.arrays import gan_arrays
 from autograder.homework.experiments import devices, training
 from autograder.homework.experiments.beside import TookTooLong, at_most
-from autograder.homework.gan_case import GanCase
-from autograder.homework.trained_gan import RECIPE, small_problem
+from autograder.homework.problems.arrays import gan_arrays
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.runs.gan_training import RECIPE, small_problem
 
 
 def endless() -> None:

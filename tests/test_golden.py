@@ -16,18 +16,10 @@ import torch
 
 from autograder.commands.common import REFERENCE
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework import golden_maker
-from autograder.homework.golden import (
-    GOLDEN,
-    Gan,
-    Golden,
-    ask,
-    check_golden,
-    check_input_unchanged,
-    load,
-    patterns,
-)
-from autograder.homework.golden_snippets import snippet
+from autograder.homework.golden import maker as golden_maker
+from autograder.homework.golden.checks import ask, check_golden, check_input_unchanged
+from autograder.homework.golden.problems import GOLDEN, Gan, Golden, load, patterns
+from autograder.homework.golden.snippets import snippet
 from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
@@ -97,7 +89,7 @@ def test_every_compared_number_decides(function: str, monkeypatch: pytest.Monkey
         own = golden.right  # known maps' answers are wrong for the student's own blocks
         off = [{**right, name: [a + 1.0 for a in right[name]]} for right in golden.right]
         spoiled = Golden(function, golden.problems, tuple(off), own, ())
-        monkeypatch.setattr("autograder.homework.golden.load", lambda _, s=spoiled: s)
+        monkeypatch.setattr("autograder.homework.golden.checks.load", lambda _, s=spoiled: s)
         with pytest.raises(CheckFailed, match=r"not|wrong|neither"):
             check_golden(student, function)
 

@@ -24,7 +24,6 @@ from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.serve import Recorder, StudentCode
-from autograder.homework.arrays import made_arrays, maf_arrays
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.gradients import flat
@@ -35,6 +34,7 @@ from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.mistakes.entries import Prediction, Right, Wrong
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
+from autograder.homework.problems.arrays import made_arrays, maf_arrays
 from autograder.homework.strategies import MadeCase, MafCase
 from autograder.homework.student import Student
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework import gan_checks, gan_draws
-from autograder.homework.gan_case import GanCase
-from autograder.homework.golden import check_golden
+from autograder.homework.draws import checks as gan_draws
+from autograder.homework.golden.checks import check_golden
+from autograder.homework.losses import checks as gan_checks
 from autograder.homework.mistakes import (
     conditional,
     gradient_penalty,
@@ -30,6 +30,7 @@ from autograder.homework.mistakes import (
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.wasserstein_steps import with_step
+from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.student import Student
 from tests.in_process import student_of
 

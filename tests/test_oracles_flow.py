@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_moons
 from torch import Tensor
 
-from autograder.homework.flow_parameters import masks
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import moons, standardised_split
+from autograder.homework.problems.flow_parameters import masks
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autograder.homework.oracles import gan
-from autograder.homework.probe_networks import (
+from autograder.homework.problems.probe_networks import (
     Critic,
     Generator,
     Grads,

@@ -34,8 +34,10 @@ def test_nothing_secret_is_shipped() -> None:
     """No oracle, no mistake, no private check, no command; but all public checks."""
     names = {path.relative_to(ROOT).as_posix() for path in shipped_files(HOMEWORK)}
     for name in names:
-        for secret in ("oracles", "mistakes", "private", "commands", "golden_maker", "strategies"):
+        for secret in ("oracles", "mistakes", "private", "commands", "strategies"):
             assert secret not in name
+    for name in ("golden/maker", "losses/expected", "losses/checks", "runs/flow_training"):
+        assert f"autograder/homework/{name}.py" not in names
     public = {p.relative_to(ROOT).as_posix() for p in (HOMEWORK / "checks/public").glob("*.py")}
     assert public <= names
     assert "autograder/homework/checks/public/golden.json" in names
@@ -68,7 +70,7 @@ def test_the_hash_follows_what_decides_a_check(copy: Path) -> None:
     check = copy / "checks/public/test_edits.py"
     check.write_bytes(check.read_bytes().replace(b"\n", b"\r\n"))
     assert hash_of_public_checks(copy) == before
-    with (copy / "gan_draws.py").open("a", encoding="utf-8") as file:
+    with (copy / "draws/checks.py").open("a", encoding="utf-8") as file:
         file.write("# more\n")
     assert hash_of_public_checks(copy) != before
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import find, given, settings
 from numpy.typing import NDArray
 
-from autograder.homework.gan_case import GanCase
 from autograder.homework.oracles import flow, gan
-from autograder.homework.probe_networks import Rows, gradient_norms
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.problems.probe_networks import Rows, gradient_norms
 from autograder.homework.strategies import (
     MadeCase,
     MafCase,

@@ -13,10 +13,10 @@ from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
 from autograder.engine.worker.frames import Array
-from autograder.homework import trained_gan
 from autograder.homework.oracles import flow
-from autograder.homework.trained_flow import ORDERS, FlowTraining
-from autograder.homework.trained_gan import GanTraining, share_covered, small_problem
+from autograder.homework.runs import gan_training as trained_gan
+from autograder.homework.runs.flow_training import ORDERS, FlowTraining
+from autograder.homework.runs.gan_training import GanTraining, share_covered, small_problem
 
 GAVE_UP = None
 FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")

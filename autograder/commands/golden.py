@@ -7,8 +7,8 @@ import json
 
 from autograder.commands.common import DONE, FOUND_SOMETHING
 from autograder.engine.boot import ROOT
-from autograder.homework.golden import GOLDEN
-from autograder.homework.golden_maker import make_golden, same_golden, write_golden
+from autograder.homework.golden.maker import make_golden, same_golden, write_golden
+from autograder.homework.golden.problems import GOLDEN
 from autograder.homework.mistakes.catalogue import WRONG
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import gradient_error
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 
 
 def flow_gradients(blocks: Sequence[flow.Block[Any]], x: Array) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograder.engine.judge.compare import note
 from autograder.homework import tolerances
-from autograder.homework.flow_parameters import Array
+from autograder.homework.problems.flow_parameters import Array
 
 
 def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from autograder.engine.judge.client import Outcome
 from autograder.engine.judge.sentences import known_type
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.gan_case import N_CLASSES
-from autograder.homework.probe_networks import Array
+from autograder.homework.problems.gan_case import N_CLASSES
+from autograder.homework.problems.probe_networks import Array
 
 _OBSTACLES = ("sparse", "quantised", "on the meta device", "too large")
 # Float64 is exact up to far more, but its squares and exponentials are not.

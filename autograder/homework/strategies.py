@@ -16,9 +16,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from autograder.homework.flow_parameters import Array, masks
-from autograder.homework.gan_case import GanCase, exact
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array, masks
+from autograder.homework.problems.gan_case import GanCase, exact
 
 MAX_ALPHA = 1.5  # |alpha|: exp(+-alpha) stays within a factor of 4.5
 MAX_SIZE = 6.0  # |x| and |z|; the density there is about exp(-18) a column

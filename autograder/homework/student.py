@@ -15,7 +15,7 @@ import numpy as np
 from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.arrays import (
+from autograder.homework.problems.arrays import (
     Block,
     GanProblem,
     MadeProblem,
@@ -27,8 +27,8 @@ from autograder.homework.arrays import (
     maf_arrays,
     maf_sizes,
 )
-from autograder.homework.gan_case import GanCase
-from autograder.homework.probe_networks import Array, Critic, LinearCritic
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.problems.probe_networks import Array, Critic, LinearCritic
 from autograder.homework.reply import Call, Form, unless_failed
 
 FLOW_FILE = "codebase/flow_network.py"

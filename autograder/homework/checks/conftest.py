@@ -9,9 +9,9 @@ import pytest
 from autograder.engine.assignment import Assignment
 from autograder.engine.judge.plugin import JUDGE
 from autograder.engine.judge.session import Caller
-from autograder.homework.device_advice import DeviceAdvice
+from autograder.homework.runs.device_advice import DeviceAdvice
+from autograder.homework.runs.gan_training import GanTraining
 from autograder.homework.student import Student
-from autograder.homework.trained_gan import GanTraining
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from typing import TypeAlias
 import numpy as np
 
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import flat
 from autograder.homework.mistakes.entries import Prediction
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase, MafCase
 
 # From the output of MADE.net (B, 2 D) to what is taken for mu and for alpha.

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograder.homework import losses
-from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import flat
-from autograder.homework.losses import Situation
+from autograder.homework.losses import expected as losses
+from autograder.homework.losses.expected import Situation
 from autograder.homework.mistakes.entries import Prediction, Wrong
 from autograder.homework.oracles import gan
+from autograder.homework.problems.flow_parameters import Array
 
 # From the logits (B,) of one batch to its part of the loss, before and after the mean.
 Term: TypeAlias = Callable[[Array], Array]

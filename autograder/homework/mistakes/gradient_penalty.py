@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.gan_predictions import (
     LossMistakes,
@@ -19,6 +18,7 @@ from autograder.homework.mistakes.gan_predictions import (
     squared_excess,
 )
 from autograder.homework.mistakes.wasserstein_steps import with_step
+from autograder.homework.problems.flow_parameters import Array
 
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (

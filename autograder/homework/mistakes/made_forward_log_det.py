@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -12,6 +11,7 @@ from autograder.homework.mistakes.flow_predictions import (
     forward_step,
 )
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase
 
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import INVERSE, MADE_INVERSE, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -25,6 +24,7 @@ from autograder.homework.mistakes.made_forward import (
     SWAPPED,
 )
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase
 
 _NET = "self.net(x)"

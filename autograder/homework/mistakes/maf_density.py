@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -16,6 +15,7 @@ from autograder.homework.mistakes.flow_predictions import (
     usual,
 )
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MafCase
 
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -14,6 +13,7 @@ from autograder.homework.mistakes.flow_predictions import (
     usual,
 )
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MafCase
 
 _BLOCKS = "for block in self.nf:"

@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array, MadeParameters, MapParameters
+from autograder.homework.problems.flow_parameters import Array, MadeParameters, MapParameters
 
 LayerGrads: TypeAlias = tuple[tuple[Array, Array], ...]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograder.homework.probe_networks import (
+from autograder.homework.problems.probe_networks import (
     Array,
     Discriminator,
     Generator,

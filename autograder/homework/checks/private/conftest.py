@@ -9,7 +9,7 @@ import pytest
 from autograder.engine.judge.plugin import JUDGE
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.trained_flow import FlowTraining
+from autograder.homework.runs.flow_training import FlowTraining
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from autograder.engine.judge.compare import close, difference, excess
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import tolerances
-from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import gradient_error
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase, made_cases
 from autograder.homework.student import Inverse, Student
 

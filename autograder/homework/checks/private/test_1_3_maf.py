@@ -17,13 +17,13 @@ from autograder.engine.judge.compare import close, difference
 from autograder.engine.judge.verdicts import CheckFailed, Figure
 from autograder.homework import tolerances
 from autograder.homework.flow_gradients import flow_gradient_error, flow_gradients
-from autograder.homework.flow_parameters import Array
 from autograder.homework.gradients import flat
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
+from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.runs.flow_training import FlowTraining
 from autograder.homework.strategies import MafCase, maf_cases
 from autograder.homework.student import LogProbs, Student
-from autograder.homework.trained_flow import FlowTraining
 
 # More variables than examples, and more than the homework's two.
 WIDE = MafCase(input_size=4, hidden_size=6, n_hidden=1, n_flows=2, batch=3, seed=1)

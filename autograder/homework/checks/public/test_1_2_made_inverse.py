@@ -2,7 +2,7 @@
 
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework.golden import check_golden, check_input_unchanged
+from autograder.homework.golden.checks import check_golden, check_input_unchanged
 from autograder.homework.student import Student
 
 

@@ -3,8 +3,8 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework.device_advice import DeviceAdvice
-from autograder.homework.golden import check_golden
+from autograder.homework.golden.checks import check_golden
+from autograder.homework.runs.device_advice import DeviceAdvice
 from autograder.homework.student import Student
 
 FUNCTIONS = ["MADE.forward", "MADE.inverse", "MAF.log_probs"]

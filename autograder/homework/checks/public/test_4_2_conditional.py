@@ -3,13 +3,13 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
-from autograder.homework import gan_draws
-from autograder.homework.device_advice import DeviceAdvice
-from autograder.homework.draw_snippets import draws, showing, training
-from autograder.homework.golden import check_golden
-from autograder.homework.large_logits import advise_on_large_logits
+from autograder.homework.draws import checks as gan_draws
+from autograder.homework.draws.snippets import draws, showing, training
+from autograder.homework.golden.checks import check_golden
+from autograder.homework.losses.large_logits import advise_on_large_logits
+from autograder.homework.runs.device_advice import DeviceAdvice
+from autograder.homework.runs.gan_training import GanTraining
 from autograder.homework.student import Student
-from autograder.homework.trained_gan import GanTraining
 
 FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g")
 

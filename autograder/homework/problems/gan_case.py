@@ -7,7 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from autograder.homework.probe_networks import Array, Critic, Generator, Labels, LinearCritic
+from autograder.homework.problems.probe_networks import (
+    Array,
+    Critic,
+    Generator,
+    Labels,
+    LinearCritic,
+)
 
 PIXELS = 784
 N_CLASSES = 10

@@ -7,13 +7,14 @@ from functools import partial
 
 from autograder.engine.judge.compare import close, difference
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework import losses, tolerances
-from autograder.homework.flow_parameters import Array
-from autograder.homework.gan_case import GanCase
+from autograder.homework import tolerances
 from autograder.homework.gradients import flat, gradient_error
-from autograder.homework.losses import Situation
+from autograder.homework.losses import expected as losses
+from autograder.homework.losses.evidence import recover
+from autograder.homework.losses.expected import Situation
 from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.recover import recover
+from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.student import GanLoss, Student
 
 

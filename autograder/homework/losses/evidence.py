@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework.arrays import GanProblem
-from autograder.homework.probe_networks import Array, Labels, Rows
+from autograder.homework.problems.arrays import GanProblem
+from autograder.homework.problems.probe_networks import Array, Labels, Rows
 from autograder.homework.reply import Call
 from autograder.homework.student import GanLoss
 

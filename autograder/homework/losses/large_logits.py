@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from autograder.engine.judge.verdicts import Advice
-from autograder.homework.gan_case import GanCase
-from autograder.homework.probe_networks import LinearCritic
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.problems.probe_networks import LinearCritic
 from autograder.homework.student import Student
 
 _LOGIT = 100.0

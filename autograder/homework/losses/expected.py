@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.homework.arrays import GanProblem
-from autograder.homework.flow_parameters import Array
+from autograder.homework.losses.evidence import Evidence
 from autograder.homework.oracles import gan
-from autograder.homework.probe_networks import Critic, LinearCritic, Rows, gradient_norms
-from autograder.homework.recover import Evidence
+from autograder.homework.problems.arrays import GanProblem
+from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.probe_networks import Critic, LinearCritic, Rows, gradient_norms
 
 
 @dataclass(frozen=True, eq=False)

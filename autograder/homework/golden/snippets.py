@@ -6,12 +6,11 @@ They need torch and the student's files alone, so that a debugger can be put to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from autograder.homework.golden import Gan, Golden, Made, Maf
+from autograder.homework.golden.problems import Gan, Golden, Made, Maf
 
 _DIGITS = 6
 

@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograder.engine.judge.compare import Tolerance, close
-from autograder.homework import losses
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.flow_parameters import Array
-from autograder.homework.gan_case import N_CLASSES
-from autograder.homework.golden import Gan, Made, Maf, Problem, in_patterns
+from autograder.homework.golden.problems import Gan, Made, Maf, Problem, in_patterns
+from autograder.homework.losses import expected as losses
+from autograder.homework.losses.evidence import Evidence
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.oracles import flow, gan
-from autograder.homework.probe_networks import Labels, Rows
-from autograder.homework.recover import Evidence
+from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.gan_case import N_CLASSES
+from autograder.homework.problems.probe_networks import Labels, Rows
 from autograder.homework.strategies import MadeCase, MafCase, is_well_conditioned
 
 MADE, MAF = ("MADE.forward", "MADE.inverse"), ("MAF.log_probs",)

@@ -9,7 +9,7 @@ import numpy as np
 from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
-from autograder.homework.probe_networks import Array
+from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
 
 PIXELS = 784

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.homework import draw_statistics as statistics
-from autograder.homework.gan_case import N_CLASSES, GanCase
-from autograder.homework.probe_networks import Array, Labels
-from autograder.homework.recover import recover
+from autograder.homework.draws import statistics
+from autograder.homework.losses.evidence import recover
+from autograder.homework.problems.gan_case import N_CLASSES, GanCase
+from autograder.homework.problems.probe_networks import Array, Labels
 from autograder.homework.reply import Call
 from autograder.homework.student import GanLoss, Student
 

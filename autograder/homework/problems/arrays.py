@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from autograder.homework.flow_parameters import Array, MadeParameters, MapParameters
-from autograder.homework.probe_networks import Critic, Generator, Labels, LinearCritic
+from autograder.homework.problems.flow_parameters import Array, MadeParameters, MapParameters
+from autograder.homework.problems.probe_networks import Critic, Generator, Labels, LinearCritic
 
 Block: TypeAlias = MadeParameters | MapParameters
 

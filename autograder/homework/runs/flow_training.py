@@ -12,9 +12,9 @@ from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
 from autograder.engine.worker import frames
-from autograder.homework.arrays import maf_arrays
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
+from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.student import FLOW_FILE
 
 # Data, first weights and order of batches do not follow the assignment's seed: with this one

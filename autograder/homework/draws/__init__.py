@@ -1,0 +1,1 @@
+"""What a loss draws, and whether its distribution is right."""

@@ -1,0 +1,1 @@
+"""Fixed problems with known answers: public checks that need no oracle."""

@@ -1,0 +1,1 @@
+"""What is posed to a submission: parameters, networks, images. Tells nothing of the solution."""

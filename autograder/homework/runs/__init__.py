@@ -1,0 +1,1 @@
+"""What goes on beside the checks: training runs, and a look at devices."""
