@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -25,6 +20,7 @@ from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.right import RIGHT
 from tests.in_process import student_of
+from tests.snippets import run_snippet
 
 FUNCTIONS = [*golden_maker.MADE, *golden_maker.MAF, *golden_maker.LOSSES]
 
@@ -162,20 +158,6 @@ def test_the_patterns_are_orthogonal() -> None:
 
 
 # ---- snippets -----------------------------------------------------------------------------------
-
-
-def run_snippet(text: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run a snippet beside a submission; return the lines that it prints."""
-    package = ModuleType("codebase")
-    monkeypatch.setitem(sys.modules, "codebase", package)
-    for path, source in files.items():
-        module = ModuleType(f"codebase.{Path(path).stem}")
-        exec(compile(source, path, "exec"), module.__dict__)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(text, "snippet", "exec"), {})
-    return printed.getvalue().splitlines()
 
 
 def numbers(line: str) -> list[float]:
