@@ -115,7 +115,52 @@ def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
     tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images).float()
     arguments = {**RECIPE, "d_function": "d", "g_function": "g", "conditional": False}
-    with pytest.raises(Misuse, match="a loss did not return within some seconds"):
+    with pytest.raises(Misuse, match="d did not return within some seconds"):
         training.train_gan(
             student(d=hangs, g=right), {**arguments, "order_seed": 1}, tensors, Recorder()
+        )
+
+
+def test_gradients_that_a_loss_takes_away_do_not_stop_the_training() -> None:
+    """`net.zero_grad()` within a loss, as in many tutorials, changes nothing."""
+
+    def d_loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        d.zero_grad()
+        g.zero_grad()
+        fake = g(torch.randn(len(x_real), g.dim_z)).detach()
+        loss: Tensor = torch.nn.functional.softplus(torch.cat([-d(x_real), d(fake)])).mean()
+        return loss
+
+    def plain(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        fake = g(torch.randn(len(x_real), g.dim_z)).detach()
+        loss: Tensor = torch.nn.functional.softplus(torch.cat([-d(x_real), d(fake)])).mean()
+        return loss
+
+    def trained(d: Callable[..., Tensor]) -> Tensor:
+        problem, recorder = small_problem(False, 1), Recorder()
+        tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
+        tensors["x_train"] = torch.tensor(problem.images).float()
+        arguments = {**RECIPE, "steps": 5, "d_function": "d", "g_function": "g"}
+        arguments |= {"conditional": False, "order_seed": 1}
+        torch.manual_seed(3)
+        training.train_gan(student(d=d, g=right), arguments, tensors, recorder)
+        return torch.from_numpy(recorder.arrays["g.bias"])
+
+    assert torch.equal(trained(d_loss), trained(plain))
+
+
+def test_a_loss_that_leaves_parameters_frozen_is_told_so() -> None:
+    """What it froze learns nothing in the next step."""
+
+    def freezes(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        d.requires_grad_(False)
+        return right(g, d, x_real, device=device)
+
+    problem = small_problem(False, 1)
+    tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
+    tensors["x_train"] = torch.tensor(problem.images).float()
+    arguments = {**RECIPE, "d_function": "d", "g_function": "g", "conditional": False}
+    with pytest.raises(Misuse, match="after g was called, parameters of g or d are frozen"):
+        training.train_gan(
+            student(d=right, g=freezes), {**arguments, "order_seed": 1}, tensors, Recorder()
         )

@@ -47,6 +47,58 @@ def test_ks_distance_handles_ties_and_pools_every_shape() -> None:
     assert got == pytest.approx(2 / 3 - 0.2, rel=1e-12)
 
 
+def counts(*numbers: int) -> NDArray[np.int64]:
+    """Counts per class."""
+    return np.array(numbers, np.int64)
+
+
+TENTHS = np.full(10, 0.1)
+
+
+def test_counts_that_are_exactly_the_shares_fit() -> None:
+    """Also where a class has no share at all and never comes."""
+    assert statistics.fits(counts(*[200] * 10), TENTHS)
+    assert statistics.fits(counts(5, 0), np.array([1.0, 0.0]))
+
+
+def test_a_class_that_never_comes_does_not_fit() -> None:
+    """In 2048 draws; nor does one that comes where it has no share."""
+    assert not statistics.fits(counts(0, *[2048 // 9] * 9), TENTHS)
+    assert not statistics.fits(counts(5, 1), np.array([1.0, 0.0]))
+
+
+def test_counts_fit_up_to_chernoffs_bound() -> None:
+    """n KL(k / n || p) may reach log(2 C / false alarm), on either side, and no more."""
+    n, p, most = 1000, 0.5, math.log(2 * 2 / statistics.FALSE_ALARM)
+
+    def exponent(k: int) -> float:
+        share = k / n
+        return n * (share * math.log(share / p) + (1 - share) * math.log((1 - share) / (1 - p)))
+
+    allowed = next(k for k in range(500, n) if exponent(k + 1) > most)
+    for k in (allowed, n - allowed):
+        assert statistics.fits(counts(k, n - k), np.array([p, p]))
+    assert not statistics.fits(counts(allowed + 1, n - allowed - 1), np.array([p, p]))
+
+
+def test_right_labels_fit_under_every_seed() -> None:
+    """Uniform ones, and those drawn from a batch of other shares."""
+    shares = np.array([0.05, 0.15, *[0.1] * 8])
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        for wanted in (TENTHS, shares):
+            drawn = np.bincount(rng.choice(10, 2048, p=wanted), minlength=10)
+            assert statistics.fits(drawn, wanted)
+
+
+def test_uniform_draws_leave_no_gap_at_an_end() -> None:
+    """All of n lie above the gap with the stated probability."""
+    gap = statistics.end_gap(1024)
+    assert (1 - gap) ** 1024 == pytest.approx(statistics.FALSE_ALARM, rel=1e-9)
+    assert statistics.end_gap(1, 0.25) == pytest.approx(0.75)
+    assert all(np.random.default_rng(seed).random(1024).min() < gap for seed in SEEDS)
+
+
 def test_values_outside_the_support_are_at_their_distance() -> None:
     """Everything below 0 or above 1 is at distance 1 from uniform."""
     assert statistics.ks_distance_uniform(np.full(3, -0.1)) == 1.0

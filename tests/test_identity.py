@@ -74,6 +74,28 @@ def test_a_file_that_others_cannot_read_is_named(folder: Path) -> None:
     assert identity.tried((folder / "os.py",)) == f"other users cannot read {folder / 'os.py'}"
 
 
+@needs_root
+def test_two_graders_never_hold_the_same_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one would end the other's workers. What is released can be had again."""
+    monkeypatch.setattr(identity, "_LAST", identity._FIRST + 2)
+    held = [identity.reserve() for _ in range(3)]
+    assert len({one.uid for one in held}) == 3
+    held[1].release()
+    assert identity.reserve().uid == held[1].uid
+
+
+@needs_root
+def test_a_number_is_free_again_when_its_holder_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it died: nothing is left that would have to be cleared away."""
+    monkeypatch.setattr(identity, "_LAST", identity._FIRST)
+    pid = os.fork()
+    if pid == 0:
+        identity.reserve()
+        os._exit(9)
+    os.waitpid(pid, 0)
+    assert identity.reserve().uid == identity._FIRST
+
+
 _PROBE = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})

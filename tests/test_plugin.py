@@ -54,7 +54,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.engine.judge.compare import Tolerance, close
-from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, WorkerLost
+from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, Unusable, WorkerLost
 
 def call(caller, experiment, **arguments):
     return caller.call(experiment, arguments, seed=0, needs="codebase/a.py")
@@ -151,6 +151,35 @@ def test_cannot_be_judged():
 def test_stub_on_it():
     """It is built."""
     raise NotAttempted("Not attempted: there is nothing here.")
+
+@number("1.2.11")
+@weight(1)
+@pytest.mark.counts_with("1.1.2")
+def test_holds_for_much():
+    """It has a door."""
+
+@number("1.2.12")
+@weight(1)
+@pytest.mark.counts_with("1.1.2", "1.2.2")
+@pytest.mark.counts_with("9.9.9")
+def test_holds_beside_another():
+    """It has a window."""
+
+@number("1.2.13")
+@weight(1)
+@pytest.mark.counts_with("1.1.2")
+def test_does_not_hold():
+    """It has a chimney."""
+    raise CheckFailed("It has none.")
+
+@number("1.2.14")
+@weight(1)
+def test_nothing_to_compare():
+    """It can be measured.
+
+    Look at the height.
+    """
+    raise Unusable("It returned nothing.")
 
 @number("2.1.1")
 @weight(1)
@@ -513,7 +542,10 @@ def test_every_check_has_its_line(session: Session) -> None:
 
 
 def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
-    """Public and private checks are mixed by number; those marked run_last come after all."""
+    """Public and private checks are mixed by number; those marked run_last come after all.
+
+    Before them come those that count beside others only: they need to know of these.
+    """
     planned = [check_id.partition("::")[2] for check_id in session.entries]
     last = {
         "test_blocked",
@@ -522,7 +554,9 @@ def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
         "test_stub_on_it",
         "test_nobody_tried_either",
     }
-    expected = [name for name in planned if name not in last]
+    beside = {"test_holds_for_much", "test_holds_beside_another", "test_does_not_hold"}
+    expected = [name for name in planned if name not in last | beside]
+    expected += [name for name in planned if name in beside]
     assert session.order == expected + [name for name in planned if name in last]
     assert planned.index("test_shrinks") < planned.index("test_is_not_shrunk")
 
@@ -688,6 +722,29 @@ def test_a_part_that_nobody_tried_is_not_attempted_rather_than_blocked(session: 
     """Where the whole part is a stub, no other part is blamed for it."""
     entry = session.entry("test_nobody_tried_either")
     assert (entry.verdict, entry.feedback) == (Verdict.NOT_ATTEMPTED, "Not attempted either.")
+
+
+def test_a_property_of_much_wrong_code_counts_only_beside_another_check(session: Session) -> None:
+    """Where nothing else passes it earns nothing, and says what it waits for."""
+    entry = session.entry("test_holds_for_much")
+    assert (entry.verdict, entry.share) == (Verdict.BLOCKED, 0)
+    assert entry.feedback == (
+        "Not counted yet: what this check asks for holds, but it holds for much that is no "
+        "solution. It counts as soon as one of 1.1.2 passes."
+    )
+    assert session.entry("test_does_not_hold").feedback == "It has none."
+    assert session.entry("test_does_not_hold").verdict is Verdict.FAILED
+
+
+def test_a_property_counts_beside_one_of_the_checks_that_were_run(session: Session) -> None:
+    """One is enough; checks that are not there, as on a laptop, are not waited for."""
+    entry = session.entry("test_holds_beside_another")
+    assert (entry.verdict, entry.share) == (Verdict.PASSED, 1)
+
+
+def test_where_nothing_could_be_compared_no_advice_is_given(session: Session) -> None:
+    """The check's own "look at" speaks of a mistake that nobody has seen."""
+    assert session.entry("test_nothing_to_compare").feedback == "It returned nothing."
 
 
 def test_a_conclusion_ends_the_search_for_smaller_cases(session: Session) -> None:

@@ -124,6 +124,26 @@ def test_runs_that_are_given_up_every_time_fail(train: Train) -> None:
         _ = training.held_out_log_likelihood
 
 
+def test_more_than_the_data_allow_is_no_training(train: Train) -> None:
+    """The moons' own density is the best there is: better weights were made otherwise."""
+    training, _ = train(-1.0)
+    with pytest.raises(CheckFailed, match=r"reaches -1 nats .* so that no flow can"):
+        _ = training.held_out_log_likelihood
+
+
+def test_weights_beyond_all_bounds_are_not_evaluated(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding could give them any likelihood."""
+    training, _ = train(-1.2)
+    pending = cast(Outcome, training._pending)
+    arrays = {name: array.copy() for name, array in pending.arrays.items()}
+    arrays["block3.bias2"][0] = 1e30
+    monkeypatch.setattr(training, "_pending", Outcome(Ending.RETURNED, {}, arrays))
+    with pytest.raises(CheckFailed, match="left weights beyond all bounds"):
+        _ = training.held_out_log_likelihood
+
+
 # ---- the small GANs ---------------------------------------------------------------------------
 
 

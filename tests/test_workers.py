@@ -560,7 +560,7 @@ def test_a_zygote_for_many_gradings_warms_up_for_all_workers(submission: Path, m
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_whose_processes_are_all_dead_has_none() -> None:
     """A worker that was killed stays as a zombie until it is asked for: nothing waits for that."""
-    uid, pid = identity.fresh_uid(()), os.fork()
+    uid, pid = identity.reserve().uid, os.fork()
     if pid == 0:
         try:
             identity.become(uid)

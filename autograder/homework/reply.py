@@ -11,7 +11,7 @@ import numpy as np
 
 from autograder.engine.judge.client import Outcome
 from autograder.engine.judge.sentences import known_type
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judge.verdicts import CheckFailed, Unusable
 from autograder.homework.problems.gan_case import N_CLASSES
 from autograder.homework.problems.probe_networks import Array
 
@@ -39,7 +39,7 @@ class Form:
     def pair(self, names: str) -> None:
         """Refuse a function that did not return two values."""
         if "returned" in self.values:
-            raise CheckFailed(
+            raise Unusable(
                 f"{self._function} must return two tensors, {names}; "
                 f"it returned {_kind(self.values['returned'])}."
             )
@@ -49,23 +49,25 @@ class Form:
         told = self.values.get(name)
         found = self._reply.arrays.get(name)
         if found is None and isinstance(told, dict) and told.get("kind") == "tensor":
-            raise CheckFailed(self._not_sent(name, told, shape, meaning))
+            raise Unusable(self._not_sent(name, told, shape, meaning))
         if not isinstance(told, dict) or told.get("kind") != "tensor" or found is None:
-            raise CheckFailed(
+            raise Unusable(
                 f"{self._function} must return {name} as a tensor of shape {meaning}; "
                 f"it returned {_kind(told)}."
             )
         if found.shape != shape:
-            raise CheckFailed(
+            raise Unusable(
                 f"{self._function} returns {name} of shape {tuple(found.shape)}, "
                 f"expected {tuple(shape)}, that is {meaning}."
             )
         if told.get("dtype") not in ("float32", "float64"):
-            raise CheckFailed(
+            raise Unusable(
                 f"{self._function} returns {name} with dtype {_dtype(told)}, expected float32."
             )
         if finite and not np.isfinite(found).all():
-            raise CheckFailed(f"{self._function} returns {name} with NaN or infinite entries.")
+            raise Unusable(f"{self._function} returns {name} with NaN or infinite entries.")
+        if finite and np.abs(found).max(initial=0.0) > _ABSURD:
+            raise Unusable(f"{self._function} returns {name} with entries beyond all bounds.")
         return found.astype(np.float64)
 
     def _not_sent(
@@ -96,7 +98,7 @@ class Form:
         """Return a recorded 0-d tensor as a float."""
         told = self.values.get(name)
         if isinstance(told, dict) and told.get("kind") == "number":
-            raise CheckFailed(
+            raise Unusable(
                 f"{self._function} returns a Python {_type(told)}; expected a 0-d "
                 "tensor that gradients flow through."
             )
@@ -104,11 +106,18 @@ class Form:
             found = self._reply.arrays.get(name)
             shape = told.get("shape") if found is None else list(found.shape)
             if shape != []:
-                raise CheckFailed(
+                raise Unusable(
                     f"{self._function} returns a tensor of shape {_tuple(shape)}; expected one "
                     "number for the whole batch, a 0-d tensor."
                 )
         return float(self.array(name, (), "() (one number)", finite))
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Return a list of numbers that the experiment noted; empty if it is no such list."""
+        told = self.values.get(name)
+        if not isinstance(told, list) or not all(type(n) is float for n in told):
+            return ()
+        return tuple(told)
 
     def gradients(self) -> dict[str, Array]:
         """Return the recorded gradients by parameter name; NaN in them is the check's to find."""
@@ -119,21 +128,28 @@ class Form:
             if name.startswith("grad.") and array.dtype in (np.float32, np.float64)
         }
 
-    def calls(self, network: str, width: int, conditional: bool) -> tuple[Call, ...]:
-        """Return the recorded calls of a probe network, in their order."""
-        unreadable = CheckFailed(f"{self._function}: the record of {network} is not readable.")
+    def calls(
+        self, network: str, width: int, conditional: bool, most_rows: int
+    ) -> tuple[Call, ...]:
+        """Return the recorded calls of a probe network, in their order; none of many rows."""
+        unreadable = Unusable(f"{self._function}: the record of {network} is not readable.")
         sizes = self.values.get(f"{network}_calls")
         if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
             raise unreadable
         if not sizes:
             return ()
+        if sum(sizes) > most_rows:  # before anything is made of them: they cost the judge's time
+            raise Unusable(
+                f"{self._function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
+                "few times the size of the batch."
+            )
         rows = self._reply.arrays.get(f"{network}.input")
         if rows is None or rows.shape != (sum(sizes), width):
             raise unreadable
         if not np.isfinite(rows).all():
-            raise CheckFailed(f"{self._function} gives {network} NaN or infinite inputs.")
+            raise Unusable(f"{self._function} gives {network} NaN or infinite inputs.")
         if rows.dtype.kind != "f" or np.abs(rows).max(initial=0.0) > _ABSURD:
-            raise CheckFailed(f"{self._function} gives {network} inputs beyond all bounds.")
+            raise Unusable(f"{self._function} gives {network} inputs beyond all bounds.")
         ends = np.cumsum(sizes)[:-1]
         parts = np.split(rows.astype(np.float64), ends)
         if not conditional:

@@ -37,6 +37,8 @@ GAN_FILE = "codebase/gan.py"
 TRAINING_TIMEOUT_S = 80.0
 # The grid's points are asked for one by one, all in one call.
 GRID_TIMEOUT_S = 30.0
+# Real, fake and mixed images, each given to a network a few times, in terms of the batch.
+_MOST_ROWS = 16
 # Nine calls; only advice hangs on it.
 DEVICE_TIMEOUT_S = 20.0
 
@@ -88,11 +90,15 @@ class LogProbs:
 
 @dataclass(frozen=True)
 class GanLoss:
-    """What a loss function gave, and all that the probe networks were given meanwhile."""
+    """What a loss function gave, and all that the probe networks were given meanwhile.
+
+    `next_random` are the numbers that torch would have drawn next.
+    """
 
     value: float
     gradients: Mapping[str, Array]
     reached: bool
+    next_random: tuple[float, ...]
     g_calls: tuple[Call, ...]
     d_calls: tuple[Call, ...]
 
@@ -229,12 +235,14 @@ class Student:
             ),
             function,
         )
+        most_rows = _MOST_ROWS * (len(case.x_real) + 1)
         return GanLoss(
             value=form.scalar("loss"),
             gradients=form.gradients(),
             reached=form.values.get("reached") is True,
-            g_calls=form.calls("g", case.dim_z, case.conditional),
-            d_calls=form.calls("d", 784, case.conditional) if images else (),
+            next_random=form.numbers("next_random"),
+            g_calls=form.calls("g", case.dim_z, case.conditional, most_rows),
+            d_calls=form.calls("d", 784, case.conditional, most_rows) if images else (),
         )
 
     def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from autograder.engine.worker.confine import die_with_parent
 
 # Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
 _ZYGOTE_START_S = 90.0
+_MOST_BYTES = 2_000_000_000
 
 
 def main(argv: list[str]) -> int:
@@ -29,6 +31,7 @@ def main(argv: list[str]) -> int:
 def judge(job: Job, control: socket.socket) -> int:
     """Run the checks; the ledger holds the result. The exit status is pytest's."""
     die_with_parent()
+    _bound_memory()
     assignment = load_assignment(job.package, Path(job.config))
     plan = plan_checks(assignment)
     control.set_inheritable(False)
@@ -38,6 +41,13 @@ def judge(job: Job, control: socket.socket) -> int:
         return _run(assignment, plugin, job)
     finally:
         launcher.close()
+
+
+def _bound_memory() -> None:
+    """A judge needs 200 MB. Should a reply make it need more than is there, only it shall fail."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _MOST_BYTES if hard == resource.RLIM_INFINITY else min(hard, _MOST_BYTES)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _run(assignment: Assignment, plugin: JudgePlugin, job: Job) -> int:

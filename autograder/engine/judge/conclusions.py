@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder.engine.judge.client import RaisedError
 from autograder.engine.judge.sentences import Sentences, lines_of
-from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
+from autograder.engine.judge.verdicts import NotAttempted, Unusable
 
 _LONGEST_LINE = 160
 _INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
@@ -47,35 +47,35 @@ def conclusion_of(
     if error.misuse:
         where = _quote_source(error, place)
         if sentences.include(error.message, words):
-            return CheckFailed(f"{error.message}.", where=where)
-        return CheckFailed(
+            return Unusable(f"{error.message}.", where=where)
+        return Unusable(
             "Your code used what it was given in a way that cannot work.",
             where=where,
             quoted=error.message,
         )
     if error.type in ("SyntaxError", "IndentationError", "TabError"):
-        return CheckFailed(
+        return Unusable(
             f"Python cannot read {place}: {error.type}.",
             where=f"The line reads: {error.source}" if error.source else "",
             hint=_INDENTATION if error.type in ("IndentationError", "TabError") else "",
             quoted=error.message,
         )
     if error.type in ("ModuleNotFoundError", "ImportError"):
-        return CheckFailed(
+        return Unusable(
             f"{place} imports something that is not there.",
             where=_quote_source(error, place),
             hint="What the template imports is there, and Python's own library; little else is.",
             quoted=error.message,
         )
     if error.type == "TypeError" and error.file is None:
-        return CheckFailed(
+        return Unusable(
             "Your code could not be called as the template's would be (TypeError).",
             hint="Keep names, arguments and their order as the template has them.",
             quoted=error.message,
         )
     known = isinstance(getattr(builtins, error.type, None), type)
     kind = error.type if known else "an exception"
-    return CheckFailed(
+    return Unusable(
         f"{place} raised {kind}.", where=_quote_source(error, place), quoted=error.message
     )
 

@@ -34,6 +34,7 @@ from autograder.engine.judge.verdicts import (
     Figure,
     NotAttempted,
     TooSlow,
+    Unusable,
 )
 from autograder.engine.ledger import (
     Entry,
@@ -164,6 +165,9 @@ class JudgePlugin:
         config.addinivalue_line(
             "markers", "blocked_by(part): cannot pass while that part is wrong; says so"
         )
+        config.addinivalue_line(
+            "markers", "counts_with(*numbers): counts only if one of these checks passes too"
+        )
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put the checks in the order of their numbers and seed each of them."""
@@ -171,6 +175,7 @@ class JudgePlugin:
         items.sort(
             key=lambda item: (
                 item.get_closest_marker("run_last") is not None,
+                item.get_closest_marker("counts_with") is not None,
                 order.get(item.nodeid, len(order)),
             )
         )
@@ -251,7 +256,8 @@ class JudgePlugin:
         elif isinstance(error, CheckFailed):
             error = self._diagnosed(item, error)
             # The name of a mistake goes to the staff also where students are given no hints.
-            error.hint = (error.hint or _what_to_try(item)) if self._assignment.hints else ""
+            to_try = "" if isinstance(error, Unusable) else _what_to_try(item)
+            error.hint = (error.hint or to_try) if self._assignment.hints else ""
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
         else:
             verdict = Verdict.GRADER_ERROR
@@ -261,6 +267,7 @@ class JudgePlugin:
                 f"Error number for the course staff: {number}."
             )
         verdict, feedback = self._blocked(item, verdict, feedback)
+        verdict, feedback = self._alone(item, verdict, feedback, share)
         if verdict is Verdict.BLOCKED:
             share, mistake = 0.0, None
         excess = item.stash[_METER].worst if _METER in item.stash else None
@@ -272,7 +279,7 @@ class JudgePlugin:
             mistake,
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
-            figure=_figure(item),
+            figure=None if verdict is Verdict.BLOCKED else _figure(item),
         )
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
@@ -303,6 +310,22 @@ class JudgePlugin:
             f"Blocked by {blocker}: this needs a right {title}. Mend {blocker} first; "
             "if this part is right, its points come with it."
         )
+
+    def _alone(
+        self, item: pytest.Item, verdict: Verdict, feedback: str, share: float
+    ) -> tuple[Verdict, str]:
+        """Refuse points for a property that much wrong code has too, if nothing else is right."""
+        if share <= 0:
+            return verdict, feedback
+        for marker in item.iter_markers("counts_with"):
+            numbers = [str(number) for number in marker.args]
+            others = [e for c, e in self._written.items() if self._plan[c].number in numbers]
+            if others and all(entry.share <= 0 for entry in others):
+                return Verdict.BLOCKED, (
+                    "Not counted yet: what this check asks for holds, but it holds for much that "
+                    f"is no solution. It counts as soon as one of {', '.join(numbers)} passes."
+                )
+        return verdict, feedback
 
     def _part_is_right(self, part: str) -> bool:
         return all(

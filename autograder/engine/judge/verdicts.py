@@ -56,6 +56,13 @@ class CheckFailed(AssertionError):
         )
 
 
+class Unusable(CheckFailed):
+    """Nothing came back that could be compared: an exception, or a value of another form.
+
+    A check's own advice on what to try would speak of a mistake that nobody has seen.
+    """
+
+
 class Concluded(BaseException):
     """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through."""
 

@@ -10,12 +10,15 @@ import os
 import pwd
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _FIRST, _LAST = 20_000, 59_999
+# How long the child that kills may take: it makes two system calls.
+_KILLER_S = 0.5
 
 
 def why_not() -> str:
@@ -39,7 +42,7 @@ def tried(paths: Iterable[Path]) -> str:
     pid = os.fork()
     if pid == 0:
         try:
-            os.write(writing, _seen_by(fresh_uid(()), there).encode()[:4000])
+            os.write(writing, _seen_by(reserve().uid, there).encode()[:4000])
         finally:
             os._exit(0)
     os.close(writing)
@@ -67,13 +70,39 @@ def _seen_by(uid: int, paths: Iterable[Path]) -> str:
     return ""
 
 
-def fresh_uid(taken: Iterable[int]) -> int:
-    """Return a random user id that neither a running worker nor an account has."""
-    used = set(taken)
+class Reservation:
+    """A user id that is this process's alone, among all graders of the machine, until `release`.
+
+    Two graders that gave their workers the same number would end each other's.
+    """
+
+    def __init__(self, uid: int, hold: socket.socket) -> None:
+        self.uid = uid
+        self._hold = hold
+
+    def release(self) -> None:
+        """Let others have the number."""
+        self._hold.close()
+
+
+def reserve() -> Reservation:
+    """Return a random user id that no account has and no other grader holds.
+
+    The number is held by the name of a socket: whoever comes second cannot bind it, and it is free
+    again when its holder ends, however that happens.
+    """
     while True:
         uid = _FIRST + secrets.randbelow(_LAST - _FIRST + 1)
-        if uid not in used and not _is_account(uid):
-            return uid
+        hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            hold.bind(f"\0autograder-worker-{uid}")
+        except OSError:
+            hold.close()
+            continue
+        if _is_account(uid) or has_processes(uid):  # of a grader with a network of its own
+            hold.close()
+            continue
+        return Reservation(uid, hold)
 
 
 def become(uid: int) -> None:
@@ -104,8 +133,19 @@ def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> No
                 os.kill(-1, signal.SIGKILL)
             finally:
                 os._exit(0)
-        os.waitpid(pid, 0)
+        _await(pid)
         reap()
+
+
+def _await(pid: int) -> None:
+    """Reap the child that kills. What it is to kill may have stopped it: then it is ended."""
+    until = time.monotonic() + _KILLER_S
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return
+        time.sleep(0.001)
 
 
 def has_processes(uid: int) -> bool:

@@ -7,6 +7,7 @@ now and then at how much they are together, and ends the worker that hoards.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 MAX_FILES = 2_000
+_MAX_DEPTH = 12
 MAX_FILE_BYTES = 128 * 1024 * 1024
 # One worker alone is held to 1.5 GB by its rlimit.
 MAX_MEMORY_BYTES = 2_500_000_000
@@ -104,20 +106,28 @@ def remove_leftovers(uid: int) -> None:
 
 
 def _usage(folder: Path) -> tuple[int, int]:
-    """Count files and their bytes; stops as soon as either is too much."""
-    files, size, folders = 0, 0, [str(folder)]
+    """Count files and their bytes; stops as soon as either is too much.
+
+    Folders within folders without end count as too many files: no path leads to what is in them.
+    """
+    files, size, folders = 0, 0, [(str(folder), 0)]
     while folders and files <= MAX_FILES and size <= MAX_FILE_BYTES:
+        path, depth = folders.pop()
+        if depth > _MAX_DEPTH:
+            return MAX_FILES + 1, size
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(path) as entries:
                 for entry in entries:
                     files += 1
                     if files > MAX_FILES:
                         break
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+                        folders.append((entry.path, depth + 1))
                     else:
                         with contextlib.suppress(OSError):
                             size += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:  # it was removed while we looked, or its name has become too long
-            continue
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return MAX_FILES + 1, size
+            continue  # it was removed while we looked
     return files, size

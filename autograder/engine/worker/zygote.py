@@ -75,8 +75,13 @@ class _Home:
     """What belongs to one worker: its folder, and its user where it has one of its own."""
 
     folder: Path
-    uid: int | None
+    user: identity.Reservation | None
     free_before: int
+
+    @property
+    def uid(self) -> int | None:
+        """The user's number."""
+        return None if self.user is None else self.user.uid
 
 
 class Zygote:
@@ -132,11 +137,9 @@ class Zygote:
         return True
 
     def _spawn(self, descriptor: int, submission: Path) -> int:
-        uid = None
-        if self._layers.own_user:
-            uid = identity.fresh_uid(home.uid for home in self._workers.values() if home.uid)
-        folder = confine.private_folder(self._temporary, uid)
-        home = _Home(folder, uid, watch.free_bytes(folder))
+        user = identity.reserve() if self._layers.own_user else None
+        folder = confine.private_folder(self._temporary, None if user is None else user.uid)
+        home = _Home(folder, user, watch.free_bytes(folder))
         zygote = os.getpid()
         try:
             pid = os.fork()
@@ -197,6 +200,8 @@ class Zygote:
             identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
             watch.remove_leftovers(home.uid)
         watch.remove(home.folder)
+        if home.user is not None:
+            home.user.release()
         return os.waitstatus_to_exitcode(status)
 
 

@@ -22,13 +22,16 @@ _MANY_LATENTS = (8, 128)
 _MANY_LABELS = (8, 256)
 _MANY_WEIGHTS = (64, 16)
 _FEW_IMAGES = (4, 16)
+# Of 1024 uniform weights more than a dozen lie so near to an end once in 10^18 gradings.
+_AT_END, _MOST_AT_ENDS = 1e-4, 12
 
 
 def check_latents(student: Student, function: str, *, conditional: bool) -> None:
     """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
-    batches = []
+    batches, states = [], set()
     for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=False):
-        fresh = [call.rows for call in _distinct_calls(loss.g_calls)]
+        states.add(loss.next_random)
+        fresh = list({call.rows.tobytes(): call.rows for call in loss.g_calls}.values())
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
         for rows in fresh:
@@ -45,6 +48,12 @@ def check_latents(student: Student, function: str, *, conditional: bool) -> None
                 numbers=f"{made} for a batch of {case.batch}.",
             )
         batches += fresh
+    if len(states) == 1 and len(batches) > 1:
+        raise CheckFailed(
+            f"{function} seeds the random numbers itself: whatever is drawn after it is the same "
+            "after every call, the next batch's z too.",
+            hint="Leave out torch.manual_seed() within the loss.",
+        )
     z = np.concatenate(batches)
     if statistics.distinct_rows(z) < len(z):
         raise CheckFailed(
@@ -113,7 +122,16 @@ def check_labels(student: Student, function: str) -> None:
         from_uniform = statistics.discrete_distance_uniform(labels, N_CLASSES)
         # y_real itself, in another order, or drawn from it.
         from_real = float(np.abs(_shares(labels) - shares_in_batch).max())
-        if min(from_uniform, from_real) > bound:
+        # Class by class too, where a class that never comes stands out.
+        counted, wanted = (
+            np.bincount(labels, minlength=N_CLASSES),
+            np.full(N_CLASSES, 1 / N_CLASSES),
+        )
+        in_batch = np.diff(shares_in_batch, prepend=0.0)
+        allowed = statistics.FALSE_ALARM / (1 + len(drawn))
+        fits_uniform = from_uniform <= bound and statistics.fits(counted, wanted, allowed)
+        fits_real = from_real <= bound and statistics.fits(counted, in_batch, allowed)
+        if not fits_uniform and not fits_real:
             counts = np.diff(_shares(labels), prepend=0.0) * len(labels)
             raise CheckFailed(
                 f"The labels of the fake images in {function} are neither y_real nor uniform over "
@@ -149,18 +167,33 @@ def check_interpolation(student: Student, function: str) -> None:
             )
         pooled.append(alpha)
     weights = np.concatenate(pooled)
+    if statistics.distinct_fraction(np.round(weights, 5)) < 0.75:
+        raise CheckFailed(
+            "The interpolation weights repeat each other; each example needs one of its own, drawn "
+            "anew in every call.",
+            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
+            f"{len(np.unique(np.round(weights, 5)))} different ones.",
+        )
+    gap = statistics.end_gap(len(weights))
+    if weights.min() > gap or weights.max() < 1 - gap:
+        raise CheckFailed(
+            "The interpolation weights do not reach both ends of [0, 1]: not uniform on [0, 1].",
+            numbers=f"{len(weights)} weights lie between {weights.min():.3f} and "
+            f"{weights.max():.3f}; expected below {gap:.3f} and above {1 - gap:.3f}.",
+        )
+    at_the_ends = int(((weights < _AT_END) | (weights > 1 - _AT_END)).sum())
+    if at_the_ends > _MOST_AT_ENDS:
+        raise CheckFailed(
+            "Some interpolation weights lie on the ends of [0, 1]: not uniform on [0, 1].",
+            numbers=f"{at_the_ends} of {len(weights)} weights are 0 or 1.",
+            hint="Do not clamp the weights.",
+        )
     distance, bound = statistics.ks_distance_uniform(weights), statistics.dkw_bound(len(weights))
     if distance > bound:
         raise CheckFailed(
             "The interpolation weights are not uniform on [0, 1].",
             numbers=f"{len(weights)} weights: mean {weights.mean():.3f} (expected 0.5), distance "
             f"from uniform {distance:.3f} (allowed {bound:.3f}).",
-        )
-    if statistics.distinct_fraction(np.round(weights, 5)) < 0.5:
-        raise CheckFailed(
-            f"{function} uses the same interpolation weights again in every call.",
-            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
-            f"{len(np.unique(np.round(weights, 5)))} different ones.",
         )
 
 
@@ -181,10 +214,10 @@ def _draws(
 
 
 def _distinct_calls(calls: Sequence[Call]) -> list[Call]:
-    """The calls of g without those whose latents were merely used again."""
-    first: dict[bytes, Call] = {}
+    """The calls of g without those whose latents and labels were merely used again."""
+    first: dict[tuple[bytes, bytes], Call] = {}
     for call in calls:
-        first.setdefault(call.rows.tobytes(), call)
+        first.setdefault((call.rows.tobytes(), _labels(call.labels).tobytes()), call)
     return list(first.values())
 
 

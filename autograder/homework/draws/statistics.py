@@ -68,6 +68,48 @@ def dkw_bound(n: int, false_alarm: float = FALSE_ALARM) -> float:
     return math.sqrt(math.log(2.0 / false_alarm) / (2.0 * n))
 
 
+def fits(counts: NDArray[np.int64], shares: Array, false_alarm: float = FALSE_ALARM) -> bool:
+    """Whether counts per class are those of independent draws with these shares.
+
+    Class by class: a count of a binomial variable is k or more extreme with probability at most
+    exp(-n KL(k / n || p)) on either side, by Chernoff. Shares that the counts have exactly fit.
+
+    Args:
+        counts: per class, (C,).
+        shares: p, (C,); a class of share 0 must not be drawn.
+        false_alarm: Probability that right draws do not fit, over all classes and both sides.
+
+    Raises:
+        ValueError: No counts, or false_alarm is out of range.
+
+    Source: Hoeffding (1963), Probability inequalities for sums of bounded random variables, (2.1).
+    """
+    n = int(counts.sum())
+    _check(n, false_alarm)
+    most = math.log(2.0 * len(counts) / false_alarm)
+
+    def distance(k: float, p: float) -> float:
+        if (k > 0 and p <= 0) or (k < 1 and p >= 1):
+            return math.inf
+        inside = k * math.log(k / p) if k > 0 else 0.0
+        return inside + ((1 - k) * math.log((1 - k) / (1 - p)) if k < 1 else 0.0)
+
+    pairs = zip((counts / n).tolist(), shares.tolist(), strict=True)
+    return all(n * distance(k, p) <= most for k, p in pairs)
+
+
+def end_gap(n: int, false_alarm: float = FALSE_ALARM) -> float:
+    """The gap at an end of [0, 1] that n independent uniform draws leave so seldom.
+
+    All n lie above g with probability (1 - g)^n.
+
+    Raises:
+        ValueError: n or false_alarm is out of range.
+    """
+    _check(n, false_alarm)
+    return -math.expm1(math.log(false_alarm) / n)
+
+
 def mean_square(sample: Array) -> float:
     """The mean of the squares of a sample (any shape, pooled); 1 is expected of N(0, 1).
 

@@ -35,6 +35,9 @@ def on_meta_device(
     warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
+    # Code that asks whether there is a GPU shall do what it would do there.
+    torch.cuda.is_available = lambda: True
+    torch.Tensor.cuda = lambda tensor, *_, **__: tensor.to(_META)  # type: ignore[method-assign]
     for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
         recorder.note(name, _how_it_went(call))
 

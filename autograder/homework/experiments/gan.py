@@ -30,6 +30,8 @@ def gan_loss(
     inputs = [x_real, tensors["labels"]] if conditional else [x_real]
     function = student.attribute("gan", str(arguments["function"]))
     loss = function(g, d, *inputs, device=torch.device("cpu"))
+    # The state of the random numbers afterwards: a loss that seeds them leaves the same every time.
+    recorder.note("next_random", torch.rand(4, dtype=torch.float64).tolist())
     recorder.add("loss", loss)
     g.report(recorder, "g")
     d.report(recorder, "d", images=bool(arguments.get("images", True)))

@@ -35,7 +35,9 @@ class Probe(nn.Module):
             raise Misuse(f"{self._name} was called with something that is not a float tensor")
         if len(labels) != int(self._conditional):
             wanted = "an input and labels" if self._conditional else "one input"
-            raise Misuse(f"{self._name} takes {wanted}; it was given {1 + len(labels)} arguments")
+            raise Misuse(
+                f"{self._name} takes {wanted}; its number of arguments was {1 + len(labels)}"
+            )
         label = labels[0] if labels else None
         if self._conditional and (
             not isinstance(label, Tensor)
@@ -101,12 +103,12 @@ class ProbeGenerator(Probe):
             self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
         self.dim_z = self.weight.shape[1]
 
-    def forward(self, z: Tensor, *labels: object) -> Tensor:
-        """Map z (B, dim_z) to images."""
+    def forward(self, z: Tensor, *labels: object, y: object = None) -> Tensor:
+        """Map z (B, dim_z) to images; labels may be given by name, as the real one takes them."""
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[1] != self.dim_z:
             shape = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
             raise Misuse(f"g was called with {shape}, expected z of shape (B, g.dim_z)")
-        z, label = self.note(z, labels)
+        z, label = self.note(z, labels if y is None else (*labels, y))
         images = z @ self.weight.T + self.bias
         if label is not None:
             images = images + self.label_embedding[label]
@@ -126,12 +128,12 @@ class ProbeCritic(Probe):
             if f"d.{name}" in tensors:
                 setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
 
-    def forward(self, x: Tensor, *labels: object) -> Tensor:
-        """Map images (B, 1, 28, 28) to logits (B,)."""
+    def forward(self, x: Tensor, *labels: object, y: object = None) -> Tensor:
+        """Map images (B, 1, 28, 28) to logits (B,); see `ProbeGenerator` for labels."""
         if not isinstance(x, Tensor) or x.dim() != 4 or x.shape[1:] != IMAGE:
             shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise Misuse(f"d was called with {shape}, expected images of shape (B, 1, 28, 28)")
-        x, label = self.note(x, labels)
+        x, label = self.note(x, labels if y is None else (*labels, y))
         rows = x.reshape(x.shape[0], -1)
         if hasattr(self, "w1"):
             rows = torch.tanh(rows @ self.w1.T + self.b1)

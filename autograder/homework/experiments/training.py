@@ -29,27 +29,34 @@ class FlatAdam:
     def __init__(
         self, parameters: Iterable[nn.Parameter], betas: tuple[float, float] = (0.9, 0.999)
     ) -> None:
-        self._parameters = list(parameters)
+        self.parameters = list(parameters)
         with torch.no_grad():
-            self.flat = torch.cat([p.reshape(-1) for p in self._parameters])
+            self.flat = torch.cat([p.reshape(-1) for p in self.parameters])
         self._gradient = torch.zeros_like(self.flat)
         self._first = torch.zeros_like(self.flat)
         self._second = torch.zeros_like(self.flat)
         self._betas = betas
         self._steps = 0
+        self._views = []
         start = 0
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             end = start + parameter.numel()
             parameter.data = self.flat[start:end].view_as(parameter)
-            parameter.grad = self._gradient[start:end].view_as(parameter)
+            self._views.append(self._gradient[start:end].view_as(parameter))
             start = end
 
     def zero_gradient(self) -> None:
-        """Forget the gradients; they must stay views of the flat one."""
+        """Forget the gradients; from now on they gather in the flat one."""
         self._gradient.zero_()
+        for parameter, view in zip(self.parameters, self._views, strict=True):
+            parameter.grad = view
 
     def gradient_norm(self) -> float:
         """The Euclidean norm of the whole gradient."""
+        for parameter, view in zip(self.parameters, self._views, strict=True):
+            if parameter.grad is not view:  # `net.zero_grad()` within a loss puts None in its place
+                with torch.no_grad():
+                    view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
         return float(torch.linalg.vector_norm(self._gradient))
 
     @torch.no_grad()
@@ -148,11 +155,11 @@ class SmallGenerator(nn.Module):
             self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
         self.dim_z = self.weight.shape[1]
 
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map z (B, dim_z) to images."""
         images = z @ self.weight.T + self.bias
-        if labels:
-            images = images + self.label_embedding[labels[0]]
+        if y is not None:
+            images = images + self.label_embedding[y]
         return images.reshape(-1, *IMAGE)
 
 
@@ -168,11 +175,11 @@ class SmallDiscriminator(nn.Module):
         for name in ("w1", "b1", "w2", "b2"):
             setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
 
-    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map images (B, 1, 28, 28) to logits (B,)."""
         hidden = nn.functional.leaky_relu(x.reshape(x.shape[0], -1) @ self.w1.T + self.b1, 0.2)
         logits = hidden @ self.w2.T + self.b2
-        return logits.gather(1, labels[0].unsqueeze(1))[:, 0] if labels else logits[:, 0]
+        return logits[:, 0] if y is None else logits.gather(1, y.unsqueeze(1))[:, 0]
 
 
 def train_gan(
@@ -185,11 +192,12 @@ def train_gan(
     step_back()
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
-    losses: list[tuple[Callable[..., Any], FlatAdam, float]] = []
+    losses: list[tuple[str, Callable[..., Any], FlatAdam, float]] = []
     for role, network in (("d", d), ("g", g)):
-        function = student.attribute("gan", str(arguments[f"{role}_function"]))
+        name = str(arguments[f"{role}_function"])
         optimiser = FlatAdam(network.parameters(), betas=(0.5, 0.999))
-        losses.append((function, optimiser, float(arguments[f"{role}_learning_rate"])))
+        learning_rate = float(arguments[f"{role}_learning_rate"])
+        losses.append((name, student.attribute("gan", name), optimiser, learning_rate))
     images = tensors["x_train"].reshape(-1, *IMAGE)
     batch, steps = int(arguments["batch"]), int(arguments["steps"])
     generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
@@ -197,16 +205,22 @@ def train_gan(
     for _ in range(steps):
         rows = torch.randint(len(images), (batch,), generator=generator)
         inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
-        for function, optimiser, learning_rate in losses:
-            for _, other, _ in losses:
-                other.zero_gradient()
+        for name, function, optimiser, learning_rate in losses:
             try:
                 with at_most(_LONGEST_CALL_S):
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
-                raise Misuse("a loss did not return within some seconds") from None
+                raise Misuse(f"{name} did not return within some seconds") from None
+            for network in (g, d):
+                if not all(parameter.requires_grad for parameter in network.parameters()):
+                    raise Misuse(
+                        f"after {name} was called, parameters of g or d are frozen "
+                        "(requires_grad is False), so that they learn nothing in the next step"
+                    )
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
-                raise Misuse("a loss must be a 0-d tensor that gradients flow through")
+                raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")
+            # As the drivers do it: forgotten after the call, whatever it left there.
+            optimiser.zero_gradient()
             loss.backward()  # type: ignore[no-untyped-call]
             if math.isfinite(optimiser.gradient_norm()):
                 optimiser.step(learning_rate)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from autograder.engine.judge.compare import close, difference
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework import tolerances
@@ -16,6 +18,9 @@ from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.student import GanLoss, Student
+
+# What the probes give to right solutions: gradients of 1e-2 and more, norms from 0.3 to 3.
+_FLAT, _FLAT_CRITIC = 1e-6, 0.05
 
 
 def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
@@ -32,6 +37,7 @@ def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function:
             where=f"Smallest case found: {case}.",
             numbers="\n".join([difference("loss", loss.value, expected, tolerances.LOSS), *shown]),
         )
+    _require_evidence(situation)
 
 
 def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
@@ -40,7 +46,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         diagnosis.ask_if_failed(
             str(other), partial(_observe_gradient, student, diagnosis, other, function)
         )
-    loss, expected = _observe_gradient(student, diagnosis, case, function)
+    situation, loss, expected = _observe_gradient(student, diagnosis, case, function)
     network = "discriminator" if function.endswith("_d") else "generator"
     if not loss.reached:
         raise CheckFailed(
@@ -54,6 +60,30 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
             f"The gradient of {function} by the {network}'s parameters is wrong.",
             where=f"Smallest case found: {case}.",
             numbers=error,
+        )
+    _require_evidence(situation)
+    if max(float(np.abs(array).max()) for array in expected.values()) < _FLAT:
+        raise CheckFailed(
+            f"{function} is called where no gradient reaches the {network}, whatever the loss is.",
+            where=f"Smallest case found: {case}.",
+        )
+
+
+def _require_evidence(situation: Situation) -> None:
+    """Refuse an equality that says nothing, because the networks were not asked what they must be.
+
+    Raises:
+        CheckFailed: d did not see what the loss is about, or saw it only where it is flat.
+    """
+    seen, function = situation.evidence, situation.function
+    if seen.d_saw_fake == 0:
+        raise CheckFailed(f"{function} never gives d an image that g made.")
+    if seen.d_saw_real == 0 and function.endswith("_d"):
+        raise CheckFailed(f"{function} never gives d a real image.")
+    if function == "loss_wasserstein_gp_d" and float(situation.norms.max()) < _FLAT_CRITIC:
+        raise CheckFailed(
+            f"{function} takes the gradient penalty only where the critic is flat.",
+            numbers=f"The greatest gradient norm there is {situation.norms.max():.2g}.",
         )
 
 
@@ -74,14 +104,14 @@ def _observe_value(
 
 def _observe_gradient(
     student: Student, diagnosis: Diagnosis, case: GanCase, function: str
-) -> tuple[GanLoss, dict[str, Array]]:
+) -> tuple[Situation, GanLoss, dict[str, Array]]:
     """Call the loss and note its value and its gradient; return it and the right gradient."""
     situation, loss, _ = _observe_value(student, diagnosis, case, function)
     expected = losses.expected_gradient(situation)
     diagnosis.observe(
         f"{function}.gradient", situation, flat(loss.gradients, expected), flat(expected, expected)
     )
-    return loss, expected
+    return situation, loss, expected
 
 
 def _others(case: GanCase) -> list[GanCase]:

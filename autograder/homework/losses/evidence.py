@@ -7,12 +7,14 @@ student's code drew, in whatever order, and however it split or joined its batch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.problems.arrays import GanProblem
+from autograder.homework.problems.gan_case import PIXELS
 from autograder.homework.problems.probe_networks import Array, Labels, Rows
 from autograder.homework.reply import Call
 from autograder.homework.student import GanLoss
@@ -22,6 +24,13 @@ from autograder.homework.student import GanLoss
 _SAME_ROW = 2e-5
 # An interpolation weight is found by division by fake - real, whose norm is about 10.
 _ON_LINE = 2e-3
+# A standard normal number is further out once in 10^32 draws. Far out there the probes saturate,
+# and what a loss should be is the same whatever it does.
+_FARTHEST_Z = 12.0
+# A normal number in place of a weight is still one of a line; a thousand is no mixture of anything.
+_FARTHEST_ALPHA = 5.0
+# Pairs of images are told apart in so many directions.
+_DIRECTIONS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,11 @@ class Evidence:
         Raises:
             CheckFailed: d was given no such point.
         """
+        if len(self.between) == 0 and len(self.strange):
+            raise CheckFailed(
+                f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
+                "number a for the whole image; the gradient penalty is taken at such mixtures."
+            )
         if len(self.between) == 0:
             raise CheckFailed(
                 f"{function} never gives d a point between a real and a fake image; the gradient "
@@ -74,12 +88,19 @@ def recover(case: GanProblem, loss: GanLoss, function: str) -> Evidence:
     """Recover what the loss was computed from.
 
     Raises:
-        CheckFailed: the generator was not called at all, so that there is no fake image.
+        CheckFailed: the generator was not called at all, so that there is no fake image, or with
+            numbers that no draw gives.
     """
     z, g_labels = _joined(loss.g_calls, case.dim_z)
     if len(z) == 0:
         raise CheckFailed(
             f"{function} never calls g, so that its value cannot depend on generated images."
+        )
+    farthest = float(np.abs(z).max())
+    if farthest > _FARTHEST_Z:
+        raise CheckFailed(
+            f"{function} gives the generator z that are not standard normal by far.",
+            numbers=f"Some entry has the size {farthest:.3g}.",
         )
     images = case.generator.images(z, g_labels)
     rows, d_labels = _joined(loss.d_calls, case.x_real.shape[1])
@@ -202,30 +223,57 @@ def _alphas(
     rows: Array, wanted: NDArray[np.bool_], places: NDArray[np.int64], real: Array, fake: Array
 ) -> Array:
     """The weight of the fake image in every wanted row that mixes a real and a fake, else NaN."""
-    alphas = np.full(len(rows), np.nan)
+    alphas, pairs = np.full(len(rows), np.nan), _Pairs(real, fake)
     for i in np.flatnonzero(wanted):
-        alphas[i] = _alpha_of(rows[i], int(places[i]), real, fake)
+        alphas[i] = pairs.weight_in(rows[i], int(places[i]))
     return alphas
 
 
-def _alpha_of(row: Array, place: int, real: Array, fake: Array) -> float:
-    """The weight of the fake image in a mixture, or NaN; pairs of its own place are tried first."""
-    batch = len(real)
-    for k in range(place % batch, len(fake), batch):
-        alpha = _on_line(row, real[place % batch], fake[k])
-        if np.isfinite(alpha):
-            return alpha
-    # Not its own pair: the student's code may have shuffled one of the batches.
-    directions = fake[None, :, :] - real[:, None, :]  # (B, n, 784)
-    offsets = row - real  # (B, 784)
-    alphas = np.einsum("bp,bnp->bn", offsets, directions) / (directions**2).sum(axis=2)
-    off = np.abs(offsets[:, None, :] - alphas[:, :, None] * directions).max(axis=2)
-    best = np.unravel_index(int(np.argmin(off)), off.shape)
-    return float(alphas[best]) if off[best] < _ON_LINE else np.nan
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """All pairs of a real image (B, 784) and a generated one (n, 784)."""
+
+    real: Array
+    fake: Array
+
+    def weight_in(self, row: Array, place: int) -> float:
+        """The weight of the fake image in a mixture, or NaN; pairs of its own place come first."""
+        batch = len(self.real)
+        for k in range(place % batch, len(self.fake), batch):
+            alpha = _on_line(row, self.real[place % batch], self.fake[k])
+            if np.isfinite(alpha):
+                return alpha
+        # Not its own pair: the student's code may have shuffled one of the batches. All pairs are
+        # tried in few directions, the best one then in all pixels.
+        lines, squares = self._lines
+        offsets = row @ _directions() - self._few_real  # (B, k)
+        alphas = np.einsum("bk,bnk->bn", offsets, lines) / squares
+        off = np.linalg.norm(offsets[:, None, :] - alphas[:, :, None] * lines, axis=2)
+        b, n = np.unravel_index(int(np.argmin(off)), off.shape)
+        return _on_line(row, self.real[b], self.fake[n])
+
+    @cached_property
+    def _few_real(self) -> Array:
+        return np.asarray(self.real @ _directions())
+
+    @cached_property
+    def _lines(self) -> tuple[Array, Array]:
+        """The lines of all pairs in few directions, (B, n, k), and their squared lengths (B, n)."""
+        lines = (self.fake @ _directions())[None, :, :] - self._few_real[:, None, :]
+        return lines, (lines**2).sum(axis=2)
+
+
+@lru_cache(maxsize=1)
+def _directions() -> Array:
+    """Fixed directions (784, k), enough to tell pairs of images apart."""
+    rng = np.random.default_rng(_DIRECTIONS)
+    return np.asarray(rng.standard_normal((PIXELS, _DIRECTIONS)) / np.sqrt(PIXELS))
 
 
 def _on_line(row: Array, real: Array, fake: Array) -> float:
     direction = fake - real
     alpha = float((row - real) @ direction / (direction @ direction))
+    if not abs(alpha) <= _FARTHEST_ALPHA:
+        return np.nan
     off = np.abs(row - real - alpha * direction).max()
     return alpha if off < _ON_LINE else np.nan

@@ -28,6 +28,7 @@ def advise_on_large_logits(
     if bad:
         raise Advice(
             f"{' and '.join(dict.fromkeys(bad))}: infinite or NaN when d answers a logit of "
-            f"{_LOGIT:.0f} or -{_LOGIT:.0f}. log(sigmoid(h)) underflows there; a loss computed "
-            "from the logits in one step does not. No points are lost for this."
+            f"{_LOGIT:.0f} or -{_LOGIT:.0f}. Some intermediate result, such as sigmoid(h) or "
+            "exp(h), leaves float32's range there; a loss computed from the logits in one step "
+            "does not. No points are lost for this."
         )

@@ -159,6 +159,34 @@ _LABELS: tuple[Wrong, ...] = (
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
+        "cond-g-labels-1-to-9",
+        "The labels of the fake images are drawn from 1 to 9: class 0 never comes.",
+        """
+        y_fake = torch.randint(1, 10, (batch_size,), device=device)
+        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+        """,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_g(
+        "cond-g-labels-rounded",
+        "Labels are rounded instead of cut off: the first and the last class come too seldom.",
+        """
+        y_fake = (9 * torch.rand(batch_size, device=device)).round().long()
+        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+        """,
+        says=_NOT_UNIFORM,
+    ),
+    _wrong_g(
+        "cond-g-freezes-d",
+        "Parameters of d are frozen for the generator's step, and never again unfrozen.",
+        """
+        for parameter in d.parameters():
+            parameter.requires_grad_(False)
+        g_loss = F.softplus(-d(g(z, y_real), y_real)).mean()
+        """,
+        says="are frozen",
+    ),
+    _wrong_g(
         "cond-g-labels-one",
         "All fake images have the label 1, as if it meant real.",
         """

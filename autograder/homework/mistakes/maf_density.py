@@ -22,8 +22,7 @@ _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
 
 NO_GRADIENT = (
-    "The value of log_probs() is right, but it is cut off from the network: no gradient flows "
-    "back from it."
+    "What log_probs() returns is cut off from the network: no gradient flows back from it."
 )
 
 

@@ -225,12 +225,31 @@ WRONG: tuple[Wrong, ...] = (
         """,
         says="reaches the generator",
     ),
+    _wrong(
+        "ns-g-freezes-d",
+        "Parameters of d are frozen for the generator's step, and never again unfrozen.",
+        """
+        for parameter in d.parameters():
+            parameter.requires_grad = False
+        g_loss = F.softplus(-d(g(z))).mean()
+        """,
+        says="are frozen",
+    ),
     # ---- the draws of z ------------------------------------------------------------------------
     _wrong(
         "ns-g-z-zero",
         "z is all zeros.",
         "g_loss = F.softplus(-d(g(torch.zeros_like(z)))).mean()",
         says="the same z for several examples",
+    ),
+    _wrong(
+        "ns-g-seeds-the-draws",
+        "Seeds torch's random numbers, so that every step draws the same.",
+        """
+        torch.manual_seed(42)
+        g_loss = F.softplus(-d(g(z))).mean()
+        """,
+        says="seeds the random numbers itself",
     ),
     _wrong(
         "ns-g-z-symmetric-uniform",

@@ -48,6 +48,22 @@ _UNCONDITIONAL: tuple[Right, ...] = (
         },
     ),
     _right(
+        "right-zero-grad-inside",
+        "The networks' gradients are set to None within the losses too.",
+        {
+            _D: """
+            d.zero_grad()
+            g.zero_grad()
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
+            """,
+            _G: """
+            for parameter in [*g.parameters(), *d.parameters()]:
+                parameter.grad = None
+            g_loss = F.softplus(-d(g(z))).mean()
+            """,
+        },
+    ),
+    _right(
         "right-bce-joined",
         "Real and fake images go through d in one call; twice the mean over both.",
         {
@@ -389,6 +405,27 @@ _CONDITIONAL: tuple[Right, ...] = (
             d_loss = -torch.mean(torch.log(real) + torch.log(1 - fake))
             """,
             _COND_G: "g_loss = -torch.mean(torch.log(torch.sigmoid(d(g(z, y_real), y_real))))",
+        },
+    ),
+    _right(
+        "right-cond-keywords",
+        "Images, latents and labels are given by their names.",
+        {
+            _COND_D: """
+            real, fake = d(x=x_real, y=y_real), d(g(z=z, y=y_real), y=y_real)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _COND_G: "g_loss = F.softplus(-d(x=g(z, y=y_real), y=y_real)).mean()",
+        },
+    ),
+    _right(
+        "right-cond-all-classes",
+        "Averages over all ten labels for every z, in place of drawing one.",
+        {
+            _COND_G: """
+            labels = [torch.full_like(y_real, k) for k in range(10)]
+            g_loss = torch.stack([F.softplus(-d(g(z, y), y)).mean() for y in labels]).mean()
+            """,
         },
     ),
 )

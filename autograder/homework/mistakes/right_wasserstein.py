@@ -288,6 +288,16 @@ RIGHT: tuple[Right, ...] = (
         """,
     ),
     _right(
+        "right-gp-backward",
+        "The slopes by backward(), as the gradient that the mixed images keep.",
+        with_step(
+            slopes="""
+            d(points).sum().backward(create_graph=True)
+            slopes = points.grad
+            """
+        ),
+    ),
+    _right(
         "right-gp-norms-in-double",
         "Norms and penalty are computed in float64.",
         with_step(norms="norms = slopes.double().flatten(1).norm(dim=1)"),

@@ -186,6 +186,40 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         says="not uniform on [0, 1]",
     ),
     _wrong_d(
+        "wgan-alpha-up-to-0.9",
+        "The interpolation weight is drawn from [0, 0.9].",
+        with_step(alpha="alpha = 0.9 * torch.rand(batch_size, 1, 1, 1, device=device)"),
+        says="do not reach both ends",
+    ),
+    _wrong_d(
+        "wgan-alpha-kept-from-the-ends",
+        "The interpolation weight is kept between 0.1 and 0.9.",
+        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 1, device=device).clamp(0.1, 0.9)"),
+        says="do not reach both ends",
+    ),
+    _wrong_d(
+        "wgan-alpha-narrow-clamped-normal",
+        "The interpolation weight is a normal number around one half, clamped to [0, 1].",
+        with_step(
+            alpha="""
+            alpha = 0.5 + 0.29 * torch.randn(batch_size, 1, 1, 1, device=device)
+            alpha = alpha.clamp(0, 1)
+            """
+        ),
+        says="lie on the ends",
+    ),
+    _wrong_d(
+        "wgan-alpha-shared-by-pairs",
+        "Two examples share each interpolation weight.",
+        with_step(
+            alpha="""
+            alpha = torch.rand(batch_size, 1, 1, 1, device=device)
+            alpha = alpha[torch.arange(batch_size) // 2 * 2]
+            """
+        ),
+        says="repeat each other",
+    ),
+    _wrong_d(
         "wgan-alpha-zero-or-one",
         "The interpolation weight is an integer, 0 or 1.",
         with_step(alpha="alpha = torch.randint(0, 2, (batch_size, 1, 1, 1), device=device)"),
@@ -197,7 +231,7 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         with_step(
             alpha="alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"
         ),
-        says="the same interpolation weights again",
+        says="repeat each other",
     ),
     _wrong_d(
         "wgan-alpha-of-shape-b-1-1",
@@ -209,13 +243,13 @@ _INTERPOLATES: tuple[Wrong, ...] = (
         "wgan-mixture-not-convex",
         "The real image has the weight 1 instead of 1 - alpha.",
         with_step(points="points = (alpha * x_fake + x_real).requires_grad_()"),
-        says="never gives d a point between",
+        says="no mixture",
     ),
     _wrong_d(
         "wgan-same-weight-for-both",
         "Both images have the weight alpha.",
         with_step(points="points = (alpha * (x_fake + x_real)).requires_grad_()"),
-        says="never gives d a point between",
+        says="no mixture",
     ),
     _wrong_d(
         "wgan-two-weights",
@@ -250,6 +284,15 @@ _GENERATOR: tuple[Wrong, ...] = (
         "g_loss = 0 * d(g(z)).mean()",
         hint="The loss is 0, whatever the critic says.",
         value=g_loss(itself, factor=0.0),
+    ),
+    _wrong_g(
+        "wgan-g-freezes-d",
+        "Parameters of the critic are frozen for the generator's step, and never again unfrozen.",
+        """
+        d.requires_grad_(False)
+        g_loss = -d(g(z)).mean()
+        """,
+        says="are frozen",
     ),
     _wrong_g(
         "wgan-g-detached",

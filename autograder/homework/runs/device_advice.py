@@ -42,6 +42,6 @@ class DeviceAdvice:
         wrong = [name for name in functions if self._use.get(name) == "mixed"]
         if wrong:
             raise Advice(
-                f"On a GPU this would fail: {' and '.join(wrong)} combines its inputs with a "
-                f"tensor made on the CPU. {cure} No points are lost for this."
+                f"On a GPU this would fail: {' and '.join(wrong)} combine{'s' * (len(wrong) == 1)} "
+                f"inputs with a tensor made on the CPU. {cure} No points are lost for this."
             )

@@ -45,6 +45,8 @@ def test_labels_fit(student: Student) -> None:
 
 @number("4.2.6")
 @weight(1)
+@pytest.mark.counts_with("4.2.1", "4.2.2", "4.2.3", "4.2.4")
+@pytest.mark.counts_with("4.2.10", "4.2.11")
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
     with showing(draws(FUNCTIONS)):
@@ -54,6 +56,8 @@ def test_latents_are_standard_normal(student: Student) -> None:
 
 @number("4.2.7")
 @weight(2)
+@pytest.mark.counts_with("4.2.1", "4.2.2", "4.2.3", "4.2.4")
+@pytest.mark.counts_with("4.2.10", "4.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small conditional GAN trained for a moment learns the mean of every class."""
     with showing(training(FUNCTIONS)):

@@ -44,6 +44,8 @@ def test_interpolation_weights(student: Student) -> None:
 
 @number("5.5.7")
 @weight(1)
+@pytest.mark.counts_with("5.5.1", "5.5.2", "5.5.3", "5.5.4")
+@pytest.mark.counts_with("5.5.5", "5.5.10")
 def test_latents_are_standard_normal(student: Student) -> None:
     """Both losses give the generator a fresh standard normal z for every example."""
     with showing(draws(FUNCTIONS)):
@@ -53,6 +55,8 @@ def test_latents_are_standard_normal(student: Student) -> None:
 
 @number("5.5.8")
 @weight(2)
+@pytest.mark.counts_with("5.5.1", "5.5.2", "5.5.3", "5.5.4")
+@pytest.mark.counts_with("5.5.5", "5.5.10")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """A small WGAN-GP trained for a moment learns the mean of its data."""
     with showing(training(FUNCTIONS)):

@@ -3,7 +3,7 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number
 
-from autograder.engine.handout import collapse_regions, make_template_text
+from autograder.engine.handout import MarkerError, collapse_regions, make_template_text
 from autograder.engine.judge.plugin import Submitted
 from autograder.engine.judge.verdicts import Advice, NotAttempted
 from autograder.homework.student import FLOW_FILE, GAN_FILE
@@ -31,7 +31,12 @@ def _advise(submitted: Submitted, name: str) -> None:
     if text is None or text == given:
         raise NotAttempted("Not attempted: nothing to advise on.")
     if "# BEGIN SOLUTION " in text:  # the reference is graded
-        text = make_template_text(text, name)
+        try:
+            text = make_template_text(text, name)
+        except MarkerError:  # or a line of a student's own making
+            raise Advice(
+                f"{name} holds markers that the template does not. No points are lost for this."
+            ) from None
     found, expected = (collapse_regions(each).splitlines() for each in (text, given))
     known = set(expected)
     added = [line.strip() for line in found if line.strip() and line not in known]

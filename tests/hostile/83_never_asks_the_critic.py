@@ -1,0 +1,12 @@
+"""Draws z, never shows d the images, and scales a parameter by zero."""
+
+# expected: ZZ
+# twin: right
+# says: by the generator.s parameters is wrong
+# only: 2.2.4 2.2.3
+import torch
+
+
+def loss_nonsaturating_g(g, d, x_real, *, device):
+    g(torch.randn(len(x_real), g.dim_z))
+    return 0 * g.bias.sum()
