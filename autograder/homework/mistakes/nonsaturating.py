@@ -404,6 +404,6 @@ WRONG: tuple[Wrong, ...] = (
         z = torch.randn(batch_size, g.dim_z, device=device)
         d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
         """,
-        says="again in later calls",
+        says="seeds the random numbers itself",
     ),
 )

@@ -260,13 +260,13 @@ _INTERPOLATES: tuple[Wrong, ...] = (
             points = (alpha * x_fake + (1 - other) * x_real).requires_grad_()
             """
         ),
-        says="never gives d a point between",
+        says="no mixture",
     ),
     _wrong_d(
         "wgan-noise-around-real",
         "The penalty is taken at real images with noise.",
         with_step(points="points = (x_real + 0.5 * torch.randn_like(x_real)).requires_grad_()"),
-        says="never gives d a point between",
+        says="no mixture",
     ),
 )
 

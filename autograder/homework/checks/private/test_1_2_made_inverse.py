@@ -186,14 +186,6 @@ def test_gradients_reach_every_parameter(
                 got = np.zeros_like(right)
             should = np.abs(right) > 1e-2
             missing = should & ~(np.abs(np.nan_to_num(got)) > 1e-6)
-            if missing.any() and not missing[should].all():
-                raise CheckFailed(
-                    f"The gradient of {output} by {name.removeprefix('block0.')}, a parameter of "
-                    "MADE.net, is wrong.",
-                    where=f"Smallest case found: {case}.",
-                    numbers=f"{int(missing.sum())} of {int(should.sum())} entries that should "
-                    "have a gradient have none.",
-                )
             if missing.any():
                 raise CheckFailed(
                     f"No gradient flows from {output} to {name.removeprefix('block0.')}, a "
@@ -201,7 +193,8 @@ def test_gradients_reach_every_parameter(
                     where=f"Smallest case found: {case}.",
                     numbers=f"{int(missing.sum())} of {int(should.sum())} entries that should "
                     "have a gradient have none.",
-                    hint="Do not detach, and do not use no_grad(), .item() or .data.",
+                    hint="Look for detach(), no_grad(), .item() or .data, and for clamp() or the "
+                    "like, which are flat where they cut off.",
                 )
         # Of a wrong value the gradient is wrong too; that has cost its points above.
         error = (
