@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -92,6 +92,13 @@ def right(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
 
 
 @pytest.fixture(autouse=True)
+def validated() -> Iterator[None]:
+    """The experiments switch off what other tests rely on."""
+    yield
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
+@pytest.fixture(autouse=True)
 def stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process keeps its priority, and patience is short."""
     for module in (devices, training):
@@ -107,6 +114,27 @@ def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
     assert recorder.values["loss_wasserstein_gp_d"] == "other"
     assert recorder.values["loss_wasserstein_gp_g"] == "fine"
     assert recorder.values["MADE.forward"] == "missing"
+
+
+def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> None:
+    """It would be right there. What is put in place of CUDA is taken away again."""
+    before = torch.cuda.is_available, torch.Tensor.cuda
+
+    def moves(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        z = torch.randn(len(x_real), g.dim_z)
+        if torch.cuda.is_available():
+            z = z.cuda()
+        return -d(g(z)).mean()  # type: ignore[no-any-return]
+
+    def stays(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        return -d(g(torch.randn(len(x_real), g.dim_z))).mean()  # type: ignore[no-any-return]
+
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code = student(loss_wasserstein_gp_d=moves, loss_wasserstein_gp_g=stays)
+    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_d"] == "fine"
+    assert recorder.values["loss_wasserstein_gp_g"] == "mixed"
+    assert (torch.cuda.is_available, torch.Tensor.cuda) == before
 
 
 def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:

@@ -17,6 +17,8 @@ from autograder.homework.oracles import flow, gan
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import Rows, gradient_norms
 from autograder.homework.strategies import (
+    KINK_MARGIN,
+    STEEP,
     MadeCase,
     MafCase,
     gan_cases,
@@ -237,3 +239,16 @@ def test_the_judges_side_needs_neither_torch_nor_scipy() -> None:
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_steep_case_leaves_the_range_of_the_others_and_stays_well_conditioned() -> None:
+    """Alphas beyond 3 on either side, x beyond 10, z beyond 10; no ReLU near its kink."""
+    x, alpha = flow.made_forward(STEEP.weights, STEEP.z)
+    z, _ = flow.made_inverse(STEEP.weights, STEEP.x)
+    assert 3 < alpha.max() < 5
+    assert -5 < alpha.min() < -3
+    assert np.abs(x).max() > 10
+    assert np.abs(z).max() > 10
+    for rows in (x, STEEP.x):
+        for hidden in flow.pre_activations(STEEP.weights, rows)[:-1]:
+            assert np.abs(hidden).min() > KINK_MARGIN

@@ -21,6 +21,7 @@ from autograder.homework.problems.flow_parameters import Array, masks
 from autograder.homework.problems.gan_case import GanCase, exact
 
 MAX_ALPHA = 1.5  # |alpha|: exp(+-alpha) stays within a factor of 4.5
+STEEP_ALPHA = 3.5  # the bias of alpha in steep cases
 MAX_SIZE = 6.0  # |x| and |z|; the density there is about exp(-18) a column
 KINK_MARGIN = 1e-3  # a ReLU input closer to 0 could switch sides between float32 and float64
 WEIGHT_GAIN = 1.3
@@ -62,6 +63,9 @@ class MadeCase:
 
     @cached_property
     def _drawn(self) -> tuple[flow.MadeWeights, Array, Array]:
+        return self._draw()
+
+    def _draw(self) -> tuple[flow.MadeWeights, Array, Array]:
         sizes = (self.input_size, self.hidden_size, self.n_hidden)
         rng = np.random.default_rng((*sizes, self.batch, self.seed))
         weights = _draw_made(rng, *sizes)
@@ -74,6 +78,36 @@ class MadeCase:
             rng, z, lambda rows: is_well_conditioned([weights], flow.made_forward(weights, rows)[0])
         )
         return weights, x, z
+
+
+@dataclass(frozen=True)
+class SteepMadeCase(MadeCase):
+    """A MADE that stretches one variable by exp(3.5) and squeezes the next, as trained ones do.
+
+    What is clamped to a range that the other cases never leave is seen here.
+    """
+
+    def _draw(self) -> tuple[flow.MadeWeights, Array, Array]:
+        weights, x, z = super()._draw()
+        weight, bias = weights.layers[-1]
+        signs = np.where(np.arange(self.input_size) % 2, -1.0, 1.0)
+        alpha = slice(self.input_size, None)  # mu first, then alpha
+        weight, bias = weight.copy(), bias.copy()
+        weight[alpha] /= 64  # the data's own part in it stays small, however large x gets
+        bias[alpha] = STEEP_ALPHA * signs
+        return flow.MadeWeights((*weights.layers[:-1], (exact(weight), exact(bias)))), x, z
+
+
+STEEP = SteepMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=5)
+
+
+def and_steep(case: MadeCase) -> tuple[MadeCase, ...]:
+    """Return a case, and behind the simplest ones the steep one.
+
+    Hypothesis always draws the simplest first. As an explicit example of its own the steep one
+    would be shown in place of the smallest wherever something is wrong.
+    """
+    return (case, STEEP) if case.seed == 0 else (case,)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ on that device imports for a second.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -35,11 +36,25 @@ def on_meta_device(
     warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
-    # Code that asks whether there is a GPU shall do what it would do there.
+    with _as_if_there_were_a_gpu():
+        for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
+            recorder.note(name, _how_it_went(call))
+
+
+@contextlib.contextmanager
+def _as_if_there_were_a_gpu() -> Iterator[None]:
+    """Let code that asks whether there is a GPU do what it would do there.
+
+    A worker on a laptop goes on with other checks, so all is put back.
+    """
+    asks, moves = torch.cuda.is_available, torch.Tensor.cuda
     torch.cuda.is_available = lambda: True
     torch.Tensor.cuda = lambda tensor, *_, **__: tensor.to(_META)  # type: ignore[method-assign]
-    for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
-        recorder.note(name, _how_it_went(call))
+    try:
+        yield
+    finally:
+        torch.cuda.is_available = asks
+        torch.Tensor.cuda = moves  # type: ignore[method-assign]
 
 
 def warm_up() -> None:

@@ -249,6 +249,13 @@ MAPPING = (
         hint="forward() bounds alpha by tanh before it is used; the handout uses it as it is.",
         answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(np.tanh(a)))},
     ),
+    Wrong(
+        "forward-alpha-clamped",
+        FORWARD,
+        "alpha is kept between -2 and 2, where a trained flow's goes beyond.",
+        but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(alpha[:, i].clamp(-2, 2))")),
+        says="does not give x_i = mu_i",
+    ),
 )
 
 WRONG: tuple[Wrong, ...] = (*CONDITIONING, *MAPPING)

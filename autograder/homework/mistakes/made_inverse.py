@@ -237,6 +237,13 @@ MAPPING = (
         "exponential.",
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) / np.logaddexp(0.0, a))},
     ),
+    Wrong(
+        "inverse-alpha-clamped",
+        INVERSE,
+        "alpha is kept between -2 and 2, where a trained flow's goes beyond.",
+        but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-alpha.clamp(-2, 2))")),
+        says="does not give z_i = (x_i - mu_i)",
+    ),
 )
 
 WRONG: tuple[Wrong, ...] = (*CONDITIONING, *MAPPING)

@@ -17,7 +17,7 @@ from autograder.homework import tolerances
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.strategies import MadeCase, made_cases
+from autograder.homework.strategies import MadeCase, and_steep, made_cases
 from autograder.homework.student import Forward, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
@@ -91,8 +91,8 @@ def test_forward_maps_as_the_handout_says(
     network is asked about in every step.
     """
     _ask_others(student, diagnosis)
-    x = _observed(student, diagnosis, case).x
-    _check_mapping(case, x)
+    for one in and_steep(case):
+        _check_mapping(one, _observed(student, diagnosis, one).x)
 
 
 @number("1.1.2")
@@ -173,7 +173,8 @@ def test_log_det_is_the_sum_of_alpha(
     Look at which dimension you sum over, and at which x the alphas belong to.
     """
     _ask_others(student, diagnosis)
-    _check_log_det(case, _observed(student, diagnosis, case))
+    for one in and_steep(case):
+        _check_log_det(one, _observed(student, diagnosis, one))
 
 
 @number("1.1.5")
