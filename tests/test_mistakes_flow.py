@@ -35,7 +35,7 @@ from autograder.homework.mistakes.entries import Prediction, Right, Wrong
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_arrays, maf_arrays
-from autograder.homework.strategies import MadeCase, MafCase
+from autograder.homework.strategies import STEEP, MadeCase, MafCase
 from autograder.homework.student import Student
 
 Array = NDArray[np.float64]
@@ -55,6 +55,7 @@ MADE_CASES = (
     MadeCase(3, 7, 2, 4, 3),
     MadeCase(6, 10, 1, 3, 4),
     MadeCase(5, 8, 1, 2, 1),
+    STEEP,
 )
 MAF_CASES = (
     MafCase(2, 6, 1, 3, 5, 2),

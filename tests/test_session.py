@@ -22,6 +22,7 @@ from autograder.engine.judge.verdicts import (
     CheckFailed,
     NotAttempted,
     TooSlow,
+    Unusable,
     WorkerLost,
 )
 from autograder.engine.worker.frames import Frame
@@ -479,7 +480,7 @@ def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
 def concluded(told: RaisedError, *, public: bool) -> str:
     """The feedback of a failed check."""
     conclusion = conclusion_of(told, OURS)
-    assert type(conclusion) is CheckFailed
+    assert type(conclusion) is Unusable
     return conclusion.feedback(public=public)
 
 
@@ -578,7 +579,7 @@ def test_every_sentence_of_the_experiments_is_known() -> None:
     for text in (
         "g was called with (3, 784), expected z of shape (B, g.dim_z)",
         "d was called with labels outside 0..9",
-        "g takes an input and labels; it was given 1 arguments",
+        "g takes an input and labels; its number of arguments was 1",
         "MAF.nf holds 3 MADE blocks, expected n_flows = 5",
         "MADE.net holds no linear layers; leave MADE.__init__ as it was given",
     ):

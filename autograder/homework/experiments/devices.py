@@ -33,7 +33,8 @@ def on_meta_device(
 ) -> None:
     """Note, for every function of the homework, how it went: fine, mixed, missing or other."""
     step_back()
-    warm_up()
+    with contextlib.suppress(Exception):  # without a folder to write to: then no call goes well
+        warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
     with _as_if_there_were_a_gpu():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from autograder.engine.judge.session import Caller
-from autograder.engine.judge.verdicts import Advice, NotAttempted
+from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
 from autograder.homework.student import Student
 
 
@@ -23,10 +23,13 @@ class DeviceAdvice:
         self._pending = Student(caller, 0).start_device_use() if early else None
 
     @cached_property
-    def _use(self) -> dict[str, str]:
+    def _outcome(self) -> dict[str, str] | BaseException:
+        """How every function went, or what ended the run; the same for all who ask."""
         try:
             student = Student(self._caller, 0)
             return student.finish_device_use(self._pending or student.start_device_use())
+        except (CheckFailed, Concluded) as conclusion:
+            return conclusion
         finally:
             self._caller.close()
 
@@ -36,10 +39,14 @@ class DeviceAdvice:
         Raises:
             Advice: some do.
             NotAttempted: all of them are still stubs.
+            CheckFailed, Concluded: the run ended otherwise.
         """
-        if all(self._use.get(name) == "missing" for name in functions):
+        use = self._outcome
+        if isinstance(use, BaseException):
+            raise use
+        if all(use.get(name) == "missing" for name in functions):
             raise NotAttempted("Not attempted: nothing to advise on.")
-        wrong = [name for name in functions if self._use.get(name) == "mixed"]
+        wrong = [name for name in functions if use.get(name) == "mixed"]
         if wrong:
             raise Advice(
                 f"On a GPU this would fail: {' and '.join(wrong)} combine{'s' * (len(wrong) == 1)} "
