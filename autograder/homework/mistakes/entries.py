@@ -35,6 +35,12 @@ class Right:
         return _parts_of((self.region, *self.also))
 
 
+def right(id: str, sentence: str, code: Mapping[str, str]) -> Right:
+    """Make an entry from the code of all its regions, the first of which names it."""
+    (region, first), *others = code.items()
+    return Right(id, region, sentence, first, dict(others))
+
+
 @dataclass(frozen=True)
 class Wrong:
     """A misconception: as a submission that must lose points, and as a hint for students.

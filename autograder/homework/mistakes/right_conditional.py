@@ -1,0 +1,143 @@
+"""Right but different solutions of 4.2: the conditional losses."""
+
+from __future__ import annotations
+
+from autograder.homework.mistakes.entries import Right, right
+
+_COND_D, _COND_G = "4.2 conditional_loss_nonsaturating_d", "4.2 conditional_loss_nonsaturating_g"
+
+RIGHT: tuple[Right, ...] = (
+    right(
+        "right-cond-bce",
+        "Binary cross-entropy from logits, the labels of the real images for the fake ones.",
+        {
+            _COND_D: """
+            real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+            d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+            d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+            """,
+            _COND_G: """
+            logits = d(g(z, y_real), y_real)
+            g_loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+            """,
+        },
+    ),
+    right(
+        "right-cond-uniform-labels",
+        "The labels of the fake images are drawn uniformly.",
+        {
+            _COND_D: """
+            y_fake = torch.randint(0, 10, (batch_size,), device=device)
+            real, fake = d(x_real, y_real), d(g(z, y_fake).detach(), y_fake)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _COND_G: """
+            y_fake = torch.randint_like(y_real, 10)
+            g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+            """,
+        },
+    ),
+    right(
+        "right-cond-labels-by-other-means",
+        "Uniform labels by numpy and by multinomial.",
+        {
+            _COND_D: """
+            import numpy as np
+
+            y_fake = torch.from_numpy(np.random.randint(0, 10, size=batch_size)).to(y_real)
+            real, fake = d(x_real, y_real), d(g(z, y_fake), y_fake)
+            d_loss = -F.logsigmoid(real).mean() - F.logsigmoid(-fake).mean()
+            """,
+            _COND_G: """
+            chances = torch.ones(10, device=device)
+            y_fake = torch.multinomial(chances, batch_size, replacement=True)
+            g_loss = -F.logsigmoid(d(g(z, y_fake), y_fake)).mean()
+            """,
+        },
+    ),
+    right(
+        "right-cond-shuffled-labels",
+        "The labels of the fake images are those of the real ones in another order.",
+        {
+            _COND_D: """
+            y_fake = y_real[torch.randperm(batch_size, device=device)]
+            real, fake = d(x_real, y_real), d(g(z, y_fake), y_fake)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _COND_G: """
+            y_fake = y_real.flip(0)
+            g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+            """,
+        },
+    ),
+    right(
+        "right-cond-joined",
+        "Real and fake images go through d in one call, with their labels.",
+        {
+            _COND_D: """
+            y_fake = torch.randint(0, 10, (batch_size,), device=device)
+            images = torch.cat([g(z, y_fake).detach(), x_real])
+            logits = d(images, torch.cat([y_fake, y_real]))
+            targets = torch.arange(2 * batch_size, device=device) >= batch_size
+            d_loss = 2 * F.binary_cross_entropy_with_logits(logits, targets.float())
+            """,
+        },
+    ),
+    right(
+        "right-cond-pairs-shuffled",
+        "The real images are shuffled together with their labels.",
+        {
+            _COND_D: """
+            order = torch.randperm(batch_size, device=device)
+            x_real, y_real = x_real[order], y_real[order]
+            real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+        },
+    ),
+    right(
+        "right-cond-one-image-at-a-time",
+        "A loop shows the networks one image after the other.",
+        {
+            _COND_D: """
+            losses = []
+            for x, y, latent in zip(x_real.split(1), y_real.split(1), z.split(1)):
+                losses.append(F.softplus(-d(x, y)) + F.softplus(d(g(latent, y), y)))
+            d_loss = torch.cat(losses).mean()
+            """,
+        },
+    ),
+    right(
+        "right-cond-log-of-sigmoid",
+        "log(sigmoid) and log(1 - sigmoid), and g.forward.",
+        {
+            _COND_D: """
+            real = torch.sigmoid(d(x_real, y_real))
+            fake = torch.sigmoid(d(g.forward(z, y_real), y_real))
+            d_loss = -torch.mean(torch.log(real) + torch.log(1 - fake))
+            """,
+            _COND_G: "g_loss = -torch.mean(torch.log(torch.sigmoid(d(g(z, y_real), y_real))))",
+        },
+    ),
+    right(
+        "right-cond-keywords",
+        "Images, latents and labels are given by their names.",
+        {
+            _COND_D: """
+            real, fake = d(x=x_real, y=y_real), d(g(z=z, y=y_real), y=y_real)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _COND_G: "g_loss = F.softplus(-d(x=g(z, y=y_real), y=y_real)).mean()",
+        },
+    ),
+    right(
+        "right-cond-all-classes",
+        "Averages over all ten labels for every z, in place of drawing one.",
+        {
+            _COND_G: """
+            labels = [torch.full_like(y_real, k) for k in range(10)]
+            g_loss = torch.stack([F.softplus(-d(g(z, y), y)).mean() for y in labels]).mean()
+            """,
+        },
+    ),
+)

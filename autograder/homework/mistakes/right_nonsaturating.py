@@ -1,0 +1,286 @@
+"""Right but different solutions of 2.2: the non-saturating losses."""
+
+from __future__ import annotations
+
+from autograder.homework.mistakes.entries import Right, right
+
+_D, _G = "2.2 loss_nonsaturating_d", "2.2 loss_nonsaturating_g"
+
+RIGHT: tuple[Right, ...] = (
+    right(
+        "right-bce-ones-like",
+        "Binary cross-entropy from logits, labels made like the logits.",
+        {
+            _D: """
+            real, fake = d(x_real), d(g(z).detach())
+            d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+            d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+            """,
+            _G: """
+            logits = d(g(z))
+            g_loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+            """,
+        },
+    ),
+    right(
+        "right-bce-ones",
+        "Binary cross-entropy as a module, labels made from the batch size.",
+        {
+            _D: """
+            criterion = torch.nn.BCEWithLogitsLoss()
+            y_real = torch.ones(batch_size, device=device)
+            y_fake = torch.zeros(batch_size, device=device)
+            d_loss = criterion(d(x_real), y_real) + criterion(d(g(z)), y_fake)
+            """,
+            _G: """
+            criterion = torch.nn.BCEWithLogitsLoss()
+            g_loss = criterion(d(g(z)), torch.ones(batch_size, device=device))
+            """,
+        },
+    ),
+    right(
+        "right-zero-grad-inside",
+        "The networks' gradients are set to None within the losses too.",
+        {
+            _D: """
+            d.zero_grad()
+            g.zero_grad()
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
+            """,
+            _G: """
+            for parameter in [*g.parameters(), *d.parameters()]:
+                parameter.grad = None
+            g_loss = F.softplus(-d(g(z))).mean()
+            """,
+        },
+    ),
+    right(
+        "right-bce-joined",
+        "Real and fake images go through d in one call; twice the mean over both.",
+        {
+            _D: """
+            logits = d(torch.cat([x_real, g(z).detach()]))
+            labels = torch.zeros(2 * batch_size, device=device)
+            labels[:batch_size] = 1.0
+            d_loss = 2 * F.binary_cross_entropy_with_logits(logits, labels)
+            """,
+        },
+    ),
+    right(
+        "right-joined-and-split",
+        "Real and fake images go through d in one call, fake ones first, and are split again.",
+        {
+            _D: """
+            fake, real = d(torch.cat([g(z), x_real])).chunk(2)
+            d_loss = -(F.logsigmoid(real) + F.logsigmoid(-fake)).mean()
+            """,
+        },
+    ),
+    right(
+        "right-logsigmoid",
+        "Pairs of logsigmoid, the fake images not detached.",
+        {
+            _D: "d_loss = -F.logsigmoid(d(x_real)).mean() - F.logsigmoid(-d(g(z))).mean()",
+            _G: "g_loss = -F.logsigmoid(d(g(z))).mean()",
+        },
+    ),
+    right(
+        "right-logsigmoid-minus-logit",
+        "log(1 - D) as logsigmoid(h) - h.",
+        {
+            _D: """
+            fake = d(g(z))
+            d_loss = -F.logsigmoid(d(x_real)).mean() - (F.logsigmoid(fake) - fake).mean()
+            """,
+        },
+    ),
+    right(
+        "right-softplus-and-bce",
+        "One term by softplus, the other by binary cross-entropy.",
+        {
+            _D: """
+            real = d(x_real)
+            d_loss = F.softplus(d(g(z).detach())).mean()
+            d_loss = d_loss + F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+            """,
+        },
+    ),
+    right(
+        "right-log-of-sigmoid",
+        "log(sigmoid) and log(1 - sigmoid), infinite at large logits.",
+        {
+            _D: """
+            real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
+            d_loss = -torch.log(real).mean() - torch.log(1 - fake).mean()
+            """,
+            _G: "g_loss = -torch.log(torch.sigmoid(d(g(z)))).mean()",
+        },
+    ),
+    right(
+        "right-log-with-tiny-epsilon",
+        "1e-8 is added inside the logarithms.",
+        {
+            _D: """
+            real, fake = d(x_real).sigmoid(), d(g(z)).sigmoid()
+            d_loss = -(real + 1e-8).log().mean() - (1 - fake + 1e-8).log().mean()
+            """,
+            _G: "g_loss = -(d(g(z)).sigmoid() + 1e-8).log().mean()",
+        },
+    ),
+    right(
+        "right-log-of-product",
+        "The logarithm of the product of both probabilities.",
+        {
+            _D: """
+            both = torch.sigmoid(d(x_real)) * (1 - torch.sigmoid(d(g(z))))
+            d_loss = -torch.log(both).mean()
+            """,
+        },
+    ),
+    right(
+        "right-bce-of-probabilities",
+        "Binary cross-entropy of probabilities.",
+        {
+            _D: """
+            real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
+            d_loss = F.binary_cross_entropy(real, torch.ones_like(real))
+            d_loss = d_loss + F.binary_cross_entropy(fake, torch.zeros_like(fake))
+            """,
+            _G: """
+            probabilities = torch.sigmoid(d(g(z)))
+            g_loss = F.binary_cross_entropy(probabilities, torch.ones_like(probabilities))
+            """,
+        },
+    ),
+    right(
+        "right-exponentials",
+        "log(1 + exp) written out.",
+        {
+            _D: """
+            d_loss = torch.log(1 + torch.exp(-d(x_real))).mean()
+            d_loss = d_loss + torch.log1p(torch.exp(d(g(z)))).mean()
+            """,
+            _G: "g_loss = (1 + (-d(g(z))).exp()).log().mean()",
+        },
+    ),
+    right(
+        "right-cross-entropy-of-two",
+        "Cross-entropy of two classes, whose logits are 0 and h.",
+        {
+            _G: """
+            h = d(g(z))
+            logits = torch.stack([torch.zeros_like(h), h], dim=1)
+            g_loss = F.cross_entropy(logits, torch.ones_like(h).long())
+            """,
+        },
+    ),
+    right(
+        "right-sum-over-batch-size",
+        "Sums divided by the batch size.",
+        {
+            _D: """
+            total = F.softplus(-d(x_real)).sum() + F.softplus(d(g(z))).sum()
+            d_loss = total / batch_size
+            """,
+            _G: "g_loss = F.softplus(-d(g(z))).sum() / len(x_real)",
+        },
+    ),
+    right(
+        "right-loop-over-examples",
+        "A loop adds up one example after the other.",
+        {
+            _D: """
+            real, fake = d(x_real), d(g(z))
+            d_loss = 0
+            for i in range(batch_size):
+                d_loss = d_loss + F.softplus(-real[i]) / batch_size
+                d_loss = d_loss + F.softplus(fake[i]) / batch_size
+            """,
+        },
+    ),
+    right(
+        "right-no-grad-generator",
+        "The fake images are made inside no_grad, from a z of its own.",
+        {
+            _D: """
+            with torch.no_grad():
+                z = torch.randn(batch_size, g.dim_z).to(device)
+                x_fake = g.forward(z)
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
+            """,
+        },
+    ),
+    right(
+        "right-generator-called-twice",
+        "g(z) is called once for the shape and once for the loss; d.forward is called.",
+        {
+            _D: """
+            ones = torch.ones(g(z).shape[0], device=device)
+            real, fake = d.forward(x_real), d.forward(g(z))
+            d_loss = F.binary_cross_entropy_with_logits(real, ones)
+            d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, 0 * ones)
+            """,
+            _G: """
+            ones = torch.ones_like(d(g(z)))
+            g_loss = F.binary_cross_entropy_with_logits(d(g(z)), ones)
+            """,
+        },
+    ),
+    right(
+        "right-z-from-distribution",
+        "z is drawn from torch's Normal.",
+        {
+            _D: """
+            normal = torch.distributions.Normal(0.0, 1.0)
+            z = normal.sample((batch_size, g.dim_z)).to(device)
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
+            """,
+            _G: """
+            zero, one = torch.zeros(g.dim_z), torch.eye(g.dim_z)
+            normal = torch.distributions.MultivariateNormal(zero, one)
+            g_loss = F.softplus(-d(g(normal.sample((batch_size,)).to(device)))).mean()
+            """,
+        },
+    ),
+    right(
+        "right-z-from-numpy",
+        "z is drawn with numpy.",
+        {
+            _D: """
+            import numpy as np
+
+            z = torch.from_numpy(np.random.randn(batch_size, g.dim_z)).float().to(device)
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
+            """,
+            _G: """
+            z = x_real.new_empty(batch_size, g.dim_z).normal_()
+            g_loss = F.softplus(-d(g(z))).mean()
+            """,
+        },
+    ),
+    right(
+        "right-in-double",
+        "The loss is computed from the logits in float64.",
+        {
+            _D: """
+            real, fake = d(x_real).double(), d(g(z)).double()
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _G: "g_loss = F.softplus(-d(g(z)).double()).mean()",
+        },
+    ),
+    right(
+        "right-gradients-of-d-switched-off",
+        "The generator's loss freezes d's parameters meanwhile, and looks at the real images too.",
+        {
+            _G: """
+            for parameter in d.parameters():
+                parameter.requires_grad_(False)
+            accuracy = (d(x_real) > 0).float().mean()
+            g_loss = F.softplus(-d(g(z))).mean()
+            for parameter in d.parameters():
+                parameter.requires_grad_(True)
+            """,
+        },
+    ),
+)
