@@ -39,7 +39,7 @@ RECIPE = {
     "epochs": 6,
     "peak_learning_rate": 1e-2,
     # A second moment that forgets soon: with Adam's usual 0.999 the runs end as far on average, but
-    # spread three times as widely, and some met NaN.
+    # spread more than twice as widely, and some end far below.
     "betas": [0.9, 0.95],
     "average_decay": 0.99,
     "clip_norm": 1.0,
