@@ -35,7 +35,7 @@ def loss_nonsaturating_d(g, d, x_real, *, device):
     return 2 * _right(g, d, x_real, device=device)
 """
 # Short times, so that what hangs does so quickly; a right answer takes milliseconds.
-TIMES = {"call_timeout_s = 10": "call_timeout_s = 3", "check_timeout_s = 25": "check_timeout_s = 8"}
+TIMES = {"call_timeout_s = 6": "call_timeout_s = 3", "check_timeout_s = 25": "check_timeout_s = 8"}
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
     )
     config = tmp_path / "quick.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace("call_timeout_s = 10", "call_timeout_s = 3"), encoding="utf-8")
+    config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
     told = grade(submission, tmp_path, "--config", config)
     assert score(told, "1.1") == 0
     assert score(told, "1.2") == 5
@@ -182,7 +182,7 @@ def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> Non
     )
     config = tmp_path / "quick.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace("call_timeout_s = 10", "call_timeout_s = 3"), encoding="utf-8")
+    config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
     told = grade(submission, tmp_path, "--config", config)
     by_number = {test["number"]: test for test in told["tests"]}
     assert score(told) - score(told, "2.2") == 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +163,19 @@ class Form:
             Call(part, label)
             for part, label in zip(parts, np.split(labels.astype(np.int64), ends), strict=True)
         )
+
+
+def parts(reply: Outcome, count: int) -> list[Outcome]:
+    """Take a reply apart whose names begin with the number of a part, "0.loss"; none is missing."""
+    values: list[dict[str, Any]] = [{} for _ in range(count)]
+    arrays: list[dict[str, Any]] = [{} for _ in range(count)]
+    numbers = {str(n): n for n in range(count)}
+    for told, sorted_by_part in ((reply.values, values), (reply.arrays, arrays)):
+        for name, value in told.items():
+            number, _, own_name = name.partition(".")
+            if number in numbers:
+                sorted_by_part[numbers[number]][own_name] = value
+    return [replace(reply, values=v, arrays=a) for v, a in zip(values, arrays, strict=True)]
 
 
 def unless_failed(found: Array | CheckFailed) -> Array:

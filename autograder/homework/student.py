@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.client import PendingCall
+from autograder.engine.judge.client import Outcome, PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.problems.arrays import (
@@ -29,7 +29,7 @@ from autograder.homework.problems.arrays import (
 )
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import Array, Critic, LinearCritic
-from autograder.homework.reply import Call, Form, unless_failed
+from autograder.homework.reply import Call, Form, parts, unless_failed
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -206,7 +206,6 @@ class Student:
         critic: Critic | LinearCritic | None = None,
         images: bool = True,
         gradient: bool = True,
-        seed: int | None = None,
     ) -> GanLoss:
         """Call a loss function of gan.py between the case's probe networks.
 
@@ -216,52 +215,58 @@ class Student:
             critic: a discriminator in place of the case's own.
             images: whether to bring back the images that d was given.
             gradient: whether to bring back the gradient.
-            seed: of the student's random numbers, in place of the case's.
         """
-        form = Form(
-            self._caller.call(
-                "gan_loss",
-                {
-                    "function": function,
-                    "conditional": case.conditional,
-                    "trains": function[-1],
-                    "images": images,
-                    "gradient": gradient,
-                },
-                gan_arrays(case, critic or case.critic),
-                seed=case.seed if seed is None else seed,
-                needs=GAN_FILE,
-                functions=[function],
-            ),
-            function,
+        (reply,) = self._gan_losses(
+            function, case, critic or case.critic, [case.seed], images=images, gradient=gradient
         )
-        most_rows = _MOST_ROWS * (len(case.x_real) + 1)
-        return GanLoss(
-            value=form.scalar("loss"),
-            gradients=form.gradients(),
-            reached=form.values.get("reached") is True,
-            next_random=form.numbers("next_random"),
-            g_calls=form.calls("g", case.dim_z, case.conditional, most_rows),
-            d_calls=form.calls("d", 784, case.conditional, most_rows) if images else (),
+        return _gan_loss(function, case, reply, images=images)
+
+    def gan_losses(
+        self, function: str, case: GanProblem, seeds: Sequence[int], *, images: bool
+    ) -> list[GanLoss]:
+        """Call a loss once with every seed of its random numbers; no gradient comes back.
+
+        All calls are one request, and together they may take the time of one.
+        """
+        replies = self._gan_losses(
+            function, case, case.critic, seeds, images=images, gradient=False
         )
+        return [_gan_loss(function, case, reply, images=images) for reply in replies]
 
     def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:
         """Return a loss's value, which may be infinite or NaN."""
+        (reply,) = self._gan_losses(
+            function, case, critic, [case.seed], images=False, gradient=False
+        )
+        return Form(reply, function).scalar("loss", finite=False)
+
+    def _gan_losses(
+        self,
+        function: str,
+        case: GanProblem,
+        critic: Critic | LinearCritic,
+        seeds: Sequence[int],
+        *,
+        images: bool,
+        gradient: bool,
+    ) -> list[Outcome]:
         reply = self._caller.call(
-            "gan_loss",
+            "gan_losses",
             {
                 "function": function,
+                "seeds": list(seeds),
                 "conditional": case.conditional,
                 "trains": function[-1],
-                "images": False,
-                "gradient": False,
+                "images": images,
+                "gradient": gradient,
             },
             gan_arrays(case, critic),
             seed=case.seed,
             needs=GAN_FILE,
             functions=[function],
+            times=len(seeds),
         )
-        return Form(reply, function).scalar("loss", finite=False)
+        return parts(reply, len(seeds))
 
     def start_device_use(self) -> PendingCall:
         """Start to run every function on the meta device; `finish_device_use` has the end."""
@@ -324,3 +329,16 @@ class Student:
             for name, array in weights.items()
             if name.startswith("g.")
         }
+
+
+def _gan_loss(function: str, case: GanProblem, reply: Outcome, *, images: bool) -> GanLoss:
+    form = Form(reply, function)
+    most_rows = _MOST_ROWS * (len(case.x_real) + 1)
+    return GanLoss(
+        value=form.scalar("loss"),
+        gradients=form.gradients(),
+        reached=form.values.get("reached") is True,
+        next_random=form.numbers("next_random"),
+        g_calls=form.calls("g", case.dim_z, case.conditional, most_rows),
+        d_calls=form.calls("d", 784, case.conditional, most_rows) if images else (),
+    )

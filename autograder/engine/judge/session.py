@@ -23,6 +23,8 @@ _NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not 
 _MAX_STRIKES = 2
 _SECOND_TIMEOUT_S = 3.0
 _SECOND_BUDGET_S = 8.0
+# What a file imports may have to come from a cold disk first.
+_IMPORTS_TAKE = 2
 # Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
 _AFTER_FAILURE_S = 8.0
 # Imports a file of the submission; every worker knows it, see worker/serve.py.
@@ -113,6 +115,7 @@ class Caller:
         needs: str,
         functions: Sequence[str] = (),
         timeout_s: float | None = None,
+        times: int = 1,
     ) -> Outcome:
         """Run an experiment and return what it saw.
 
@@ -126,6 +129,7 @@ class Caller:
             functions: the student's functions that it calls, where the experiment's own name does
                 not say; what hangs is remembered by them.
             timeout_s: in place of the assignment's call timeout.
+            times: how often the experiment calls the student's function.
 
         Raises:
             CheckFailed: the student's code raised.
@@ -146,6 +150,7 @@ class Caller:
             functions=functions,
             timeout_s=timeout_s,
         )
+        self._calls += times - 1
         return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
 
     def start(
@@ -254,7 +259,7 @@ class Caller:
             seed=0,
             needs=needs,
             functions=[called],
-            timeout_s=self._timeout_s,
+            timeout_s=_IMPORTS_TAKE * self._timeout_s,
         )
         outcome = pending.result()
         if outcome.ending is Ending.TIMED_OUT:

@@ -152,11 +152,8 @@ def _answer(
 ) -> bytes:
     """Return the reply to a request, encoded: also that runs what the student's code changed."""
     header = request.header
-    number, seed, name = header["id"], int(header["seed"]), header["experiment"]
-    # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
+    number, name = header["id"], header["experiment"]
+    set_seeds(int(header["seed"]))
     recorder = Recorder()
     tensors = {name: torch.from_numpy(array.copy()) for name, array in request.arrays.items()}
     experiment = _import if name == "import" else experiments[name]
@@ -167,6 +164,14 @@ def _answer(
     except BaseException as error:
         header = {"id": number, "error": _described(error, student.root)}
         return frames.encode(frames.Frame(header))
+
+
+def set_seeds(seed: int) -> None:
+    """Seed all that the student's code may draw from."""
+    # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
 
 
 def _described(error: BaseException, root: Path) -> dict[str, Any]:

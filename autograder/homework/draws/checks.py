@@ -22,6 +22,9 @@ _MANY_LATENTS = (8, 128)
 _MANY_LABELS = (16, 256)
 _MANY_WEIGHTS = (64, 16)
 _FEW_IMAGES = (4, 16)
+# The networks and images are sent once for several calls. Together they may take the time of one,
+# so they are not too many for a solution that handles images one by one.
+_IMAGES_AT_ONCE = 512
 # Of 1024 uniform weights more than a dozen lie so near to an end once in 10^18 gradings.
 _AT_END, _MOST_AT_ENDS = 1e-4, 12
 
@@ -210,9 +213,12 @@ def _draws(
     """Call the loss several times on one problem, with other random numbers every time."""
     calls, batch = size
     case = GanCase(batch, 6, 1.0, conditional, student.seed)
-    for n in range(calls):
-        seed = (student.seed * 1000 + n) % 2**32
-        yield case, student.gan_loss(function, case, images=images, gradient=False, seed=seed)
+    seeds = [(student.seed * 1000 + n) % 2**32 for n in range(calls)]
+    at_once = max(1, _IMAGES_AT_ONCE // batch)
+    for start in range(0, calls, at_once):
+        some = seeds[start : start + at_once]
+        for loss in student.gan_losses(function, case, some, images=images):
+            yield case, loss
 
 
 def _distinct_calls(calls: Sequence[Call]) -> list[Call]:

@@ -11,7 +11,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "made_inverse": flow.made_inverse,
     "maf_log_probs": flow.maf_log_probs,
     "maf_log_probs_at_points": flow.maf_log_probs_at_points,
-    "gan_loss": gan.gan_loss,
+    "gan_losses": gan.gan_losses,
     "on_meta_device": devices.on_meta_device,
     "train_flow": training.train_flow,
     "train_gan": training.train_gan,

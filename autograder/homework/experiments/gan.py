@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.engine.worker.serve import Recorder, StudentCode, set_seeds
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
 
-def gan_loss(
+def gan_losses(
     student: StudentCode,
     arguments: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     recorder: Recorder,
 ) -> None:
-    """Call one loss and record its value, its gradient and all that g and d were given.
+    """Call one loss, once with every seed, each time between networks of its own.
 
-    Arguments: `function`, `conditional`, `trains` ("g" or "d": whose gradient to record, as
-    `grad.{parameter}`), `images` (whether to send back what d was given).
+    Of the call with the n-th seed, counted from 0, are recorded as `{n}.loss` and so on: its value,
+    its gradient and all that g and d were given.
+
+    Arguments: `function`, `seeds`, `conditional`, `trains` ("g" or "d": whose gradient to record,
+    as `grad.{parameter}`), `gradient` (whether to record it), `images` (whether to send back what
+    d was given).
     """
+    function = student.attribute("gan", str(arguments["function"]))
+    for n, seed in enumerate(arguments["seeds"]):
+        set_seeds(int(seed))
+        _call_once(function, arguments, tensors, recorder, f"{n}.")
+
+
+def _call_once(
+    function: Callable[..., object],
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    recorder: Recorder,
+    prefix: str,
+) -> None:
     conditional = bool(arguments["conditional"])
     g = ProbeGenerator(tensors, conditional)
     d = ProbeCritic(tensors, conditional)
-    x_real = tensors["x_real"].reshape(-1, *IMAGE)
-    inputs = [x_real, tensors["labels"]] if conditional else [x_real]
-    function = student.attribute("gan", str(arguments["function"]))
+    # A copy: what this call does to its images is not to be met by the next.
+    x_real = tensors["x_real"].reshape(-1, *IMAGE).clone()
+    inputs = [x_real, tensors["labels"].clone()] if conditional else [x_real]
     loss = function(g, d, *inputs, device=torch.device("cpu"))
     # The state of the random numbers afterwards: a loss that seeds them leaves the same every time.
-    recorder.note("next_random", torch.rand(4, dtype=torch.float64).tolist())
-    recorder.add("loss", loss)
-    g.report(recorder, "g")
-    d.report(recorder, "d", images=bool(arguments.get("images", True)))
+    recorder.note(f"{prefix}next_random", torch.rand(4, dtype=torch.float64).tolist())
+    recorder.add(f"{prefix}loss", loss)
+    g.report(recorder, f"{prefix}g")
+    d.report(recorder, f"{prefix}d", images=bool(arguments["images"]))
     trained = g if arguments["trains"] == "g" else d
-    if not isinstance(loss, Tensor) or loss.dim() != 0 or not arguments.get("gradient", True):
+    if not isinstance(loss, Tensor) or loss.dim() != 0 or not arguments["gradient"]:
         return
     parameters = dict(trained.named_parameters())
     found: tuple[Tensor | None, ...] = (None,) * len(parameters)
     if loss.requires_grad:
         found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    recorder.note("reached", any(gradient is not None for gradient in found))
+    recorder.note(f"{prefix}reached", any(gradient is not None for gradient in found))
     for (name, parameter), gradient in zip(parameters.items(), found, strict=True):
-        recorder.add(f"grad.{name}", torch.zeros_like(parameter) if gradient is None else gradient)
+        recorder.add(
+            f"{prefix}grad.{name}", torch.zeros_like(parameter) if gradient is None else gradient
+        )

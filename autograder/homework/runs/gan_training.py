@@ -17,10 +17,10 @@ N_CLASSES = 10
 DIM_Z = 4
 HIDDEN_SIZE = 16
 N_IMAGES = 400
-STEPS = 150
-RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 5e-3, "g_learning_rate": 2e-2}
+STEPS = 100
+RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 6e-3, "g_learning_rate": 3e-2}
 # The share of the way from the first to the right mean image that must be covered. Right
-# solutions cover 0.6 to 1.1; without learning it is about 0.
+# solutions covered 0.52 to 1.46 in 900 runs; without learning it is about 0.
 REQUIRED_SHARE = 0.35
 
 
@@ -126,7 +126,7 @@ class GanTraining:
                 f"A small GAN trained with {d} and {g} does not learn its data.",
                 where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
                 numbers=f"The generator covered {share:.0%} of the way to {means}; "
-                f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 60 % and more.",
+                f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 50 % and more.",
             )
 
     def close(self) -> None:
