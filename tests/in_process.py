@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,7 +14,7 @@ from autograder.commands.common import REFERENCE
 from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, set_seeds
 from autograder.homework.experiments import EXPERIMENTS
 from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.entries import Right, Wrong
@@ -44,11 +43,10 @@ class InProcess:
         needs: str,
         functions: Sequence[str] = (),
         timeout_s: float | None = None,
+        times: int = 1,
     ) -> Outcome:
         """Run an experiment, seeded as a worker does it."""
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
+        set_seeds(seed)
         recorder = Recorder()
         tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
         student = SimpleNamespace(attribute=lambda m, a: getattr(self._modules[m], a))

@@ -99,6 +99,8 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
+        # A fork copies the tables of pages: what malloc gives has pages of 2 MiB where it can.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "CUDA_VISIBLE_DEVICES": "",
     }
 
