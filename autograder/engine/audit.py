@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from autograder.engine.assignment import Assignment, load_assignment
-from autograder.engine.inventory import plan_checks
+from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judges import WarmJudges
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.supervisor import Request, grade
@@ -103,7 +103,7 @@ def audit(
 
 
 _SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
-_GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
+_GRADER: list[tuple[Assignment, str, Path, ZygoteHolder, WarmJudges]] = []
 
 
 def _start(package: str, pristine: Path, config: Path | None) -> None:
@@ -115,11 +115,12 @@ def _start(package: str, pristine: Path, config: Path | None) -> None:
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     zygote = ZygoteHolder(package, folder, folder / "log", many=True)
-    _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
+    checks = hash_of_checks(assignment)
+    _GRADER.append((assignment, checks, pristine, zygote, WarmJudges(package)))
 
 
 def _grade_case(case: Case) -> Row:
-    assignment, pristine, zygote, judges = _GRADER[0]
+    assignment, checks, pristine, zygote, judges = _GRADER[0]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="audit-") as name:
         folder = Path(name)
@@ -139,6 +140,7 @@ def _grade_case(case: Case) -> Row:
                 config=config,
                 pristine=pristine,
                 only=tuple(check.check_id for check in plan if case.touches(check)),
+                checks_sha256=None if case.seed is not None else checks,
             ),
             zygote,
             judges,

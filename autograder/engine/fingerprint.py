@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
@@ -101,6 +102,7 @@ def explain(here: Fingerprint, there: Fingerprint) -> list[str]:
     return reasons
 
 
+@lru_cache(maxsize=32)
 def version(package: str) -> str | None:
     """The installed version of a package, without importing it."""
     try:

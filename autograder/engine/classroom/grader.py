@@ -53,9 +53,15 @@ class Settings:
         return Settings(package, str(where), only)
 
 
-def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
-    """Return the hash of what decides a grade; a part of the checks is another grading."""
-    checks = hash_of_checks(assignment)
+def fingerprint(assignment: Assignment, only: tuple[str, ...], checks: str = "") -> str:
+    """Return the hash of what decides a grade; a part of the checks is another grading.
+
+    Args:
+        assignment: the settings.
+        only: ids of the checks to run; all when empty.
+        checks: the hash of the checks, where it is known.
+    """
+    checks = checks or hash_of_checks(assignment)
     return f"{checks} only {' '.join(only)}" if only else checks
 
 
@@ -71,7 +77,8 @@ def main(argv: list[str]) -> int:
         home = Path(name)
         home.chmod(0o711)
         assignment = load_assignment(settings.package)
-        checks = fingerprint(assignment, settings.only)
+        checks_sha256 = hash_of_checks(assignment)
+        checks = fingerprint(assignment, settings.only, checks_sha256)
         zygote = ZygoteHolder(settings.package, home, home / "zygote.log", many=True)
         judges = WarmJudges(settings.package)
         answers.write("{}\n")
@@ -79,7 +86,8 @@ def main(argv: list[str]) -> int:
         try:
             for line in sys.stdin:
                 parcel = base64.b64decode(json.loads(line)["parcel"])
-                answer = {"checks": checks, **_grade(assignment, settings, parcel, zygote, judges)}
+                graded = _grade(assignment, checks_sha256, settings, parcel, zygote, judges)
+                answer = {"checks": checks, **graded}
                 answers.write(json.dumps(answer) + "\n")
                 answers.flush()
         finally:
@@ -90,6 +98,7 @@ def main(argv: list[str]) -> int:
 
 def _grade(
     assignment: Assignment,
+    checks_sha256: str,
     settings: Settings,
     parcel: bytes,
     zygote: ZygoteHolder,
@@ -110,6 +119,7 @@ def _grade(
                     config=assignment.folder / "assignment.toml",
                     pristine=ROOT / settings.pristine,
                     only=settings.only,
+                    checks_sha256=checks_sha256,
                 ),
                 zygote,
                 judges,

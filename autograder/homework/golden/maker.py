@@ -35,6 +35,9 @@ LOSSES = {
 # Sizes of the flow's problems; the smallest comes first, and no two batches are alike.
 _MADES = ((2, 2, 1, 2), (2, 3, 1, 3), (2, 4, 2, 5))
 _MAFS = ((2, 2, 1, 1, 2), (2, 3, 1, 2, 3), (2, 3, 2, 3, 5))
+# With two variables many a mistake looks like another: those of three are for names only.
+_MADES_FOR_NAMES = ((3, 4, 1, 4),)
+_MAFS_FOR_NAMES = ((3, 4, 1, 2, 4),)
 _GRID = 16  # weights and data are multiples of 1 / 16: short, and exact in float32
 _SIGNIFICANT = 8
 # What a generator's parameters learn from single draws; its bias learns from all of them.
@@ -50,20 +53,22 @@ Given: TypeAlias = dict[str, list[Array]]
 
 def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
     """Return what golden.json is to hold."""
-    made = [_made_problem(*sizes) for sizes in _MADES]
-    maf = [_maf_problem(*sizes) for sizes in _MAFS]
+    made = [_made_problem(*sizes) for sizes in _MADES + _MADES_FOR_NAMES]
+    maf = [_maf_problem(*sizes) for sizes in _MAFS + _MAFS_FOR_NAMES]
     of_losses = {name: [Gan(told, "labels" in told) for told in _GANS[name]] for name in _GANS}
     functions: dict[str, Any] = {}
     for function in MADE:
         right = [_made_right(function, problem) for problem in made]
         functions[function] = {
             "problems": "MADE",
+            "judged": len(_MADES),
             "right": right,
             "mistakes": _mistakes(mistakes, made, right, _predict_made(function)),
         }
     right = [_maf_right(problem, problem.maps) for problem in maf]
     functions[MAF[0]] = {
         "problems": "MAF",
+        "judged": len(_MAFS),
         "right": right,
         "right_on_own": [_maf_right(problem, problem.blocks) for problem in maf],
         "mistakes": _mistakes(mistakes, maf, right, _predict_maf),
@@ -73,6 +78,7 @@ def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
         right = [_loss_right(function, problem) for problem in problems]
         functions[function] = {
             "problems": name,
+            "judged": len(problems),
             "right": right,
             "mistakes": _mistakes(mistakes, problems, right, _predict_loss(function)),
         }

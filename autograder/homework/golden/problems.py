@@ -158,9 +158,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Golden:
-    """The problems of one function, the right answers to them, and those of its mistakes."""
+    """The problems of one function, the right answers to them, and those of its mistakes.
+
+    Of the problems the first `judged` decide. The others are asked only where one of these is
+    answered wrongly, to tell mistakes apart that agree on two variables.
+    """
 
     function: str
+    judged: int
     problems: tuple[Problem, ...]
     right: tuple[Answers, ...]
     # To the same problems with the student's own MADE blocks, where known maps are asked first.
@@ -179,6 +184,7 @@ def load(function: str) -> Golden:
     told = _file()["functions"][function]
     return Golden(
         function=function,
+        judged=told["judged"],
         problems=tuple(_problem(one) for one in _file()["problems"][told["problems"]]),
         right=tuple(map(_answers, told["right"])),
         right_on_own=tuple(map(_answers, told.get("right_on_own", []))),

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 
+from autograder.homework.mistakes import nonsaturating, nonsaturating_g
 from autograder.homework.mistakes.entries import Wrong
-from autograder.homework.mistakes.gan_predictions import (
-    LossMistakes,
-    as_fake,
-    as_real,
-    d_loss,
-    g_loss,
-    gradient_without,
-    itself,
-    mean,
-    nothing,
-    on_images,
-)
-from autograder.homework.oracles import gan
+from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, d_loss
 
 _wrong_d = LossMistakes("conditional_loss_nonsaturating_d")
 _wrong_g = LossMistakes("conditional_loss_nonsaturating_g")
@@ -222,54 +214,7 @@ _LABELS: tuple[Wrong, ...] = (
 )
 
 _LOSSES: tuple[Wrong, ...] = (
-    # ---- the discriminator's loss --------------------------------------------------------------
-    _wrong_d(
-        "cond-d-labels-swapped",
-        "Real images are called fake, and fake ones real.",
-        """
-        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
-        d_loss = F.softplus(real).mean() + F.softplus(-fake).mean()
-        """,
-        hint="Real and fake are exchanged: this d learns to call real images fake.",
-        value=d_loss(as_fake, as_real),
-    ),
-    _wrong_d(
-        "cond-d-only-fake",
-        "The term of the real images is missing.",
-        "d_loss = F.softplus(d(g(z, y_real), y_real)).mean()",
-        hint="Only the fake images' term is there; the real images' is missing.",
-        value=d_loss(nothing, as_fake),
-    ),
-    _wrong_d(
-        "cond-d-one-minus-logit",
-        "1 - h stands inside the sigmoid in place of -h.",
-        """
-        d_loss = -F.logsigmoid(d(x_real, y_real)).mean()
-        d_loss = d_loss - F.logsigmoid(1 - d(g(z, y_real), y_real)).mean()
-        """,
-        hint="1 was subtracted from the logit instead of from the probability.",
-        value=lambda s: mean(as_real(s.real)) + mean(gan.softplus(s.fake - 1.0)),
-    ),
-    _wrong_d(
-        "cond-d-half",
-        "The two terms are averaged instead of added.",
-        """
-        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
-        d_loss = (F.softplus(-real) + F.softplus(fake)).mean() / 2
-        """,
-        hint="Your value is half of the handout's: it is a sum of two means, not their average.",
-        value=d_loss(as_real, as_fake, factor=0.5),
-    ),
-    _wrong_d(
-        "cond-d-sum",
-        "The losses of a batch are summed instead of averaged.",
-        """
-        real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
-        d_loss = (F.softplus(-real) + F.softplus(fake)).sum()
-        """,
-        hint="Your value is a sum over the batch; the handout takes the mean.",
-        value=d_loss(as_real, as_fake, np.sum),
-    ),
+    # ---- the discriminator's loss, beside what 2.2 has -----------------------------------------
     _wrong_d(
         "cond-d-divided-by-classes",
         "The sum over the batch is divided by 10, the number of classes.",
@@ -281,24 +226,6 @@ _LOSSES: tuple[Wrong, ...] = (
         value=d_loss(as_real, as_fake, lambda terms: np.sum(terms) / 10),
     ),
     _wrong_d(
-        "cond-d-wasserstein",
-        "The Wasserstein loss, without the sigmoid and the logarithm.",
-        "d_loss = (d(g(z, y_real), y_real) - d(x_real, y_real)).mean()",
-        hint="This is the Wasserstein loss of problem 5.",
-        value=d_loss(lambda h: -h, itself),
-    ),
-    _wrong_d(
-        "cond-d-fake-logits-without-gradient",
-        "d judges the fake images inside no_grad, which was meant for the generator.",
-        """
-        with torch.no_grad():
-            fake = d(g(z, y_real), y_real)
-        d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(fake).mean()
-        """,
-        hint="No gradient flows through what d says of the fake images; only g may be cut off.",
-        gradient=gradient_without("fake"),
-    ),
-    _wrong_d(
         "cond-d-z-zero",
         "z is all zeros: the label alone decides what is drawn.",
         """
@@ -308,41 +235,6 @@ _LOSSES: tuple[Wrong, ...] = (
         says="the same z for several examples",
     ),
     # ---- the generator's loss ------------------------------------------------------------------
-    _wrong_g(
-        "cond-g-minimax",
-        "The minimax loss, whose gradient vanishes when d is sure.",
-        "g_loss = -F.softplus(d(g(z, y_real), y_real)).mean()",
-        hint="This is the minimax loss, the one that 2.2 replaces.",
-        value=g_loss(as_fake, factor=-1.0),
-    ),
-    _wrong_g(
-        "cond-g-minus-minimax",
-        "-log(1 - D) stands in place of -log D.",
-        "g_loss = F.softplus(d(g(z, y_real), y_real)).mean()",
-        hint="Your loss is small when d calls the fake images fake.",
-        value=g_loss(as_fake),
-    ),
-    _wrong_g(
-        "cond-g-sum",
-        "The losses of a batch are summed instead of averaged.",
-        "g_loss = F.softplus(-d(g(z, y_real), y_real)).sum()",
-        hint="Your value is a sum over the batch; the handout takes the mean.",
-        value=g_loss(as_real, np.sum),
-    ),
-    _wrong_g(
-        "cond-g-sigmoid-twice",
-        "The sigmoid is applied before a loss that applies it again.",
-        "g_loss = F.softplus(-torch.sigmoid(d(g(z, y_real), y_real))).mean()",
-        hint="The sigmoid is applied twice.",
-        value=g_loss(lambda h: as_real(gan.sigmoid(h))),
-    ),
-    _wrong_g(
-        "cond-g-tanh-on-fakes",
-        "The generator's images are sent through tanh before d sees them.",
-        "g_loss = F.softplus(-d(torch.tanh(g(z, y_real)), y_real)).mean()",
-        hint="The fake images go through tanh first; d is to see what g gives.",
-        value=on_images(np.tanh, lambda s, fake: mean(as_real(fake))),
-    ),
     _wrong_g(
         "cond-g-detached",
         "The fake images are detached, as in the discriminator's loss.",
@@ -366,4 +258,42 @@ _LOSSES: tuple[Wrong, ...] = (
     ),
 )
 
-WRONG: tuple[Wrong, ...] = (*_LABELS, *_LOSSES)
+# Calls of g and d as the entries of 2.2 write them, inner ones first, and the same with labels.
+_CALLS = (
+    ("g(z)", "g(z, y_real)"),
+    ("d(x_real)", "d(x_real, y_real)"),
+    ("d(x_fake)", "d(x_fake, y_real)"),
+    ("d(g(z, y_real))", "d(g(z, y_real), y_real)"),
+    ("d(torch.tanh(g(z, y_real)))", "d(torch.tanh(g(z, y_real)), y_real)"),
+)
+
+
+def with_labels(entry: Wrong) -> Wrong:
+    """Return a mistake of 2.2 as it is made in 4.2, where every call gets the real labels.
+
+    Raises:
+        ValueError: its code calls g or d in another way.
+    """
+    code = entry.code
+    for call, labelled in _CALLS:
+        code = code.replace(call, labelled)
+    if len(re.findall(r"(?<![\w.])[dg]\(", code)) != code.count("y_real)"):
+        raise ValueError(f"{entry.id}: not every call of g and d has labels now: {code}")
+    function = entry.region.partition(" ")[2]
+    return replace(
+        entry,
+        id=entry.id.replace("ns-", "cond-", 1),
+        region=f"4.2 conditional_{function}",
+        code=code,
+        answers={f"conditional_{name}": answer for name, answer in entry.answers.items()},
+    )
+
+
+# Who made a mistake in 2.2 copies it here.
+_AS_IN_2_2 = tuple(
+    with_labels(entry)
+    for entry in (*nonsaturating.WRONG, *nonsaturating_g.WRONG)
+    if entry.hint and not entry.also
+)
+
+WRONG: tuple[Wrong, ...] = (*_LABELS, *_LOSSES, *_AS_IN_2_2)

@@ -78,6 +78,16 @@ WRONG: tuple[Wrong, ...] = (
         value=critic_loss(lam=100.0),
     ),
     _wrong(
+        "gp-lambda-times-norm",
+        "Lambda multiplies the norm, within the square.",
+        with_step(
+            penalty="penalty = ((10 * norms - 1) ** 2).mean()",
+            d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + penalty",
+        ),
+        hint="Lambda multiplies the norm; it belongs in front of the penalty.",
+        value=critic_loss(from_norms(lambda norms: squared_excess(10.0 * norms)), lam=1.0),
+    ),
+    _wrong(
         "gp-half",
         "The penalty is halved.",
         with_step(penalty="penalty = 0.5 * ((norms - 1) ** 2).mean()"),

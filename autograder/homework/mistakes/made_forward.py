@@ -23,6 +23,7 @@ _LOOP = "range(self.input_size)"
 
 # Hints that a mistake of forward() shares with the same one of inverse().
 HALF_ALPHA = "alpha is the log standard deviation; you halve it, as if it were the log variance."
+DOUBLE_ALPHA = "alpha is the log standard deviation; you double it, which makes the variance of it."
 SWAPPED = "You take the first half of the network's output for alpha and the second half for mu."
 INTERLEAVED = (
     "You take mu and alpha by turns from the columns of the network's output; they are its first "
@@ -160,6 +161,14 @@ MAPPING = (
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(0.5 * alpha[:, i])")),
         hint=HALF_ALPHA,
         answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(a / 2))},
+    ),
+    Wrong(
+        "forward-double-alpha",
+        FORWARD,
+        "Multiplies by exp(2 alpha).",
+        but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(2 * alpha[:, i])")),
+        hint=DOUBLE_ALPHA,
+        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(2 * a))},
     ),
     Wrong(
         "forward-no-exp",

@@ -17,6 +17,7 @@ from autograder.homework.mistakes.flow_predictions import (
     swapped,
 )
 from autograder.homework.mistakes.made_forward import (
+    DOUBLE_ALPHA,
     HALF_ALPHA,
     INTERLEAVED,
     MINUS_MU,
@@ -159,6 +160,30 @@ MAPPING = (
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-0.5 * alpha)")),
         hint=HALF_ALPHA,
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) * np.exp(-a / 2))},
+    ),
+    Wrong(
+        "inverse-double-alpha",
+        INVERSE,
+        "Divides by exp(2 alpha).",
+        but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-2 * alpha)")),
+        hint=DOUBLE_ALPHA,
+        answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) * np.exp(-2 * a))},
+    ),
+    Wrong(
+        "inverse-scales-first",
+        INVERSE,
+        "Divides x by exp(alpha) and subtracts mu afterwards.",
+        but(MADE_INVERSE, (_STEP, "x * torch.exp(-alpha) - mu")),
+        hint="inverse() scales first and shifts afterwards; the shift by mu comes first.",
+        answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: x * np.exp(-a) - mu)},
+    ),
+    Wrong(
+        "inverse-absolute",
+        INVERSE,
+        "Takes the distance from mu, without its sign.",
+        but(MADE_INVERSE, ("(x - mu)", "(x - mu).abs()")),
+        hint="inverse() loses the sign of x - mu.",
+        answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: np.abs(x - mu) * np.exp(-a))},
     ),
     Wrong(
         "inverse-no-exp",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from autograder.homework.mistakes.entries import Wrong
@@ -90,6 +92,20 @@ def _before_last(case: MafCase) -> Array:
     return x
 
 
+def _without_block(skipped: int) -> Callable[[MafCase], float]:
+    """The walk without one block and the reversal that follows it."""
+
+    def value(case: MafCase) -> float:
+        z, log_det = case.x, np.zeros(case.batch)
+        for k, block in enumerate(case.maps):
+            if k != skipped % case.n_flows:
+                z, own = block.inverse(z)
+                z, log_det = z[:, ::-1], log_det + own
+        return usual(Walk(case, z, log_det))
+
+    return value
+
+
 def _standardised(case: MafCase) -> float:
     """The batch shifted and scaled to mean 0 and standard deviation 1 first."""
     x = case.x
@@ -145,6 +161,22 @@ WALK = (
         hint="log_probs() walks as many layers as there are blocks; every block is followed by a "
         "layer that reverses the columns, so there are twice as many.",
         answers={"MAF.log_probs": _first_layers},
+    ),
+    Wrong(
+        "maf-last-block-missing",
+        LOG_PROBS,
+        "Stops before the last block.",
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[:-2]:")),
+        hint="log_probs() stops before the last block.",
+        answers={"MAF.log_probs": _without_block(-1)},
+    ),
+    Wrong(
+        "maf-first-block-missing",
+        LOG_PROBS,
+        "Begins at the second block.",
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[2:]:")),
+        hint="log_probs() leaves out the first block.",
+        answers={"MAF.log_probs": _without_block(0)},
     ),
     Wrong(
         "maf-standardises-batch",
@@ -227,6 +259,16 @@ LOG_DETERMINANT = (
         hint="log_probs() sums the log-determinants over the batch but averages the base density.",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean() + w.log_det.sum())
+        },
+    ),
+    Wrong(
+        "maf-half-log-det",
+        LOG_PROBS,
+        "Halves the log-determinants, as if alpha were the logarithm of a variance.",
+        but(MAF_LOG_PROBS, (_END, "(base + 0.5 * total).mean()")),
+        hint="log_probs() adds half of the log-determinants; they count in full.",
+        answers={
+            "MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) + 0.5 * w.log_det).mean())
         },
     ),
     Wrong(

@@ -308,6 +308,13 @@ _GENERATOR: tuple[Wrong, ...] = (
         value=g_loss(lambda h: -h, np.sum),
     ),
     _wrong_g(
+        "wgan-g-half",
+        "The loss is halved.",
+        "g_loss = -0.5 * d(g(z)).mean()",
+        hint="Your value is half of the handout's.",
+        value=g_loss(lambda h: -h, factor=0.5),
+    ),
+    _wrong_g(
         "wgan-g-nonsaturating",
         "The generator's loss of 2.2.",
         "g_loss = F.softplus(-d(g(z))).mean()",
