@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,18 +162,29 @@ def _settings_file(assignment: Assignment) -> str:
     return assignment.config.name if assignment.config is not None else "assignment.toml"
 
 
-def _read_checks(path: Path, audience: str) -> list[_Found]:
+def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:
     try:
-        module = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise _not_python(f"{audience}/{path.name}", error) from None
+    return _checks_in(text, f"{audience}/{path.name}")
+
+
+@lru_cache(maxsize=64)  # who grades many submissions lists the same checks for each
+def _checks_in(text: str, file: str) -> tuple[_Found, ...]:
+    try:
+        module = ast.parse(text, file)
     except (SyntaxError, ValueError) as error:
-        raise AssignmentError(
-            f"{audience}/{path.name}: cannot be read as Python: {error}"
-        ) from None
-    return [
-        _read_check(node, f"{audience}/{path.name}::{node.name}")
+        raise _not_python(file, error) from None
+    return tuple(
+        _read_check(node, f"{file}::{node.name}")
         for node in module.body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    ]
+    )
+
+
+def _not_python(file: str, error: Exception) -> AssignmentError:
+    return AssignmentError(f"{file}: cannot be read as Python: {error}")
 
 
 def _read_check(node: ast.FunctionDef, check_id: str) -> _Found:

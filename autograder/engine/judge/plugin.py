@@ -96,8 +96,7 @@ class JudgePlugin:
         self._ledger = ledger
         self._job = job
         self._strikes = Strikes()
-        experiments = sorted(assignment.folder.glob("experiments/*.py"))
-        self._sentences = Sentences.read([_SERVE, *experiments])
+        self._sentences = sentences_of(assignment)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
@@ -361,6 +360,11 @@ class JudgePlugin:
         if isinstance(error, ZygoteGone):
             pytest.exit("the zygote is gone", returncode=3)
         return number
+
+
+def sentences_of(assignment: Assignment) -> Sentences:
+    """Return what a worker of a homework may say in words of ours."""
+    return Sentences.read([_SERVE, *sorted(assignment.folder.glob("experiments/*.py"))])
 
 
 _SERVE = Path(__file__).resolve().parents[1] / "worker" / "serve.py"

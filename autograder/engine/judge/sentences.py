@@ -14,6 +14,7 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 _MAX_FILE_BYTES = 1024 * 1024
@@ -67,15 +68,11 @@ class Sentences:
             OSError: a file cannot be read.
             SyntaxError: a file is not Python.
         """
-        patterns: list[re.Pattern[str]] = []
-        words: set[str] = set()
-        for path in files:
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    words.add(node.value)
-                if isinstance(node, ast.Call) and ast.unparse(node.func) == "Misuse":
-                    patterns += [re.compile(_pattern(argument)) for argument in node.args]
-        return Sentences(tuple(patterns), frozenset(words))
+        read = [_sentences_in(path.read_text(encoding="utf-8"), str(path)) for path in files]
+        return Sentences(
+            tuple(pattern for patterns, _ in read for pattern in patterns),
+            frozenset(word for _, words in read for word in words),
+        )
 
     def include(self, text: str, words: Sequence[str] = ()) -> bool:
         """Whether a text is one of the sentences.
@@ -97,6 +94,19 @@ class Sentences:
             or blank in self.words
             or blank in words
         )
+
+
+@lru_cache(maxsize=64)  # a judge that is forked from a warm one finds them read
+def _sentences_in(text: str, name: str) -> tuple[tuple[re.Pattern[str], ...], frozenset[str]]:
+    """The sentences and the words of a Python file."""
+    patterns: list[re.Pattern[str]] = []
+    words: set[str] = set()
+    for node in ast.walk(ast.parse(text, name)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words.add(node.value)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Misuse":
+            patterns += [re.compile(_pattern(argument)) for argument in node.args]
+    return tuple(patterns), frozenset(words)
 
 
 def _pattern(argument: ast.expr) -> str:

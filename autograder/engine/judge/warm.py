@@ -22,8 +22,11 @@ import socket
 import sys
 from pathlib import Path
 
+from autograder.engine.assignment import AssignmentError, load_assignment
+from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.__main__ import judge
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.plugin import sentences_of
 from autograder.engine.worker.confine import die_with_parent
 
 
@@ -58,7 +61,7 @@ def main(argv: list[str]) -> int:
 
 
 def preload(package: str) -> None:
-    """Import what the checks of a homework import, so that every fork has it already."""
+    """Import and read what the checks of a homework need, so that every fork has it already."""
     import _pytest.config
 
     for name in _pytest.config.default_plugins:
@@ -71,6 +74,11 @@ def preload(package: str) -> None:
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     importlib.import_module(alias.name)
+    # What a broken file is worth, each judge says by itself.
+    with contextlib.suppress(AssignmentError, OSError, SyntaxError):
+        assignment = load_assignment(package)
+        plan_checks(assignment)
+        sentences_of(assignment)
 
 
 def _become_judge(
