@@ -179,3 +179,23 @@ def test_a_step_that_is_not_there_is_refused() -> None:
     """An entry that changes no step would be the reference itself."""
     with pytest.raises(ValueError, match="no step norm in"):
         with_step(norm="norm = slopes.norm()")
+
+
+def test_a_mistake_of_2_2_has_its_labels_in_4_2() -> None:
+    """Every call gets them, inner ones too, and the answers are those of the other function."""
+    code = "real, fake = d(x_real), d(g(z))\nd_loss = add(real, fake)"
+    entry = Wrong(
+        "ns-d-new", "2.2 loss_nonsaturating_d", "", code, hint="New.", answers={"loss": float}
+    )
+    made = conditional.with_labels(entry)
+    assert made.id == "cond-d-new"
+    assert made.region == "4.2 conditional_loss_nonsaturating_d"
+    assert made.code.startswith("real, fake = d(x_real, y_real), d(g(z, y_real), y_real)\n")
+    assert list(made.answers) == ["conditional_loss"]
+
+
+def test_a_call_that_cannot_be_given_labels_is_refused() -> None:
+    """It would be another mistake: a forgotten label."""
+    entry = Wrong("ns-d-new", "2.2 loss_nonsaturating_d", "", "d_loss = d(images).mean()")
+    with pytest.raises(ValueError, match="not every call of g and d has labels"):
+        conditional.with_labels(entry)
