@@ -47,6 +47,15 @@ WRONG: tuple[Wrong, ...] = (
         answers=forward_log_det(lambda case, alpha: alpha[:, -1]),
     ),
     Wrong(
+        "forward-log-det-without-first",
+        FORWARD,
+        "Leaves out the first variable, which depends on no other.",
+        but(MADE_FORWARD, (_LOG_DET, "alpha[:, 1:].sum(dim=1)")),
+        hint="The log-determinant of forward() leaves out the first variable, whose alpha counts "
+        "too.",
+        answers=forward_log_det(lambda case, alpha: alpha[:, 1:].sum(axis=1)),
+    ),
+    Wrong(
         "forward-log-det-two-variables",
         FORWARD,
         "Adds the alphas of the first two variables whatever D is.",

@@ -53,6 +53,17 @@ LOG_DET = (
         answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, -1])},
     ),
     Wrong(
+        "inverse-log-det-without-first",
+        INVERSE,
+        "Leaves out the first variable, which depends on no other.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha[:, 1:].sum(dim=1)")),
+        hint="The log-determinant of inverse() leaves out the first variable, whose alpha counts "
+        "too.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, 1:].sum(axis=1))
+        },
+    ),
+    Wrong(
         "inverse-log-det-two-variables",
         INVERSE,
         "Adds up the first two variables whatever D is.",
