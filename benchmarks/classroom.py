@@ -33,8 +33,8 @@ import psutil
 from autograder.homework.mistakes.cases import all_cases
 
 ROOT = Path(__file__).resolve().parents[1]
-# Reading PSS takes 11 ms for each process that holds torch, and there are a dozen: done every half
-# second, it took a tenth of both cores from what is measured.
+# Reading PSS takes 11 ms for each process that holds torch, and there are a dozen: it would take
+# processor time from what is measured, were it done often.
 _SAMPLE_S = 5.0
 _GAN = "codebase/gan.py"
 _D_LOSS = "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n"

@@ -53,15 +53,9 @@ class Settings:
         return Settings(package, str(where), only)
 
 
-def fingerprint(assignment: Assignment, only: tuple[str, ...], checks: str = "") -> str:
-    """Return the hash of what decides a grade; a part of the checks is another grading.
-
-    Args:
-        assignment: the settings.
-        only: ids of the checks to run; all when empty.
-        checks: the hash of the checks, where it is known.
-    """
-    checks = checks or hash_of_checks(assignment)
+def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
+    """Return the hash of what decides a grade; a part of the checks is another grading."""
+    checks = hash_of_checks(assignment)
     return f"{checks} only {' '.join(only)}" if only else checks
 
 
@@ -77,8 +71,8 @@ def main(argv: list[str]) -> int:
         home = Path(name)
         home.chmod(0o711)
         assignment = load_assignment(settings.package)
-        checks_sha256 = hash_of_checks(assignment)
-        checks = fingerprint(assignment, settings.only, checks_sha256)
+        checks = fingerprint(assignment, settings.only)
+        checks_sha256 = hash_of_checks(assignment)  # once for all
         zygote = ZygoteHolder(settings.package, home, home / "zygote.log", many=True)
         judges = WarmJudges(settings.package)
         answers.write("{}\n")

@@ -96,7 +96,7 @@ class JudgePlugin:
         self._ledger = ledger
         self._job = job
         self._strikes = Strikes()
-        self._sentences = sentences_of(assignment)
+        self._sentences = Sentences.of_homework(assignment.folder)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
@@ -362,12 +362,6 @@ class JudgePlugin:
         return number
 
 
-def sentences_of(assignment: Assignment) -> Sentences:
-    """Return what a worker of a homework may say in words of ours."""
-    return Sentences.read([_SERVE, *sorted(assignment.folder.glob("experiments/*.py"))])
-
-
-_SERVE = Path(__file__).resolve().parents[1] / "worker" / "serve.py"
 # In place of an infinite excess, which JSON cannot say.
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+_SERVE = Path(__file__).resolve().parents[1] / "worker" / "serve.py"
 _MAX_FILE_BYTES = 1024 * 1024
 # A number, a shape, a dtype: short enough to carry nothing but itself.
 _NUMBERS = r"\(?\d{1,9}(?:, ?\d{1,9}){0,7},?\)?|\(\)"
@@ -59,6 +60,15 @@ class Sentences:
 
     patterns: tuple[re.Pattern[str], ...] = ()
     words: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of_homework(folder: Path) -> Sentences:
+        """Collect what a worker may say: the sentences of `serve` and of the experiments.
+
+        Args:
+            folder: the homework's.
+        """
+        return Sentences.read([_SERVE, *sorted(folder.glob("experiments/*.py"))])
 
     @staticmethod
     def read(files: Iterable[Path]) -> Sentences:

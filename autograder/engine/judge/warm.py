@@ -26,7 +26,7 @@ from autograder.engine.assignment import AssignmentError, load_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.judge.__main__ import judge
 from autograder.engine.judge.job import Job
-from autograder.engine.judge.plugin import sentences_of
+from autograder.engine.judge.sentences import Sentences
 from autograder.engine.worker.confine import die_with_parent
 
 
@@ -78,7 +78,7 @@ def preload(package: str) -> None:
     with contextlib.suppress(AssignmentError, OSError, SyntaxError):
         assignment = load_assignment(package)
         plan_checks(assignment)
-        sentences_of(assignment)
+        Sentences.of_homework(assignment.folder)
 
 
 def _become_judge(
