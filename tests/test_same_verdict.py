@@ -10,19 +10,16 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograder.engine.assignment import load_assignment
-from autograder.engine.audit import Case
+from autograder.engine.audit import Case, audit
 from autograder.engine.inventory import plan_checks
-from autograder.engine.judges import WarmJudges
 from autograder.engine.packing import ZIP, Sources, build_handout
-from autograder.engine.supervisor import Request, grade
-from autograder.engine.worker.launch import ZygoteHolder
 from autograder.homework.mistakes.cases import all_cases
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,45 +66,19 @@ Told = dict[str, dict[str, list[Any]]]
 
 
 @pytest.fixture(scope="module")
-def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def remote() -> Told:
     """What a grading says of the public checks of every case."""
-    folder = tmp_path_factory.mktemp("remote")
-    folder.chmod(0o711)
-    (folder / "workers").mkdir(mode=0o711)
-    assignment = load_assignment("autograder.homework")
-    plan = plan_checks(assignment)
-    zygote = ZygoteHolder(assignment.package, folder / "workers", folder / "log")
-    judges = WarmJudges(assignment.package)
-    told: Told = {}
-    for case in tried():
-        for path, text in case.files.items():
-            (folder / "own" / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "own" / path).write_text(text, encoding="utf-8")
-        only = [
-            check.check_id
-            for check in plan
-            if check.check_id.startswith("public/") and check.part in numbers_of(case)
-        ]
-        report = grade(
-            Request(
-                submission=folder / "own",
-                results=folder / "results.json",
-                assignment=assignment,
-                config=assignment.folder / "assignment.toml",
-                pristine=TEMPLATE,
-                only=tuple(only),
-            ),
-            zygote,
-            judges,
-        )
-        told[case.id] = {
+    plan = plan_checks(load_assignment("autograder.homework"))
+    private = frozenset(c.number for c in plan if not c.check_id.startswith("public/"))
+    cases = [replace(case, run=frozenset(numbers_of(case)), skip=private) for case in tried()]
+    rows = {row.case.id: row for row in audit("autograder.homework", cases, TEMPLATE, jobs=2)}
+    return {
+        case.id: {
             name: [e.verdict.value, e.share, e.mistake, e.feedback]
-            for name, e in report.entries.items()
-            if name in only
+            for name, e in rows[case.id].entries.items()
         }
-    yield told
-    judges.close()
-    zygote.close()
+        for case in cases
+    }
 
 
 @pytest.mark.parametrize("kind", ["fork", "spawn"])
