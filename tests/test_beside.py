@@ -17,7 +17,7 @@ from autograder.homework.experiments import devices, training
 from autograder.homework.experiments.beside import TookTooLong, at_most
 from autograder.homework.problems.arrays import gan_arrays
 from autograder.homework.problems.gan_case import GanCase
-from autograder.homework.runs.gan_training import RECIPE, small_problem
+from autograder.homework.runs.gan_training import RECIPE, STEPS, small_problem
 
 
 def endless() -> None:
@@ -137,16 +137,22 @@ def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> N
     assert (torch.cuda.is_available, torch.Tensor.cuda) == before
 
 
-def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
-    """It does not keep a processor busy until the checks are over."""
-    problem = small_problem(False, 1)
+def trained(d: Callable[..., Tensor], g: Callable[..., Tensor], steps: int = STEPS) -> Tensor:
+    """Train a small GAN with two losses; return its generator's bias."""
+    problem, recorder = small_problem(False, 1), Recorder()
     tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images).float()
-    arguments = {**RECIPE, "d_function": "d", "g_function": "g", "conditional": False}
+    arguments = {**RECIPE, "steps": steps, "d_function": "d", "g_function": "g"}
+    arguments |= {"conditional": False, "order_seed": 1}
+    torch.manual_seed(3)
+    training.train_gan(student(d=d, g=g), arguments, tensors, recorder)
+    return torch.from_numpy(recorder.arrays["g.bias"])
+
+
+def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
+    """It does not keep a processor busy until the checks are over."""
     with pytest.raises(Misuse, match="d did not return within"):
-        training.train_gan(
-            student(d=hangs, g=right), {**arguments, "order_seed": 1}, tensors, Recorder()
-        )
+        trained(hangs, right)
 
 
 def test_gradients_that_a_loss_takes_away_do_not_stop_the_training() -> None:
@@ -164,31 +170,44 @@ def test_gradients_that_a_loss_takes_away_do_not_stop_the_training() -> None:
         loss: Tensor = torch.nn.functional.softplus(torch.cat([-d(x_real), d(fake)])).mean()
         return loss
 
-    def trained(d: Callable[..., Tensor]) -> Tensor:
-        problem, recorder = small_problem(False, 1), Recorder()
-        tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
-        tensors["x_train"] = torch.tensor(problem.images).float()
-        arguments = {**RECIPE, "steps": 5, "d_function": "d", "g_function": "g"}
-        arguments |= {"conditional": False, "order_seed": 1}
-        torch.manual_seed(3)
-        training.train_gan(student(d=d, g=right), arguments, tensors, recorder)
-        return torch.from_numpy(recorder.arrays["g.bias"])
-
-    assert torch.equal(trained(d_loss), trained(plain))
+    assert torch.equal(trained(d_loss, right, steps=5), trained(plain, right, steps=5))
 
 
-def test_a_loss_that_leaves_parameters_frozen_is_told_so() -> None:
-    """What it froze learns nothing in the next step."""
+def freezes(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss after which d learns nothing any more."""
+    d.requires_grad_(False)
+    return right(g, d, x_real, device=device)
 
-    def freezes(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
-        d.requires_grad_(False)
-        return right(g, d, x_real, device=device)
 
-    problem = small_problem(False, 1)
-    tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
-    tensors["x_train"] = torch.tensor(problem.images).float()
-    arguments = {**RECIPE, "d_function": "d", "g_function": "g", "conditional": False}
-    with pytest.raises(Misuse, match="after g was called, parameters of g or d are frozen"):
-        training.train_gan(
-            student(d=right, g=freezes), {**arguments, "order_seed": 1}, tensors, Recorder()
-        )
+def evaluates(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that leaves g in evaluation mode."""
+    g.eval()
+    return right(g, d, x_real, device=device)
+
+
+def evaluates_for_a_while(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that goes back to training mode."""
+    d.eval()
+    loss = right(g, d, x_real, device=device)
+    d.train()
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (freezes, "after g was called, parameters of g or d are frozen"),
+        (evaluates, "after g was called, g or d is in evaluation mode"),
+    ],
+)
+def test_what_a_loss_leaves_behind_in_the_networks_is_told(
+    loss: Callable[..., Tensor], told: str
+) -> None:
+    """What it froze, or what no longer follows its batches, learns nothing in the next step."""
+    with pytest.raises(Misuse, match=told):
+        trained(right, loss, steps=5)
+
+
+def test_what_a_loss_puts_back_is_not_told() -> None:
+    """Neither mode nor parameters are complained of when they are as they were."""
+    assert trained(right, evaluates_for_a_while, steps=2).shape == (784,)

@@ -116,7 +116,7 @@ def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
 @for_each(WRONG)
 def test_a_wrong_loss_is_caught_and_named(entry: Wrong) -> None:
     """Some check fails and names the mistake: by the answers, or else by its own words."""
-    if entry.says == "are frozen":
+    if entry.says in ("are frozen", "in evaluation mode"):
         pytest.skip("what only the next step of a training run shows is for the audit to see")
     told = failures(entry)
     assert any(entry.id in named if entry.answers else entry.says in said for said, named in told)

@@ -182,6 +182,21 @@ class SmallDiscriminator(nn.Module):
         return logits[:, 0] if y is None else logits.gather(1, y.unsqueeze(1))[:, 0]
 
 
+def _must_be_ready_for_the_next_step(name: str, networks: Iterable[nn.Module]) -> None:
+    """Complain of what a loss leaves behind in the networks that it was given."""
+    for network in networks:
+        if not all(parameter.requires_grad for parameter in network.parameters()):
+            raise Misuse(
+                f"after {name} was called, parameters of g or d are frozen "
+                "(requires_grad is False), so that they learn nothing in the next step"
+            )
+        if not all(module.training for module in network.modules()):
+            raise Misuse(
+                f"after {name} was called, g or d is in evaluation mode (its .training is False), "
+                "so that its batch normalisation learns nothing in the next step"
+            )
+
+
 def train_gan(
     student: StudentCode,
     arguments: Mapping[str, Any],
@@ -211,12 +226,7 @@ def train_gan(
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None
-            for network in (g, d):
-                if not all(parameter.requires_grad for parameter in network.parameters()):
-                    raise Misuse(
-                        f"after {name} was called, parameters of g or d are frozen "
-                        "(requires_grad is False), so that they learn nothing in the next step"
-                    )
+            _must_be_ready_for_the_next_step(name, (g, d))
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")
             # As the drivers do it: forgotten after the call, whatever it left there.

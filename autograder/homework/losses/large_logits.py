@@ -1,4 +1,4 @@
-"""Advice on losses that are not finite when the discriminator is very sure."""
+"""Advice on losses that are not finite, or do not grow, when the discriminator is very sure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,45 @@ from autograder.homework.problems.probe_networks import LinearCritic
 from autograder.homework.student import Student
 
 _LOGIT = 100.0
+# The losses are 100 at one of the two logits at least. log(p + 1e-20) ends at 46; what stays below
+# 3 is no logarithm of a small number.
+_CAPPED = (3.0, 49.0)
 
 
 def advise_on_large_logits(
     student: Student, functions: Sequence[str], *, conditional: bool
 ) -> None:
-    """Say which losses are infinite when the discriminator answers +-100 to everything."""
-    bad = []
+    """Say which losses are infinite or capped when the discriminator answers +-100 to everything.
+
+    Raises:
+        Advice: one of them is.
+    """
+    infinite: list[str] = []
+    capped: dict[str, float] = {}
     for function in functions:
+        values = []
         for logit in (-_LOGIT, _LOGIT):
             case = GanCase(2, 3, 1.0, conditional, student.seed)
             critic = LinearCritic(np.zeros(case.x_real.shape[1]), logit)
-            if not np.isfinite(student.gan_loss_value(function, case, critic)):
-                bad.append(function)
-    if bad:
-        raise Advice(
-            f"{' and '.join(dict.fromkeys(bad))}: infinite or NaN when d answers a logit of "
+            values.append(abs(student.gan_loss_value(function, case, critic)))
+        if not np.all(np.isfinite(values)):
+            infinite.append(function)
+        elif _CAPPED[0] < max(values) < _CAPPED[1]:
+            capped[function] = max(values)
+    said = []
+    if infinite:
+        said.append(
+            f"{' and '.join(infinite)}: infinite or NaN when d answers a logit of "
             f"{_LOGIT:.0f} or -{_LOGIT:.0f}. Some intermediate result, such as sigmoid(h) or "
             "exp(h), leaves float32's range there; a loss computed from the logits in one step "
-            "does not. No points are lost for this."
+            "does not."
         )
+    for function, value in capped.items():
+        said.append(
+            f"{function}: stays at {value:.3g} when d answers a logit of {_LOGIT:.0f} or "
+            f"-{_LOGIT:.0f}, however wrong that is. A small number added within a logarithm, or a "
+            "clamp, caps it and takes its gradient away there; a loss computed from the logits in "
+            "one step needs neither."
+        )
+    if said:
+        raise Advice(" ".join([*said, "No points are lost for this."]))

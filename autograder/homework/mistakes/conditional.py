@@ -179,6 +179,15 @@ _LABELS: tuple[Wrong, ...] = (
         says="are frozen",
     ),
     _wrong_g(
+        "cond-g-leaves-d-in-evaluation",
+        "d is put into evaluation mode for the generator's step, and never back.",
+        """
+        d.eval()
+        g_loss = F.softplus(-d(g(z, y_real), y_real)).mean()
+        """,
+        says="in evaluation mode",
+    ),
+    _wrong_g(
         "cond-g-labels-one",
         "All fake images have the label 1, as if it meant real.",
         """

@@ -235,6 +235,15 @@ WRONG: tuple[Wrong, ...] = (
         """,
         says="are frozen",
     ),
+    _wrong(
+        "ns-g-leaves-d-in-evaluation",
+        "d is put into evaluation mode for the generator's step, and never back.",
+        """
+        d.eval()
+        g_loss = F.softplus(-d(g(z))).mean()
+        """,
+        says="in evaluation mode",
+    ),
     # ---- the draws of z ------------------------------------------------------------------------
     _wrong(
         "ns-g-z-zero",

@@ -295,6 +295,15 @@ _GENERATOR: tuple[Wrong, ...] = (
         says="are frozen",
     ),
     _wrong_g(
+        "wgan-g-leaves-critic-in-evaluation",
+        "The critic is put into evaluation mode for the generator's step, and never back.",
+        """
+        d.eval()
+        g_loss = -d(g(z)).mean()
+        """,
+        says="in evaluation mode",
+    ),
+    _wrong_g(
         "wgan-g-detached",
         "The fake images are detached, as in the critic's loss.",
         "g_loss = -d(g(z).detach()).mean()",

@@ -66,7 +66,7 @@ def test_small_gan_learns(gan_training: GanTraining) -> None:
 
 @number("4.2.8")
 def test_losses_stay_finite_at_large_logits(student: Student) -> None:
-    """Advice: the losses stay finite when the discriminator is very sure."""
+    """Advice: the losses stay finite, and grow, when the discriminator is very sure."""
     advise_on_large_logits(student, FUNCTIONS, conditional=True)
 
 
