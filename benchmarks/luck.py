@@ -17,7 +17,7 @@ import argparse
 import contextlib
 import fnmatch
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,7 @@ from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.assignment import load_assignment
 from autograder.engine.audit import Case, audit
 from autograder.engine.inventory import hash_of_checks, plan_checks
-from autograder.engine.ledger import PlannedCheck
 from autograder.homework.mistakes.cases import TRAINING, all_cases
-from autograder.homework.mistakes.entries import Right
-from autograder.homework.mistakes.right import RIGHT
 
 # The settings' own seed is the audit's; these are as good as any.
 _FIRST_SEED = 1000
@@ -37,9 +34,6 @@ _SEEDLESS = (
     *("fixed_problems", "device", "regions_only", "large_logits", "left_unchanged"),
     "density_integrates",
 )
-# Parts of problem 1 whose checks call a function, beside the round trip of 1.1, which calls two.
-_CALLED_IN = {"1.1": ("1.1",), "1.2": ("1.2", "1.3"), "1.3": ("1.3",)}
-_ROUND_TRIP = "inverse_undoes_forward"
 
 
 class Log:
@@ -68,24 +62,6 @@ class Log:
                 sink.write(json.dumps(line) + "\n")
 
 
-def is_called(region: str, check: PlannedCheck) -> bool:
-    """Say whether a check calls the function of a solution region, "1.2 MADE.inverse"."""
-    part, _, function = region.partition(" ")
-    if part in _CALLED_IN:
-        both = part == "1.2" and _ROUND_TRIP in check.check_id
-        return both or check.part in _CALLED_IN[part]
-    other = "_g_loss" if function.endswith("_d") else "_d_loss"
-    return check.part == part and other not in check.check_id
-
-
-def never_called(entry: Right, plan: Iterable[PlannedCheck]) -> frozenset[str]:
-    """Return the numbers of the checks that call nothing of what a solution writes differently."""
-    regions = (entry.region, *entry.also)
-    return frozenset(
-        check.number for check in plan if not any(is_called(region, check) for region in regions)
-    )
-
-
 def under_seeds(
     cases: Sequence[Case], seeds: int, seedless: frozenset[str] = frozenset()
 ) -> Iterator[Case]:
@@ -112,9 +88,8 @@ def main() -> None:
     options = parser.parse_args()
     assignment = load_assignment(HOMEWORK)
     plan = plan_checks(assignment)
-    uncalled = {entry.id: never_called(entry, plan) for entry in RIGHT}
     solutions = [
-        replace(case, skip=case.skip | uncalled.get(case.id, frozenset()))
+        case
         for case in all_cases(REFERENCE, TEMPLATE)
         if case.kind == "right" and case.seed is None and fnmatch.fnmatch(case.id, options.only)
     ]

@@ -28,12 +28,12 @@ def mutants() -> Iterator[Case]:
     """Yield every mutant whose change lies in a solution region."""
     texts = solution_files(REFERENCE)
     for name, text in texts.items():
-        parts = _parts_by_line(text)
+        regions = _regions_by_line(text)
         for operator in sorted(operator_names()):
             for occurrence, mutated in enumerate(_mutations(text, operator)):
                 changed = _first_difference(text, mutated)
-                part = parts.get(changed)
-                if part is None:
+                region = regions.get(changed)
+                if region is None:
                     continue
                 short = operator.partition("/")[2]
                 yield Case(
@@ -41,8 +41,8 @@ def mutants() -> Iterator[Case]:
                     kind="wrong",
                     sentence="\n".join(_difference(text, mutated)),
                     files={**texts, name: mutated},
-                    parts=frozenset({part}),
-                    **touched(frozenset({part}), trains=False),
+                    parts=frozenset({region.partition(" ")[0]}),
+                    **touched([region], trains=False),
                 )
 
 
@@ -58,16 +58,16 @@ def _mutations(text: str, name: str) -> Iterator[str]:
         occurrence += 1
 
 
-def _parts_by_line(text: str) -> dict[int, str]:
-    parts, part = {}, None
+def _regions_by_line(text: str) -> dict[int, str]:
+    regions, region = {}, None
     for number, line in enumerate(text.splitlines()):
-        if begin := re.search(r"# BEGIN SOLUTION (\S+)", line):
-            part = begin[1]
+        if begin := re.search(r"# BEGIN SOLUTION (.+)", line):
+            region = begin[1]
         elif "# END SOLUTION" in line:
-            part = None
-        elif part is not None:
-            parts[number] = part
-    return parts
+            region = None
+        elif region is not None:
+            regions[number] = region
+    return regions
 
 
 def _first_difference(text: str, mutated: str) -> int:

@@ -186,18 +186,42 @@ def evaluates(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor
 
 
 def evaluates_for_a_while(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
-    """A loss that goes back to training mode."""
-    d.eval()
+    """A loss that goes back to training mode, too late."""
+    g.eval()
     loss = right(g, d, x_real, device=device)
-    d.train()
+    g.train()
     return loss
+
+
+def steps(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that makes a small step of its own."""
+    loss = right(g, d, x_real, device=device)
+    for parameter in d.parameters():
+        parameter.data.mul_(0.999)
+    return loss
+
+
+def gives_other_storage(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that clips weights as the first Wasserstein GAN did."""
+    for parameter in d.parameters():
+        parameter.data = parameter.data.clamp(-0.01, 0.01)
+    return right(g, d, x_real, device=device)
+
+
+def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that leaves d, which has no batch normalisation, in evaluation mode: no harm done."""
+    d.eval()
+    return right(g, d, x_real, device=device)
 
 
 @pytest.mark.parametrize(
     ("loss", "told"),
     [
         (freezes, "after g was called, parameters of g or d are frozen"),
-        (evaluates, "after g was called, g or d is in evaluation mode"),
+        (evaluates, "g puts g into evaluation mode"),
+        (evaluates_for_a_while, "g puts g into evaluation mode"),
+        (steps, "g changes parameters of g or d itself"),
+        (gives_other_storage, "g changes parameters of g or d itself"),
     ],
 )
 def test_what_a_loss_leaves_behind_in_the_networks_is_told(
@@ -208,6 +232,6 @@ def test_what_a_loss_leaves_behind_in_the_networks_is_told(
         trained(right, loss, steps=5)
 
 
-def test_what_a_loss_puts_back_is_not_told() -> None:
-    """Neither mode nor parameters are complained of when they are as they were."""
-    assert trained(right, evaluates_for_a_while, steps=2).shape == (784,)
+def test_what_does_no_harm_is_not_told() -> None:
+    """The handout's discriminator is the same in both modes."""
+    assert trained(right, judges_in_evaluation, steps=2).shape == (784,)

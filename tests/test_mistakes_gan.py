@@ -21,7 +21,9 @@ from autograder.homework.losses import checks as gan_checks
 from autograder.homework.mistakes import (
     conditional,
     gradient_penalty,
-    nonsaturating,
+    interpolates,
+    nonsaturating_d,
+    nonsaturating_d_other,
     nonsaturating_g,
     right_gan,
     right_wasserstein,
@@ -35,10 +37,12 @@ from autograder.homework.student import Student
 from tests.in_process import student_of
 
 WRONG: tuple[Wrong, ...] = (
-    *nonsaturating.WRONG,
+    *nonsaturating_d.WRONG,
+    *nonsaturating_d_other.WRONG,
     *nonsaturating_g.WRONG,
     *conditional.WRONG,
     *wasserstein.WRONG,
+    *interpolates.WRONG,
     *gradient_penalty.WRONG,
 )
 RIGHT: tuple[Right, ...] = (*right_gan.RIGHT, *right_wasserstein.RIGHT)
@@ -116,7 +120,7 @@ def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
 @for_each(WRONG)
 def test_a_wrong_loss_is_caught_and_named(entry: Wrong) -> None:
     """Some check fails and names the mistake: by the answers, or else by its own words."""
-    if entry.says in ("are frozen", "in evaluation mode"):
+    if entry.says in ("are frozen", "into evaluation mode", "changes parameters"):
         pytest.skip("what only the next step of a training run shows is for the audit to see")
     told = failures(entry)
     assert any(entry.id in named if entry.answers else entry.says in said for said, named in told)

@@ -47,6 +47,11 @@ class MadeCase:
     seed: int
 
     @property
+    def used(self) -> bool:
+        """Whether the network is in evaluation mode and was called once before."""
+        return False
+
+    @property
     def weights(self) -> flow.MadeWeights:
         """The parameters, unmasked; |alpha| <= 1.5 on x and on the images of z."""
         return self._drawn[0]
@@ -98,16 +103,36 @@ class SteepMadeCase(MadeCase):
         return flow.MadeWeights((*weights.layers[:-1], (exact(weight), exact(bias)))), x, z
 
 
-STEEP = SteepMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=5)
+_AS_USED = "a network in evaluation mode, called for the second time"
 
 
-def and_steep(case: MadeCase) -> tuple[MadeCase, ...]:
-    """Return a case, and behind the simplest ones the steep one.
+@dataclass(frozen=True)
+class UsedMadeCase(MadeCase):
+    """A MADE in evaluation mode that was called before, with a batch as the drivers' figures have.
 
-    Hypothesis always draws the simplest first. As an explicit example of its own the steep one
-    would be shown in place of the smallest wherever something is wrong.
+    What depends on the mode, on earlier calls or on the size of the batch is seen here.
     """
-    return (case, STEEP) if case.seed == 0 else (case,)
+
+    @property
+    def used(self) -> bool:
+        """It is."""
+        return True
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {_AS_USED}"
+
+
+STEEP = SteepMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=5)
+USED = UsedMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=300, seed=5)
+
+
+def and_special(case: MadeCase) -> tuple[MadeCase, ...]:
+    """Return a case, and behind the simplest ones the steep one and the used one.
+
+    Hypothesis always draws the simplest first. As explicit examples of their own the others would
+    be shown in place of the smallest wherever something is wrong.
+    """
+    return (case, STEEP, USED) if case.seed == 0 else (case,)
 
 
 @dataclass(frozen=True)
@@ -129,6 +154,11 @@ class MafCase:
     n_flows: int
     batch: int
     seed: int
+
+    @property
+    def used(self) -> bool:
+        """Whether the network is in evaluation mode and was called once before."""
+        return False
 
     @property
     def blocks(self) -> tuple[flow.MadeWeights, ...]:
@@ -167,6 +197,28 @@ class MafCase:
             blocks.append(block)
             inputs = block.inverse(inputs)[0][:, ::-1]
         return tuple(blocks), _redrawn(rng, x, lambda rows: is_well_conditioned(blocks, rows))
+
+
+@dataclass(frozen=True)
+class UsedMafCase(MafCase):
+    """A MAF in evaluation mode that was called before; see `UsedMadeCase`."""
+
+    @property
+    def used(self) -> bool:
+        """It is."""
+        return True
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {_AS_USED}"
+
+
+# More blocks than the homework's five.
+USED_MAF = UsedMafCase(input_size=2, hidden_size=6, n_hidden=1, n_flows=6, batch=100, seed=5)
+
+
+def and_used(case: MafCase) -> tuple[MafCase, ...]:
+    """Return a case, and behind the simplest ones the used one; see `and_special`."""
+    return (case, USED_MAF) if case.seed == 0 else (case,)
 
 
 def made_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MadeCase]:

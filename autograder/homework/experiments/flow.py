@@ -1,7 +1,8 @@
 """Experiments on problem 1: the student's MADE and MAF with the weights that the judge chose.
 
 Arrays named `block{k}.weight{j}` and `block{k}.bias{j}` are the linear layers of MADE block k, in
-order. Gradients come back under the same names with `grad.` before them.
+order. Gradients come back under the same names with `grad.` before them. With
+`arguments["used"]` the network is in evaluation mode and was called before, with other numbers.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def made_forward(
     """Record `x`, `log_det` = forward(z), and what became of the input (`input_after`)."""
     made = build_made(student, arguments, tensors, 0)
     z = tensors["z"]
+    if arguments["used"]:
+        made.eval().forward(-z)
     _record_pair(made.forward(z), ("x", "log_det"), recorder)
     recorder.add("input_after", z)
 
@@ -44,6 +47,8 @@ def made_inverse(
     # input is changed is another check's question.
     leaf = x.clone().requires_grad_(wants_jacobian)
     given = leaf.clone()
+    if arguments["used"]:
+        made.eval().inverse(-x)
     returned = made.inverse(given)
     z, log_det = _record_pair(returned, ("z", "log_det"), recorder)
     recorder.add("input_after", given)
@@ -65,6 +70,8 @@ def maf_log_probs(
 ) -> None:
     """Record `log_prob` = log_probs(x) and its gradient with respect to every parameter."""
     maf, parameters = build_maf(student, arguments, tensors)
+    if arguments["used"]:
+        maf.eval().log_probs(-tensors["x"])
     log_prob = maf.log_probs(tensors["x"])
     recorder.add("log_prob", log_prob)
     if isinstance(log_prob, Tensor) and log_prob.dim() == 0:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +18,43 @@ _MAX_CALLS = 1100
 _MAX_ROWS = 16_000  # 50 MB of images, within what a reply may hold
 
 
-class Probe(nn.Module):
+class StandIn(nn.Module):
+    """A network in place of the handout's, with what that has beside its layers."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what there is, where a loss asks for something else."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            raise AttributeError(
+                f"the tests' networks are not the handout's and have no {name}; call g(...) and "
+                "d(...) as a whole, and take g.dim_z and g.num_classes from g"
+            ) from None
+
+
+@dataclass
+class _Seen:
+    """The rows and labels of every call, and how many rows that are together."""
+
+    calls: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
+    rows: int = 0
+
+
+class Probe(StandIn):
     """Keeps a copy of the input and labels of every call of `forward`."""
 
     def __init__(self, name: str, conditional: bool) -> None:
         super().__init__()
         self._name = name
         self._conditional = conditional
-        self._seen: list[tuple[Tensor, Tensor | None]] = []
-        self._rows = 0
+        self._seen = _Seen()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Probe:
+        """Return a copy with parameters of its own: what it is given is recorded all the same."""
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        twin._parameters = copy.deepcopy(self._parameters, memo)
+        return twin
 
     def note(self, value: object, labels: tuple[object, ...]) -> tuple[Tensor, Tensor | None]:
         """Check and record the arguments of a call.
@@ -55,20 +86,22 @@ class Probe(nn.Module):
     def _keep(self, rows: Tensor, labels: Tensor | None) -> None:
         if labels is not None and bool(((labels < 0) | (labels > 9)).any()):
             raise Misuse(f"{self._name} was called with labels outside 0..9")
-        self._rows += len(rows)
-        if len(self._seen) >= _MAX_CALLS or self._rows > _MAX_ROWS:
+        self._seen.calls.append((rows, labels))
+        self._seen.rows += len(rows)
+        if len(self._seen.calls) > _MAX_CALLS or self._seen.rows > _MAX_ROWS:
             raise Misuse(f"{self._name} was called far more often than the loss needs")
-        self._seen.append((rows, labels))
 
     def report(self, recorder: Recorder, key: str, *, images: bool = True) -> None:
         """Record the rows of all calls as `{key}.input` and `{key}.labels`, one after the other.
 
         `{key}_calls` says how many rows each call had.
         """
-        recorder.note(f"{key}_calls", [len(value) for value, _ in self._seen])
-        if self._seen and images:
-            recorder.add(f"{key}.input", torch.cat([value.flatten(1) for value, _ in self._seen]))
-        labels = [label for _, label in self._seen if label is not None]
+        recorder.note(f"{key}_calls", [len(value) for value, _ in self._seen.calls])
+        if self._seen.calls and images:
+            recorder.add(
+                f"{key}.input", torch.cat([value.flatten(1) for value, _ in self._seen.calls])
+            )
+        labels = [label for _, label in self._seen.calls if label is not None]
         if labels:
             recorder.add(f"{key}.labels", torch.cat(labels))
 
@@ -101,6 +134,7 @@ class ProbeGenerator(Probe):
         self.bias = nn.Parameter(tensors["g.bias"].clone())
         if conditional:
             self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
+            self.num_classes = len(self.label_embedding)
         self.dim_z = self.weight.shape[1]
 
     def forward(self, z: Tensor, *labels: object, y: object = None) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
-from autograder.homework.experiments.probes import IMAGE
+from autograder.homework.experiments.probes import IMAGE, StandIn
 
 _MAX_RESCUES = 20
 # A run makes hundreds of calls within 80 s, or 150: with one that takes so long it cannot end.
@@ -69,6 +69,14 @@ class FlatAdam:
         self._second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(1e-8)
         self.flat.addcdiv_(self._first, root, value=-learning_rate / (1 - beta1**self._steps))
+
+    def bits(self) -> Tensor:
+        """Return a copy of the parameters as integers, among which NaN equals NaN.
+
+        A parameter that somebody gave other storage comes from there.
+        """
+        held = torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters])
+        return held.view(torch.int32)
 
     @torch.no_grad()
     def go_back_to(self, weights: Tensor) -> None:
@@ -144,57 +152,85 @@ def train_flow(
         recorder.add(name, parameter)
 
 
-class SmallGenerator(nn.Module):
+class SmallGenerator(StandIn):
     """A generator of the handout's kind in small: z (and label) to images (B, 1, 28, 28)."""
 
     def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
         super().__init__()
-        self.weight = nn.Parameter(tensors["g.weight"].clone())
-        self.bias = nn.Parameter(tensors["g.bias"].clone())
+        self.layer = _linear(tensors["g.weight"], tensors["g.bias"])
         if conditional:
             self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
-        self.dim_z = self.weight.shape[1]
+            self.num_classes = len(self.label_embedding)
+        self.dim_z = self.layer.in_features
+        # Whether it was called in evaluation mode, where the handout's own would ignore the batch.
+        self.evaluated = False
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map z (B, dim_z) to images."""
-        images = z @ self.weight.T + self.bias
+        self.evaluated = self.evaluated or not self.training
+        images: Tensor = self.layer(z)
         if y is not None:
             images = images + self.label_embedding[y]
         return images.reshape(-1, *IMAGE)
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the parameters under the names that they were sent with."""
+        named = {"g.weight": self.layer.weight, "g.bias": self.layer.bias}
+        labelled = hasattr(self, "label_embedding")
+        return {**named, **({"g.label_embedding": self.label_embedding} if labelled else {})}
 
-class SmallDiscriminator(nn.Module):
+
+class SmallDiscriminator(StandIn):
     """logits = (w2 leaky_relu(w1 x + b1) + b2)[label]."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.w1: Tensor
-        self.b1: Tensor
-        self.w2: Tensor
-        self.b2: Tensor
-        for name in ("w1", "b1", "w2", "b2"):
-            setattr(self, name, nn.Parameter(tensors[f"d.{name}"].clone()))
+        self.first = _linear(tensors["d.w1"], tensors["d.b1"])
+        self.second = _linear(tensors["d.w2"], tensors["d.b2"])
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map images (B, 1, 28, 28) to logits (B,)."""
-        hidden = nn.functional.leaky_relu(x.reshape(x.shape[0], -1) @ self.w1.T + self.b1, 0.2)
-        logits = hidden @ self.w2.T + self.b2
+        hidden = nn.functional.leaky_relu(self.first(x.reshape(x.shape[0], -1)), 0.2)
+        logits: Tensor = self.second(hidden)
         return logits[:, 0] if y is None else logits.gather(1, y.unsqueeze(1))[:, 0]
 
 
-def _must_be_ready_for_the_next_step(name: str, networks: Iterable[nn.Module]) -> None:
-    """Complain of what a loss leaves behind in the networks that it was given."""
-    for network in networks:
-        if not all(parameter.requires_grad for parameter in network.parameters()):
-            raise Misuse(
-                f"after {name} was called, parameters of g or d are frozen "
-                "(requires_grad is False), so that they learn nothing in the next step"
-            )
-        if not all(module.training for module in network.modules()):
-            raise Misuse(
-                f"after {name} was called, g or d is in evaluation mode (its .training is False), "
-                "so that its batch normalisation learns nothing in the next step"
-            )
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A layer of torch's own, so that what looks for linear layers finds it as in the handout's."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
+    return layer
+
+
+def _must_only_have_computed(
+    name: str, g: SmallGenerator, d: SmallDiscriminator, changed: bool
+) -> None:
+    """Complain of what a loss did to the networks beside calling them.
+
+    Args:
+        name: the loss.
+        g: the networks after it was called.
+        d: the same.
+        changed: whether their parameters are others than before.
+
+    Raises:
+        Misuse: it changed or froze parameters, or had g in evaluation mode.
+    """
+    if changed:
+        raise Misuse(
+            f"{name} changes parameters of g or d itself; a loss only computes a number, and the "
+            "optimiser of the training loop makes the step"
+        )
+    if not all(parameter.requires_grad for net in (g, d) for parameter in net.parameters()):
+        raise Misuse(
+            f"after {name} was called, parameters of g or d are frozen "
+            "(requires_grad is False), so that they learn nothing in the next step"
+        )
+    if g.evaluated or not g.training:
+        raise Misuse(
+            f"{name} puts g into evaluation mode (its .training is False), where its batch "
+            "normalisation goes by averages of earlier batches instead of this one"
+        )
 
 
 def train_gan(
@@ -213,6 +249,7 @@ def train_gan(
         optimiser = FlatAdam(network.parameters(), betas=(0.5, 0.999))
         learning_rate = float(arguments[f"{role}_learning_rate"])
         losses.append((name, student.attribute("gan", name), optimiser, learning_rate))
+    optimisers = [optimiser for _, _, optimiser, _ in losses]
     images = tensors["x_train"].reshape(-1, *IMAGE)
     batch, steps = int(arguments["batch"]), int(arguments["steps"])
     generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
@@ -221,12 +258,17 @@ def train_gan(
         rows = torch.randint(len(images), (batch,), generator=generator)
         inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
         for name, function, optimiser, learning_rate in losses:
+            before = [optimiser.bits() for optimiser in optimisers]
             try:
                 with at_most(_LONGEST_CALL_S):
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None
-            _must_be_ready_for_the_next_step(name, (g, d))
+            changed = not all(
+                torch.equal(old, optimiser.bits())
+                for old, optimiser in zip(before, optimisers, strict=True)
+            )
+            _must_only_have_computed(name, g, d, changed)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")
             # As the drivers do it: forgotten after the call, whatever it left there.
@@ -234,5 +276,5 @@ def train_gan(
             loss.backward()  # type: ignore[no-untyped-call]
             if math.isfinite(optimiser.gradient_norm()):
                 optimiser.step(learning_rate)
-    for name, parameter in g.named_parameters():
-        recorder.add(f"g.{name}", parameter)
+    for name, parameter in g.weights().items():
+        recorder.add(name, parameter)

@@ -71,6 +71,11 @@ class Made:
         """B."""
         return len(self.x)
 
+    @property
+    def used(self) -> bool:
+        """Whether the network is called once before, in evaluation mode."""
+        return False
+
     def __str__(self) -> str:
         return f"{self.input_size} variables, {self.hidden_size} hidden units, batch {self.batch}"
 
@@ -92,6 +97,11 @@ class Maf:
     def batch(self) -> int:
         """B."""
         return len(self.x)
+
+    @property
+    def used(self) -> bool:
+        """Whether the network is called once before, in evaluation mode."""
+        return False
 
     def __str__(self) -> str:
         return f"{self.n_flows} blocks with {self.input_size} variables, batch {self.batch}"

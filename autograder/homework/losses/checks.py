@@ -129,5 +129,9 @@ def _what_d_was_given(situation: Situation) -> Iterator[str]:
         yield f"d was given {others} images that are neither real ones nor made by g."
     if seen.d_saw_fake == 0:
         yield "d was given none of the images that g made."
-    if seen.d_saw_real == 0 and function.endswith("_d"):
-        yield "d was given none of the real images."
+    batch = len(seen.real.x)
+    if function.endswith("_d") and seen.d_saw_real < batch:
+        some = "none" if seen.d_saw_real == 0 else f"{seen.d_saw_real}"
+        yield f"d was given {some} of the {batch} real images."
+    if 0 < seen.d_saw_fake < batch:
+        yield f"d was given {seen.d_saw_fake} images that g made, for {batch} real ones."

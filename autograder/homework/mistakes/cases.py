@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from autograder.engine.assignment import load_assignment
 from autograder.engine.audit import Case
+from autograder.engine.inventory import plan_checks
+from autograder.engine.ledger import PlannedCheck
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.right import RIGHT
 
+_HOMEWORK = "autograder.homework"
 _BEGIN = "# BEGIN SOLUTION "
 _END = "# END SOLUTION"
 _FILES = ("codebase/flow_network.py", "codebase/gan.py")
-# The parts of problem 1 call each other. The losses do not: each is a function on its own, so that
-# an edit of one cannot touch the checks of another.
-_CALLING_EACH_OTHER = frozenset({"1.1", "1.2", "1.3"})
+# The parts whose checks call a function of problem 1. The losses are called in their own part.
+_CALLED_IN = {"1.1": ("1.1",), "1.2": ("1.2", "1.3"), "1.3": ("1.3",)}
+# It is of 1.1, and calls MADE.inverse as well.
+_ROUND_TRIP = "inverse_undoes_forward"
 # The training run takes longer than all else together. It never calls MADE.forward; and what is
 # wrong in 1.3 has cost its points in 1.3 before the run ends.
 TRAINING, _IN_TRAINING = "1.3.4", frozenset({"1.2", "1.3"})
@@ -46,7 +51,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
             right.sentence,
             edited(texts, right),
             edits=right.parts,
-            **touched(right.parts, trains=bool(right.parts & _IN_TRAINING)),
+            **touched((right.region, *right.also), trains=bool(right.parts & _IN_TRAINING)),
         )
     for wrong in WRONG:
         yield Case(
@@ -56,7 +61,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
             edited(texts, wrong),
             parts=wrong.parts,
             edits=wrong.parts,
-            **touched(wrong.parts | wrong.keeps, trains="1.2" in wrong.parts),
+            **touched((wrong.region, *wrong.also), trains="1.2" in wrong.parts),
             named=frozenset({wrong.id}) if wrong.answers else frozenset(),
             says=wrong.says,
         )
@@ -97,10 +102,30 @@ class Touched(TypedDict):
     skip: frozenset[str]
 
 
-def touched(parts: frozenset[str], *, trains: bool) -> Touched:
-    """What an edit of these parts can change, and whether the training run is of interest."""
-    run = parts | _CALLING_EACH_OTHER if parts & _CALLING_EACH_OTHER else parts
-    return Touched(run=run, skip=frozenset() if trains else frozenset({TRAINING}))
+def touched(regions: Collection[str], *, trains: bool) -> Touched:
+    """Say which checks an edit of these regions can change: those that call what is in them.
+
+    Args:
+        regions: solution regions, "1.2 MADE.inverse".
+        trains: whether the training run is of interest.
+    """
+    plan = plan_checks(load_assignment(_HOMEWORK))
+    called = [check for check in plan if any(is_called(region, check) for region in regions)]
+    left_out = {check.number for check in plan} - {check.number for check in called}
+    return Touched(
+        run=frozenset(check.part for check in called),
+        skip=frozenset(left_out if trains else left_out | {TRAINING}),
+    )
+
+
+def is_called(region: str, check: PlannedCheck) -> bool:
+    """Say whether a check calls the function of a solution region, "1.2 MADE.inverse"."""
+    part, _, function = region.partition(" ")
+    if part in _CALLED_IN:
+        both = part == "1.2" and _ROUND_TRIP in check.check_id
+        return both or check.part in _CALLED_IN[part]
+    other = "_g_loss" if function.endswith("_d") else "_d_loss"
+    return check.part == part and other not in check.check_id
 
 
 def solution_files(folder: Path) -> dict[str, str]:

@@ -8,7 +8,9 @@ from autograder.homework.mistakes import (
     conditional,
     flow,
     gradient_penalty,
-    nonsaturating,
+    interpolates,
+    nonsaturating_d,
+    nonsaturating_d_other,
     nonsaturating_g,
     wasserstein,
 )
@@ -16,9 +18,11 @@ from autograder.homework.mistakes.entries import Wrong
 
 WRONG: tuple[Wrong, ...] = (
     *flow.WRONG,
-    *nonsaturating.WRONG,
+    *nonsaturating_d.WRONG,
+    *nonsaturating_d_other.WRONG,
     *nonsaturating_g.WRONG,
     *conditional.WRONG,
     *wasserstein.WRONG,
+    *interpolates.WRONG,
     *gradient_penalty.WRONG,
 )

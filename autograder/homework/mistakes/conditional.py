@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograder.homework.mistakes import nonsaturating, nonsaturating_g
+from autograder.homework.mistakes import nonsaturating_d, nonsaturating_d_other, nonsaturating_g
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, d_loss
 
@@ -179,13 +179,21 @@ _LABELS: tuple[Wrong, ...] = (
         says="are frozen",
     ),
     _wrong_g(
-        "cond-g-leaves-d-in-evaluation",
-        "d is put into evaluation mode for the generator's step, and never back.",
+        "cond-g-leaves-g-in-evaluation",
+        "g is put into evaluation mode, and never back.",
         """
-        d.eval()
+        g.eval()
         g_loss = F.softplus(-d(g(z, y_real), y_real)).mean()
         """,
-        says="in evaluation mode",
+        says="into evaluation mode",
+    ),
+    _wrong_d(
+        "cond-d-labels-seeded",
+        "The labels of the fake images are the same in every call.",
+        "seeded = torch.Generator().manual_seed(0)\n"
+        "y_fake = torch.randint(0, 10, (batch_size,), generator=seeded).to(device)"
+        + _D_WITH_FAKE_LABELS,
+        says="the same in every call",
     ),
     _wrong_g(
         "cond-g-labels-one",
@@ -301,7 +309,7 @@ def with_labels(entry: Wrong) -> Wrong:
 # Who made a mistake in 2.2 copies it here.
 _AS_IN_2_2 = tuple(
     with_labels(entry)
-    for entry in (*nonsaturating.WRONG, *nonsaturating_g.WRONG)
+    for entry in (*nonsaturating_d.WRONG, *nonsaturating_d_other.WRONG, *nonsaturating_g.WRONG)
     if entry.hint and not entry.also
 )
 

@@ -8,7 +8,7 @@ never guessed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,9 @@ class Diagnosis:
         # As keys, they keep the order in which they were seen first.
         wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
         explained = {
-            mistake.id: {answer for answer in wrong if self._explains(mistake, answer)}
+            mistake.id: _with_their_values(
+                {answer for answer in wrong if self._explains(mistake, answer)}, wrong
+            )
             for mistake in self._mistakes
             if mistake.hint
         }
@@ -109,6 +111,26 @@ class Diagnosis:
             if not _same(seen.got, predicted):
                 return False
         return True
+
+
+# A derivative's answer, and the answer that it is a derivative of.
+_DERIVATIVES = {".gradient": "", ".jacobian": ".z"}
+
+
+def _with_their_values(explained: set[str], wrong: Iterable[str]) -> set[str]:
+    """Drop derivatives whose value is wrong for another reason.
+
+    Of a wrong value the derivative is wrong as well, and says nothing of what cuts off gradients.
+    """
+    unexplained = set(wrong) - explained
+    return {
+        answer
+        for answer in explained
+        if not any(
+            answer.endswith(end) and answer.removesuffix(end) + value in unexplained
+            for end, value in _DERIVATIVES.items()
+        )
+    }
 
 
 def _same(got: Any, other: ArrayLike | None) -> bool:

@@ -47,6 +47,12 @@ def interleaved(output: Array) -> tuple[Array, Array]:
     return output[:, 0::2], output[:, 1::2]
 
 
+def previous_column(output: Array) -> tuple[Array, Array]:
+    """For every column the mu and alpha of the one before it; the last one's for the first."""
+    mu, alpha = halves(output)
+    return np.roll(mu, 1, axis=1), np.roll(alpha, 1, axis=1)
+
+
 def same(x: Array) -> Array:
     """Every example for itself."""
     return x
@@ -95,13 +101,18 @@ def forward_columns(
     return predict
 
 
-def forward_passes(passes: Callable[[MadeCase], int], start: View = np.zeros_like) -> Prediction:
-    """x where all columns are computed at once, a number of times, beginning with `start(z)`."""
+def forward_passes(
+    passes: Callable[[MadeCase], int], start: View = np.zeros_like, *, scales_x: bool = False
+) -> Prediction:
+    """x where all columns are computed at once, a number of times, beginning with `start(z)`.
+
+    With `scales_x` every pass scales the x of the pass before it instead of z.
+    """
 
     def predict(case: MadeCase) -> Array:
         x = start(case.z)
         for _ in range(passes(case)):
-            x = forward_step(case.z, *halves(_net(case, x)))
+            x = forward_step(x if scales_x else case.z, *halves(_net(case, x)))
         return x
 
     return predict

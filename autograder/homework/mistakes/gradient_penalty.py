@@ -181,6 +181,20 @@ WRONG: tuple[Wrong, ...] = (
         value=critic_loss(from_norms(lambda norms: np.abs(norms - 1.0).mean())),
     ),
     _wrong(
+        "gp-root-of-the-mean",
+        "The root of the mean square is taken.",
+        with_step(penalty="penalty = ((norms - 1) ** 2).mean().sqrt()"),
+        hint="A root is taken of the mean of the squares.",
+        value=critic_loss(from_norms(lambda norms: np.sqrt(squared_excess(norms)))),
+    ),
+    _wrong(
+        "gp-huber",
+        "The Huber loss stands in place of the square.",
+        with_step(penalty="penalty = F.smooth_l1_loss(norms, torch.ones_like(norms))"),
+        hint="This is the Huber loss (smooth L1) of the norms; the handout squares.",
+        value=critic_loss(from_norms(lambda norms: mean(_huber(norms - 1.0)))),
+    ),
+    _wrong(
         "gp-not-squared",
         "The square is missing.",
         with_step(penalty="penalty = (norms - 1).mean()"),
@@ -361,3 +375,9 @@ WRONG: tuple[Wrong, ...] = (
 def _sigmoid_slope(values: Array) -> Array:
     slope: Array = 0.25 / np.cosh(values / 2.0) ** 2
     return slope
+
+
+def _huber(excess: Array) -> Array:
+    distance = np.abs(excess)
+    loss: Array = np.where(distance < 1.0, 0.5 * excess**2, distance - 0.5)
+    return loss

@@ -8,14 +8,17 @@ from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
     batch_mean,
+    first_example,
     forward_columns,
     forward_passes,
     interleaved,
     inverse_step,
+    previous_column,
     previous_example,
     same,
     swapped,
 )
+from autograder.homework.oracles import flow
 
 _SPLIT = "mu, alpha = self.net(x).chunk(2, dim=1)"
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"
@@ -31,6 +34,10 @@ INTERLEAVED = (
 )
 PREVIOUS = "You compute mu and alpha of every example from another example of the batch."
 MINUS_MU = "mu has the wrong sign."
+PREVIOUS_COLUMN = (
+    "You take mu and alpha one column too early: those of the variable before, and of the last one "
+    "for the first."
+)
 
 
 def _passes(times: str) -> str:
@@ -145,6 +152,82 @@ CONDITIONING = (
         answers={"MADE.forward.x": forward_columns(view=batch_mean)},
     ),
     Wrong(
+        "forward-leaves-first-variable-zero",
+        FORWARD,
+        "The loop begins at the second variable, and the first stays zero.",
+        but(MADE_FORWARD, (_LOOP, "range(1, self.input_size)")),
+        hint="forward() never computes the first variable: the loop begins one step too late.",
+        answers={"MADE.forward.x": forward_columns(columns=lambda case: range(1, case.input_size))},
+    ),
+    Wrong(
+        "forward-one-pass-too-few",
+        FORWARD,
+        "Begins with z as if it were x and makes D - 1 passes.",
+        """
+        x = z
+        for _ in range(self.input_size - 1):
+            mu, alpha = self.net(x).chunk(2, dim=1)
+            x = mu + z * torch.exp(alpha)
+        log_det = alpha.sum(dim=1)
+        """,
+        hint="forward() makes one pass less than there are variables; the first pass only gives "
+        "the first one.",
+        answers={"MADE.forward.x": forward_passes(lambda case: case.input_size - 1, start=same)},
+    ),
+    Wrong(
+        "forward-scales-x-again",
+        FORWARD,
+        "Every pass scales the x of the pass before it instead of z.",
+        """
+        x = z
+        for _ in range(self.input_size):
+            mu, alpha = self.net(x).chunk(2, dim=1)
+            x = mu + x * torch.exp(alpha)
+        log_det = alpha.sum(dim=1)
+        """,
+        hint="Every pass of forward() scales what the pass before it gave; the noise z is to be "
+        "scaled.",
+        answers={
+            "MADE.forward.x": forward_passes(
+                lambda case: case.input_size, start=same, scales_x=True
+            )
+        },
+    ),
+    Wrong(
+        "forward-previous-column",
+        FORWARD,
+        "Takes mu and alpha of the column before.",
+        but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i - 1] + z[:, i] * torch.exp(alpha[:, i - 1])")),
+        hint=PREVIOUS_COLUMN,
+        answers={"MADE.forward.x": forward_columns(split=previous_column)},
+    ),
+    Wrong(
+        "forward-uses-first-example",
+        FORWARD,
+        "Takes mu and alpha of the first example for all.",
+        but(MADE_FORWARD, (_RIGHT_STEP, "mu[0, i] + z[:, i] * torch.exp(alpha[0, i])")),
+        hint="forward() uses mu and alpha of the first example for all.",
+        answers={"MADE.forward.x": forward_columns(view=first_example)},
+    ),
+    Wrong(
+        "forward-reverses-x",
+        FORWARD,
+        "Reverses the columns of the result, though the PermuteLayer does so already.",
+        but(MADE_FORWARD, ("log_det = ", "x = x.flip(1)\nlog_det = ")),
+        hint="forward() returns its columns in reverse; the layer between the blocks does that.",
+        answers={
+            "MADE.forward.x": lambda case: flow.made_forward(case.weights, case.z)[0][:, ::-1]
+        },
+    ),
+    Wrong(
+        "forward-without-noise",
+        FORWARD,
+        "Returns the means: the noise is multiplied by 0.",
+        but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i] + 0 * z[:, i] * torch.exp(alpha[:, i])")),
+        hint="forward() returns mu alone: the noise z plays no part.",
+        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu)},
+    ),
+    Wrong(
         "forward-fresh-noise",
         FORWARD,
         "Draws noise of its own instead of using z.",
@@ -249,6 +332,45 @@ MAPPING = (
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i] + z[:, i]")),
         hint="forward() shifts the noise but never scales it: alpha is missing.",
         answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z)},
+    ),
+    Wrong(
+        "forward-softplus",
+        FORWARD,
+        "Takes softplus(alpha) for the standard deviation.",
+        but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "F.softplus(alpha[:, i])")),
+        hint="forward() makes the standard deviation from alpha by softplus; here it is the "
+        "exponential.",
+        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.logaddexp(0.0, a))},
+    ),
+    Wrong(
+        "forward-depends-on-the-mode",
+        FORWARD,
+        "Goes from variable to variable while it is trained, and in one step afterwards.",
+        """
+        x = torch.zeros_like(z)
+        for i in range(self.input_size if self.training else 1):
+            mu, alpha = self.net(x).chunk(2, dim=1)
+            x = mu + z * torch.exp(alpha)
+        log_det = alpha.sum(dim=1)
+        """,
+        says="in evaluation mode, called for the second time",
+    ),
+    Wrong(
+        "forward-remembers",
+        FORWARD,
+        "Keeps mu and alpha of the first call for later ones.",
+        """
+        if not hasattr(self, "kept"):
+            x = torch.zeros_like(z)
+            for i in range(self.input_size):
+                mu, alpha = self.net(x).chunk(2, dim=1)
+                x = mu + z * torch.exp(alpha)
+            self.kept = mu, alpha
+        mu, alpha = self.kept
+        x = mu + z * torch.exp(alpha)
+        log_det = alpha.sum(dim=1)
+        """,
+        says="in evaluation mode, called for the second time",
     ),
     Wrong(
         "forward-squashes-alpha",

@@ -73,6 +73,31 @@ WRONG: tuple[Wrong, ...] = (
         answers=forward_log_det(lambda case, alpha: alpha.sum(axis=0)),
     ),
     Wrong(
+        "forward-log-det-doubled",
+        FORWARD,
+        "Takes alpha for half of the log standard deviation.",
+        but(MADE_FORWARD, (_LOG_DET, "2 * alpha.sum(dim=1)")),
+        hint="The log-determinant of forward() is twice what it should be.",
+        answers=forward_log_det(lambda case, alpha: 2 * alpha.sum(axis=1)),
+    ),
+    Wrong(
+        "forward-log-det-zero",
+        FORWARD,
+        "Returns zeros.",
+        but(MADE_FORWARD, (_LOG_DET, "torch.zeros(len(z))")),
+        hint="The log-determinant of forward() is 0.",
+        answers=forward_log_det(lambda case, alpha: 0 * alpha.sum(axis=1)),
+    ),
+    Wrong(
+        "forward-log-det-of-deviations",
+        FORWARD,
+        "Adds up the standard deviations instead of their logarithms.",
+        but(MADE_FORWARD, (_LOG_DET, "torch.exp(alpha).sum(dim=1)")),
+        hint="The log-determinant of forward() adds up exp(alpha); the logarithms add up, alpha "
+        "itself.",
+        answers=forward_log_det(lambda case, alpha: np.exp(alpha).sum(axis=1)),
+    ),
+    Wrong(
         "forward-log-det-one-number",
         FORWARD,
         "Sums alpha over everything.",

@@ -13,6 +13,7 @@ from autograder.homework.mistakes.flow_predictions import (
     inverse_log_det,
     inverse_step,
     inverse_z,
+    previous_column,
     previous_example,
     swapped,
 )
@@ -22,6 +23,7 @@ from autograder.homework.mistakes.made_forward import (
     INTERLEAVED,
     MINUS_MU,
     PREVIOUS,
+    PREVIOUS_COLUMN,
     SWAPPED,
 )
 from autograder.homework.oracles import flow
@@ -96,6 +98,24 @@ CONDITIONING = (
         hint="inverse() reverses the columns of x before it asks the network; the layer between "
         "the blocks does that already.",
         answers={"MADE.inverse.z": inverse_z(view=lambda x: x[:, ::-1])},
+    ),
+    Wrong(
+        "inverse-previous-column",
+        INVERSE,
+        "Takes mu and alpha of the column before.",
+        but(MADE_INVERSE, (_SPLIT, f"{_SPLIT}; mu, alpha = mu.roll(1, 1), alpha.roll(1, 1)")),
+        hint=PREVIOUS_COLUMN,
+        answers={"MADE.inverse.z": inverse_z(split=previous_column)},
+    ),
+    Wrong(
+        "inverse-reverses-z",
+        INVERSE,
+        "Reverses the columns of the result, though the PermuteLayer does so already.",
+        but(MADE_INVERSE, (_STEP, f"({_STEP}).flip(1)")),
+        hint="inverse() returns its columns in reverse; the layer between the blocks does that.",
+        answers={
+            "MADE.inverse.z": lambda case: flow.made_inverse(case.weights, case.x)[0][:, ::-1]
+        },
     ),
     Wrong(
         "inverse-counts-examples",
@@ -261,6 +281,28 @@ MAPPING = (
         hint="inverse() makes the standard deviation from alpha by softplus; here it is the "
         "exponential.",
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) / np.logaddexp(0.0, a))},
+    ),
+    Wrong(
+        "inverse-squashes-alpha",
+        INVERSE,
+        "Passes alpha through tanh, as other flows do.",
+        but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-torch.tanh(alpha))")),
+        hint="inverse() bounds alpha by tanh before it is used; the handout uses it as it is.",
+        answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) * np.exp(-np.tanh(a)))},
+    ),
+    Wrong(
+        "inverse-depends-on-the-mode",
+        INVERSE,
+        "Halves alpha when the network is not trained.",
+        but(MADE_INVERSE, (_SPLIT, f"{_SPLIT}; alpha = alpha * (1.0 if self.training else 0.5)")),
+        says="in evaluation mode, called for the second time",
+    ),
+    Wrong(
+        "inverse-first-64-examples",
+        INVERSE,
+        "Only the first 64 examples of a batch are mapped.",
+        but(MADE_INVERSE, (_STEP, f"{_STEP}; z = torch.cat([z[:64], x[64:]])")),
+        says="batch=300",
     ),
     Wrong(
         "inverse-alpha-clamped",

@@ -15,6 +15,8 @@ from autograder.homework.mistakes.flow_code import (
 from autograder.homework.mistakes.flow_predictions import (
     inverse_jacobian,
     inverse_log_det,
+    inverse_step,
+    log_normal,
 )
 
 _NET = "self.net(x)"
@@ -114,6 +116,73 @@ LOG_DET = (
         },
     ),
     Wrong(
+        "inverse-log-det-over-batch",
+        INVERSE,
+        "Sums alpha over the examples instead of the variables.",
+        but(MADE_INVERSE, (_LOG_DET, "-alpha.sum(dim=0)")),
+        hint="The log-determinant of inverse() is summed over the examples; it must be summed "
+        "over the variables, for every example on its own.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a.sum(axis=0))},
+    ),
+    Wrong(
+        "inverse-log-det-zero",
+        INVERSE,
+        "Returns zeros.",
+        but(MADE_INVERSE, (_LOG_DET, "torch.zeros(len(x))")),
+        hint="The log-determinant of inverse() is 0.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: 0 * a.sum(axis=1))},
+    ),
+    Wrong(
+        "inverse-log-det-doubled",
+        INVERSE,
+        "Takes alpha for half of the log standard deviation.",
+        but(MADE_INVERSE, (_LOG_DET, "-2 * alpha.sum(dim=1)")),
+        hint="The log-determinant of inverse() is twice what it should be.",
+        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -2 * a.sum(axis=1))},
+    ),
+    Wrong(
+        "inverse-log-det-of-deviations",
+        INVERSE,
+        "Adds up the standard deviations instead of their logarithms.",
+        but(MADE_INVERSE, (_LOG_DET, "-torch.exp(alpha).sum(dim=1)")),
+        hint="The log-determinant of inverse() adds up exp(alpha); the logarithms add up, alpha "
+        "itself.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -np.exp(a).sum(axis=1))
+        },
+    ),
+    Wrong(
+        "inverse-log-det-logarithm-of-sum",
+        INVERSE,
+        "Takes the logarithm of the sum of the standard deviations.",
+        but(MADE_INVERSE, (_LOG_DET, "-torch.logsumexp(alpha, dim=1)")),
+        hint="The log-determinant of inverse() is the logarithm of a sum; it is the sum of the "
+        "logarithms.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(
+                lambda case, mu, a: -np.log(np.exp(a).sum(axis=1))
+            )
+        },
+    ),
+    Wrong(
+        "inverse-log-det-with-base-density",
+        INVERSE,
+        "Adds the base density of z, which log_probs() adds once more.",
+        but(
+            MADE_INVERSE,
+            (_LOG_DET, f"{_LOG_DET} + torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(dim=1)"),
+        ),
+        hint="inverse() adds the base density of z to its log-determinant; that is for "
+        "log_probs() to do, once.",
+        answers={
+            "MADE.inverse.log_det": inverse_log_det(
+                lambda case, mu, a: (
+                    log_normal(inverse_step(case.x, mu, a)).sum(axis=1) - a.sum(axis=1)
+                )
+            )
+        },
+    ),
+    Wrong(
         "inverse-log-det-one-number",
         INVERSE,
         "Sums over everything.",
@@ -170,6 +239,28 @@ GRADIENTS = (
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-alpha.detach())")),
         hint="The values of inverse() are right, but no gradient flows from z through alpha.",
         answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=True, through_alpha=False)},
+        says="No gradient flows from z",
+    ),
+    Wrong(
+        "inverse-detaches-x",
+        INVERSE,
+        "x is detached at the beginning: the parameters learn, the blocks before do not.",
+        but(MADE_INVERSE, ("mu, alpha =", "x = x.detach(); mu, alpha =")),
+        hint="x is detached before it is used, so that no gradient flows back to the blocks "
+        "before this one.",
+        answers={
+            "MADE.inverse.jacobian": inverse_jacobian(
+                through_mu=False, through_alpha=False, at_all=False
+            )
+        },
+    ),
+    Wrong(
+        "inverse-mean-detached",
+        INVERSE,
+        "The gradient does not flow through mu.",
+        but(MADE_INVERSE, ("(x - mu)", "(x - mu.detach())")),
+        hint="The values of inverse() are right, but no gradient flows from z through mu.",
+        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=False, through_alpha=True)},
         says="No gradient flows from z",
     ),
     Wrong(

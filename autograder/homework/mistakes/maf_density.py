@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
@@ -53,6 +54,15 @@ def _base_only(case: MafCase) -> dict[str, Array]:
         bar, own = case.maps[k].inverse_vjp(inputs[k], bar[:, ::-1], np.zeros(case.batch))
         found |= _named(own, k)
     return found
+
+
+def _without_base(case: MafCase) -> dict[str, Array]:
+    """The gradient of the log-determinants alone, through all blocks."""
+    base = _base_only(case)
+    return {
+        name: all_of_it - base[name]
+        for name, all_of_it in flow_gradients(case.maps, case.x).items()
+    }
 
 
 def _named(gradient: flow.ElementwiseGradient, block: int) -> dict[str, Array]:
@@ -113,6 +123,32 @@ REDUCTION = (
                 lambda w: np.log(np.exp(w.base.sum(axis=1) + w.log_det).mean())
             )
         },
+    ),
+    Wrong(
+        "maf-density-itself",
+        LOG_PROBS,
+        "Returns the average density, without the logarithm.",
+        but(MAF_LOG_PROBS, (_END, "(base + total).exp().mean()")),
+        hint="log_probs() returns the average density; its logarithm is asked for, averaged.",
+        answers={
+            "MAF.log_probs": log_probs_of(lambda w: np.exp(w.base.sum(axis=1) + w.log_det).mean())
+        },
+    ),
+    Wrong(
+        "maf-chunks-of-32",
+        LOG_PROBS,
+        "Averages the averages of chunks of 32, though the last one may be smaller.",
+        """
+        values = []
+        for z in x.split(32):
+            total = torch.zeros(len(z))
+            for block in self.nf:
+                z, log_det = block.inverse(z)
+                total = total + log_det.view(-1)
+            values.append((self.base_dist.log_prob(z).sum(dim=1) + total).mean())
+        log_prob = torch.stack(values).mean()
+        """,
+        says="batch=100",
     ),
     Wrong(
         "maf-first-example",
@@ -203,6 +239,39 @@ BASE = (
         },
     ),
     Wrong(
+        "maf-constant-added",
+        LOG_PROBS,
+        "Adds the normalising constant instead of subtracting it.",
+        but(
+            MAF_LOG_PROBS,
+            (_BASE, "(-0.5 * z**2 + 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
+        ),
+        hint="The normalising constant of the base density has the wrong sign.",
+        answers={
+            "MAF.log_probs": log_probs_of(
+                lambda w: usual(w) + w.case.input_size * math.log(2 * math.pi)
+            )
+        },
+    ),
+    Wrong(
+        "maf-constant-to-base-10",
+        LOG_PROBS,
+        "Takes the logarithm to base 10 in the normalising constant.",
+        but(
+            MAF_LOG_PROBS,
+            (_BASE, "(-0.5 * z**2 - 0.5 * torch.log10(torch.tensor(2 * torch.pi))).sum(dim=1)"),
+        ),
+        hint="The logarithm in the normalising constant has base 10; it is the natural one.",
+        answers={
+            "MAF.log_probs": log_probs_of(
+                lambda w: (
+                    usual(w)
+                    + 0.5 * w.case.input_size * (math.log(2 * math.pi) - math.log10(2 * math.pi))
+                )
+            )
+        },
+    ),
+    Wrong(
         "maf-twice-the-constant",
         LOG_PROBS,
         "Forgets the square root in the normalising constant.",
@@ -280,6 +349,14 @@ GRADIENTS = (
         hint="The value of log_probs() is right, but no gradient flows from a layer back to the "
         "layer before it.",
         answers={"MAF.log_probs.gradient": gradient_where(_own_log_det_only)},
+    ),
+    Wrong(
+        "maf-base-detached",
+        LOG_PROBS,
+        "Detaches z before the base density.",
+        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.detach()).sum(dim=1)")),
+        hint="The value of log_probs() is right, but no gradient flows through the base density.",
+        answers={"MAF.log_probs.gradient": gradient_where(_without_base)},
     ),
     Wrong(
         "maf-log-det-detached",

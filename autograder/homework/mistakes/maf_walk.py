@@ -232,7 +232,7 @@ LOG_DETERMINANT = (
         LOG_PROBS,
         "Overwrites the log-determinant, so that the last reversal's zeros are left.",
         but(MAF_LOG_PROBS, (_ADD, "total = log_det.view(-1)")),
-        hint="log_probs() leaves out the log-determinants.",
+        hint="log_probs() keeps the last layer's log-determinant only, which is a reversal's: 0.",
         answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
     ),
     Wrong(

@@ -89,6 +89,27 @@ WRONG: tuple[Wrong, ...] = (
         value=g_loss(as_real, factor=1.0 / np.log(2.0)),
     ),
     _wrong(
+        "ns-g-base-10",
+        "The logarithm has base 10.",
+        "g_loss = -torch.log10(torch.sigmoid(d(g(z)))).mean()",
+        hint="The logarithm has base 10; the handout's is the natural one.",
+        value=g_loss(as_real, factor=1.0 / np.log(10.0)),
+    ),
+    _wrong(
+        "ns-g-no-logarithm",
+        "The probability is used as it is: the logarithm is missing.",
+        "g_loss = -torch.sigmoid(d(g(z))).mean()",
+        hint="The logarithm is missing: this is the probability itself.",
+        value=g_loss(lambda h: -gan.sigmoid(h)),
+    ),
+    _wrong(
+        "ns-g-one-minus-probability",
+        "1 - D stands in place of -log D.",
+        "g_loss = (1 - torch.sigmoid(d(g(z)))).mean()",
+        hint="The logarithm is missing: this is 1 - D itself.",
+        value=g_loss(lambda h: gan.sigmoid(-h)),
+    ),
+    _wrong(
         "ns-g-softmax-over-batch",
         "A softmax over the batch stands where a sigmoid of every logit belongs.",
         "g_loss = -F.log_softmax(d(g(z)), dim=0).mean()",
@@ -147,6 +168,13 @@ WRONG: tuple[Wrong, ...] = (
         value=lambda s: mean(as_real(s.fake)) + mean(as_real(s.real)),
     ),
     _wrong(
+        "ns-g-d-loss-with-labels-swapped",
+        "The discriminator's loss with both labels exchanged, real images included.",
+        "g_loss = F.softplus(-d(g(z))).mean() + F.softplus(d(x_real)).mean()",
+        hint="A term of the real images was added; the generator's loss has none.",
+        value=lambda s: mean(as_real(s.fake)) + mean(as_fake(s.real)),
+    ),
+    _wrong(
         "ns-g-minus-d-loss",
         "The discriminator's loss with the other sign.",
         "g_loss = -(F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean())",
@@ -159,6 +187,30 @@ WRONG: tuple[Wrong, ...] = (
         "g_loss = ((d(g(z)) - 1) ** 2).mean()",
         hint="This is the loss of the least-squares GAN.",
         value=g_loss(squared_distance(1.0)),
+    ),
+    _wrong(
+        "ns-g-least-squares-halved",
+        "The loss of the least-squares GAN with its factor of one half.",
+        "g_loss = 0.5 * ((d(g(z)) - 1) ** 2).mean()",
+        hint="This is the loss of the least-squares GAN, with a factor of one half.",
+        value=g_loss(squared_distance(1.0), factor=0.5),
+    ),
+    _wrong(
+        "ns-g-squared-probabilities",
+        "The squared error of the probability stands in place of the cross-entropy.",
+        "g_loss = ((torch.sigmoid(d(g(z))) - 1) ** 2).mean()",
+        hint="This is the squared error of the probability; the handout takes its logarithm.",
+        value=g_loss(lambda h: gan.sigmoid(-h) ** 2),
+    ),
+    _wrong(
+        "ns-g-minimax-added",
+        "The minimax loss is added to the non-saturating one, the loss of 3.3.",
+        """
+        h = d(g(z))
+        g_loss = (F.logsigmoid(-h) - F.logsigmoid(h)).mean()
+        """,
+        hint="This is log(1 - D) - log D, the loss of problem 3, which comes to -h.",
+        value=g_loss(lambda h: -h),
     ),
     _wrong(
         "ns-g-wasserstein",
@@ -236,13 +288,26 @@ WRONG: tuple[Wrong, ...] = (
         says="are frozen",
     ),
     _wrong(
-        "ns-g-leaves-d-in-evaluation",
-        "d is put into evaluation mode for the generator's step, and never back.",
+        "ns-g-makes-fakes-in-evaluation",
+        "The fake images are made in evaluation mode, though training mode comes back after it.",
         """
-        d.eval()
+        g.eval()
+        x_fake = g(z)
+        g.train()
+        g_loss = F.softplus(-d(x_fake)).mean()
+        """,
+        says="into evaluation mode",
+    ),
+    _wrong(
+        "ns-g-draws-weights-anew",
+        "The weights of g are drawn anew in every call.",
+        """
+        for layer in g.modules():
+            if isinstance(layer, torch.nn.Linear):
+                torch.nn.init.normal_(layer.weight, 0.0, 0.02)
         g_loss = F.softplus(-d(g(z))).mean()
         """,
-        says="in evaluation mode",
+        says="changes parameters",
     ),
     # ---- the draws of z ------------------------------------------------------------------------
     _wrong(

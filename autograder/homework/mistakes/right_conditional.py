@@ -38,6 +38,21 @@ RIGHT: tuple[Right, ...] = (
         },
     ),
     right(
+        "right-cond-counts-classes-by-g",
+        "Uniform labels below g.num_classes.",
+        {
+            _COND_D: """
+            y_fake = torch.randint(0, g.num_classes, (batch_size,), device=device)
+            real, fake = d(x_real, y_real), d(g(z, y_fake).detach(), y_fake)
+            d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+            """,
+            _COND_G: """
+            y_fake = torch.randint(0, g.num_classes, (batch_size,), device=device)
+            g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
+            """,
+        },
+    ),
+    right(
         "right-cond-labels-by-other-means",
         "Uniform labels by numpy and by multinomial.",
         {

@@ -283,4 +283,27 @@ RIGHT: tuple[Right, ...] = (
             """,
         },
     ),
+    right(
+        "right-judged-by-a-copy",
+        "A copy of d, whose parameters get no gradient, judges for the generator's loss.",
+        {
+            _G: """
+            import copy
+
+            judge = copy.deepcopy(d).requires_grad_(False)
+            g_loss = F.softplus(-judge(g(z))).mean()
+            """,
+        },
+    ),
+    right(
+        "right-judged-in-evaluation-mode",
+        "d, which is the same in both modes, is in evaluation mode for the generator's loss.",
+        {
+            _G: """
+            d.eval()
+            g_loss = F.softplus(-d(g(z))).mean()
+            d.train()
+            """,
+        },
+    ),
 )

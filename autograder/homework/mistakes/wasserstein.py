@@ -1,4 +1,4 @@
-"""Mistakes of 5.5: the two terms of the critic's loss, the interpolates, the generator's loss."""
+"""Mistakes of 5.5: the two terms of the critic's loss, the generator's loss."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from autograder.homework.mistakes.gan_predictions import (
     itself,
     mean,
     on_images,
+    squared_distance,
 )
 from autograder.homework.mistakes.wasserstein_steps import with_step
 from autograder.homework.oracles import gan
@@ -109,6 +110,22 @@ _TERMS: tuple[Wrong, ...] = (
         value=critic_loss(first=lambda s: mean(gan.sigmoid(s.fake)) - mean(gan.sigmoid(s.real))),
     ),
     _wrong_d(
+        "wgan-d-drift",
+        "A small multiple of the squared values of the real images is added.",
+        with_step(
+            d_loss="""
+            real = d(x_real)
+            drift = 0.1 * (real**2).mean()
+            d_loss = d(x_fake).mean() - real.mean() + 10 * penalty + drift
+            """
+        ),
+        hint="A tenth of the mean square of the real images' values was added; the handout has "
+        "no such term.",
+        value=critic_loss(
+            first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2),
+        ),
+    ),
+    _wrong_d(
         "wgan-d-vector",
         "One loss for every example is returned.",
         with_step(d_loss="d_loss = d(x_fake) - d(x_real) + 10 * (norms - 1) ** 2"),
@@ -142,134 +159,6 @@ _TERMS: tuple[Wrong, ...] = (
     ),
 )
 
-_INTERPOLATES: tuple[Wrong, ...] = (
-    _wrong_d(
-        "wgan-one-alpha-for-the-batch",
-        "One interpolation weight serves the whole batch.",
-        with_step(alpha="alpha = torch.rand(1, device=device)"),
-        says="share one interpolation weight",
-    ),
-    _wrong_d(
-        "wgan-alpha-one-half",
-        "The interpolates lie halfway.",
-        with_step(alpha="alpha = 0.5"),
-        says="share one interpolation weight",
-    ),
-    _wrong_d(
-        "wgan-alpha-per-pixel",
-        "Every pixel has an interpolation weight of its own.",
-        with_step(alpha="alpha = torch.rand_like(x_real)"),
-        says="no mixture",
-    ),
-    _wrong_d(
-        "wgan-alpha-per-column",
-        "Every column of pixels has an interpolation weight of its own.",
-        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 28, device=device)"),
-        says="no mixture",
-    ),
-    _wrong_d(
-        "wgan-alpha-normal",
-        "The interpolation weight is drawn from a normal distribution.",
-        with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device)"),
-        says="not confined to [0, 1]",
-    ),
-    _wrong_d(
-        "wgan-alpha-clamped-normal",
-        "The interpolation weight is a normal number, clamped to [0, 1].",
-        with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device).clamp(0, 1)"),
-        says="not uniform on [0, 1]",
-    ),
-    _wrong_d(
-        "wgan-alpha-squared",
-        "The interpolation weight is squared.",
-        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 1, device=device) ** 2"),
-        says="not uniform on [0, 1]",
-    ),
-    _wrong_d(
-        "wgan-alpha-up-to-0.9",
-        "The interpolation weight is drawn from [0, 0.9].",
-        with_step(alpha="alpha = 0.9 * torch.rand(batch_size, 1, 1, 1, device=device)"),
-        says="do not reach both ends",
-    ),
-    _wrong_d(
-        "wgan-alpha-kept-from-the-ends",
-        "The interpolation weight is kept between 0.1 and 0.9.",
-        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 1, device=device).clamp(0.1, 0.9)"),
-        says="do not reach both ends",
-    ),
-    _wrong_d(
-        "wgan-alpha-narrow-clamped-normal",
-        "The interpolation weight is a normal number around one half, clamped to [0, 1].",
-        with_step(
-            alpha="""
-            alpha = 0.5 + 0.29 * torch.randn(batch_size, 1, 1, 1, device=device)
-            alpha = alpha.clamp(0, 1)
-            """
-        ),
-        says="lie on the ends",
-    ),
-    _wrong_d(
-        "wgan-alpha-shared-by-pairs",
-        "Two examples share each interpolation weight.",
-        with_step(
-            alpha="""
-            alpha = torch.rand(batch_size, 1, 1, 1, device=device)
-            alpha = alpha[torch.arange(batch_size) // 2 * 2]
-            """
-        ),
-        says="repeat each other",
-    ),
-    _wrong_d(
-        "wgan-alpha-zero-or-one",
-        "The interpolation weight is an integer, 0 or 1.",
-        with_step(alpha="alpha = torch.randint(0, 2, (batch_size, 1, 1, 1), device=device)"),
-        says="not uniform on [0, 1]",
-    ),
-    _wrong_d(
-        "wgan-alpha-evenly-spaced",
-        "The interpolation weights are evenly spaced and the same in every step.",
-        with_step(
-            alpha="alpha = torch.linspace(0.01, 0.99, batch_size, device=device).view(-1, 1, 1, 1)"
-        ),
-        says="repeat each other",
-    ),
-    _wrong_d(
-        "wgan-alpha-of-shape-b-1-1",
-        "The interpolation weights have shape (B, 1, 1), so that the batch is mixed with itself.",
-        with_step(alpha="alpha = torch.rand(batch_size, 1, 1, device=device)"),
-        says="expected images of shape (B, 1, 28, 28)",
-    ),
-    _wrong_d(
-        "wgan-mixture-not-convex",
-        "The real image has the weight 1 instead of 1 - alpha.",
-        with_step(points="points = (alpha * x_fake + x_real).requires_grad_()"),
-        says="no mixture",
-    ),
-    _wrong_d(
-        "wgan-same-weight-for-both",
-        "Both images have the weight alpha.",
-        with_step(points="points = (alpha * (x_fake + x_real)).requires_grad_()"),
-        says="no mixture",
-    ),
-    _wrong_d(
-        "wgan-two-weights",
-        "The weight is drawn anew for the second image.",
-        with_step(
-            points="""
-            other = torch.rand_like(alpha)
-            points = (alpha * x_fake + (1 - other) * x_real).requires_grad_()
-            """
-        ),
-        says="no mixture",
-    ),
-    _wrong_d(
-        "wgan-noise-around-real",
-        "The penalty is taken at real images with noise.",
-        with_step(points="points = (x_real + 0.5 * torch.randn_like(x_real)).requires_grad_()"),
-        says="no mixture",
-    ),
-)
-
 _GENERATOR: tuple[Wrong, ...] = (
     _wrong_g(
         "wgan-g-sign",
@@ -295,13 +184,48 @@ _GENERATOR: tuple[Wrong, ...] = (
         says="are frozen",
     ),
     _wrong_g(
-        "wgan-g-leaves-critic-in-evaluation",
-        "The critic is put into evaluation mode for the generator's step, and never back.",
+        "wgan-g-leaves-g-in-evaluation",
+        "g is put into evaluation mode, and never back.",
         """
-        d.eval()
+        g.eval()
         g_loss = -d(g(z)).mean()
         """,
-        says="in evaluation mode",
+        says="into evaluation mode",
+    ),
+    _wrong_g(
+        "wgan-g-probability",
+        "The critic's value is sent through a sigmoid.",
+        "g_loss = -torch.sigmoid(d(g(z))).mean()",
+        hint="The critic's values go through a sigmoid; they are used as they are.",
+        value=g_loss(lambda h: -gan.sigmoid(h)),
+    ),
+    _wrong_g(
+        "wgan-g-minimax",
+        "The minimax loss.",
+        "g_loss = F.logsigmoid(-d(g(z))).mean()",
+        hint="This is the minimax loss; a critic's values are used as they are.",
+        value=g_loss(as_fake, factor=-1.0),
+    ),
+    _wrong_g(
+        "wgan-g-least-squares",
+        "The loss of the least-squares GAN.",
+        "g_loss = ((d(g(z)) - 1) ** 2).mean()",
+        hint="This is the loss of the least-squares GAN.",
+        value=g_loss(squared_distance(1.0)),
+    ),
+    _wrong_g(
+        "wgan-g-absolute-value",
+        "The absolute value of the mean is taken.",
+        "g_loss = d(g(z)).mean().abs()",
+        hint="An absolute value is taken; the sign of the critic's values matters.",
+        value=lambda s: abs(mean(s.fake)),
+    ),
+    _wrong_g(
+        "wgan-g-times-lambda",
+        "The loss is multiplied by lambda.",
+        "g_loss = -10 * d(g(z)).mean()",
+        hint="Lambda multiplies the generator's loss; it belongs to the penalty of the critic's.",
+        value=g_loss(lambda h: -h, factor=10.0),
     ),
     _wrong_g(
         "wgan-g-detached",
@@ -359,4 +283,4 @@ _GENERATOR: tuple[Wrong, ...] = (
     ),
 )
 
-WRONG: tuple[Wrong, ...] = (*_TERMS, *_INTERPOLATES, *_GENERATOR)
+WRONG: tuple[Wrong, ...] = (*_TERMS, *_GENERATOR)

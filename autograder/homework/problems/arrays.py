@@ -25,6 +25,8 @@ class MadeProblem(Protocol):
     @property
     def seed(self) -> int: ...
     @property
+    def used(self) -> bool: ...
+    @property
     def weights(self) -> MadeParameters: ...
     @property
     def x(self) -> Array: ...
@@ -45,6 +47,8 @@ class MafProblem(Protocol):
     def n_flows(self) -> int: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def used(self) -> bool: ...
     @property
     def x(self) -> Array: ...
 
@@ -111,7 +115,9 @@ def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any
 
 
 def made_sizes(case: MadeProblem | MafProblem) -> dict[str, int]:
+    """Return the experiments' arguments; `used` is 1 for a network that was called before."""
     return {
+        "used": int(case.used),
         "input_size": case.input_size,
         "hidden_size": case.hidden_size,
         "n_hidden": case.n_hidden,

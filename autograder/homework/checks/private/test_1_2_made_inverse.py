@@ -18,7 +18,7 @@ from autograder.homework.gradients import gradient_error
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.strategies import MadeCase, and_steep, made_cases
+from autograder.homework.strategies import MadeCase, and_special, made_cases
 from autograder.homework.student import Inverse, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
@@ -123,7 +123,7 @@ def test_inverse_maps_as_the_handout_says(
     network is asked about.
     """
     _ask_others(student, diagnosis)
-    for one in and_steep(case):
+    for one in and_special(case):
         _check_mapping(one, _observed(student, diagnosis, one).z)
 
 
@@ -139,7 +139,7 @@ def test_log_det_is_minus_the_sum_of_alpha(
     Look at the sign, and at which dimension you sum over.
     """
     _ask_others(student, diagnosis)
-    for one in and_steep(case):
+    for one in and_special(case):
         _check_log_det(one, _observed(student, diagnosis, one).log_det)
 
 
@@ -182,6 +182,7 @@ def test_gradients_reach_every_parameter(
             for j, pair in enumerate(layers)
             for kind, array in zip(("weight", "bias"), pair, strict=True)
         }
+        value_is_right = excess(*pair, tolerances.LOG_DET) <= 1
         for name, right in expected.items():
             got = answer.gradients.get(name, np.zeros_like(right))
             if got.shape != right.shape:  # no gradient of this parameter, whatever it is
@@ -196,14 +197,12 @@ def test_gradients_reach_every_parameter(
                     numbers=f"{int(missing.sum())} of {int(should.sum())} entries that should "
                     "have a gradient have none.",
                     hint="Look for detach(), no_grad(), .item() or .data, and for clamp() or the "
-                    "like, which are flat where they cut off.",
+                    "like, which are flat where they cut off."
+                    if value_is_right
+                    else f"The value of {output} is wrong too: mend that first.",
                 )
         # Of a wrong value the gradient is wrong too; that has cost its points above.
-        error = (
-            gradient_error(answer.gradients, expected)
-            if excess(*pair, tolerances.LOG_DET) <= 1
-            else ""
-        )
+        error = gradient_error(answer.gradients, expected) if value_is_right else ""
         if error:
             raise CheckFailed(
                 f"The gradient of {output} by the parameters of MADE.net is wrong.",

@@ -1,4 +1,4 @@
-"""Mistakes of 2.2: the discriminator's loss of the non-saturating GAN."""
+"""Mistakes of 2.2: the discriminator's loss of the non-saturating GAN, from logits to the mean."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ from autograder.homework.mistakes.gan_predictions import (
     as_fake,
     as_real,
     d_loss,
-    gradient_without,
-    hinge,
-    itself,
     mean,
     minus_log_softmax,
     nothing,
-    on_images,
-    smoothed,
-    squared_distance,
 )
 from autograder.homework.oracles import gan
 
@@ -164,6 +158,40 @@ WRONG: tuple[Wrong, ...] = (
         value=d_loss(as_real, as_fake, factor=1.0 / np.log(2.0)),
     ),
     _wrong(
+        "ns-d-base-10",
+        "The logarithm has base 10.",
+        """
+        real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
+        d_loss = -torch.log10(real).mean() - torch.log10(1 - fake).mean()
+        """,
+        hint="The logarithm has base 10; the handout's is the natural one.",
+        value=d_loss(as_real, as_fake, factor=1.0 / np.log(10.0)),
+    ),
+    _wrong(
+        "ns-d-no-logarithm",
+        "The probabilities are used as they are: the logarithms are missing.",
+        "d_loss = torch.sigmoid(d(g(z))).mean() - torch.sigmoid(d(x_real)).mean()",
+        hint="The logarithms are missing: these are the probabilities themselves.",
+        value=d_loss(lambda h: -gan.sigmoid(h), gan.sigmoid),
+    ),
+    _wrong(
+        "ns-d-no-logarithm-of-either",
+        "-D - (1 - D) in place of the logarithms of both.",
+        """
+        real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
+        d_loss = -real.mean() - (1 - fake).mean()
+        """,
+        hint="The logarithms are missing: these are the probabilities themselves.",
+        value=d_loss(lambda h: -gan.sigmoid(h), lambda h: -gan.sigmoid(-h)),
+    ),
+    _wrong(
+        "ns-d-one-minus-logarithm",
+        "1 - log D stands in place of log(1 - D).",
+        "d_loss = -F.logsigmoid(d(x_real)).mean() - (1 - F.logsigmoid(d(g(z)))).mean()",
+        hint="For the fake images 1 - log D was taken; the handout has log(1 - D).",
+        value=d_loss(as_real, lambda h: -(1.0 + as_real(h))),
+    ),
+    _wrong(
         "ns-d-softmax-over-batch",
         "A softmax over the batch stands where a sigmoid of every logit belongs.",
         """
@@ -180,6 +208,20 @@ WRONG: tuple[Wrong, ...] = (
         "d_loss = (F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()) / 2",
         hint=_HALVED,
         value=d_loss(as_real, as_fake, factor=0.5),
+    ),
+    _wrong(
+        "ns-d-fake-term-halved",
+        "The term of the fake images has half of its weight.",
+        "d_loss = F.softplus(-d(x_real)).mean() + 0.5 * F.softplus(d(g(z))).mean()",
+        hint="The fake images' term has half of its weight.",
+        value=d_loss(as_real, lambda h: 0.5 * as_fake(h)),
+    ),
+    _wrong(
+        "ns-d-real-term-halved",
+        "The term of the real images has half of its weight.",
+        "d_loss = 0.5 * F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()",
+        hint="The real images' term has half of its weight.",
+        value=d_loss(lambda h: 0.5 * as_real(h), as_fake),
     ),
     _wrong(
         "ns-d-mean-of-joined-batch",
@@ -236,174 +278,5 @@ WRONG: tuple[Wrong, ...] = (
         "d_loss = F.softplus(-d(x_real).mean()) + F.softplus(d(g(z)).mean())",
         hint="The logits are averaged first; every image has a logarithm of its own.",
         value=lambda s: as_real(np.asarray(mean(s.real))) + as_fake(np.asarray(mean(s.fake))),
-    ),
-    # ---- another GAN's loss --------------------------------------------------------------------
-    _wrong(
-        "ns-d-least-squares",
-        "The loss of the least-squares GAN, from the logits.",
-        "d_loss = ((d(x_real) - 1) ** 2).mean() + (d(g(z)) ** 2).mean()",
-        hint="This is the loss of the least-squares GAN.",
-        value=d_loss(squared_distance(1.0), squared_distance(0.0)),
-    ),
-    _wrong(
-        "ns-d-squared-probabilities",
-        "Squared errors of the probabilities stand in place of cross-entropies.",
-        """
-        real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
-        d_loss = F.mse_loss(real, torch.ones_like(real)) + F.mse_loss(fake, torch.zeros_like(fake))
-        """,
-        hint="These are squared errors of the probabilities; the handout takes their logarithm.",
-        value=d_loss(lambda h: gan.sigmoid(-h) ** 2, lambda h: gan.sigmoid(h) ** 2),
-    ),
-    _wrong(
-        "ns-d-hinge",
-        "The hinge loss.",
-        "d_loss = F.relu(1 - d(x_real)).mean() + F.relu(1 + d(g(z))).mean()",
-        hint="This is the hinge loss.",
-        value=d_loss(hinge(1.0), hinge(-1.0)),
-    ),
-    _wrong(
-        "ns-d-wasserstein",
-        "The Wasserstein loss, without the sigmoid and the logarithm.",
-        "d_loss = d(g(z)).mean() - d(x_real).mean()",
-        hint="This is the Wasserstein loss of problem 5.",
-        value=d_loss(lambda h: -h, itself),
-    ),
-    _wrong(
-        "ns-d-smooth-labels",
-        "Real images have the label 0.9 (one-sided label smoothing).",
-        """
-        real, fake = d(x_real), d(g(z))
-        d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-        """,
-        hint="Real images have the label 0.9, which is label smoothing; here it is 1.",
-        value=d_loss(smoothed(0.9), as_fake),
-    ),
-    # ---- what d is shown -----------------------------------------------------------------------
-    _wrong(
-        "ns-d-tanh-on-fakes",
-        "The generator's images are sent through tanh before d sees them.",
-        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(torch.tanh(g(z)))).mean()",
-        hint="The fake images go through tanh first; d is to see what g gives.",
-        value=on_images(np.tanh, lambda s, fake: mean(as_real(s.real)) + mean(as_fake(fake))),
-    ),
-    _wrong(
-        "ns-d-noise-on-images",
-        "Noise is added to all images before d sees them.",
-        """
-        x_fake = g(z) + 0.1 * torch.randn_like(x_real)
-        x_real = x_real + 0.1 * torch.randn_like(x_real)
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
-        """,
-        says="neither real ones nor made by g",
-    ),
-    # ---- gradients -----------------------------------------------------------------------------
-    _wrong(
-        "ns-d-no-grad",
-        "Everything is computed without gradients.",
-        """
-        with torch.no_grad():
-            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
-        """,
-        says="reaches the discriminator",
-    ),
-    _wrong(
-        "ns-d-fake-logits-without-gradient",
-        "d judges the fake images inside no_grad, which was meant for the generator.",
-        """
-        with torch.no_grad():
-            fake = d(g(z))
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(fake).mean()
-        """,
-        hint="No gradient flows through what d says of the fake images; only g may be cut off.",
-        gradient=gradient_without("fake"),
-    ),
-    _wrong(
-        "ns-d-real-logits-detached",
-        "d's output on the real images is detached.",
-        "d_loss = F.softplus(-d(x_real).detach()).mean() + F.softplus(d(g(z))).mean()",
-        hint="No gradient flows through what d says of the real images.",
-        gradient=gradient_without("real"),
-    ),
-    # ---- the form of the answer ----------------------------------------------------------------
-    _wrong(
-        "ns-d-python-float",
-        "The loss is returned as a Python float.",
-        "d_loss = (F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()).item()",
-        says="Python float",
-    ),
-    _wrong(
-        "ns-d-vector",
-        "One loss for every example is returned.",
-        "d_loss = F.softplus(-d(x_real)) + F.softplus(d(g(z)))",
-        says="a 0-d tensor",
-    ),
-    _wrong(
-        "ns-d-none",
-        "Nothing is returned.",
-        "d_loss = None",
-        says="returned None",
-    ),
-    _wrong(
-        "ns-d-column-of-labels",
-        "The labels have shape (B, 1), the logits (B,).",
-        """
-        real, fake = d(x_real), d(g(z))
-        ones = torch.ones(batch_size, 1, device=device)
-        d_loss = F.binary_cross_entropy_with_logits(real, ones)
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, 0 * ones)
-        """,
-        says="raised ValueError",
-    ),
-    # ---- the draws of z ------------------------------------------------------------------------
-    _wrong(
-        "ns-d-z-uniform",
-        "z is drawn uniformly from [0, 1].",
-        """
-        z = torch.rand(batch_size, g.dim_z, device=device)
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
-        """,
-        says="not standard normal",
-    ),
-    _wrong(
-        "ns-d-z-half-as-wide",
-        "z has standard deviation 0.5.",
-        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(0.5 * z))).mean()",
-        says="not standard normal",
-    ),
-    _wrong(
-        "ns-d-z-truncated",
-        "z is clamped to [-1, 1].",
-        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z.clamp(-1, 1)))).mean()",
-        says="not standard normal",
-    ),
-    _wrong(
-        "ns-d-one-z-repeated",
-        "All fake images of a batch are made from one z.",
-        """
-        x_fake = g(z[:1].expand(batch_size, -1))
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
-        """,
-        says="the same z for several examples",
-    ),
-    _wrong(
-        "ns-d-one-fake-image",
-        "Only one fake image is made for the whole batch.",
-        """
-        x_fake = g(torch.randn(1, g.dim_z, device=device))
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
-        """,
-        says="fewer z than",
-    ),
-    _wrong(
-        "ns-d-z-seeded",
-        "The random numbers are seeded inside the loss: every step uses the same z.",
-        """
-        torch.manual_seed(0)
-        z = torch.randn(batch_size, g.dim_z, device=device)
-        d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
-        """,
-        says="seeds the random numbers itself",
     ),
 )
