@@ -21,7 +21,7 @@ from autograder.homework.problems.flow_parameters import Array, masks
 from autograder.homework.problems.gan_case import GanCase, exact
 
 MAX_ALPHA = 1.5  # |alpha|: exp(+-alpha) stays within a factor of 4.5
-STEEP_ALPHA = 3.5  # the bias of alpha in steep cases
+STEEP_ALPHA = 5.5  # the bias of alpha in steep cases: beyond what is clamped "to be safe"
 MAX_SIZE = 6.0  # |x| and |z|; the density there is about exp(-18) a column
 KINK_MARGIN = 1e-3  # a ReLU input closer to 0 could switch sides between float32 and float64
 WEIGHT_GAIN = 1.3
@@ -87,7 +87,7 @@ class MadeCase:
 
 @dataclass(frozen=True)
 class SteepMadeCase(MadeCase):
-    """A MADE that stretches one variable by exp(3.5) and squeezes the next, as trained ones do.
+    """A MADE that stretches one variable by exp(5.5) and squeezes the next, as trained ones do.
 
     What is clamped to a range that the other cases never leave is seen here.
     """
