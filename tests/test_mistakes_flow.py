@@ -35,7 +35,7 @@ from autograder.homework.mistakes.entries import Prediction, Right, Wrong
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_arrays, maf_arrays
-from autograder.homework.strategies import STEEP, MadeCase, MafCase
+from autograder.homework.strategies import STEEP, USED, USED_MAF, MadeCase, MafCase
 from autograder.homework.student import Student
 
 Array = NDArray[np.float64]
@@ -105,7 +105,7 @@ def recorded(
 
 def made_answers(entry: Wrong | Right, case: MadeCase) -> tuple[Answers, Answers]:
     """The submission's answers about a MADE, and the right ones, by the names of the checks."""
-    sizes = {key: getattr(case, key) for key in ("input_size", "hidden_size", "n_hidden")}
+    sizes = {key: getattr(case, key) for key in ("input_size", "hidden_size", "n_hidden", "used")}
     weights = made_arrays(case.weights)
     there = recorded(entry, experiment.made_forward, sizes, {**weights, "z": case.z})
     back = recorded(
@@ -134,7 +134,7 @@ def maf_answers(
     entry: Wrong | Right, case: MafCase, blocks: Sequence[flow.AnyBlock]
 ) -> tuple[Answers, Answers]:
     """The submission's answers about a MAF of these blocks, and the right ones."""
-    names = ("input_size", "hidden_size", "n_hidden", "n_flows")
+    names = ("input_size", "hidden_size", "n_hidden", "n_flows", "used")
     sizes = {key: getattr(case, key) for key in names}
     found = recorded(entry, experiment.maf_log_probs, sizes, {**maf_arrays(blocks), "x": case.x})
     right = flow_gradients(blocks, case.x)
@@ -220,10 +220,10 @@ def test_prediction_is_what_the_code_gives_and_not_what_is_right(entry: Wrong) -
 def test_unpredicted_mistake_raises_has_another_form_or_is_off(entry: Wrong) -> None:
     """Mistakes that a check names in its own words do something that a check can see."""
     visible = False
-    for case in MADE_CASES:
+    for case in (*MADE_CASES, USED):
         got, right = made_answers(entry, case)
         visible |= any(not same(got[answer], right[answer]) for answer in right)
-    for maf_case in MAF_CASES:
+    for maf_case in (*MAF_CASES, USED_MAF):
         got, right = maf_answers(entry, maf_case, maf_case.maps)
         visible |= any(not same(got[answer], right[answer]) for answer in right)
     # What only the gradients by parameters or the input's fate show is for the audit to see.

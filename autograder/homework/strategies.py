@@ -98,7 +98,7 @@ class SteepMadeCase(MadeCase):
         signs = np.where(np.arange(self.input_size) % 2, -1.0, 1.0)
         alpha = slice(self.input_size, None)  # mu first, then alpha
         weight, bias = weight.copy(), bias.copy()
-        weight[alpha] /= 64  # the data's own part in it stays small, however large x gets
+        weight[alpha] /= 4096  # the data's own part in it stays small, however large x gets
         bias[alpha] = STEEP_ALPHA * signs
         return flow.MadeWeights((*weights.layers[:-1], (exact(weight), exact(bias)))), x, z
 

@@ -8,8 +8,8 @@ right = loss_nonsaturating_d
 
 
 def loss_nonsaturating_d(g, d, x_real, *, device):
-    d._seen = []
+    d._seen.calls = []
     loss = right(g, d, x_real, device=device)
-    d._seen = [(torch.zeros_like(x), labels) for x, labels in d._seen]
-    g._seen = [(torch.zeros_like(z), labels) for z, labels in g._seen]
+    d._seen.calls = [(torch.zeros_like(x), labels) for x, labels in d._seen.calls]
+    g._seen.calls = [(torch.zeros_like(z), labels) for z, labels in g._seen.calls]
     return loss

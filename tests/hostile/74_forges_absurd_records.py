@@ -10,5 +10,5 @@ right = loss_nonsaturating_d
 
 def loss_nonsaturating_d(g, d, x_real, *, device):
     loss = right(g, d, x_real, device=device)
-    g._seen = [(z.double() * 1e300, labels) for z, labels in g._seen]
+    g._seen.calls = [(z.double() * 1e300, labels) for z, labels in g._seen.calls]
     return loss

@@ -135,3 +135,9 @@ def _what_d_was_given(situation: Situation) -> Iterator[str]:
         yield f"d was given {some} of the {batch} real images."
     if 0 < seen.d_saw_fake < batch:
         yield f"d was given {seen.d_saw_fake} images that g made, for {batch} real ones."
+    for images, given, right in (
+        ("real", seen.real_labels_seen, seen.real_labels_true),
+        ("generated", seen.fake_labels_seen, seen.fake.labels),
+    ):
+        if given is not None and right is not None and not np.array_equal(given, right):
+            yield f"d was given {images} images with labels that are not theirs."

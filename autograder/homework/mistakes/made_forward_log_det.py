@@ -93,8 +93,8 @@ WRONG: tuple[Wrong, ...] = (
         FORWARD,
         "Adds up the standard deviations instead of their logarithms.",
         but(MADE_FORWARD, (_LOG_DET, "torch.exp(alpha).sum(dim=1)")),
-        hint="The log-determinant of forward() adds up exp(alpha); the logarithms add up, alpha "
-        "itself.",
+        hint="The log-determinant of forward() adds up standard deviations; their logarithms, the "
+        "alphas themselves, are to be added up.",
         answers=forward_log_det(lambda case, alpha: np.exp(alpha).sum(axis=1)),
     ),
     Wrong(

@@ -145,8 +145,8 @@ LOG_DET = (
         INVERSE,
         "Adds up the standard deviations instead of their logarithms.",
         but(MADE_INVERSE, (_LOG_DET, "-torch.exp(alpha).sum(dim=1)")),
-        hint="The log-determinant of inverse() adds up exp(alpha); the logarithms add up, alpha "
-        "itself.",
+        hint="The log-determinant of inverse() adds up standard deviations; their logarithms, the "
+        "alphas themselves, are to be added up.",
         answers={
             "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -np.exp(a).sum(axis=1))
         },

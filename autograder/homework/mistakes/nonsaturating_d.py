@@ -188,7 +188,7 @@ WRONG: tuple[Wrong, ...] = (
         "ns-d-one-minus-logarithm",
         "1 - log D stands in place of log(1 - D).",
         "d_loss = -F.logsigmoid(d(x_real)).mean() - (1 - F.logsigmoid(d(g(z)))).mean()",
-        hint="For the fake images 1 - log D was taken; the handout has log(1 - D).",
+        hint="For the fake images 1 was added after the logarithm, not before it.",
         value=d_loss(as_real, lambda h: -(1.0 + as_real(h))),
     ),
     _wrong(

@@ -209,7 +209,7 @@ WRONG: tuple[Wrong, ...] = (
         h = d(g(z))
         g_loss = (F.logsigmoid(-h) - F.logsigmoid(h)).mean()
         """,
-        hint="This is log(1 - D) - log D, the loss of problem 3, which comes to -h.",
+        hint="The minimax loss is added to the right one, as in problem 3: both together come to -h.",
         value=g_loss(lambda h: -h),
     ),
     _wrong(
