@@ -36,7 +36,7 @@ def main(handout: Path, jobs: Path, kind: str) -> None:
             launcher = SpawnLauncher(assignment.package, place.submission, place.log)
             stack.callback(launcher.close)
         else:
-            zygote = ZygoteHolder(assignment.package, place.workers, place.log)
+            zygote = ZygoteHolder(assignment.package, place.workers, place.log, many=True)
             stack.callback(zygote.close)
             launcher = Launcher(zygote.control, place.submission, 120.0)
         for job in json.loads(jobs.read_text(encoding="utf-8")):

@@ -209,7 +209,7 @@ WRONG: tuple[Wrong, ...] = (
         h = d(g(z))
         g_loss = (F.logsigmoid(-h) - F.logsigmoid(h)).mean()
         """,
-        hint="The minimax loss is added to the right one, as in problem 3: both together come to -h.",
+        hint="The minimax loss is added to the right one, as in problem 3: they come to -h.",
         value=g_loss(lambda h: -h),
     ),
     _wrong(
