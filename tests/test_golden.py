@@ -180,6 +180,15 @@ def test_what_agrees_with_a_known_mistake_for_two_variables_only_is_not_named_by
         assert told.mistake is None
 
 
+def test_a_wrong_value_is_not_named_after_the_gradient_it_lacks() -> None:
+    """Where the blocks play no part no gradient reaches them, but nothing has been detached."""
+    code = "log_prob = 0.3 * self.base_dist.log_prob(x).sum(dim=1).mean()"
+    code += " + 0 * self.nf[0].scale.sum()"
+    told = failure(Wrong("new", "1.3 MAF.log_probs", "", code), "MAF.log_probs")
+    assert told is not None
+    assert told.mistake is None
+
+
 def test_an_input_changed_in_place_is_seen() -> None:
     """1.2.5 fails, says so and shows a snippet."""
     (entry,) = (e for e in WRONG if "changes its input x in place" in e.says)

@@ -296,6 +296,21 @@ def test_nothing_is_named_when_one_answer_does_not_fit() -> None:
     assert diagnosis.diagnose() is None
 
 
+@pytest.mark.parametrize("value_is_right", [True, False])
+def test_a_gradient_is_explained_only_where_its_value_is_right(value_is_right: bool) -> None:
+    """Of a wrong value the gradient is wrong too; that does not mean that something is detached."""
+    diagnosis = Diagnosis(WRONG)
+    for case in MAF_CASES:
+        right = flow_gradients(case.maps, case.x)
+        value = np.asarray(flow.maf_log_prob(case.maps, case.x).mean())
+        got = value if value_is_right else value + 1.234 * case.batch
+        diagnosis.observe("MAF.log_probs", case, got, value)
+        cut_off = np.zeros_like(flat(right, right))
+        diagnosis.observe("MAF.log_probs.gradient", case, cut_off, flat(right, right))
+    told = diagnosis.diagnose()
+    assert (told is not None and "maf-detached" in told[0]) == value_is_right
+
+
 def test_mistakes_that_agree_on_one_case_are_named_together() -> None:
     """With two examples a loop over the batch looks like a loop over two variables."""
     diagnosis = Diagnosis(WRONG)

@@ -27,6 +27,8 @@ from autograder.homework.problems.flow_parameters import MadeParameters, MapPara
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
 
+# A derivative's group of answers, and the group that it is a derivative of.
+_DERIVATIVES = {"gradient": "value", "jacobian": "z"}
 # As tight as the diagnosis of private checks: a mistake must be met, not merely not excluded.
 _EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
 
@@ -200,7 +202,10 @@ def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake
         for group in _groups(golden.right[0])
         if not all(_same(s, r, group) for s, r in zip(seen, golden.right, strict=True))
     ]
-    explained = [(set(_explained_by(m, seen)) & set(wrong), m) for m in golden.mistakes]
+    explained = [
+        (_with_their_values(set(_explained_by(m, seen)) & set(wrong), wrong), m)
+        for m in golden.mistakes
+    ]
     for group in wrong:
         most = max((len(ours) for ours, _ in explained if group in ours), default=0)
         named = [m for ours, m in explained if group in ours and len(ours) == most]
@@ -211,6 +216,11 @@ def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake
                 (),
             )
     return None
+
+
+def _with_their_values(explained: set[str], wrong: Sequence[str]) -> set[str]:
+    """Drop derivatives whose value is wrong for another reason, as `mistakes.diagnosis` does."""
+    return {group for group in explained if _DERIVATIVES.get(group) not in set(wrong) - explained}
 
 
 def _explained_by(mistake: Mistake, seen: Sequence[Mapping[str, Array]]) -> list[str]:

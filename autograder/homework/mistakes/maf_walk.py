@@ -163,6 +163,17 @@ WALK = (
         answers={"MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x).mean()},
     ),
     Wrong(
+        "maf-first-layer-missing",
+        LOG_PROBS,
+        "Begins at the second layer, the first reversal.",
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[1:]:")),
+        hint="log_probs() leaves out the first layer, which is a block; the reversal behind it is "
+        "there.",
+        answers={
+            "MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x[:, ::-1]).mean()
+        },
+    ),
+    Wrong(
         "maf-standardises-batch",
         LOG_PROBS,
         "Standardises the batch first.",
