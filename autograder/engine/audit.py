@@ -38,7 +38,7 @@ class Case:
         parts: for a wrong one, the parts that lose points.
         edits: the parts whose code differs from the reference's.
         run: the parts to grade; the others cannot be touched by what this case edits.
-        skip: numbers of slow checks in them that cannot be touched either.
+        skip: numbers of checks in them that are left out: what they call is not edited, or slow.
         named: for a wrong one, the mistake ids of which one must be given.
         says: or else a piece of the feedback that names it.
         seed: in place of the assignment's.

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, set_seeds
-from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
+from autograder.homework.experiments.probes import (
+    IMAGE,
+    ProbeCritic,
+    ProbeGenerator,
+    bits,
+    changed_parameters,
+)
 
 
 def gan_losses(
@@ -46,7 +52,8 @@ def _call_once(
     # A copy: what this call does to its images is not to be met by the next.
     x_real = tensors["x_real"].reshape(-1, *IMAGE).clone()
     inputs = [x_real, tensors["labels"].clone()] if conditional else [x_real]
-    before = [parameter.detach().clone() for parameter in (*g.parameters(), *d.parameters())]
+    everything = [*g.parameters(), *d.parameters()]
+    before = bits(everything)
     loss = function(g, d, *inputs, device=torch.device("cpu"))
     # The state of the random numbers afterwards: a loss that seeds them leaves the same every time.
     recorder.note(f"{prefix}next_random", torch.rand(4, dtype=torch.float64).tolist())
@@ -62,7 +69,7 @@ def _call_once(
         try:
             found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
         except RuntimeError:
-            _explain(str(arguments["function"]), [*g.parameters(), *d.parameters()], before)
+            _explain(str(arguments["function"]), everything, before)
             raise
     recorder.note(f"{prefix}reached", any(gradient is not None for gradient in found))
     for (name, parameter), gradient in zip(parameters.items(), found, strict=True):
@@ -71,17 +78,14 @@ def _call_once(
         )
 
 
-def _explain(function: str, parameters: Sequence[Tensor], before: Sequence[Tensor]) -> None:
+def _explain(function: str, parameters: Sequence[Tensor], before: Tensor) -> None:
     """Say why a loss cannot be differentiated any more, where it did itself what the loop does.
 
     Raises:
         Misuse: it called backward(), or changed the parameters.
     """
-    if not all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
-        raise Misuse(
-            f"{function} changes parameters of g or d itself; a loss only computes a number, and "
-            "the optimiser of the training loop makes the step"
-        )
+    if not torch.equal(before, bits(parameters)):
+        raise changed_parameters(function)
     if any(parameter.grad is not None for parameter in parameters):
         raise Misuse(
             f"{function} calls backward() itself, so that the training loop's backward() finds "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,19 @@ class StandIn(nn.Module):
                 f"the tests' networks are not the handout's and have no {name}; call g(...) and "
                 "d(...) as a whole, and take g.dim_z and g.num_classes from g"
             ) from None
+
+
+def bits(parameters: Iterable[Tensor]) -> Tensor:
+    """Return a copy of parameters, one after the other, as integers: there NaN equals NaN."""
+    return torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).view(torch.int32)
+
+
+def changed_parameters(function: str) -> Misuse:
+    """Return what to raise where a loss has changed the networks it was given."""
+    return Misuse(
+        f"{function} changes parameters of g or d itself; a loss only computes a number, and the "
+        "optimiser of the training loop makes the step"
+    )
 
 
 @dataclass

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
-from autograder.homework.experiments.probes import IMAGE, StandIn
+from autograder.homework.experiments.probes import IMAGE, StandIn, bits, changed_parameters
 
 _MAX_RESCUES = 20
 # A run makes hundreds of calls within 80 s, or 150: with one that takes so long it cannot end.
@@ -69,14 +69,6 @@ class FlatAdam:
         self._second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(1e-8)
         self.flat.addcdiv_(self._first, root, value=-learning_rate / (1 - beta1**self._steps))
-
-    def bits(self) -> Tensor:
-        """Return a copy of the parameters as integers, among which NaN equals NaN.
-
-        A parameter that somebody gave other storage comes from there.
-        """
-        held = torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters])
-        return held.view(torch.int32)
 
     @torch.no_grad()
     def go_back_to(self, weights: Tensor) -> None:
@@ -203,7 +195,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def _must_only_have_computed(
-    name: str, g: SmallGenerator, d: SmallDiscriminator, changed: bool
+    name: str, g: SmallGenerator, d: SmallDiscriminator, before: Tensor
 ) -> None:
     """Complain of what a loss did to the networks beside calling them.
 
@@ -211,16 +203,13 @@ def _must_only_have_computed(
         name: the loss.
         g: the networks after it was called.
         d: the same.
-        changed: whether their parameters are others than before.
+        before: the `bits` of their parameters before it was.
 
     Raises:
         Misuse: it changed or froze parameters, or had g in evaluation mode.
     """
-    if changed:
-        raise Misuse(
-            f"{name} changes parameters of g or d itself; a loss only computes a number, and the "
-            "optimiser of the training loop makes the step"
-        )
+    if not torch.equal(before, bits([*g.parameters(), *d.parameters()])):
+        raise changed_parameters(name)
     if not all(parameter.requires_grad for net in (g, d) for parameter in net.parameters()):
         raise Misuse(
             f"after {name} was called, parameters of g or d are frozen "
@@ -249,7 +238,6 @@ def train_gan(
         optimiser = FlatAdam(network.parameters(), betas=(0.5, 0.999))
         learning_rate = float(arguments[f"{role}_learning_rate"])
         losses.append((name, student.attribute("gan", name), optimiser, learning_rate))
-    optimisers = [optimiser for _, _, optimiser, _ in losses]
     images = tensors["x_train"].reshape(-1, *IMAGE)
     batch, steps = int(arguments["batch"]), int(arguments["steps"])
     generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
@@ -258,17 +246,13 @@ def train_gan(
         rows = torch.randint(len(images), (batch,), generator=generator)
         inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
         for name, function, optimiser, learning_rate in losses:
-            before = [optimiser.bits() for optimiser in optimisers]
+            before = bits([*g.parameters(), *d.parameters()])
             try:
                 with at_most(_LONGEST_CALL_S):
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None
-            changed = not all(
-                torch.equal(old, optimiser.bits())
-                for old, optimiser in zip(before, optimisers, strict=True)
-            )
-            _must_only_have_computed(name, g, d, changed)
+            _must_only_have_computed(name, g, d, before)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")
             # As the drivers do it: forgotten after the call, whatever it left there.

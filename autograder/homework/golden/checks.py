@@ -22,7 +22,7 @@ from autograder.homework.golden.problems import (
     load,
 )
 from autograder.homework.golden.snippets import snippet
-from autograder.homework.gradients import gradient_error
+from autograder.homework.gradients import gradient_error, with_their_values
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
@@ -203,7 +203,7 @@ def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake
         if not all(_same(s, r, group) for s, r in zip(seen, golden.right, strict=True))
     ]
     explained = [
-        (_with_their_values(set(_explained_by(m, seen)) & set(wrong), wrong), m)
+        (with_their_values(set(_explained_by(m, seen)) & set(wrong), wrong, _DERIVATIVES.get), m)
         for m in golden.mistakes
     ]
     for group in wrong:
@@ -216,11 +216,6 @@ def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake
                 (),
             )
     return None
-
-
-def _with_their_values(explained: set[str], wrong: Sequence[str]) -> set[str]:
-    """Drop derivatives whose value is wrong for another reason, as `mistakes.diagnosis` does."""
-    return {group for group in explained if _DERIVATIVES.get(group) not in set(wrong) - explained}
 
 
 def _explained_by(mistake: Mistake, seen: Sequence[Mapping[str, Array]]) -> list[str]:

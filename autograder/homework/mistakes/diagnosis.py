@@ -8,7 +8,7 @@ never guessed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
+from autograder.homework.gradients import with_their_values
 from autograder.homework.mistakes.entries import Wrong
 
 # Tighter than a check's own: a mistake must be met, not merely not excluded.
@@ -79,8 +80,8 @@ class Diagnosis:
         # As keys, they keep the order in which they were seen first.
         wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
         explained = {
-            mistake.id: _with_their_values(
-                {answer for answer in wrong if self._explains(mistake, answer)}, wrong
+            mistake.id: with_their_values(
+                {answer for answer in wrong if self._explains(mistake, answer)}, wrong, _value_of
             )
             for mistake in self._mistakes
             if mistake.hint
@@ -113,24 +114,12 @@ class Diagnosis:
         return True
 
 
-# A derivative's answer, and the answer that it is a derivative of.
-_DERIVATIVES = {".gradient": "", ".jacobian": ".z"}
-
-
-def _with_their_values(explained: set[str], wrong: Iterable[str]) -> set[str]:
-    """Drop derivatives whose value is wrong for another reason.
-
-    Of a wrong value the derivative is wrong as well, and says nothing of what cuts off gradients.
-    """
-    unexplained = set(wrong) - explained
-    return {
-        answer
-        for answer in explained
-        if not any(
-            answer.endswith(end) and answer.removesuffix(end) + value in unexplained
-            for end, value in _DERIVATIVES.items()
-        )
-    }
+def _value_of(answer: str) -> str | None:
+    """The answer that another one is a derivative of: z of its Jacobian, a loss of its gradient."""
+    for end, value in ((".gradient", ""), (".jacobian", ".z")):
+        if answer.endswith(end):
+            return answer.removesuffix(end) + value
+    return None
 
 
 def _same(got: Any, other: ArrayLike | None) -> bool:

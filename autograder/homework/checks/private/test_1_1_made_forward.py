@@ -17,7 +17,7 @@ from autograder.homework import tolerances
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.strategies import MadeCase, and_special, made_cases
+from autograder.homework.strategies import STEEP, USED, MadeCase, and_special, made_cases
 from autograder.homework.student import Forward, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
@@ -91,7 +91,7 @@ def test_forward_maps_as_the_handout_says(
     network is asked about in every step.
     """
     _ask_others(student, diagnosis)
-    for one in and_special(case):
+    for one in and_special(case, STEEP, USED):
         _check_mapping(one, _observed(student, diagnosis, one).x)
 
 
@@ -173,7 +173,7 @@ def test_log_det_is_the_sum_of_alpha(
     Look at which dimension you sum over, and at which x the alphas belong to.
     """
     _ask_others(student, diagnosis)
-    for one in and_special(case):
+    for one in and_special(case, STEEP, USED):
         _check_log_det(one, _observed(student, diagnosis, one))
 
 

@@ -18,7 +18,7 @@ from autograder.homework.gradients import gradient_error
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.strategies import MadeCase, and_special, made_cases
+from autograder.homework.strategies import STEEP, USED, MadeCase, and_special, made_cases
 from autograder.homework.student import Inverse, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
@@ -123,7 +123,7 @@ def test_inverse_maps_as_the_handout_says(
     network is asked about.
     """
     _ask_others(student, diagnosis)
-    for one in and_special(case):
+    for one in and_special(case, STEEP, USED):
         _check_mapping(one, _observed(student, diagnosis, one).z)
 
 
@@ -139,7 +139,7 @@ def test_log_det_is_minus_the_sum_of_alpha(
     Look at the sign, and at which dimension you sum over.
     """
     _ask_others(student, diagnosis)
-    for one in and_special(case):
+    for one in and_special(case, STEEP, USED):
         _check_log_det(one, _observed(student, diagnosis, one).log_det)
 
 

@@ -22,7 +22,7 @@ from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.runs.flow_training import FlowTraining
-from autograder.homework.strategies import MafCase, and_used, maf_cases
+from autograder.homework.strategies import USED_MAF, MafCase, and_special, maf_cases
 from autograder.homework.student import LogProbs, Student
 
 # More variables than examples, and more than the homework's two.
@@ -113,7 +113,7 @@ def test_log_probs_is_the_mean_log_likelihood(
     Look at the order and direction of the blocks, at the sign of the log-determinants, at the base
     density with its constant, and at what is summed and what averaged.
     """
-    for one in and_used(case):
+    for one in and_special(case, USED_MAF):
         _known_or_own(student, diagnosis, one, _check_value)
 
 
