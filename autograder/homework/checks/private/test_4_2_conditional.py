@@ -15,7 +15,10 @@ from autograder.homework.student import Student
 @settings(max_examples=15)
 @given(case=gan_cases(conditional=True))
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """conditional_loss_nonsaturating_d is -mean log D(x, y) - mean log(1 - D(G(z, y), y))."""
+    """conditional_loss_nonsaturating_d is -mean log D(x, y) - mean log(1 - D(G(z, y), y)).
+
+    Look at which images are called real, at the signs, and at where logarithm and mean are taken.
+    """
     check_value(student, diagnosis, case, "conditional_loss_nonsaturating_d")
 
 
@@ -24,7 +27,10 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_d by the discriminator is right."""
+    """The gradient of conditional_loss_nonsaturating_d by the discriminator is right.
+
+    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    """
     check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_d")
 
 
@@ -33,7 +39,10 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 @settings(max_examples=15)
 @given(case=gan_cases(conditional=True))
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """conditional_loss_nonsaturating_g is -mean log D(G(z, y), y)."""
+    """conditional_loss_nonsaturating_g is -mean log D(G(z, y), y).
+
+    Look at what d says of the fake images, at the sign, and at where logarithm and mean are taken.
+    """
     check_value(student, diagnosis, case, "conditional_loss_nonsaturating_g")
 
 
@@ -42,5 +51,8 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_g by the generator is right."""
+    """The gradient of conditional_loss_nonsaturating_g by the generator is right.
+
+    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    """
     check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_g")

@@ -15,7 +15,10 @@ from autograder.homework.student import Student
 @settings(max_examples=15)
 @given(case=gan_cases(conditional=False))
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """loss_wasserstein_gp_d is mean D(G(z)) - mean D(x) + 10 mean (||grad D(r)|| - 1)^2."""
+    """loss_wasserstein_gp_d is mean D(G(z)) - mean D(x) + 10 mean (||grad D(r)|| - 1)^2.
+
+    Look at the signs of the two means, at what the norm is taken over, the square, and lambda.
+    """
     check_value(student, diagnosis, case, "loss_wasserstein_gp_d")
 
 
@@ -24,7 +27,10 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=12)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_wasserstein_gp_d by the critic, through the penalty too, is right."""
+    """The gradient of loss_wasserstein_gp_d by the critic, through the penalty too, is right.
+
+    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    """
     check_gradient(student, diagnosis, case, "loss_wasserstein_gp_d")
 
 
@@ -33,7 +39,10 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 @settings(max_examples=12)
 @given(case=gan_cases(conditional=False))
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """loss_wasserstein_gp_g is -mean D(G(z))."""
+    """loss_wasserstein_gp_g is -mean D(G(z)).
+
+    Look at the sign, and at what is done to the critic's values before the mean.
+    """
     check_value(student, diagnosis, case, "loss_wasserstein_gp_g")
 
 
@@ -42,5 +51,8 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_wasserstein_gp_g by the generator's parameters is right."""
+    """The gradient of loss_wasserstein_gp_g by the generator's parameters is right.
+
+    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    """
     check_gradient(student, diagnosis, case, "loss_wasserstein_gp_g")
