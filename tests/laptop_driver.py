@@ -24,7 +24,7 @@ def main(handout: Path, jobs: Path, kind: str) -> None:
     from autograder.engine.laptop.planned import read_plan
     from autograder.engine.laptop.report import Report, by_number
     from autograder.engine.laptop.spawn import SpawnLauncher
-    from autograder.engine.worker.launch import ZygoteHolder
+    from autograder.engine.worker.launch import ZygoteHolder, open_nest
 
     assignment = load_assignment("autograder.homework")
     assert assignment.folder.is_relative_to(handout), "the handout's own modules are not used"
@@ -36,7 +36,9 @@ def main(handout: Path, jobs: Path, kind: str) -> None:
             launcher = SpawnLauncher(assignment.package, place.submission, place.log)
             stack.callback(launcher.close)
         else:
-            zygote = ZygoteHolder(assignment.package, place.workers, place.log, many=True)
+            nest = open_nest(assignment.package, place.workers)
+            stack.callback(nest.close)
+            zygote = ZygoteHolder(assignment.package, place.workers, place.log, nest)
             stack.callback(zygote.close)
             launcher = Launcher(zygote.control, place.submission, 120.0)
         for job in json.loads(jobs.read_text(encoding="utf-8")):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import psutil
 import pytest
 
 from autograder.engine.classroom.privacy import Pseudonyms
-from autograder.engine.classroom.runner import Crew, WorkError
+from autograder.engine.classroom.runner import Crew, WorkError, local_crew
 from autograder.engine.classroom.store import Store
-from tests.made_class.work import class_of, grade_here, grade_with, grading, keys
+from tests.made_class import PLAN
+from tests.made_class.work import PACKAGE, class_of, grade_here, grade_with, grading, keys
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -183,6 +185,33 @@ def command(export: Path, out: Path, *more: str | Path) -> list[str | Path]:
 def done_files(out: Path) -> dict[Path, int]:
     """The records that are there, with the time of their making."""
     return {path: path.stat().st_mtime_ns for path in out.glob("results/*/s*.json")}
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_the_jobs_of_a_machine_share_what_is_imported(tmp_path: Path) -> None:
+    """One process imports torch and one the judge, however many grade; all end with the crew."""
+    export = class_of(tmp_path / "class", "a = 1", "b = 2", "c = 3")
+    only = tuple(check.check_id for check in PLAN if check.number == "1.1.1")
+    with local_crew(2, PACKAGE) as crew:
+        by = grading(120.0, only)
+        records = list(grade_with(crew, export, tmp_path / "out", by, module=crew.module))
+        family = psutil.Process().children(recursive=True)
+        modules = Counter(_module_of(process) for process in family)
+        assert modules["autograder.engine.classroom.grader"] == 2
+        nest = [p for p in family if _module_of(p) == "autograder.engine.worker.nest"]
+        assert len([p for p in nest if p.ppid() == os.getpid()]) == 1
+        assert modules["autograder.engine.worker.zygote"] == 0
+        assert modules["autograder.engine.judge.warm"] == 1
+    assert keys(records) == ["s000", "s001", "s002"]
+    assert not any(record.is_grader_error for record in records)
+    assert psutil.wait_procs(family, 10.0)[1] == []
+
+
+def _module_of(process: psutil.Process) -> str:
+    """Which module of the project a process was started to run; its forks were, too."""
+    words = process.cmdline()
+    return words[words.index("-I") + 2] if "-I" in words else ""
 
 
 @pytest.mark.e2e

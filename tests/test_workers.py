@@ -30,7 +30,7 @@ from autograder.engine.judge.conclusions import with_source
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.worker import identity
 from autograder.engine.worker.frames import Array
-from autograder.engine.worker.launch import ZygoteHolder
+from autograder.engine.worker.launch import ZygoteHolder, open_nest
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMEWORK = "tests.small_homework"
@@ -86,16 +86,17 @@ def _write_submission(root: Path) -> None:
 
 
 class Grader:
-    """A zygote, and a launcher that asks it for workers."""
+    """A zygote, alone or out of a nest, and a launcher that asks it for workers."""
 
     def __init__(
-        self, submission: Path, folder: Path, homework: str = HOMEWORK, *, many: bool = False
+        self, submission: Path, folder: Path, homework: str = HOMEWORK, *, nest: bool = False
     ) -> None:
+        self.nest = open_nest(homework, folder) if nest else None
         self.submission = submission
         self.temporary = folder / "workers"
         self.temporary.mkdir(mode=0o711)
         self.log = folder / "log"
-        self.holder = ZygoteHolder(homework, self.temporary, self.log, many=many)
+        self.holder = ZygoteHolder(homework, self.temporary, self.log, self.nest)
         self.control = self.holder.control  # starts it
         self.launcher = Launcher(self.control, submission, PATIENCE_S)
 
@@ -106,27 +107,33 @@ class Grader:
         assert running is not None
         return psutil.Process(running.process.pid)
 
+    def close(self) -> None:
+        """End the zygote, and its nest."""
+        self.holder.close()
+        if self.nest is not None:
+            self.nest.close()
 
-@pytest.fixture(scope="module")
-def grader(submission: Path) -> Iterator[Grader]:
+
+@pytest.fixture(scope="module", params=[False, True], ids=["started", "hatched"])
+def grader(submission: Path, request: pytest.FixtureRequest) -> Iterator[Grader]:
     """The zygote that most tests share; it was started with a secret in our environment."""
     with open_folder() as folder:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CANARY", "a secret")
             patch.setenv("PYTHONPATH", "/a/path/of/ours")
             patch.setenv("OMP_NUM_THREADS", "7")
-            grader = Grader(submission, folder)
+            grader = Grader(submission, folder, nest=request.param)
         yield grader
-        grader.holder.close()
+        grader.close()
 
 
-@pytest.fixture
-def own_grader(submission: Path) -> Iterator[Grader]:
+@pytest.fixture(params=[False, True], ids=["started", "hatched"])
+def own_grader(submission: Path, request: pytest.FixtureRequest) -> Iterator[Grader]:
     """A zygote that the test may end."""
     with open_folder() as folder:
-        grader = Grader(submission, folder)
+        grader = Grader(submission, folder, nest=request.param)
         yield grader
-        grader.holder.close()
+        grader.close()
 
 
 class Hand:
@@ -544,17 +551,17 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
     assert list(grader.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("many", [False, True])
-def test_a_zygote_for_many_gradings_warms_up_for_all_workers(submission: Path, many: bool) -> None:
+@pytest.mark.parametrize("nest", [False, True])
+def test_a_nest_warms_up_for_all_workers(submission: Path, nest: bool) -> None:
     """What takes a worker long at its first use is done once; a single grading is not kept."""
     with open_folder() as folder:
-        grader = Grader(submission, folder, many=many)
+        grader = Grader(submission, folder, nest=nest)
         try:
             worker = grader.launcher.open()
             outcome = worker.call("warmed", {}, {}, seed=0, timeout_s=PATIENCE_S)
-            assert outcome.values == {"value": ["warm"] if many else []}
+            assert outcome.values == {"value": ["warm"] if nest else []}
         finally:
-            grader.holder.close()
+            grader.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -592,7 +599,7 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = sys.argv[1:2]
 from tests.test_workers import Grader, Hand
-grader = Grader(Path(sys.argv[2]), Path(sys.argv[3]))
+grader = Grader(Path(sys.argv[2]), Path(sys.argv[3]), nest=sys.argv[4] == "hatched")
 hand = Hand(grader)
 hand.start("loops")
 print(grader.zygote.pid, hand.pid, flush=True)
@@ -600,11 +607,12 @@ time.sleep(600)
 """
 
 
-def test_the_zygote_and_its_workers_die_with_a_killed_judge(submission: Path) -> None:
+@pytest.mark.parametrize("how", ["started", "hatched"])
+def test_the_zygote_and_its_workers_die_with_a_killed_judge(submission: Path, how: str) -> None:
     """`kill -9` of the process that asks leaves no zygote and no busy worker."""
     with open_folder() as folder:
         judge = subprocess.Popen(
-            [sys.executable, "-c", _A_JUDGE, str(ROOT), str(submission), str(folder)],
+            [sys.executable, "-c", _A_JUDGE, str(ROOT), str(submission), str(folder), how],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -176,7 +176,7 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
     from autograder.engine.classroom.runner import local_crew
 
-    return local_crew(options.jobs)
+    return local_crew(options.jobs, HOMEWORK)
 
 
 @contextlib.contextmanager

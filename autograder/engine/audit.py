@@ -23,7 +23,7 @@ from autograder.engine.judges import WarmJudges
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.supervisor import Request, grade
 from autograder.engine.worker.confine import die_with_parent
-from autograder.engine.worker.launch import ZygoteHolder
+from autograder.engine.worker.launch import ZygoteHolder, open_nest
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _start(package: str, pristine: Path, config: Path | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    zygote = ZygoteHolder(package, folder, folder / "log", many=True)
+    nest = open_nest(package, folder)
+    zygote = ZygoteHolder(package, folder, folder / "log", nest)
     _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
 
 

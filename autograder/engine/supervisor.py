@@ -131,8 +131,8 @@ def _graded(
         finally:
             signals.ignore()
             # What is shared goes on; what else this grading started has ended or ends now.
-            shared = (getattr(each, "pid", None) for each in (zygote, judges))
-            end_orphans(children_before | {pid for pid in shared if pid is not None})
+            shared = [each.kept for each in (zygote, judges) if each is not None]
+            end_orphans(children_before.union(*shared))
         return grading.entries(workplace, trouble), trouble, workplace.read_log()
 
 

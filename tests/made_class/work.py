@@ -18,11 +18,11 @@ PACKAGE = "autograder.homework"
 TEMPLATE = Path(__file__).resolve().parents[2] / "student_template"
 
 
-def grading(timeout_s: float = 30.0) -> Grading:
+def grading(timeout_s: float = 30.0, only: tuple[str, ...] = ()) -> Grading:
     """What the command would grade by."""
     assignment = load_assignment(PACKAGE)
-    settings = Settings.of(PACKAGE, TEMPLATE)
-    return Grading(settings, fingerprint(assignment, ()), assignment.files, timeout_s)
+    settings = Settings.of(PACKAGE, TEMPLATE, only)
+    return Grading(settings, fingerprint(assignment, only), assignment.files, timeout_s)
 
 
 def class_of(folder: Path, *asks: str) -> Path:
@@ -43,12 +43,17 @@ def grade_here(
 
 
 def grade_with(
-    crew: Crew, export: Path, out: Path, by: Grading | None = None, names: Names | None = None
+    crew: Crew,
+    export: Path,
+    out: Path,
+    by: Grading | None = None,
+    names: Names | None = None,
+    module: str = STAND_IN,
 ) -> Iterator[Record]:
-    """Grade what is due with a crew; its gradings are the stand-in's."""
+    """Grade what is due with a crew, by the stand-in or the grading process of another module."""
     by, names, store = by or grading(), names or Names(), Store(out)
     store.prepare(anonymous=type(names) is not Names)
-    crew = dataclasses.replace(crew, module=STAND_IN)
+    crew = dataclasses.replace(crew, module=module)
     with open_export(export) as opened:
         plan = make_plan(opened, store, by, names)
         yield from grade_due(plan, opened, store, by, names, crew)

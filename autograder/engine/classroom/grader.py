@@ -1,9 +1,10 @@
 """A process that grades one submission after the other: `boot.py ...classroom.grader SETTINGS`.
 
-It imports torch and the judge once; its gradings share them. It says `{}` when it is ready, then a
-line of JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a
-process of its own, and not a thread of whoever hands out the work, because a grading owns its
-process: it handles signals, changes the folder and ends every child that it does not know.
+Torch and the judge are imported once; its gradings share them, and so do the graders of a machine
+where who starts them says so: `... SETTINGS SHARED`. It says `{}` when it is ready, then a line of
+JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a process of
+its own, and not a thread of whoever hands out the work, because a grading owns its process: it
+handles signals, changes the folder and ends every child that it does not know.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from autograder.engine.inventory import hash_of_checks
 from autograder.engine.judges import WarmJudges
 from autograder.engine.supervisor import Request, grade
 from autograder.engine.worker.confine import die_with_parent
-from autograder.engine.worker.launch import ZygoteHolder
+from autograder.engine.worker.launch import ZygoteHolder, open_nest
 
 _LOG_CHARACTERS = 4000
 _INTERRUPTED = "interrupted from outside"
@@ -53,6 +54,19 @@ class Settings:
         return Settings(package, str(where), only)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the graders of one machine share: descriptors of requests to fork servers.
+
+    Args:
+        zygotes: see `launch.open_nest`.
+        judges: see `judges.WarmJudges`.
+    """
+
+    zygotes: int
+    judges: int
+
+
 def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
     """Return the hash of what decides a grade; a part of the checks is another grading."""
     checks = hash_of_checks(assignment)
@@ -64,6 +78,7 @@ def main(argv: list[str]) -> int:
     die_with_parent()
     told = json.loads(argv[0])
     settings = Settings(told["package"], told["pristine"], tuple(told["only"]))
+    shared = Shared(**json.loads(argv[1])) if argv[1:] else None
     # Nothing that anybody prints may come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
@@ -71,10 +86,11 @@ def main(argv: list[str]) -> int:
         home = Path(name)
         home.chmod(0o711)
         assignment = load_assignment(settings.package)
+        nest = open_nest(settings.package, home, shared.zygotes if shared else None)
+        judges = WarmJudges(settings.package, shared.judges if shared else None)
+        zygote = ZygoteHolder(settings.package, home, home / "zygote.log", nest)
         checks = fingerprint(assignment, settings.only)
         checks_sha256 = hash_of_checks(assignment)  # once for all
-        zygote = ZygoteHolder(settings.package, home, home / "zygote.log", many=True)
-        judges = WarmJudges(settings.package)
         answers.write("{}\n")
         answers.flush()
         try:
@@ -87,6 +103,7 @@ def main(argv: list[str]) -> int:
         finally:
             judges.close()
             zygote.close()
+            nest.close()
     return 0
 
 
@@ -130,9 +147,9 @@ def _grade(
     }
 
 
-def settings_argument(settings: Settings) -> str:
-    """Return the settings as the one argument of `main`."""
-    return json.dumps(asdict(settings))
+def arguments(settings: Settings, shared: Shared | None) -> list[str]:
+    """Return the arguments of `main`."""
+    return [json.dumps(asdict(each)) for each in (settings, shared) if each is not None]
 
 
 if __name__ == "__main__":

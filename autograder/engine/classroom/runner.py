@@ -8,13 +8,15 @@ as keep it busy, and no more are held in memory.
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from autograder.engine.classroom.export import Export, Submission
-from autograder.engine.classroom.grader import Settings
+from autograder.engine.classroom.grader import Settings, Shared
 from autograder.engine.classroom.parcel import UnreadableSubmission, hash_of
 from autograder.engine.classroom.privacy import Names
 from autograder.engine.classroom.store import Record, Store
@@ -24,6 +26,8 @@ from autograder.engine.classroom.work import (
     end_grading_processes,
     grade_parcel,
 )
+from autograder.engine.judges import judge_server
+from autograder.engine.worker.launch import open_nest
 
 _ATTEMPTS = 2  # a grading that ended in the grader's own fault is done once more
 
@@ -41,25 +45,42 @@ class Crew:
         size: how many submissions it can grade at a time, now.
         mishaps: exceptions that are about one submission; any other ends the work.
         module: the grading process to start; see `Task`.
+        shared: what the grading processes share, where they run on this machine.
     """
 
     executor: Executor
     size: Callable[[], int]
     mishaps: tuple[type[BaseException], ...] = (GraderDied,)
     module: str = "autograder.engine.classroom.grader"
+    shared: Shared | None = None
 
 
 @contextlib.contextmanager
-def local_crew(jobs: int) -> Iterator[Crew]:
-    """Grade on this machine: a thread and a grading process for each job."""
+def local_crew(jobs: int, package: str | None = None) -> Iterator[Crew]:
+    """Grade on this machine: a thread and a grading process for each job.
+
+    Args:
+        jobs: how many.
+        package: the homework, whose imports they then share.
+    """
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="class")
-    try:
-        yield Crew(executor, lambda: jobs)
-    finally:
-        # Before the threads end: the kernel kills a grading process with the thread that started
-        # it, and one that ends by itself ends its zygote too.
-        end_grading_processes()
-        executor.shutdown(wait=True, cancel_futures=True)
+    with contextlib.ExitStack() as stack:
+        shared = None if package is None else _share(package, stack)
+        try:
+            yield Crew(executor, lambda: jobs, shared=shared)
+        finally:
+            # Before the threads end: the kernel kills a grading process with the thread that
+            # started it, and one that ends by itself ends its zygote too.
+            end_grading_processes()
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _share(package: str, stack: contextlib.ExitStack) -> Shared:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-")))
+    folder.chmod(0o711)
+    zygotes = stack.enter_context(contextlib.closing(open_nest(package, folder)))
+    judges = stack.enter_context(contextlib.closing(judge_server(package)))
+    return Shared(zygotes.fileno(), judges.fileno())
 
 
 @dataclass(frozen=True)
@@ -192,7 +213,7 @@ def _tasks(
         except UnreadableSubmission as error:
             yield names.cleaned(Record(key, trouble=str(error)), submission)
             continue
-        task = Task(key, parcel, grading.settings, grading.timeout_s, crew.module)
+        task = Task(key, parcel, grading.settings, grading.timeout_s, crew.module, crew.shared)
         yield _Order(submission, task, hash_of(parcel))
 
 

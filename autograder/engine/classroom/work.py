@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.engine.boot import command
-from autograder.engine.classroom.grader import Settings, settings_argument
+from autograder.engine.classroom.grader import Settings, Shared, arguments
 
 _GRADER = "autograder.engine.classroom.grader"
 _START_S = 180.0  # imports, on a busy machine with a cold disk
@@ -42,6 +42,7 @@ class Task:
         parcel: see `parcel.pack`.
         timeout_s: when its grader is given up; above the grading's own deadline.
         module: the grading process.
+        shared: what it shares with others on this machine.
     """
 
     key: str
@@ -49,19 +50,21 @@ class Task:
     settings: Settings
     timeout_s: float
     module: str = _GRADER
+    shared: Shared | None = None
 
 
 class GradingProcess:
     """Owns a grading process and the folder that everything it makes lies in."""
 
-    def __init__(self, settings: Settings, module: str) -> None:
-        self.serves = (settings, module)
+    def __init__(self, settings: Settings, module: str, shared: Shared | None) -> None:
+        self.serves = (settings, module, shared)
         self._at_work = self._ready = False
         # Its own folder for temporary files, gone with it however it ends; workers pass through.
         self._folder = tempfile.mkdtemp(prefix="class-")
         os.chmod(self._folder, 0o711)
         self._process = subprocess.Popen(
-            [*command(sys.executable, module), settings_argument(settings)],
+            [*command(sys.executable, module), *arguments(settings, shared)],
+            pass_fds=(shared.zygotes, shared.judges) if shared is not None else (),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd="/",
@@ -150,11 +153,12 @@ def grade_parcel(task: Task) -> Mapping[str, Any]:
         GraderDied: see `GradingProcess.grade`.
     """
     process = _MINE.process
-    if process is not None and process.serves != (task.settings, task.module):
+    wanted = (task.settings, task.module, task.shared)
+    if process is not None and process.serves != wanted:
         _forget(process)
         process = None
     if process is None:
-        process = _MINE.process = GradingProcess(task.settings, task.module)
+        process = _MINE.process = GradingProcess(*wanted)
         with _ALL.lock:
             if not _ALL.processes:
                 atexit.register(end_grading_processes)  # of a Dask worker, which ends by itself

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.engine.boot import command
+from autograder.engine.fork_server import Fork, ForkServer
 from autograder.engine.worker.confine import scrubbed_environment
 
 _END_TIMEOUT_S = 3.0
@@ -21,7 +22,7 @@ _END_TIMEOUT_S = 3.0
 class RunningZygote:
     """A started zygote and the end of its control socket that belongs to the judge."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
     control: socket.socket
 
 
@@ -34,24 +35,31 @@ class ZygoteHolder:
         homework: the package that holds `experiments`.
         temporary: a folder for the workers' private folders.
         log: the file that gets what the zygote itself prints.
-        many: whether many gradings are to be served: then it first does, once for all of them, what
-            takes a worker long at its first use.
+        nest: where zygotes are forked; without one they are started. It stays its owner's.
     """
 
-    def __init__(self, homework: str, temporary: Path, log: Path, *, many: bool = False) -> None:
+    def __init__(
+        self, homework: str, temporary: Path, log: Path, nest: ForkServer | None = None
+    ) -> None:
         self._homework = homework
-        self._many = many
         self._temporary = temporary
         self._log = log
+        self._nest = nest
         self._running: RunningZygote | None = None
 
     @property
     def control(self) -> socket.socket:
-        """The judge's end of the control socket; starts the zygote if none is running."""
+        """The judge's end of the control socket; starts the zygote if none is running.
+
+        Raises:
+            OSError: not even a new nest answers.
+        """
         if self._running is None or self._running.process.poll() is not None:
             self.close()
-            self._running = start_zygote(
-                self._homework, self._temporary, self._log, many=self._many
+            self._running = (
+                start_zygote(self._homework, self._temporary, self._log)
+                if self._nest is None
+                else hatch_zygote(self._nest, self._temporary, self._log)
             )
         return self._running.control
 
@@ -59,6 +67,12 @@ class ZygoteHolder:
     def pid(self) -> int | None:
         """The zygote's process id, while there is one."""
         return None if self._running is None else self._running.process.pid
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """The processes that this one started and that outlive a grading."""
+        started = (self.pid, None if self._nest is None else self._nest.pid)
+        return frozenset(pid for pid in started if pid is not None)
 
     def close(self) -> None:
         """End the zygote and all workers by closing the control socket; kill it if it lingers."""
@@ -74,14 +88,13 @@ class ZygoteHolder:
             running.process.wait()
 
 
-def start_zygote(homework: str, temporary: Path, log: Path, *, many: bool = False) -> RunningZygote:
+def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
     """Start a zygote; it imports torch while the caller goes on.
 
     Args:
         homework: the package that holds `experiments`, such as "autograder.homework".
         temporary: a folder for the workers' private folders.
         log: the file that gets what the zygote itself prints (staff only).
-        many: see `ZygoteHolder`.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, log.open("ab") as sink:
@@ -94,7 +107,6 @@ def start_zygote(homework: str, temporary: Path, log: Path, *, many: bool = Fals
                 homework,
                 "--temporary",
                 str(temporary),
-                *(["--many"] if many else []),
             ],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -104,4 +116,32 @@ def start_zygote(homework: str, temporary: Path, log: Path, *, many: bool = Fals
             env=scrubbed_environment(temporary),
             start_new_session=True,
         )
+    return RunningZygote(process, ours)
+
+
+def open_nest(homework: str, folder: Path, inherited: int | None = None) -> ForkServer:
+    """Start what forks zygotes of a homework; it imports torch while the caller goes on.
+
+    Args:
+        homework: see `start_zygote`.
+        folder: its home, where it writes nothing.
+        inherited: see `ForkServer`.
+    """
+    environment = scrubbed_environment(folder)
+    return ForkServer("autograder.engine.worker.nest", [homework], environment, folder, inherited)
+
+
+def hatch_zygote(nest: ForkServer, temporary: Path, log: Path) -> RunningZygote:
+    """Fork a zygote; waits until the nest has imported torch.
+
+    Raises:
+        OSError: not even a new nest answers.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        with theirs, log.open("ab") as sink:
+            process = nest.fork({"temporary": str(temporary)}, [theirs.fileno(), sink.fileno()])
+    except OSError:
+        ours.close()
+        raise
     return RunningZygote(process, ours)

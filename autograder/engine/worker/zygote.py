@@ -39,29 +39,42 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--homework", required=True, help="package that holds `experiments`")
     parser.add_argument("--temporary", type=Path, required=True)
-    parser.add_argument("--many", action="store_true", help="for many gradings: warm up for all")
     options = parser.parse_args(argv)
 
     confine.die_with_parent()
     confine.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     control = socket.socket(fileno=options.control_fd)
+    Zygote(control, prepare(options.homework), options.temporary).run()
+    return 0
 
+
+def prepare(homework: str, *, many: bool = False) -> Mapping[str, Callable[..., Any]]:
+    """Import torch and a homework's experiments, and make forks of this process cheap.
+
+    Args:
+        homework: the package that holds `experiments`.
+        many: whether many gradings are to be served: then what takes a worker long at its first use
+            is done here, once for all of them.
+
+    Returns:
+        the experiments.
+    """
     import torch
 
     torch.set_num_threads(1)
-    homework = importlib.import_module(f"{options.homework}.experiments")
+    module = importlib.import_module(f"{homework}.experiments")
     _warm_up(torch)
-    if options.many:
-        for warm_up in getattr(homework, "WARM_UPS", ()):
+    if many:
+        for warm_up in getattr(module, "WARM_UPS", ()):
             warm_up()
     # A worker's garbage collector must not touch, and so copy, the pages it shares with us.
     gc.collect()
     gc.freeze()
-    if options.many:
+    if many:
         huge_pages.gather()
-    Zygote(control, homework.EXPERIMENTS, options.temporary).run()
-    return 0
+    experiments: Mapping[str, Callable[..., Any]] = module.EXPERIMENTS
+    return experiments
 
 
 def _warm_up(torch: Any) -> None:

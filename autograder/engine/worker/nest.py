@@ -1,0 +1,51 @@
+"""Where zygotes hatch: imports torch once, then forks a zygote for every grader that asks.
+
+A zygote serves one grading at a time. Graders that work side by side share this process's memory,
+and one that has lost its zygote gets another without importing torch again. This process runs no
+student code; what a zygote that was killed leaves behind, it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autograder.engine.fork_server import serve
+from autograder.engine.worker import confine, zygote
+
+
+def main(argv: list[str]) -> int:
+    """Serve `argv[0]`, the descriptor of the requests, for the homework package `argv[1]`."""
+    confine.die_with_parent()
+    confine.become_subreaper()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the graders' to handle
+    experiments = zygote.prepare(argv[1], many=True)
+    nest = os.getpid()
+
+    def hatch(request: Mapping[str, Any], descriptors: list[int]) -> int:
+        confine.die_with_parent(nest)
+        # A grader that is gone has closed the control socket, and that is how a zygote ends well.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        confine.become_subreaper()
+        os.setsid()
+        control, log = descriptors
+        for standard in (1, 2):
+            os.dup2(log, standard)
+        temporary = Path(request["temporary"])
+        os.environ.update(confine.scrubbed_environment(temporary))
+        os.chdir(temporary)
+        zygote.Zygote(socket.socket(fileno=control), experiments, temporary).run()
+        return 0
+
+    serve(int(argv[0]), hatch, sweep=confine.end_orphans)
+    return 0
+
+
+if __name__ == "__main__":
+    ended = main(sys.argv[1:])
+    os._exit(ended)  # the interpreter's own end takes torch a tenth of a second

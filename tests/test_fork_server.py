@@ -1,0 +1,165 @@
+"""A fork server: what is asked of it, who may ask, and that nothing outlives who asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from autograder.engine.fork_server import Fork, ForkServer
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60.0
+
+
+def start(inherited: int | None = None) -> ForkServer:
+    """A server of the module beside this one, or one of somebody else's."""
+    return ForkServer("tests.echo_server", (), {"PATH": "/usr/bin:/bin"}, inherited=inherited)
+
+
+@pytest.fixture
+def server() -> Iterator[ForkServer]:
+    """A server of our own."""
+    server = start()
+    yield server
+    server.close()
+
+
+@dataclass(frozen=True)
+class Told:
+    """A fork, and what it says of itself."""
+
+    fork: Fork
+    server: int
+    pid: int
+    daemon: int
+    held: frozenset[int]
+
+
+def ask(server: ForkServer, **request: Any) -> Told:
+    """Ask for a fork and read its line."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe:
+        fork = server.fork(request, [writing])
+        os.close(writing)
+        of, pid, daemon, *held = map(int, pipe.readline().split())
+    return Told(fork, of, pid, daemon, frozenset(held))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and more than a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that must come."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_a_fork_is_one_of_the_server_and_its_status_is_told(server: ForkServer) -> None:
+    """As `Popen` tells it."""
+    first, second = ask(server, status=3), ask(server, stays=True)
+    assert first.server == second.server == server.pid
+    assert first.fork.pid == first.pid
+    assert first.fork.wait(PATIENCE_S) == first.fork.poll() == 3
+    assert second.fork.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.fork.wait(0.05)
+    second.fork.kill()
+    assert second.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    second.fork.kill()  # once more does no harm
+
+
+def test_a_fork_holds_nothing_that_belongs_to_another(server: ForkServer) -> None:
+    """Else the end of one would not be seen as long as another lives."""
+    alone = ask(server, stays=True)
+    beside = ask(server, stays=True)
+    assert len(alone.held) == len(beside.held) == 5  # the standard ones, the pipe, the listing
+
+
+def test_closing_ends_all_forks(server: ForkServer) -> None:
+    """Nothing goes on for a caller that has gone."""
+    told = ask(server, stays=True)
+    server.close()
+    assert server.pid is None
+    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    wait_until(lambda: not is_alive(told.pid))
+
+
+def test_a_server_that_died_is_replaced(server: ForkServer) -> None:
+    """Its forks count as killed."""
+    told = ask(server, stays=True)
+    os.kill(told.server, signal.SIGKILL)
+    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    assert ask(server).server == server.pid != told.server
+
+
+_A_SHARER = """
+import sys
+from tests.test_fork_server import ask, start
+told = ask(start(int(sys.argv[1])), stays=True)
+print(told.server, told.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def share(server: ForkServer) -> subprocess.Popen[str]:
+    """A process that inherits a server and asks it for a fork that stays."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _A_SHARER, str(server.fileno())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        pass_fds=(server.fileno(),),
+    )
+
+
+def test_a_process_that_inherits_a_server_shares_it(server: ForkServer) -> None:
+    """And its fork ends with it, while the server and the forks of others go on."""
+    ours = ask(server, stays=True)
+    with share(server) as sharer:
+        assert sharer.stdout is not None
+        of, pid = map(int, sharer.stdout.readline().split())
+        assert of == server.pid
+        assert is_alive(pid)
+        sharer.kill()
+    wait_until(lambda: not is_alive(pid))
+    assert ours.fork.poll() is None
+    assert ask(server).server == of
+
+
+def test_who_shares_a_server_that_died_starts_its_own(server: ForkServer) -> None:
+    """One grader's work does not end with what it shared."""
+    sharer = start(os.dup(server.fileno()))
+    try:
+        assert sharer.pid is None
+        assert ask(sharer).server == server.pid
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        assert ask(sharer).server == sharer.pid is not None
+    finally:
+        sharer.close()
+
+
+def test_what_a_fork_leaves_behind_is_ended(server: ForkServer) -> None:
+    """A daemon whose parent ended becomes the server's, which sweeps."""
+    told = ask(server, leaves=True)
+    assert told.fork.wait(PATIENCE_S) == 0
+    wait_until(lambda: not is_alive(told.daemon))
+    assert ask(server).server == told.server
