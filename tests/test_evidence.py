@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judge.verdicts import Unusable
 from autograder.homework.losses.evidence import Evidence, recover
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.reply import Call
@@ -73,7 +73,7 @@ def test_images_off_every_line_are_strange() -> None:
     ):
         seen = found(*recorded(mix))
         assert (len(seen.between), len(seen.strange)) == (0, BATCH)
-        with pytest.raises(CheckFailed, match="no mixture"):
+        with pytest.raises(Unusable, match="no mixture"):
             seen.require_between(FUNCTION)
 
 
@@ -87,11 +87,11 @@ def test_points_far_out_on_the_line_are_no_mixture() -> None:
 
 def test_without_points_between_it_is_said() -> None:
     """The images were shown, but nothing else."""
-    with pytest.raises(CheckFailed, match="never gives d a point between"):
+    with pytest.raises(Unusable, match="never gives d a point between"):
         found(*recorded()).require_between(FUNCTION)
 
 
 def test_latents_that_no_draw_gives_are_refused() -> None:
     """So far out all images look alike to the critic."""
-    with pytest.raises(CheckFailed, match="not standard normal by far"):
+    with pytest.raises(Unusable, match="not standard normal by far"):
         found(*recorded(scale=1e6))

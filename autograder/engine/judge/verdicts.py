@@ -57,7 +57,7 @@ class CheckFailed(AssertionError):
 
 
 class Unusable(CheckFailed):
-    """Nothing came back that could be compared: an exception, or a value of another form.
+    """There is nothing to compare: an exception, another form, or an answer to another question.
 
     A check's own advice on what to try would speak of a mistake that nobody has seen.
     """

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from autograder.engine.judge.compare import close, difference
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judge.verdicts import CheckFailed, Unusable
 from autograder.homework import tolerances
 from autograder.homework.gradients import flat, gradient_error
 from autograder.homework.losses import expected as losses
@@ -63,7 +63,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         )
     _require_evidence(situation)
     if max(float(np.abs(array).max()) for array in expected.values()) < _FLAT:
-        raise CheckFailed(
+        raise Unusable(
             f"{function} is called where no gradient reaches the {network}, whatever the loss is.",
             where=f"Smallest case found: {case}.",
         )
@@ -73,15 +73,15 @@ def _require_evidence(situation: Situation) -> None:
     """Refuse an equality that says nothing, because the networks were not asked what they must be.
 
     Raises:
-        CheckFailed: d did not see what the loss is about, or saw it only where it is flat.
+        Unusable: d did not see what the loss is about, or saw it only where it is flat.
     """
     seen, function = situation.evidence, situation.function
     if seen.d_saw_fake == 0:
-        raise CheckFailed(f"{function} never gives d an image that g made.")
+        raise Unusable(f"{function} never gives d an image that g made.")
     if seen.d_saw_real == 0 and function.endswith("_d"):
-        raise CheckFailed(f"{function} never gives d a real image.")
+        raise Unusable(f"{function} never gives d a real image.")
     if function == "loss_wasserstein_gp_d" and float(situation.norms.max()) < _FLAT_CRITIC:
-        raise CheckFailed(
+        raise Unusable(
             f"{function} takes the gradient penalty only where the critic is flat.",
             numbers=f"The greatest gradient norm there is {situation.norms.max():.2g}.",
         )
@@ -95,7 +95,7 @@ def _observe_value(
     situation = Situation(function, case, case.critic, recover(case, loss, function))
     try:
         right = losses.expected_value(situation)
-    except CheckFailed:  # d saw no interpolates: there is no right value, but there may be a name
+    except Unusable:  # d saw no interpolates: there is no right value, but there may be a name
         diagnosis.observe(function, situation, loss.value, None)
         raise
     diagnosis.observe(function, situation, loss.value, right)

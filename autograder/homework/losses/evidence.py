@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judge.verdicts import Unusable
 from autograder.homework.problems.arrays import GanProblem
 from autograder.homework.problems.gan_case import PIXELS
 from autograder.homework.problems.probe_networks import Array, Labels, Rows
@@ -69,15 +69,15 @@ class Evidence:
         """Return `between`.
 
         Raises:
-            CheckFailed: d was given no such point.
+            Unusable: d was given no such point.
         """
         if len(self.between) == 0 and len(self.strange):
-            raise CheckFailed(
+            raise Unusable(
                 f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
                 "number a for the whole image; the gradient penalty is taken at such mixtures."
             )
         if len(self.between) == 0:
-            raise CheckFailed(
+            raise Unusable(
                 f"{function} never gives d a point between a real and a fake image; the gradient "
                 "penalty is taken at such points."
             )
@@ -88,17 +88,17 @@ def recover(case: GanProblem, loss: GanLoss, function: str) -> Evidence:
     """Recover what the loss was computed from.
 
     Raises:
-        CheckFailed: the generator was not called at all, so that there is no fake image, or with
+        Unusable: the generator was not called at all, so that there is no fake image, or with
             numbers that no draw gives.
     """
     z, g_labels = _joined(loss.g_calls, case.dim_z)
     if len(z) == 0:
-        raise CheckFailed(
+        raise Unusable(
             f"{function} never calls g, so that its value cannot depend on generated images."
         )
     farthest = float(np.abs(z).max())
     if farthest > _FARTHEST_Z:
-        raise CheckFailed(
+        raise Unusable(
             f"{function} gives the generator z that are not standard normal by far.",
             numbers=f"Some entry has the size {farthest:.3g}.",
         )

@@ -41,7 +41,7 @@ class Situation:
         """The interpolates.
 
         Raises:
-            CheckFailed: d was given no such point.
+            Unusable: d was given no such point.
         """
         return Rows(self.evidence.require_between(self.function))
 
