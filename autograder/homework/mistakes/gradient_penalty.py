@@ -325,6 +325,19 @@ WRONG: tuple[Wrong, ...] = (
         ),
     ),
     _wrong(
+        "gp-of-the-points-themselves",
+        "The gradient of the sum of the interpolates is taken: the critic is never asked.",
+        with_step(
+            slopes="(slopes,) = torch.autograd.grad(points.sum(), points, create_graph=True)",
+        ),
+        hint="The points between are differentiated themselves; it is d at these points that has a "
+        "gradient to be penalised.",
+        # Every derivative is 1.
+        value=critic_loss(
+            lambda slopes: squared_excess(norms_of(np.ones_like(slopes))), at=real_images
+        ),
+    ),
+    _wrong(
         "gp-at-real-images",
         "The gradient is taken at the real images.",
         with_step(points="points = x_real.clone().requires_grad_()"),
