@@ -208,6 +208,13 @@ def gives_other_storage(g: Any, d: Any, x_real: Tensor, *, device: torch.device)
     return right(g, d, x_real, device=device)
 
 
+def leaves_gradients_off(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that is right, and takes the gradients of whatever comes after it."""
+    loss = right(g, d, x_real, device=device)
+    torch.set_grad_enabled(False)
+    return loss
+
+
 def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
     """A loss that leaves d, which has no batch normalisation, in evaluation mode: no harm done."""
     d.eval()
@@ -222,13 +229,14 @@ def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device
         (evaluates_for_a_while, "g puts g into evaluation mode"),
         (steps, "g changes parameters of g or d itself"),
         (gives_other_storage, "g changes parameters of g or d itself"),
+        (leaves_gradients_off, "after g was called, gradients are switched off"),
     ],
 )
 def test_what_a_loss_leaves_behind_in_the_networks_is_told(
     loss: Callable[..., Tensor], told: str
 ) -> None:
     """What it froze, or what no longer follows its batches, learns nothing in the next step."""
-    with pytest.raises(Misuse, match=told):
+    with torch.enable_grad(), pytest.raises(Misuse, match=told):
         trained(right, loss, steps=5)
 
 

@@ -197,7 +197,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 def _must_only_have_computed(
     name: str, g: SmallGenerator, d: SmallDiscriminator, before: Tensor
 ) -> None:
-    """Complain of what a loss did to the networks beside calling them.
+    """Complain of what a loss did beside calling the networks.
 
     Args:
         name: the loss.
@@ -206,8 +206,13 @@ def _must_only_have_computed(
         before: the `bits` of their parameters before it was.
 
     Raises:
-        Misuse: it changed or froze parameters, or had g in evaluation mode.
+        Misuse: it changed or froze parameters, had g in evaluation mode, or left gradients off.
     """
+    if not torch.is_grad_enabled():
+        raise Misuse(
+            f"after {name} was called, gradients are switched off for all that follows "
+            "(torch.is_grad_enabled() is False), so that the next loss has none"
+        )
     if not torch.equal(before, bits([*g.parameters(), *d.parameters()])):
         raise changed_parameters(name)
     if not all(parameter.requires_grad for net in (g, d) for parameter in net.parameters()):
