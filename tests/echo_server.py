@@ -2,7 +2,8 @@
 
 A fork writes a line of numbers to the descriptor that it was sent: its server's process id, its
 own, that of a daemon where the request has `leaves` (else 0), and the descriptors that it holds.
-Then it ends with the request's `status`, or goes on where the request has `stays`.
+Then it ends with the request's `status`, or goes on where the request has `stays`, whatever asks it
+to end where it has `ignores`; with `raises` it fails before it has said anything.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.engine.fork_server import serve
+from autograder.engine import fork_server
 from autograder.engine.worker.confine import become_subreaper, die_with_parent, end_orphans
 
 
@@ -22,9 +23,14 @@ def main(argv: list[str]) -> int:
     die_with_parent()
     become_subreaper()
     server = os.getpid()
+    fork_server._GRACE_S = 0.3
 
     def become(request: Mapping[str, Any], descriptors: list[int]) -> int:
         die_with_parent(server)
+        if request.get("raises"):
+            raise RuntimeError("as it was asked to")
+        if request.get("ignores"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         daemon = os.fork() if request.get("leaves") else 0
         if request.get("leaves") and daemon == 0:
             os.setsid()
@@ -37,7 +43,7 @@ def main(argv: list[str]) -> int:
             signal.pause()
         return int(request.get("status", 0))
 
-    serve(int(argv[0]), become, sweep=end_orphans)
+    fork_server.serve(int(argv[0]), become, sweep=end_orphans)
     return 0
 
 

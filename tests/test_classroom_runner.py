@@ -221,13 +221,20 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path, number: int) 
     """What was done stays, the rest is graded, and no process outlives the run."""
     export, out = real_class(tmp_path, 3), tmp_path / "out"
     run = subprocess.Popen(
-        command(export, out), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command(export, out),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     while not done_files(out) and run.poll() is None:
         time.sleep(0.02)
     family = psutil.Process(run.pid).children(recursive=True)
-    os.kill(run.pid, number)
-    said, _ = run.communicate(timeout=120)
+    # What a terminal sends goes to all that belong to it.
+    (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
+    said, complaints = run.communicate(timeout=120)
+    assert "Traceback" not in complaints
     assert run.returncode == (-9 if number == signal.SIGKILL else 130)
     if number == signal.SIGINT:
         assert "the same command goes on from there" in said

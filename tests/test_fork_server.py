@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from autograder.engine import fork_server
 from autograder.engine.fork_server import Fork, ForkServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,16 +114,16 @@ def test_a_server_that_died_is_replaced(server: ForkServer) -> None:
 _A_SHARER = """
 import sys
 from tests.test_fork_server import ask, start
-told = ask(start(int(sys.argv[1])), stays=True)
+told = ask(start(int(sys.argv[1])), stays=True, ignores=sys.argv[2] == "ignores")
 print(told.server, told.pid, flush=True)
 sys.stdin.read()
 """
 
 
-def share(server: ForkServer) -> subprocess.Popen[str]:
+def share(server: ForkServer, how: str) -> subprocess.Popen[str]:
     """A process that inherits a server and asks it for a fork that stays."""
     return subprocess.Popen(
-        [sys.executable, "-c", _A_SHARER, str(server.fileno())],
+        [sys.executable, "-c", _A_SHARER, str(server.fileno()), how],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -130,10 +132,11 @@ def share(server: ForkServer) -> subprocess.Popen[str]:
     )
 
 
-def test_a_process_that_inherits_a_server_shares_it(server: ForkServer) -> None:
+@pytest.mark.parametrize("how", ["obeys", "ignores"])
+def test_a_process_that_inherits_a_server_shares_it(server: ForkServer, how: str) -> None:
     """And its fork ends with it, while the server and the forks of others go on."""
     ours = ask(server, stays=True)
-    with share(server) as sharer:
+    with share(server, how) as sharer:
         assert sharer.stdout is not None
         of, pid = map(int, sharer.stdout.readline().split())
         assert of == server.pid
@@ -163,3 +166,64 @@ def test_what_a_fork_leaves_behind_is_ended(server: ForkServer) -> None:
     assert told.fork.wait(PATIENCE_S) == 0
     wait_until(lambda: not is_alive(told.daemon))
     assert ask(server).server == told.server
+
+
+def test_what_a_fork_dies_of_is_told(server: ForkServer) -> None:
+    """By its status, and in words where its server prints: here, into a pipe."""
+    reading, writing = os.pipe()
+    kept = os.dup(2)
+    os.dup2(writing, 2)
+    try:
+        server.close()
+        fork = server.fork({"raises": True}, [])  # of a new one
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(writing)
+    assert fork.wait(PATIENCE_S) == 70
+    server.close()
+    with os.fdopen(reading, "r") as pipe:
+        assert "RuntimeError: as it was asked to" in pipe.read()
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_dropped(
+    server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow server must not serve it later: what went with it may be in another fork's hands."""
+    before = ask(server, stays=True)
+    process = psutil.Process(before.server)
+    process.suspend()
+    monkeypatch.setattr(fork_server, "_START_TIMEOUT_S", 0.2)
+    with pytest.raises(TimeoutError):
+        ask(server, stays=True)
+    monkeypatch.undo()
+    process.resume()
+    after = ask(server, stays=True)
+    assert after.server == before.server
+    assert {child.pid for child in process.children()} == {before.pid, after.pid}
+
+
+def test_a_stopped_server_holds_up_nobody_who_kills(
+    server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a fork is told by its server; without its word a killed one counts as killed."""
+    told = ask(server, stays=True)
+    psutil.Process(told.server).suspend()
+    monkeypatch.setattr(fork_server, "_KILLED_S", 0.2)
+    told.fork.kill()
+    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
+
+
+def test_a_server_that_cannot_fork_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process to be had now: for the next request, perhaps."""
+
+    def refuses() -> int:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(os, "fork", refuses)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        made = fork_server._serve_one(b"{}", [theirs.detach()], lambda *_: 0, [])
+        assert made is None
+        assert "no more processes" in ours.recv(65536).decode()
+        assert ours.recv(1) == b""

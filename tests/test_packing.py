@@ -67,6 +67,26 @@ def test_all_that_a_student_needs_is_in_it(built: Path) -> None:
     assert not modes["README.md"] & stat.S_IXUSR
 
 
+def test_its_readme_says_how_to_run_the_checks(built: Path) -> None:
+    """It is the handout's own; what the template says of training lies beside it."""
+    with zipfile.ZipFile(built) as archive:
+        readme, training = archive.read("README.md"), archive.read("TRAINING.md")
+    assert readme == (SOURCES.assignment.folder / "handout" / "README.md").read_bytes()
+    assert b"requirements.txt" in readme
+    assert b"pytest -k" in readme
+    assert b"TRAINING.md" in readme
+    assert training == (ROOT / "student_template" / "README.md").read_bytes()
+
+
+def test_no_file_hides_another(tmp_path: Path) -> None:
+    """Two that would have the same place in the zip are an error of ours."""
+    template = tmp_path / "template"
+    shutil.copytree(SOURCES.template, template)
+    (template / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"pytest\.ini is there twice"):
+        packing.handout_files(replace(SOURCES, template=template))
+
+
 def test_the_same_input_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """Neither time nor the order of a folder shows."""
     build_handout(SOURCES, tmp_path)

@@ -110,8 +110,8 @@ _HASHES: dict[int | None, str] = {}  # of the checks, by seed
 def _start(package: str, pristine: Path, config: Path | None) -> None:
     die_with_parent()  # an audit that is killed leaves no process behind
     assignment = load_assignment(package, config)
-    # Lives as long as this process: a pool's worker has no hook for its end but its exit, which
-    # closes the zygote's socket and so ends the zygote.
+    # Lives as long as this process: a pool's worker has no hook for its end but its exit, with
+    # which the nest and its zygote die.
     folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

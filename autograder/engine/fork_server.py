@@ -5,8 +5,9 @@ work itself; what a piece of work leaves behind ends with its fork.
 
 It talks over a SOCK_SEQPACKET pair, whose near end several processes may hold: they share the
 server. A request is one packet of JSON with descriptors. The last one is a socket for the answers:
-`{"pid": N}`, and once the fork has ended `{"status": N}`. Closing the other end of that socket
-gives the fork up: it gets SIGTERM.
+`{"pid": N}`, and once the fork has ended `{"status": N}`; or `{"failed": TEXT}`, where there can be
+none. Closing the other end of that socket gives the fork up: it gets SIGTERM, and SIGKILL if it is
+still there ten seconds later.
 
 Standard library only: the supervisor imports this.
 """
@@ -21,6 +22,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,8 +33,16 @@ from autograder.engine.boot import command
 # Importing torch takes seconds; on a busy machine with a cold disk far more.
 _START_TIMEOUT_S = 120.0
 _MOST_DESCRIPTORS = 8
-# How often a server looks for orphans while nothing happens.
+# How often a server looks after its forks while nothing happens.
 _SWEEP_S = 1.0
+# What a fork that was given up may take to end by itself.
+_GRACE_S = 10.0
+# What the kernel may take to end a process that was killed, and its server to tell it.
+_KILLED_S = 10.0
+
+
+class NoFork(OSError):
+    """The server lives, but cannot fork: no process, no memory, or no descriptor to be had."""
 
 
 class ForkServer:
@@ -78,12 +89,12 @@ class ForkServer:
             descriptors: what it gets with it; ours stay open.
 
         Raises:
-            OSError: not even a new server answers.
+            OSError: not even a new server lives, or it does not answer in time, or cannot fork.
         """
         packet = json.dumps(request).encode()
         try:
             return self._fork(packet, descriptors)
-        except OSError:  # it may have been dying when it was asked
+        except ConnectionError:  # it died, perhaps before it was asked
             self.close()
             return self._fork(packet, descriptors)
 
@@ -94,13 +105,16 @@ class ForkServer:
             with theirs:
                 socket.send_fds(requests, [packet], [*descriptors, theirs.fileno()])
             ours.settimeout(_START_TIMEOUT_S)
-            answer = ours.recv(4096)
-            if not answer:
+            packet = ours.recv(65536)
+            if not packet:
                 raise ConnectionError("the fork server ended before it had forked")
+            answer = json.loads(packet)
+            if "failed" in answer:
+                raise NoFork(answer["failed"])
         except OSError:
             ours.close()
             raise
-        return Fork(int(json.loads(answer)["pid"]), ours)
+        return Fork(int(answer["pid"]), ours)
 
     def close(self) -> None:
         """End a server of our own, and with it its forks; let go of one that is shared."""
@@ -126,8 +140,10 @@ class ForkServer:
                     [*command(sys.executable, module), str(theirs.fileno()), *arguments],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
+                    stdout=2,  # what an import prints is no answer of ours
                     cwd=self._folder,
                     env=self._environment,
+                    start_new_session=True,  # Ctrl-C and Ctrl-Z in a terminal are not meant for it
                 )
             self._running = process, ours
         return self._running[1]
@@ -164,10 +180,15 @@ class Fork:
         return None
 
     def kill(self) -> None:
-        """Kill it, if it has not ended. Its id is its own until its end has been told."""
+        """Kill it, if it has not ended, and wait for that; its server tells so within seconds."""
         if self._status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            try:
+                self.wait(_KILLED_S)
+            except subprocess.TimeoutExpired:  # the server is stopped or stuck
+                self._status = -signal.SIGKILL
+                self._answers.close()
 
 
 def serve(
@@ -186,32 +207,77 @@ def serve(
     requests = socket.socket(fileno=descriptor)
     forks: dict[int, _Running] = {}
     while True:
-        ends = {fork.pidfd: fork for fork in forks.values()}
-        askers = {fork.answers.fileno(): fork for fork in forks.values() if not fork.is_given_up}
-        timeout = None if sweep is None else _SWEEP_S
-        ready, _, _ = select.select([descriptor, *ends, *askers], [], [], timeout)
-        for fork in (askers[each] for each in ready if each in askers):
-            fork.give_up()  # nothing is ever said on it: it was closed
-        for fork in (ends[each] for each in ready if each in ends):
-            fork.end()
-            del forks[fork.pid]
+        ready = _ready([descriptor, *(fd for fork in forks.values() for fd in fork.watched)])
+        for fork in list(forks.values()):
+            if fork.pidfd in ready:
+                fork.end()
+                del forks[fork.pid]
+            elif not fork.is_given_up and fork.answers.fileno() in ready:
+                fork.give_up()  # nothing is ever said on it: it was closed
+            elif fork.is_overdue:
+                fork.kill()
         if sweep is not None:
             sweep(forks)
         if descriptor in ready:
-            packet, descriptors, _, _ = socket.recv_fds(requests, 65536, _MOST_DESCRIPTORS)
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(requests, 65536, _MOST_DESCRIPTORS)
+            except OSError:  # no descriptors to be had: for the next one, perhaps
+                traceback.print_exc()
+                continue
             if not packet:
                 return
-            *others, answers = descriptors
-            pid = os.fork()
-            if pid == 0:
-                requests.close()
-                for fork in forks.values():
-                    fork.let_go()
-                os.close(answers)  # else nobody would notice that the server has died
-                _run(become, json.loads(packet), others)
-            for other in others:
-                os.close(other)
-            forks[pid] = _Running(pid, socket.socket(fileno=answers))
+            made = _serve_one(packet, descriptors, become, [requests, *forks.values()])
+            if made is not None:
+                forks[made.pid] = made
+
+
+def _ready(descriptors: Iterable[int]) -> frozenset[int]:
+    """Wait for one of these; after a while for none."""
+    poll = select.poll()  # knows descriptors beyond 1024, which select() does not
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return frozenset(descriptor for descriptor, _ in poll.poll(1000 * _SWEEP_S))
+
+
+def _serve_one(
+    packet: bytes,
+    descriptors: list[int],
+    become: Callable[[Mapping[str, Any], list[int]], int],
+    held: Sequence[socket.socket | _Running],
+) -> _Running | None:
+    """Fork for one request; return the fork, or None where nobody wants it or there can be none."""
+    if not descriptors:  # they were cut off: too many are open here
+        return None
+    *others, last = descriptors
+    answers, pid = socket.socket(fileno=last), -1
+    try:
+        request = json.loads(packet)
+        if _has_hung_up(last):
+            answers.close()
+            return None
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            _run(become, request, others, [*held, answers])
+        return _Running(pid, answers)
+    except (OSError, ValueError):
+        if pid > 0:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        failed = {"failed": traceback.format_exc()[-4000:]}
+        with answers, contextlib.suppress(OSError):
+            answers.send(json.dumps(failed).encode())
+        return None
+    finally:
+        for other in others:
+            os.close(other)
+
+
+def _has_hung_up(descriptor: int) -> bool:
+    """Whether whoever has the other end has gone, as who waited too long does."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Running:
@@ -219,24 +285,46 @@ class _Running:
 
     def __init__(self, pid: int, answers: socket.socket) -> None:
         self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
         self.answers = answers
-        self.is_given_up = False
+        self.pidfd = os.pidfd_open(pid)
+        self._given_up: float | None = None
         self._tell({"pid": pid})
 
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """The descriptors on which something may happen."""
+        return (self.pidfd,) if self.is_given_up else (self.pidfd, self.answers.fileno())
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._given_up is not None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it was given up and had time enough to end."""
+        return self._given_up is not None and time.monotonic() > self._given_up + _GRACE_S
+
     def give_up(self) -> None:
-        """Ask it to end: nobody waits for it any more."""
-        self.is_given_up = True
+        """Ask it to end."""
+        self._given_up = time.monotonic()
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+            signal.pidfd_send_signal(self.pidfd, number)
 
     def end(self) -> None:
         """Tell its end, which has come."""
         self._tell({"status": os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])})
-        self.let_go()
+        self.close()
 
-    def let_go(self) -> None:
-        """Close what is held for it."""
+    def close(self) -> None:
+        """Let go of what is held for it."""
         os.close(self.pidfd)
         self.answers.close()
 
@@ -249,11 +337,17 @@ def _run(
     become: Callable[[Mapping[str, Any], list[int]], int],
     request: Mapping[str, Any],
     descriptors: list[int],
+    held: Sequence[socket.socket | _Running],
 ) -> NoReturn:
     status = 70
     try:
+        for each in held:  # else nobody would notice that the server has died
+            each.close()
         status = become(request, descriptors)
-        sys.stdout.flush()
-        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
     finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)  # never back into the loop that serves requests

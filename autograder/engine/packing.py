@@ -30,6 +30,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 # A folder of its own: beside `codebase/` the worker would import that in place of the staged one.
 GRADER = "grader"
 _FRONT = "handout"  # the homework's folder of what lies at the top of the zip
+# What the template names as the zip's own front does: under another name it does not hide that.
+_RENAMED = {"README.md": "TRAINING.md"}
 # Extras of pyproject.toml that the drivers need.
 _EXTRAS = ("reference",)
 
@@ -89,7 +91,12 @@ class Packed:
 
 
 def handout_files(sources: Sources) -> dict[str, Packed]:
-    """Return what is handed out, by its path in the zip."""
+    """Return what is handed out, by its path in the zip.
+
+    Raises:
+        NotToBeShipped: a public check needs what may not be handed out.
+        ValueError: two files have the same place in the zip.
+    """
     homework = sources.assignment.folder
     inside = f"{GRADER}/{homework.relative_to(ROOT).as_posix()}"
     files = {
@@ -102,7 +109,10 @@ def handout_files(sources: Sources) -> dict[str, Packed]:
     for path in sorted(sources.template.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             relative = path.relative_to(sources.template).as_posix()
-            files[relative] = _packed(path)
+            place = _RENAMED.get(relative, relative)
+            if place in files:
+                raise ValueError(f"{place} is there twice: in the template and in {_FRONT}/")
+            files[place] = _packed(path)
             if relative.startswith("codebase/"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = _packed(path)
     plan = write_plan(public_plan(sources.assignment))

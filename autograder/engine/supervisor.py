@@ -161,7 +161,7 @@ class _Grading:
         zygote = shared or ZygoteHolder(package, place.workers, place.log)
         ended_well = False
         try:
-            zygote.control  # noqa: B018 - starts it: torch is imported while we go on
+            zygote.control  # noqa: B018 - starts one of our own: torch is imported while we go on
             self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._assignment)
             self._stage(place)
             if self.refused:

@@ -23,7 +23,7 @@ def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> s
         found = got.get(key)
         if found is None or found.shape != right.shape or not np.isfinite(found).all():
             note(float("inf"))
-            return f"gradient by {key}: missing, NaN or infinite."
+            return f"gradient w.r.t. {key}: missing, NaN or infinite."
         scale = max(float(np.linalg.norm(right)), 0.05 * whole, 1e-6)
         relative = float(np.linalg.norm(found - right)) / scale
         if relative > worst:
@@ -33,7 +33,7 @@ def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> s
         return ""
     norm, right_norm = (float(np.linalg.norm(side[name])) for side in (got, expected))
     return (
-        f"gradient by {name}: norm {norm:.4g}, expected {right_norm:.4g}; relative error "
+        f"gradient w.r.t. {name}: norm {norm:.4g}, expected {right_norm:.4g}; relative error "
         f"{worst:.2g} (allowed {tolerances.GRADIENT_RELATIVE:g})."
     )
 

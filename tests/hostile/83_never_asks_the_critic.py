@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: by the generator.s parameters is wrong
+# says: with respect to the generator is wrong
 # only: 2.2.4 2.2.3
 import torch
 

@@ -27,6 +27,7 @@ from autograder.engine.classroom.work import (
     grade_parcel,
 )
 from autograder.engine.judges import judge_server
+from autograder.engine.worker.confine import become_subreaper, children, end_orphans
 from autograder.engine.worker.launch import open_nest
 
 _ATTEMPTS = 2  # a grading that ended in the grader's own fault is done once more
@@ -64,7 +65,10 @@ def local_crew(jobs: int, package: str | None = None) -> Iterator[Crew]:
         package: the homework, whose imports they then share.
     """
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="class")
+    become_subreaper()
     with contextlib.ExitStack() as stack:
+        # What a nest that was killed leaves behind comes to us.
+        stack.callback(end_orphans, children())
         shared = None if package is None else _share(package, stack)
         try:
             yield Crew(executor, lambda: jobs, shared=shared)

@@ -33,6 +33,10 @@ class GraderDied(Exception):
     """The grading process ended without an answer, or gave none in time."""
 
 
+class NeverStarted(Exception):
+    """No grading process of this process has ever become ready: no submission is to blame."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One submission on its way.
@@ -78,11 +82,19 @@ class GradingProcess:
         Raises:
             GraderDied: there is none; the process is of no use any more.
         """
+        self.wait_until_ready()
+        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
+        return self._exchange(line, task.timeout_s)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it has imported what it needs.
+
+        Raises:
+            GraderDied: it could not; the process is of no use any more.
+        """
         if not self._ready:
             self._exchange("", _START_S)
             self._ready = True
-        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
-        return self._exchange(line, task.timeout_s)
 
     def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
         """Write a line, or nothing, and read one."""
@@ -140,6 +152,7 @@ class _All:
     """All grading processes of this process, for its end."""
 
     processes: set[GradingProcess] = field(default_factory=set)
+    one_was_ready: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -151,6 +164,7 @@ def grade_parcel(task: Task) -> Mapping[str, Any]:
 
     Raises:
         GraderDied: see `GradingProcess.grade`.
+        NeverStarted: it does not become ready, and none did before.
     """
     process = _MINE.process
     wanted = (task.settings, task.module, task.shared)
@@ -164,9 +178,13 @@ def grade_parcel(task: Task) -> Mapping[str, Any]:
                 atexit.register(end_grading_processes)  # of a Dask worker, which ends by itself
             _ALL.processes.add(process)
     try:
+        process.wait_until_ready()
+        _ALL.one_was_ready = True
         return process.grade(task)
-    except GraderDied:
+    except GraderDied as error:
         _forget(process)
+        if not _ALL.one_was_ready:
+            raise NeverStarted(f"{error} before it was ready; its own words stand above") from None
         raise
 
 

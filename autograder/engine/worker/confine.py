@@ -210,7 +210,7 @@ def end_session(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def end_orphans(known: Iterable[int]) -> int:
+def end_orphans(known: Iterable[int], give_up_s: float = 2.0) -> int:
     """Kill and reap the children of this process that are not `known`; return how many.
 
     With `become_subreaper`, a process that left its worker's session (a daemon that forked twice)
@@ -218,7 +218,7 @@ def end_orphans(known: Iterable[int]) -> int:
     """
     keep = set(known)
     killed = 0
-    give_up = time.monotonic() + 2.0
+    give_up = time.monotonic() + give_up_s
     while time.monotonic() < give_up:
         strangers = [pid for pid in children() if pid not in keep]
         if not strangers:

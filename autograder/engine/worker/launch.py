@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -75,7 +72,10 @@ class ZygoteHolder:
         return frozenset(pid for pid in started if pid is not None)
 
     def close(self) -> None:
-        """End the zygote and all workers by closing the control socket; kill it if it lingers."""
+        """End the zygote and all workers by closing the control socket; kill it if it lingers.
+
+        Its workers die with it.
+        """
         if self._running is None:
             return
         running, self._running = self._running, None
@@ -83,8 +83,7 @@ class ZygoteHolder:
         try:
             running.process.wait(_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.kill()
             running.process.wait()
 
 

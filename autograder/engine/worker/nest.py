@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
 
     def hatch(request: Mapping[str, Any], descriptors: list[int]) -> int:
         confine.die_with_parent(nest)
-        # A grader that is gone has closed the control socket, and that is how a zygote ends well.
+        # Once grader and judge are gone the control socket is closed: so a zygote ends well.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         confine.become_subreaper()
         os.setsid()
@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
         zygote.Zygote(socket.socket(fileno=control), experiments, temporary).run()
         return 0
 
-    serve(int(argv[0]), hatch, sweep=confine.end_orphans)
+    # Others wait for what this process does beside.
+    serve(int(argv[0]), hatch, sweep=lambda known: confine.end_orphans(known, give_up_s=0.2))
     return 0
 
 

@@ -57,7 +57,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
     error = gradient_error(loss.gradients, expected)
     if error:
         raise CheckFailed(
-            f"The gradient of {function} by the {network}'s parameters is wrong.",
+            f"The gradient of {function} with respect to the {network} is wrong.",
             where=f"Smallest case found: {case}.",
             numbers=error,
         )

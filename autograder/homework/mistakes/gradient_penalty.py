@@ -23,7 +23,8 @@ from autograder.homework.problems.flow_parameters import Array
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (
     "The value is right, but the penalty adds nothing to the critic's gradient, so that training "
-    "never lowers it: its own graph was not kept."
+    "never lowers it. Look at how the gradient at the interpolated images was taken: autograd must "
+    "be able to differentiate it again."
 )
 _ALONG_ONE_SIDE = "The norm is taken along one side of the images only; one image has one gradient."
 _PER_PIXEL = "The norm is taken of every pixel's derivative; one image has one gradient."
@@ -67,14 +68,14 @@ WRONG: tuple[Wrong, ...] = (
         "gp-lambda-100",
         "Lambda is 100.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + 100 * penalty"),
-        hint="Your value is that of lambda 100; so it is when lambda is squared too.",
+        hint="Your value is that of lambda 100: lambda may have been applied twice.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
         "gp-lambda-squared",
         "Lambda stands inside the square.",
         with_step(penalty="penalty = 10 * ((norms - 1) ** 2).mean()"),
-        hint="Your value is that of lambda 100; so it is when lambda is squared too.",
+        hint="Your value is that of lambda 100: lambda may have been applied twice.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
@@ -98,7 +99,7 @@ WRONG: tuple[Wrong, ...] = (
         "gp-subtracted",
         "The penalty is subtracted.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() - 10 * penalty"),
-        hint="The penalty is subtracted, so that it is rewarded.",
+        hint="The penalty is subtracted, so that norms far from 1 are rewarded.",
         value=critic_loss(lam=-10.0),
     ),
     # ---- the norm ------------------------------------------------------------------------------
@@ -291,7 +292,8 @@ WRONG: tuple[Wrong, ...] = (
             points="points = alpha * x_fake + (1 - alpha) * x_real",
             slopes="(slopes,) = torch.autograd.grad(d(points).sum(), x_fake, create_graph=True)",
         ),
-        hint="The gradient is taken by the fake images, not by the points between.",
+        hint="The gradient is taken with respect to the fake images; it must be with respect to "
+        "the interpolated ones.",
         value=critic_loss_by_weights(
             lambda slopes, alpha, s: squared_excess(norms_of(slopes) * np.abs(alpha))
         ),
@@ -304,7 +306,8 @@ WRONG: tuple[Wrong, ...] = (
             points="points = alpha * x_fake + (1 - alpha) * x_real",
             slopes="(slopes,) = torch.autograd.grad(d(points).sum(), x_real, create_graph=True)",
         ),
-        hint="The gradient is taken by the real images, not by the points between.",
+        hint="The gradient is taken with respect to the real images; it must be with respect to "
+        "the interpolated ones.",
         value=critic_loss_by_weights(
             lambda slopes, alpha, s: squared_excess(norms_of(slopes) * np.abs(1.0 - alpha))
         ),
@@ -317,7 +320,8 @@ WRONG: tuple[Wrong, ...] = (
             points="points = alpha * x_fake + (1 - alpha) * x_real",
             slopes="(slopes,) = torch.autograd.grad(d(points).sum(), alpha, create_graph=True)",
         ),
-        hint="The gradient is taken by the interpolation weight, not by the points between.",
+        hint="The gradient is taken with respect to the interpolation weight; it must be with "
+        "respect to the interpolated images.",
         value=critic_loss_by_weights(
             lambda slopes, alpha, s: squared_excess(
                 np.abs((slopes * (s.evidence.fake.x - s.evidence.real.x)).sum(axis=1))
@@ -330,8 +334,8 @@ WRONG: tuple[Wrong, ...] = (
         with_step(
             slopes="(slopes,) = torch.autograd.grad(points.sum(), points, create_graph=True)",
         ),
-        hint="The points between are differentiated themselves; it is d at these points that has a "
-        "gradient to be penalised.",
+        hint="The interpolated images themselves are differentiated; what is penalised is the "
+        "gradient of d at these images.",
         # Every derivative is 1.
         value=critic_loss(
             lambda slopes: squared_excess(norms_of(np.ones_like(slopes))), at=real_images

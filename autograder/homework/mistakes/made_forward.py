@@ -26,11 +26,13 @@ _LOOP = "range(self.input_size)"
 
 # Hints that a mistake of forward() shares with the same one of inverse().
 HALF_ALPHA = "alpha is the log standard deviation; you halve it, as if it were the log variance."
-DOUBLE_ALPHA = "alpha is the log standard deviation; you double it, which makes the variance of it."
+DOUBLE_ALPHA = (
+    "alpha is the log standard deviation; you double it, so that its exp is the variance."
+)
 SWAPPED = "You take the first half of the network's output for alpha and the second half for mu."
 INTERLEAVED = (
-    "You take mu and alpha by turns from the columns of the network's output; they are its first "
-    "and its second half."
+    "You take mu and alpha from alternating columns of the network's output; mu is its first half, "
+    "alpha its second."
 )
 PREVIOUS = "You compute mu and alpha of every example from another example of the batch."
 MINUS_MU = "mu has the wrong sign."
@@ -76,7 +78,7 @@ CONDITIONING = (
         "Makes as many passes as there are examples, not as there are variables.",
         _passes("len(z)"),
         hint="The loop in forward() runs over the examples of the batch; it must run over the "
-        "variables. They are as many only by chance.",
+        "variables. The two numbers agree only by chance.",
         answers={"MADE.forward.x": forward_passes(lambda case: case.batch)},
     ),
     Wrong(
@@ -170,8 +172,8 @@ CONDITIONING = (
             x = mu + z * torch.exp(alpha)
         log_det = alpha.sum(dim=1)
         """,
-        hint="forward() makes one pass less than there are variables; the first pass only gives "
-        "the first one.",
+        hint="forward() makes one pass less than there are variables; every pass gets only one "
+        "more variable right.",
         answers={"MADE.forward.x": forward_passes(lambda case: case.input_size - 1, start=same)},
     ),
     Wrong(
@@ -267,7 +269,7 @@ MAPPING = (
         FORWARD,
         "Divides by exp(alpha).",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(-alpha[:, i])")),
-        hint="In forward() the noise is multiplied by the standard deviation; you divide.",
+        hint="forward() divides the noise by the standard deviation; it must multiply.",
         answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(-a))},
     ),
     Wrong(

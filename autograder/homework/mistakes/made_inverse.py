@@ -128,8 +128,8 @@ CONDITIONING = (
         z[:, :n] = (x[:, :n] - mu[:, :n]) * torch.exp(-alpha[:, :n])
         log_det = -alpha.sum(dim=1)
         """,
-        hint="inverse() computes as many variables as there are examples in the batch; they are "
-        "as many only by chance.",
+        hint="inverse() computes as many variables as there are examples in the batch; the two "
+        "numbers agree only by chance.",
         answers={"MADE.inverse.z": lambda case: _first_columns(case, case.batch)},
     ),
     Wrong(
@@ -170,7 +170,7 @@ MAPPING = (
         INVERSE,
         "Multiplies by exp(alpha).",
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(alpha)")),
-        hint="In inverse() the difference is divided by the standard deviation; you multiply.",
+        hint="inverse() multiplies x - mu by the standard deviation; it must divide.",
         answers={"MADE.inverse.z": inverse_z(lambda x, mu, a: (x - mu) * np.exp(a))},
     ),
     Wrong(

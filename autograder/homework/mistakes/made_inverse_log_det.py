@@ -172,8 +172,7 @@ LOG_DET = (
             MADE_INVERSE,
             (_LOG_DET, f"{_LOG_DET} + torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(dim=1)"),
         ),
-        hint="inverse() adds the base density of z to its log-determinant; that is for "
-        "log_probs() to do, once.",
+        hint="inverse() adds log p(z) to its log-determinant; that is for log_probs() to do, once.",
         answers={
             "MADE.inverse.log_det": inverse_log_det(
                 lambda case, mu, a: (

@@ -75,8 +75,8 @@ REDUCTION = (
         LOG_PROBS,
         "Averages the base density over the variables too.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z).mean(dim=1)")),
-        hint="log_probs() averages the base density over the variables; theirs add up to that of "
-        "an example.",
+        hint="log_probs() averages log p(z) over the variables; it must sum over the variables and "
+        "average over the examples.",
         answers={"MAF.log_probs": log_probs_of(lambda w: (w.base.mean(axis=1) + w.log_det).mean())},
     ),
     Wrong(
@@ -92,7 +92,8 @@ REDUCTION = (
         LOG_PROBS,
         "Divides by the number of variables.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean() / self.input_size")),
-        hint="log_probs() gives nats for every variable; it must give nats for every example.",
+        hint="log_probs() divides by the number of variables; it must average over the examples "
+        "only.",
         answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) / w.case.input_size)},
     ),
     Wrong(
@@ -163,8 +164,7 @@ REDUCTION = (
         LOG_PROBS,
         "Takes the base density at the average of the batch.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.mean(dim=0)).sum()")),
-        hint="log_probs() takes the base density at the batch's average z, not the average of the "
-        "densities' logarithms.",
+        hint="log_probs() takes log p(z) at the batch's average z, not the average of log p(z).",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: log_normal(w.z.mean(axis=0)).sum() + w.log_det.mean()
@@ -315,7 +315,7 @@ BASE = (
             MAF_LOG_PROBS,
             (_BASE, "(-(z**2) - 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
-        hint="The base density lacks the half before the square.",
+        hint="The log base density lacks the factor one half before the square.",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: usual(w) - 0.5 * (w.z**2).sum(axis=1).mean())
         },

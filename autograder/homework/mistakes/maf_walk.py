@@ -187,8 +187,8 @@ WALK = (
         LOG_PROBS,
         "Takes the base density at x instead of z.",
         but(MAF_LOG_PROBS, ("log_prob(z)", "log_prob(x)")),
-        hint="log_probs() takes the base density at the data; it is that of the noise at the end "
-        "of the walk.",
+        hint="log_probs() takes the log base density at the data; it must take it at the z that "
+        "the last layer gives.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: (log_normal(w.case.x).sum(axis=1) + w.log_det).mean()
@@ -204,7 +204,7 @@ WALK = (
             (_ADD, f"{_ADD} + {_BASE}"),
             (_END, "total.mean()"),
         ),
-        hint="log_probs() adds the base density after every layer; it belongs to the last z alone.",
+        hint="log_probs() adds log p(z) after every layer; it belongs to the last z alone.",
         answers={"MAF.log_probs": _base_after_every_layer},
     ),
 )
@@ -251,7 +251,7 @@ LOG_DETERMINANT = (
         LOG_PROBS,
         "Averages the base density but sums the log-determinants over the batch.",
         but(MAF_LOG_PROBS, (_END, "base.mean() + total.sum()")),
-        hint="log_probs() sums the log-determinants over the batch but averages the base density.",
+        hint="log_probs() sums the log-determinants over the batch but averages log p(z).",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean() + w.log_det.sum())
         },

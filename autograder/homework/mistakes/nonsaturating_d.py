@@ -25,7 +25,8 @@ WRONG: tuple[Wrong, ...] = (
         "ns-d-labels-swapped",
         "Real images are called fake, and fake ones real.",
         "d_loss = F.softplus(d(x_real)).mean() + F.softplus(-d(g(z))).mean()",
-        hint="The two labels are exchanged: this d learns to call real images fake.",
+        hint="The two targets (real 1, fake 0) are exchanged: this d learns to call real images "
+        "fake.",
         value=d_loss(as_fake, as_real),
     ),
     _wrong(
@@ -33,7 +34,8 @@ WRONG: tuple[Wrong, ...] = (
         "Both losses exchange the labels, so that the training works all the same.",
         "d_loss = F.softplus(d(x_real)).mean() + F.softplus(-d(g(z))).mean()",
         also={"2.2 loss_nonsaturating_g": "g_loss = F.softplus(d(g(z))).mean()"},
-        hint="The two labels are exchanged: this d learns to call real images fake.",
+        hint="The two targets (real 1, fake 0) are exchanged: this d learns to call real images "
+        "fake.",
         value=d_loss(as_fake, as_real),
     ),
     _wrong(
@@ -45,7 +47,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, ones)
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, ones)
         """,
-        hint="The fake images are given the label of real ones.",
+        hint="The target of the fake images is 1, as if they were real; it must be 0.",
         value=d_loss(as_real, as_real),
     ),
     _wrong(
@@ -55,7 +57,7 @@ WRONG: tuple[Wrong, ...] = (
         logits = torch.cat([d(x_real), d(g(z))])
         d_loss = 2 * F.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits))
         """,
-        hint="The real images are given the label of fake ones.",
+        hint="The target of the real images is 0, as if they were fake; it must be 1.",
         value=d_loss(as_fake, as_fake),
     ),
     _wrong(
@@ -188,7 +190,7 @@ WRONG: tuple[Wrong, ...] = (
         "ns-d-one-minus-logarithm",
         "1 - log D stands in place of log(1 - D).",
         "d_loss = -F.logsigmoid(d(x_real)).mean() - (1 - F.logsigmoid(d(g(z)))).mean()",
-        hint="For the fake images 1 was added after the logarithm, not before it.",
+        hint="For the fake images you take 1 - log D; the handout has the logarithm of 1 - D.",
         value=d_loss(as_real, lambda h: -(1.0 + as_real(h))),
     ),
     _wrong(

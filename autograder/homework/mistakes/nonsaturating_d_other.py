@@ -71,7 +71,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         """,
-        hint="Real images have the label 0.9, which is label smoothing; here it is 1.",
+        hint="The target of real images is 0.9, which is label smoothing; here it is 1.",
         value=d_loss(smoothed(0.9), as_fake),
     ),
     _wrong(
@@ -82,7 +82,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.8))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         """,
-        hint="Real images have the label 0.8, which is label smoothing; here it is 1.",
+        hint="The target of real images is 0.8, which is label smoothing; here it is 1.",
         value=d_loss(smoothed(0.8), as_fake),
     ),
     _wrong(
@@ -93,7 +93,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
         """,
-        hint="The labels are 0.9 and 0.1, which is label smoothing; here they are 1 and 0.",
+        hint="The targets are 0.9 and 0.1, which is label smoothing; here they are 1 and 0.",
         value=d_loss(smoothed(0.9), smoothed(0.1)),
     ),
     _wrong(
@@ -104,7 +104,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
         """,
-        hint="Fake images have the label 0.1, which is label smoothing; here it is 0.",
+        hint="The target of fake images is 0.1, which is label smoothing; here it is 0.",
         value=d_loss(as_real, smoothed(0.1)),
     ),
     # ---- what d is shown -----------------------------------------------------------------------

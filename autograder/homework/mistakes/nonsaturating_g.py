@@ -209,7 +209,7 @@ WRONG: tuple[Wrong, ...] = (
         h = d(g(z))
         g_loss = (F.logsigmoid(-h) - F.logsigmoid(h)).mean()
         """,
-        hint="The minimax loss is added to the right one, as in problem 3: they come to -h.",
+        hint="The minimax loss is added to the non-saturating one; the latter alone is asked for.",
         value=g_loss(lambda h: -h),
     ),
     _wrong(
@@ -233,7 +233,7 @@ WRONG: tuple[Wrong, ...] = (
         logits = d(g(z))
         g_loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.9))
         """,
-        hint="The wanted label is 0.9, which is label smoothing; here it is 1.",
+        hint="The target is 0.9, which is label smoothing; here it is 1.",
         value=g_loss(smoothed(0.9)),
     ),
     # ---- what d is shown -----------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_log_det_is_minus_the_sum_of_alpha(
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_jacobian_is_triangular(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
-    """The Jacobian of inverse() is triangular with exp(-alpha) on its diagonal, and log_det its.
+    """The Jacobian of inverse() is triangular, exp(-alpha) on its diagonal, and fits log_det.
 
     Look at what the network is asked about, at whether gradients flow from z back to x, and at
     whether map and log-determinant belong together.
@@ -205,7 +205,7 @@ def test_gradients_reach_every_parameter(
         error = gradient_error(answer.gradients, expected) if value_is_right else ""
         if error:
             raise CheckFailed(
-                f"The gradient of {output} by the parameters of MADE.net is wrong.",
+                f"The gradient of {output} with respect to the parameters of MADE.net is wrong.",
                 where=f"Smallest case found: {case}.",
                 numbers=error,
             )

@@ -27,7 +27,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_nonsaturating_d by the discriminator's parameters is right.
+    """The gradient of loss_nonsaturating_d with respect to the discriminator is right.
 
     If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
@@ -51,7 +51,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_nonsaturating_g by the generator's parameters is right.
+    """The gradient of loss_nonsaturating_g with respect to the generator is right.
 
     If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """

@@ -27,7 +27,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_d by the discriminator is right.
+    """The gradient of conditional_loss_nonsaturating_d w.r.t. the discriminator is right.
 
     If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
@@ -51,7 +51,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_g by the generator is right.
+    """The gradient of conditional_loss_nonsaturating_g w.r.t. the generator is right.
 
     If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
