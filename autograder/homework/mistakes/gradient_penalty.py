@@ -22,9 +22,8 @@ from autograder.homework.problems.flow_parameters import Array
 
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (
-    "The value is right, but the penalty adds nothing to the critic's gradient, so that training "
-    "never lowers it. Look at how the gradient at the interpolated images was taken: autograd must "
-    "be able to differentiate it again."
+    "The value is right, but training never lowers the penalty, which adds nothing to the critic's "
+    "gradient: autograd must be able to differentiate the gradient at the interpolated images again."
 )
 _ALONG_ONE_SIDE = "The norm is taken along one side of the images only; one image has one gradient."
 _PER_PIXEL = "The norm is taken of every pixel's derivative; one image has one gradient."
