@@ -23,7 +23,8 @@ from autograder.homework.problems.flow_parameters import Array
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (
     "The value is right, but training never lowers the penalty, which adds nothing to the critic's "
-    "gradient: autograd must be able to differentiate the gradient at the interpolated images again."
+    "gradient: autograd must be able to differentiate once more, through the gradient at the "
+    "interpolated images."
 )
 _ALONG_ONE_SIDE = "The norm is taken along one side of the images only; one image has one gradient."
 _PER_PIXEL = "The norm is taken of every pixel's derivative; one image has one gradient."
