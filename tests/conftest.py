@@ -1,8 +1,10 @@
-"""Makes the project and its reference solution importable from the tests."""
+"""Makes the project and its reference solution importable, and the tree that intake adds to."""
 
 import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent
 for _folder in (_ROOT, _ROOT / "reference"):
@@ -13,3 +15,15 @@ for _folder in (_ROOT, _ROOT / "reference"):
 # that a test starts; what is tested is how they behave in the foreground.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def pristine(tmp_path: Path) -> Path:
+    """The template's tree: its stubs must never stand in for the student's files."""
+    root = tmp_path / "pristine"
+    (root / "codebase" / "__pycache__").mkdir(parents=True)
+    for name in ("__init__.py", "network.py", "gan.py", "flow_network.py"):
+        (root / "codebase" / name).write_text(f"# pristine {name}\n")
+    (root / "codebase" / "__pycache__" / "network.pyc").write_bytes(b"")
+    (root / "run_flow.py").write_text("# driver\n")
+    return root

@@ -20,17 +20,6 @@ MIB = 1024 * 1024
 Files = Mapping[str, bytes]
 
 
-def make_pristine(tmp_path: Path) -> Path:
-    """The template's tree: its stubs must never stand in for the student's files."""
-    root = tmp_path / "pristine"
-    (root / "codebase" / "__pycache__").mkdir(parents=True)
-    for name in ("__init__.py", "network.py", "gan.py", "flow_network.py"):
-        (root / "codebase" / name).write_text(f"# pristine {name}\n")
-    (root / "codebase" / "__pycache__" / "network.pyc").write_bytes(b"")
-    (root / "run_flow.py").write_text("# driver\n")
-    return root
-
-
 def take(source: Path, pristine: Path, limits: IntakeLimits | None = None) -> StagedSubmission:
     """Stage a submission beside the pristine tree."""
     destination = pristine.parent / "staged"

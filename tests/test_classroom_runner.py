@@ -119,6 +119,17 @@ class OtherChecks(Executor):
         return future
 
 
+def test_a_class_whose_graders_cannot_start_stops_and_blames_nobody(tmp_path: Path) -> None:
+    """One reason for all of them: it is told once, not as an error of every submission."""
+    export = class_of(tmp_path / "class", "a", "b", "c")
+    with (
+        local_crew(2) as crew,
+        pytest.raises(WorkError, match=r"NeverStarted: .* died .* before it was ready"),
+    ):
+        list(grade_with(crew, export, tmp_path / "out", module="tests.no_such_module"))
+    assert not list((tmp_path / "out").glob("results/*/*.json"))
+
+
 def test_a_machine_with_other_checks_is_refused(tmp_path: Path) -> None:
     """Two versions of the checks are never mixed in one class."""
     export = class_of(tmp_path / "class", "a")

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ import pytest
 
 from autograder.engine import fork_server
 from autograder.engine.fork_server import Fork, ForkServer
+from tests.processes import PATIENCE_S, is_gone, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE_S = 60.0
 
 
 def start(inherited: int | None = None) -> ForkServer:
@@ -57,22 +56,6 @@ def ask(server: ForkServer, **request: Any) -> Told:
     return Told(fork, of, pid, daemon, frozenset(held))
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process is there, and more than a zombie."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that must come."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def test_a_fork_is_one_of_the_server_and_its_status_is_told(server: ForkServer) -> None:
     """As `Popen` tells it."""
     first, second = ask(server, status=3), ask(server, stays=True)
@@ -100,7 +83,7 @@ def test_closing_ends_all_forks(server: ForkServer) -> None:
     server.close()
     assert server.pid is None
     assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
-    wait_until(lambda: not is_alive(told.pid))
+    wait_until(lambda: is_gone(told.pid), "the end of the fork")
 
 
 def test_a_server_that_died_is_replaced(server: ForkServer) -> None:
@@ -140,9 +123,9 @@ def test_a_process_that_inherits_a_server_shares_it(server: ForkServer, how: str
         assert sharer.stdout is not None
         of, pid = map(int, sharer.stdout.readline().split())
         assert of == server.pid
-        assert is_alive(pid)
+        assert not is_gone(pid)
         sharer.kill()
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: is_gone(pid), "the end of the fork")
     assert ours.fork.poll() is None
     assert ask(server).server == of
 
@@ -164,7 +147,7 @@ def test_what_a_fork_leaves_behind_is_ended(server: ForkServer) -> None:
     """A daemon whose parent ended becomes the server's, which sweeps."""
     told = ask(server, leaves=True)
     assert told.fork.wait(PATIENCE_S) == 0
-    wait_until(lambda: not is_alive(told.daemon))
+    wait_until(lambda: is_gone(told.daemon), "the end of the daemon")
     assert ask(server).server == told.server
 
 

@@ -25,19 +25,11 @@ from tests.made_submissions import (
     as_zip,
     either,
     make_folder,
-    make_pristine,
     make_zip,
     refused,
     refused_in_time,
     take,
 )
-
-
-@pytest.fixture
-def pristine(tmp_path: Path) -> Path:
-    """The template's tree."""
-    return make_pristine(tmp_path)
-
 
 # ---- what is taken ---------------------------------------------------------------------------
 

@@ -20,17 +20,10 @@ from tests.made_submissions import (
     as_folder,
     as_zip,
     make_folder,
-    make_pristine,
     refused,
     refused_in_time,
     take,
 )
-
-
-@pytest.fixture
-def pristine(tmp_path: Path) -> Path:
-    """The template's tree."""
-    return make_pristine(tmp_path)
 
 
 def test_a_symlinked_file_is_refused(tmp_path: Path, pristine: Path) -> None:

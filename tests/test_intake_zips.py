@@ -27,18 +27,10 @@ from tests.made_submissions import (
     as_folder,
     as_zip,
     either,
-    make_pristine,
     make_zip,
     refused,
     take,
 )
-
-
-@pytest.fixture
-def pristine(tmp_path: Path) -> Path:
-    """The template's tree."""
-    return make_pristine(tmp_path)
-
 
 # ---- size ------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,11 @@ from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.worker import identity
 from autograder.engine.worker.frames import Array
 from autograder.engine.worker.launch import ZygoteHolder, open_nest
+from tests.processes import PATIENCE_S, is_gone, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMEWORK = "tests.small_homework"
 # Long enough for a machine under load; no test waits for it unless it is about to fail.
-PATIENCE_S = 60.0
 
 SOLUTION = (ROOT / "tests" / "small_homework" / "solution.py").read_text()
 
@@ -193,22 +193,6 @@ def hand(grader: Grader) -> Iterator[Hand]:
     hand = Hand(grader)
     yield hand
     hand.worker.close()
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended (one that only waits to be reaped has)."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that happens soon; fail when it does not."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up, f"{what} did not happen in {PATIENCE_S:g} s"
-        time.sleep(0.01)
 
 
 def is_alive_and_well(grader: Grader) -> bool:

@@ -199,6 +199,7 @@ def end_grading_processes() -> None:
     """End all grading processes that threads of this process have started."""
     with _ALL.lock:
         processes, _ALL.processes = _ALL.processes, set()
+        _ALL.one_was_ready = False
     atexit.unregister(end_grading_processes)
     for process in processes:
         process.close()
