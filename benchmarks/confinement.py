@@ -61,7 +61,6 @@ def measure(*, confined: bool) -> Cost:
                 submission=REFERENCE,
                 results=Path(folder) / "results.json",
                 assignment=assignment,
-                config=assignment.folder / "assignment.toml",
                 pristine=TEMPLATE,
             )
         )

@@ -81,7 +81,6 @@ class Range:
                     submission=ROOT / "reference",
                     results=results,
                     assignment=self._assignment,
-                    config=self._assignment.folder / "assignment.toml",
                     pristine=ROOT / "student_template",
                     only=only,
                 ),

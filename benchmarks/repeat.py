@@ -28,7 +28,6 @@ def result_without_times(submission: Path) -> str:
                 submission=submission,
                 results=results,
                 assignment=assignment,
-                config=assignment.folder / "assignment.toml",
                 pristine=TEMPLATE,
             )
         )

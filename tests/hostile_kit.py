@@ -101,7 +101,6 @@ class Court:
                 submission=submission,
                 results=results,
                 assignment=self.assignment,
-                config=self.config,
                 pristine=ROOT / "student_template",
                 only=tuple(self.numbers[number] for number in only),
             ),

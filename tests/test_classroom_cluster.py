@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
+from autograder.engine.assignment import load_assignment
 from autograder.engine.classroom.cluster import cluster_crew
-from autograder.engine.classroom.grader import Settings
+from autograder.engine.classroom.grader import Settings, fingerprint
 from autograder.engine.classroom.runner import WorkError
 from autograder.engine.classroom.store import Store
 from tests.made_class.work import PACKAGE, TEMPLATE, class_of, grade_with, grading, keys
@@ -79,7 +80,7 @@ def test_a_submission_that_kills_its_grader_leaves_the_cluster_at_work(
 
 def test_workers_with_other_checks_are_refused_before_any_grading(cluster: LocalCluster) -> None:
     """A checkout of another version on a worker is told at once."""
-    settings = Settings.of(PACKAGE, TEMPLATE)
+    settings = grading().settings
     with (
         pytest.raises(WorkError, match="the workers grade by other checks"),
         cluster_crew(cluster.scheduler_address, settings, "another hash"),
@@ -87,9 +88,19 @@ def test_workers_with_other_checks_are_refused_before_any_grading(cluster: Local
         pass
 
 
+def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
+    """Those of another file are graded by, whatever lies in the worker's checkout."""
+    assignment = load_assignment(PACKAGE, TEMPLATE.parent / "docs" / "examples" / "term.toml")
+    settings = Settings.of(assignment, TEMPLATE)
+    checks = fingerprint(assignment, ())
+    assert checks != grading().checks
+    with cluster_crew(cluster.scheduler_address, settings, checks):
+        pass
+
+
 def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) -> None:
     """What a worker raises is told, with what to do."""
-    settings = Settings("no_such_homework", "student_template")
+    settings = Settings("no_such_homework", "student_template", "")
     with (
         pytest.raises(WorkError, match=r"a worker cannot run the project.*PYTHONPATH"),
         cluster_crew(cluster.scheduler_address, settings, "hash"),
@@ -102,6 +113,6 @@ def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("autograder.engine.classroom.cluster._CONNECT_S", 0.3)
     with (
         pytest.raises(WorkError, match=r"no Dask scheduler at tcp://127.0.0.1:9"),
-        cluster_crew("tcp://127.0.0.1:9", Settings.of(PACKAGE, TEMPLATE), "hash"),
+        cluster_crew("tcp://127.0.0.1:9", grading().settings, "hash"),
     ):
         pass

@@ -232,10 +232,17 @@ def _module_of(process: psutil.Process) -> str:
 
 @pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path, number: int) -> None:
-    """What was done stays, the rest is graded, and no process outlives the run."""
-    export, out = real_class(tmp_path, 3), tmp_path / "out"
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=["kill -9", "Ctrl-C", "kill"],
+)
+def test_a_run_that_is_killed_goes_on_where_it_was(
+    tmp_path: Path, number: int, status: int
+) -> None:
+    """What was done stays, the rest is graded, and neither process nor folder outlives the run."""
+    export, out, folders = real_class(tmp_path, 3), tmp_path / "out", tmp_path / "temporary"
+    folders.mkdir()
     run = subprocess.Popen(
         command(export, out),
         cwd=ROOT,
@@ -243,6 +250,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path, number: int) 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={**os.environ, "TMPDIR": str(folders)},
     )
     while not done_files(out) and run.poll() is None:
         time.sleep(0.02)
@@ -251,9 +259,10 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path, number: int) 
     (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
     said, complaints = run.communicate(timeout=120)
     assert "Traceback" not in complaints
-    assert run.returncode == (-9 if number == signal.SIGKILL else 130)
-    if number == signal.SIGINT:
+    assert run.returncode == status
+    if number != signal.SIGKILL:
         assert "the same command goes on from there" in said
+        assert not list(folders.iterdir())
     _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     kept = done_files(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from autograder import cli
 from autograder.engine.assignment import load_assignment
 from autograder.engine.inventory import hash_of_checks, plan_checks
+from autograder.engine.laptop.planned import PLAN
 from autograder.engine.supervisor import Request, grade
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,7 +93,6 @@ def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: 
                 submission=tmp_path / "submission",
                 results=tmp_path / f"{name}.json",
                 assignment=assignment,
-                config=assignment.config,
                 pristine=ROOT / "student_template",
                 only=(check.check_id,),
             )
@@ -104,3 +105,29 @@ def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: 
     assert hint in told["own"].feedback
     assert hint not in told["term"].feedback
     assert "got " in told["term"].feedback
+
+
+def test_a_class_is_graded_by_the_file_too(tmp_path: Path) -> None:
+    """Its results say the same hash as a bundle's with these settings, and the page the title."""
+    shutil.copytree(ROOT / "student_template", tmp_path / "class" / "ada")
+    out = tmp_path / "out"
+    arguments = [str(tmp_path / "class"), "--out", str(out), "--config", str(EXAMPLE)]
+    assert cli.main(["class", *arguments, "--only", "1.1.1"]) == 0
+    (file,) = out.glob("results/*/*.json")
+    told = json.loads(file.read_text(encoding="utf-8"))["results"]
+    here = hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
+    assert told["extra_data"]["checks_sha256"] == here
+    assert "spring term" in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_handout_carries_the_file(tmp_path: Path) -> None:
+    """A laptop has the seed, the title and the points that the platform has."""
+    assert cli.main(["handout", "--out", str(tmp_path), "--config", str(EXAMPLE)]) == 0
+    with zipfile.ZipFile(tmp_path / "handout.zip") as archive:
+        (settings,) = (name for name in archive.namelist() if name.endswith("assignment.toml"))
+        assert archive.read(settings) == EXAMPLE.read_bytes()
+        (plan,) = (name for name in archive.namelist() if name.endswith(PLAN))
+        told = json.loads(archive.read(plan))
+    points = {check["number"]: check["points"] for check in told["checks"]}
+    term = plan_checks(load_assignment("autograder.homework", EXAMPLE))
+    assert points == {c.number: c.points for c in term if c.check_id.startswith("public/")}

@@ -13,12 +13,13 @@ from pathlib import Path
 from autograder.commands.common import (
     DONE,
     FOUND_SOMETHING,
-    HOMEWORK,
     REFERENCE,
     TEMPLATE,
+    add_config,
     complain,
+    load_homework,
 )
-from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.assignment import Assignment
 from autograder.engine.bundle import Archive, collect, write_archive
 from autograder.engine.gate import Gate, sample
 from autograder.engine.inventory import hash_of_checks, plan_checks
@@ -39,9 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where the zip goes (default: dist/autograder.zip)",
     )
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings in place of assignment.toml"
-    )
+    add_config(parser)
     parser.add_argument(
         "--torch-index",
         default="",
@@ -70,15 +69,12 @@ def _at_least_one(text: str) -> int:
 
 
 def _bundle(options: argparse.Namespace) -> int:
-    if options.config is not None and not options.config.is_file():
-        return complain("autograder", f"there is no settings file at {options.config}")
     if options.out.is_dir():
         return complain("autograder", f"--out must name a file, {options.out} is a folder")
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
         return complain("autograder", f"--torch-index {options.torch_index!r} is no address")
     started = time.monotonic()
-    config = options.config.resolve() if options.config is not None else None
-    assignment = load_assignment(HOMEWORK, config)
+    assignment = load_homework(options)
     plan_checks(assignment)  # an entry that does not fit the checks is said before all else
     files = collect(assignment, TEMPLATE, options.torch_index)
     gate = Gate(

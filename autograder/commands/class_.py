@@ -16,11 +16,14 @@ from autograder.commands.common import (
     HOMEWORK,
     TEMPLATE,
     WRONG_ARGUMENTS,
+    add_config,
     complain,
+    load_homework,
 )
-from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.assignment import Assignment
 from autograder.engine.gradescope import clean_text
 from autograder.engine.inventory import plan_checks
+from autograder.engine.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
     from autograder.engine.classroom.page import About
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from autograder.engine.classroom.store import Store
     from autograder.engine.classroom.summary import Summary
 
-_INTERRUPTED = 130  # as a shell says it of Ctrl-C
+_BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
 _SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
 
 
@@ -68,6 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="run only checks whose number matches, such as '1.2.*'; may be repeated",
     )
+    add_config(parser)
     parser.set_defaults(run=_class)
 
 
@@ -99,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     from autograder.engine.classroom.page import write_views
     from autograder.engine.classroom.store import Store
 
-    assignment = load_assignment(HOMEWORK)
+    assignment = load_homework(options)
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
@@ -111,10 +115,11 @@ def _run(options: argparse.Namespace) -> int:
         store.settings()  # or an error that says that there is nothing
     else:
         try:
-            _grade(options, assignment, store, only)
-        except KeyboardInterrupt:
+            with Signals():
+                _grade(options, assignment, store, only)
+        except Interrupted as stopped:
             print("\nStopped. What was graded is kept: the same command goes on from there.")
-            return _INTERRUPTED
+            return _BY_A_SIGNAL + stopped.number
     summary = write_views(store, _about(assignment, options.only if only else None), older)
     _print_summary(summary, store)
     if older is not None:
@@ -147,7 +152,7 @@ def _grade(
     from autograder.engine.classroom.privacy import Names, Pseudonyms, key_for
     from autograder.engine.classroom.runner import Grading, grade_due, make_plan
 
-    settings = Settings.of(HOMEWORK, TEMPLATE, only)
+    settings = Settings.of(assignment, TEMPLATE, only)
     grading = Grading(
         settings,
         fingerprint(assignment, only),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 
+from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.boot import ROOT
 
 HOMEWORK = "autograder.homework"
@@ -12,6 +15,31 @@ TEMPLATE = ROOT / "student_template"
 
 # Exit statuses: done; found something that is not as it must be; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Declare `--config`, which `load_homework` reads."""
+    parser.add_argument(
+        "--config",
+        type=_settings_file,
+        metavar="FILE",
+        help="settings in place of assignment.toml",
+    )
+
+
+def _settings_file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no settings file at {text}")
+    return Path(text).resolve()
+
+
+def load_homework(options: argparse.Namespace) -> Assignment:
+    """Load the homework with its own settings, or with those that `--config` names.
+
+    Raises:
+        AssignmentError: an entry is missing, unknown or not allowed.
+    """
+    return load_assignment(HOMEWORK, options.config)
 
 
 def complain(command: str, sentence: str) -> int:

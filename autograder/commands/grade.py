@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autograder.commands.common import DONE, HOMEWORK, REFERENCE, TEMPLATE, complain
+from autograder.commands.common import (
+    DONE,
+    REFERENCE,
+    TEMPLATE,
+    add_config,
+    complain,
+    load_homework,
+)
 from autograder.engine import gradescope
-from autograder.engine.assignment import load_assignment
 from autograder.engine.supervisor import Report, Request, grade
 
 _NO_USER = "users of their own: no"
@@ -36,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder that is laid out as Gradescope's /autograder",
     )
-    parser.add_argument("--config", type=Path, help="settings in place of assignment.toml")
+    add_config(parser)
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the staff's log there")
     parser.set_defaults(run=_grade)
 
@@ -50,18 +56,15 @@ def _grade(options: argparse.Namespace) -> int:
     )
     if not submission.exists():
         return complain("run_autograder", f"there is no submission at {submission}")
-    if options.config is not None and not options.config.is_file():
-        return complain("run_autograder", f"there is no settings file at {options.config}")
     if results.is_dir():
         return complain("run_autograder", f"--results must name a file, {results} is a folder")
-    assignment = load_assignment(HOMEWORK, options.config)
+    assignment = load_homework(options)
     try:
         report = grade(
             Request(
                 submission=submission,
                 results=results,
                 assignment=assignment,
-                config=options.config or assignment.folder / "assignment.toml",
                 pristine=TEMPLATE,
                 staff_log=options.log,
             )

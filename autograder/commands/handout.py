@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autograder.commands.common import DONE, FOUND_SOMETHING, HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.assignment import load_assignment
+from autograder.commands.common import (
+    DONE,
+    FOUND_SOMETHING,
+    REFERENCE,
+    TEMPLATE,
+    add_config,
+    load_homework,
+)
 from autograder.engine.packing import ZIP, LeakError, OutOfStep, Sources, build_handout
 from autograder.engine.shipped import NotToBeShipped
 
@@ -20,11 +26,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where handout.zip goes (default: dist)",
     )
+    add_config(parser)
     parser.set_defaults(run=_handout)
 
 
 def _handout(options: argparse.Namespace) -> int:
-    sources = Sources(load_assignment(HOMEWORK), REFERENCE, TEMPLATE)
+    sources = Sources(load_homework(options), REFERENCE, TEMPLATE)
     try:
         names = build_handout(sources, options.out)
     except (LeakError, NotToBeShipped, OutOfStep) as error:

@@ -13,6 +13,7 @@ from autograder.engine.settings import AssignmentError, Table
 
 __all__ = ["Assignment", "AssignmentError", "CheckSettings", "Leaderboard", "Part"]
 
+SETTINGS = "assignment.toml"  # in the homework's folder
 _KEYS = {
     "assignment": ("title",),
     "parts": (),  # its keys are the parts' numbers
@@ -107,6 +108,15 @@ class Assignment:
     config: Path | None = None
 
     @property
+    def settings(self) -> Path:
+        """The file that says all this: the homework's own, or one in its place."""
+        return self.config or self.folder / SETTINGS
+
+    def source_of(self, path: Path) -> Path:
+        """Return where a file of the homework is read; other settings stand in for its own."""
+        return self.settings if path == self.folder / SETTINGS else path
+
+    @property
     def points(self) -> float:
         """The sum over the parts."""
         return sum(part.points for part in self.parts)
@@ -131,7 +141,7 @@ def load_assignment(package: str, config: Path | None = None) -> Assignment:
     if spec is None or not spec.submodule_search_locations:
         raise AssignmentError(f"there is no homework package {package!r}")
     folder = Path(next(iter(spec.submodule_search_locations))).resolve()
-    return parse_assignment(config or folder / "assignment.toml", folder, package)
+    return parse_assignment(config or folder / SETTINGS, folder, package)
 
 
 def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:

@@ -128,9 +128,8 @@ def _grade_case(case: Case) -> Row:
         for path, text in case.files.items():
             (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "submission" / path).write_text(text, encoding="utf-8")
-        config = assignment.config or assignment.folder / "assignment.toml"
         if case.seed is not None:
-            config = _with_seed(config, case.seed, folder)
+            config = _with_seed(assignment.settings, case.seed, folder)
             assignment = load_assignment(assignment.package, config)
         if case.seed not in _HASHES:  # reading all that grades takes as long as some checks
             _HASHES[case.seed] = hash_of_checks(assignment)
@@ -140,7 +139,6 @@ def _grade_case(case: Case) -> Row:
                 submission=folder / "submission",
                 results=folder / "results.json",
                 assignment=assignment,
-                config=config,
                 pristine=pristine,
                 only=tuple(check.check_id for check in plan if case.touches(check)),
                 checks_sha256=_HASHES[case.seed],

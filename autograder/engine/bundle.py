@@ -58,9 +58,7 @@ def collect(assignment: Assignment, pristine: Path, torch_index: str = "") -> di
     files = {name: Packed((ROOT / name).read_bytes(), executable=True) for name in _STARTED}
     files |= {name: Packed((ROOT / name).read_bytes()) for name in _INSTALLED_FROM}
     for name, path in files_that_grade(assignment.folder, assignment.package).items():
-        is_settings = path == assignment.folder / "assignment.toml"
-        source = assignment.config if is_settings and assignment.config is not None else path
-        files[name] = Packed(source.read_bytes())
+        files[name] = Packed(assignment.source_of(path).read_bytes())
     for folder in sorted({str(PurePosixPath(name).parent) for name in assignment.files}):
         for path in (pristine / folder).glob("*.py"):
             files[f"{pristine.name}/{path.relative_to(pristine).as_posix()}"] = Packed(

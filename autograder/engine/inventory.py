@@ -105,13 +105,10 @@ def hash_of_checks(assignment: Assignment) -> str:
     Settings read from another file stand in for the homework's own, so that a bundle made with
     them, where they are the homework's own, has the same hash.
     """
-    own = assignment.folder / "assignment.toml"
     digest = hashlib.sha256()
     for name, path in files_that_grade(assignment.folder, assignment.package).items():
-        if path == own and assignment.config is not None:
-            path = assignment.config
         digest.update(f"{name}\0".encode())
-        digest.update(path.read_bytes())
+        digest.update(assignment.source_of(path).read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -159,7 +156,7 @@ def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: tuple[PlannedChe
 
 
 def _settings_file(assignment: Assignment) -> str:
-    return assignment.config.name if assignment.config is not None else "assignment.toml"
+    return assignment.settings.name
 
 
 def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:

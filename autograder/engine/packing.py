@@ -50,7 +50,7 @@ class OutOfStep(ValueError):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the pieces of a handout come from."""
+    """Where the pieces of a handout come from; the settings travel as the homework's own."""
 
     assignment: Assignment
     reference: Path
@@ -100,7 +100,7 @@ def handout_files(sources: Sources) -> dict[str, Packed]:
     homework = sources.assignment.folder
     inside = f"{GRADER}/{homework.relative_to(ROOT).as_posix()}"
     files = {
-        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": _packed(path)
+        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": _packed(sources.assignment.source_of(path))
         for path in shipped_files(homework)
     }
     for path in sorted((homework / _FRONT).iterdir()):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from autograder.engine.assignment import SETTINGS
 from autograder.engine.boot import ROOT
 
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
@@ -52,7 +53,7 @@ def shipped_files(homework: Path) -> tuple[Path, ...]:
     # What is read, not imported: values that checks compare with, settings.
     data = [
         *(p for p in (checks / "public").iterdir() if p.is_file() and p.suffix not in (".py", "")),
-        homework / "assignment.toml",
+        homework / SETTINGS,
         *engine.glob("judge/*.ini"),
     ]
     return tuple(sorted({*ways, *data}))

@@ -1,4 +1,4 @@
-"""What the platform's SIGTERM does: end the grading with what is known, and nothing worse."""
+"""What SIGTERM and Ctrl-C do: end a grading, or a class, with what is known, and nothing worse."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """SIGTERM or SIGINT came: the platform wants an end now."""
+    """SIGTERM or SIGINT came: the platform, or who sits before the terminal, wants an end now.
+
+    Args:
+        number: which signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Signals:
     """Turns the first SIGTERM or SIGINT into `Interrupted` (main thread only).
 
-    The platform may send more than one: those that follow change nothing, so that the results are
-    written.
+    More than one may be sent: those that follow change nothing, so that what was begun ends well.
     """
 
     _NUMBERS = (signal.SIGTERM, signal.SIGINT)
@@ -43,6 +50,6 @@ class Signals:
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+    def _interrupt(self, number: int, _frame: FrameType | None) -> None:
         self.ignore()
-        raise Interrupted
+        raise Interrupted(number)

@@ -58,7 +58,6 @@ class Request:
     submission: Path
     results: Path
     assignment: Assignment
-    config: Path
     pristine: Path
     only: tuple[str, ...] = ()
     staff_log: Path | None = None
@@ -204,7 +203,7 @@ class _Grading:
         missing = self._staged.missing if self._staged else ()
         Job(
             package=self._assignment.package,
-            config=str(self._request.config.resolve()),
+            config=str(self._assignment.settings.resolve()),
             submission=str(place.submission),
             pristine=str(self._request.pristine),
             missing=missing,

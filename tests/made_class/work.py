@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "student_template"
 def grading(timeout_s: float = 30.0, only: tuple[str, ...] = ()) -> Grading:
     """What the command would grade by."""
     assignment = load_assignment(PACKAGE)
-    settings = Settings.of(PACKAGE, TEMPLATE, only)
+    settings = Settings.of(assignment, TEMPLATE, only)
     return Grading(settings, fingerprint(assignment, only), assignment.files, timeout_s)
 
 

@@ -7,11 +7,12 @@ checkout of the project at the same version, in its environment and on its `PYTH
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from distributed import Client, KilledWorker
 
-from autograder.engine.assignment import load_assignment
 from autograder.engine.classroom.grader import Settings, fingerprint
 from autograder.engine.classroom.runner import Crew, WorkError
 from autograder.engine.classroom.work import GraderDied
@@ -59,7 +60,8 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
 
 def checks_here(settings: Settings) -> str:
     """Return the hash of what a grading on this machine is decided by."""
-    return fingerprint(load_assignment(settings.package), settings.only)
+    with tempfile.TemporaryDirectory(prefix="class-") as name:
+        return fingerprint(settings.assignment(Path(name)), settings.only)
 
 
 def _places(client: Client) -> int:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.assignment import Assignment, load_assignment
+from autograder.engine.assignment import SETTINGS, Assignment, load_assignment
 from autograder.engine.boot import ROOT
 from autograder.engine.inventory import hash_of_checks
 from autograder.engine.judges import WarmJudges
@@ -39,19 +39,29 @@ class Settings:
         package: the homework's package.
         pristine: the template's folder; relative to the project where it lies in it, so that a
             worker with a checkout elsewhere finds its own.
+        toml: the text of its settings, which travel: a worker's own may be others.
         only: ids of the checks to run; all when empty.
     """
 
     package: str
     pristine: str
+    toml: str
     only: tuple[str, ...] = ()
 
     @staticmethod
-    def of(package: str, pristine: Path, only: tuple[str, ...] = ()) -> Settings:
+    def of(assignment: Assignment, pristine: Path, only: tuple[str, ...] = ()) -> Settings:
         """Make settings that mean the same on another machine."""
         inside = pristine.resolve().is_relative_to(ROOT)
         where = pristine.resolve().relative_to(ROOT) if inside else pristine.resolve()
-        return Settings(package, str(where), only)
+        # By its bytes: whoever hashes the text there must find the same line endings.
+        toml = assignment.settings.read_bytes().decode()
+        return Settings(assignment.package, str(where), toml, only)
+
+    def assignment(self, folder: Path) -> Assignment:
+        """Load the homework; its settings are laid into a folder, to stay there."""
+        path = folder / SETTINGS
+        path.write_bytes(self.toml.encode())
+        return load_assignment(self.package, path)
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def main(argv: list[str]) -> int:
     """Serve until stdin ends."""
     die_with_parent()
     told = json.loads(argv[0])
-    settings = Settings(told["package"], told["pristine"], tuple(told["only"]))
+    settings = Settings(**{**told, "only": tuple(told["only"])})
     shared = Shared(**json.loads(argv[1])) if argv[1:] else None
     # Nothing that anybody prints may come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
@@ -85,7 +95,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="class-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         home.chmod(0o711)
-        assignment = load_assignment(settings.package)
+        assignment = settings.assignment(home)
         nest = open_nest(settings.package, home, shared.zygotes if shared else None)
         judges = WarmJudges(settings.package, shared.judges if shared else None)
         zygote = ZygoteHolder(settings.package, home, home / "zygote.log", nest)
@@ -128,7 +138,6 @@ def _grade(
                     submission=Path("submission.zip"),
                     results=folder / "results.json",
                     assignment=assignment,
-                    config=assignment.folder / "assignment.toml",
                     pristine=ROOT / settings.pristine,
                     only=settings.only,
                     checks_sha256=checks_sha256,

@@ -191,7 +191,7 @@ def judge(
     checks = assignment.folder / "checks"
     job = Job(
         package=assignment.package,
-        config=str(assignment.folder / "assignment.toml"),
+        config=str(assignment.settings),
         submission=str(place.submission),
         pristine=str(assignment.folder / PRISTINE),
         missing=missing,
