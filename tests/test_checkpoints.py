@@ -18,7 +18,7 @@ from torch.distributions import Normal
 from codebase import data, figures, flow_training, gan_training, training
 from codebase.command_line import DriverError
 from codebase.flow_network import MAF
-from tests.test_drivers import REFERENCE, is_png, pixel_training, write_images
+from tests.driver_kit import REFERENCE, is_png, pixel_training, write_images
 
 CPU = torch.device("cpu")
 

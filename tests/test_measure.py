@@ -19,7 +19,7 @@ from measure.classifier import Classifier, class_probabilities, train_classifier
 from measure.drivers import TRAININGS, Training, run_training
 from measure.entropy import best_loss, log_density, mean_and_deviation, standardised_entropy
 from measure.scores import confusion_matrix, generate, inception_score
-from tests.test_drivers import is_png
+from tests.driver_kit import is_png
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "reference"
