@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from autograder.engine.classroom.grader import Settings, fingerprint
 from autograder.engine.classroom.runner import WorkError
 from autograder.engine.classroom.store import Store
 from tests.made_class.work import PACKAGE, TEMPLATE, class_of, grade_with, grading, keys
+from tests.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -102,10 +105,42 @@ def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) 
     """What a worker raises is told, with what to do."""
     settings = Settings("no_such_homework", "student_template", "")
     with (
-        pytest.raises(WorkError, match=r"a worker cannot run the project.*PYTHONPATH"),
+        pytest.raises(WorkError, match=r"the cluster cannot run the project.*PYTHONPATH"),
         cluster_crew(cluster.scheduler_address, settings, "hash"),
     ):
         pass
+
+
+def test_a_scheduler_without_the_project_is_told(tmp_path: Path) -> None:
+    """It unpickles what it hands on, so a checkout on the workers alone will not do."""
+    (tmp_path / "autograder.py").write_text("raise ImportError\n", encoding="utf-8")
+    file = tmp_path / "scheduler.json"
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(file),
+    ]
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", *options],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(file.exists, "the scheduler's start")
+        with (
+            pytest.raises(WorkError, match=r"cannot run the project.*start its scheduler and its"),
+            cluster_crew(str(file), grading().settings, "hash"),
+        ):
+            pass
+    finally:
+        scheduler.terminate()
+        scheduler.wait()
 
 
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """A Dask cluster that is there already as the crew: SLURM, Kubernetes, or machines by hand.
 
-Scheduling, retries after a lost worker and the way of the bytes are Dask's. A worker needs a
-checkout of the project at the same version, in its environment and on its `PYTHONPATH`.
+Scheduling, retries after a lost worker and the way of the bytes are Dask's. Workers need a checkout
+of the project at the same version, in its environment and on their `PYTHONPATH`; so does the
+scheduler, which unpickles what it hands on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
         checks: its hash here; see `grader.fingerprint`.
 
     Raises:
-        WorkError: there is no scheduler, or its workers lack the project or have another version.
+        WorkError: there is no scheduler, or it or its workers lack the project or have another
+            version of it.
     """
     try:
         where = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
@@ -42,9 +44,11 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
         try:
             theirs = client.submit(checks_here, settings, pure=False).result()
         except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise WorkError(
-                f"a worker cannot run the project ({type(error).__name__}: {error}): start the "
-                "workers with its environment, and PYTHONPATH on a checkout of the same version"
+                f"the cluster cannot run the project ({why}): start its "
+                "scheduler and its workers with the project's environment, and PYTHONPATH on a "
+                "checkout of the same version"
             ) from error
         if theirs != checks:
             raise WorkError(
