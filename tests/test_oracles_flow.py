@@ -21,7 +21,7 @@ from torch import Tensor
 
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import moons, standardised_split
-from autograder.homework.problems.flow_parameters import masks
+from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, masks
 
 Array = NDArray[np.float64]
 
@@ -49,11 +49,14 @@ def random_made(sizes: tuple[int, int, int], seed: int, gain: float = 0.6) -> fl
     )
 
 
-def random_map(size: int, seed: int) -> flow.ElementwiseMap:
-    """An elementwise map with random positive slopes."""
+def random_map(size: int, seed: int) -> flow.TriangularMap:
+    """A known map with random positive slopes."""
     rng = np.random.default_rng(seed)
-    return flow.ElementwiseMap(
-        rng.uniform(0.3, 1.0, size), rng.uniform(0.3, 1.0, size), rng.standard_normal(size)
+    return flow.TriangularMap(
+        rng.uniform(0.3, 1.0, size),
+        rng.uniform(0.3, 1.0, size),
+        rng.standard_normal(size),
+        rng.standard_normal(size - 1),
     )
 
 
@@ -249,29 +252,30 @@ def test_maf_log_prob_and_its_gradient_match_autograd(
         assert_same(got, wanted.numpy())
 
 
-def test_elementwise_maf_and_its_gradient_match_autograd() -> None:
+def test_known_maf_and_its_gradient_match_autograd() -> None:
     """A MAF of known maps has the log p(x) and the gradient that torch finds."""
     maps = [random_map(3, seed) for seed in range(3)]
     x = np.random.default_rng(13).standard_normal((4, 3))
     leaves = [
-        [torch.tensor(array, requires_grad=True) for array in (m.scale, m.bend, m.shift)]
+        [torch.tensor(getattr(m, name), requires_grad=True) for name in MAP_PARAMETERS]
         for m in maps
     ]
     rows, total = torch.tensor(x), torch.zeros(4, dtype=torch.float64)
-    for scale, bend, shift in leaves:
+    for scale, bend, shift, lean in leaves:
         slope = scale + bend / torch.cosh(rows) ** 2
-        rows = (scale * rows + bend * torch.tanh(rows) + shift).flip(1)
+        before = torch.cat([torch.zeros(4, 1), lean * torch.tanh(rows[:, :-1])], dim=1)
+        rows = (scale * rows + bend * torch.tanh(rows) + shift + before).flip(1)
         total = total + slope.log().sum(1)
     total = total + base_log_prob(rows).sum(1)
     expected = torch.autograd.grad(total.mean(), [leaf for row in leaves for leaf in row])
     assert_same(flow.maf_log_prob(maps, x), total.detach().numpy())
     gradient = flow.maf_mean_log_prob_gradient(maps, x)
-    ours = [array for grad in gradient for array in (grad.scale, grad.bend, grad.shift)]
+    ours = [array for grad in gradient for array in vars(grad).values()]
     for got, wanted in zip(ours, expected, strict=True):
         assert_same(got, wanted.numpy())
 
 
-def test_elementwise_vjp_matches_finite_differences() -> None:
+def test_known_vjp_matches_finite_differences() -> None:
     """x_bar of the known map is the slope of the scalar."""
     known = random_map(3, seed=14)
     rng = np.random.default_rng(15)
@@ -286,13 +290,15 @@ def test_elementwise_vjp_matches_finite_differences() -> None:
     assert_slopes(x_bar, differences(scalar, x))
 
 
-def test_elementwise_map_must_increase() -> None:
+def test_known_map_must_increase() -> None:
     """Slopes that are not positive, or shapes that differ, are rejected."""
     ones = np.ones(2)
     with pytest.raises(ValueError, match="must be > 0"):
-        flow.ElementwiseMap(ones, np.array([1.0, 0.0]), ones)
+        flow.TriangularMap(ones, np.array([1.0, 0.0]), ones, np.ones(1))
     with pytest.raises(ValueError, match="must share one shape"):
-        flow.ElementwiseMap(ones, ones, np.ones(3))
+        flow.TriangularMap(ones, ones, np.ones(3), np.ones(1))
+    with pytest.raises(ValueError, match=r"lean must have shape \(D - 1,\)"):
+        flow.TriangularMap(ones, ones, ones, ones)
 
 
 def test_densities_integrate_to_one() -> None:

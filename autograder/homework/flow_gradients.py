@@ -7,15 +7,15 @@ from typing import Any
 
 from autograder.homework.gradients import gradient_error
 from autograder.homework.oracles import flow
-from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 
 
 def flow_gradients(blocks: Sequence[flow.Block[Any]], x: Array) -> dict[str, Array]:
     """The gradient of the mean log-likelihood by every parameter, under the experiments' names."""
     expected: dict[str, Array] = {}
     for k, gradient in enumerate(flow.maf_mean_log_prob_gradient(blocks, x)):
-        if isinstance(gradient, flow.ElementwiseGradient):
-            for name in ("scale", "bend", "shift"):
+        if isinstance(gradient, flow.TriangularGradient):
+            for name in MAP_PARAMETERS:
                 expected[f"block{k}.{name}"] = getattr(gradient, name)
         else:
             for j, (by_weight, by_bias) in enumerate(gradient):

@@ -55,10 +55,13 @@ def with_their_values(
 
 
 def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
-    """Join gradients to one vector, in the order of the keys of `order`; zeros where missing."""
-    return np.concatenate(
-        [
-            np.asarray(gradients.get(key, np.zeros_like(order[key])), dtype=np.float64).reshape(-1)
-            for key in sorted(order)
-        ]
-    )
+    """Join gradients to one vector, in the order of the keys of `order`.
+
+    Where one is missing there are zeros, where one has another shape NaN.
+    """
+    joined = []
+    for key in sorted(order):
+        found = gradients.get(key, np.zeros_like(order[key]))
+        fits = found.shape == order[key].shape
+        joined.append(found if fits else np.full_like(order[key], np.nan, dtype=np.float64))
+    return np.concatenate([np.asarray(one, dtype=np.float64).reshape(-1) for one in joined])

@@ -18,6 +18,7 @@ from autograder.homework.problems.probe_networks import Array
 _OBSTACLES = ("sparse", "quantised", "on the meta device", "too large")
 # Float64 is exact up to far more, but its squares and exponentials are not.
 _ABSURD = 1e30
+_LARGEST_GRADIENT = 100_000
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,11 @@ class Form:
         return {
             name.removeprefix("grad."): array.astype(np.float64)
             for name, array in self._reply.arrays.items()
-            # Nothing but floats is a gradient, and a byte must not become eight of ours.
-            if name.startswith("grad.") and array.dtype in (np.float32, np.float64)
+            # Nothing but floats is a gradient, a byte must not become eight of ours, and no
+            # parameter is that large.
+            if name.startswith("grad.")
+            and array.dtype in (np.float32, np.float64)
+            and array.size <= _LARGEST_GRADIENT
         }
 
     def calls(
@@ -134,8 +138,9 @@ class Form:
         """Return the recorded calls of a probe network, in their order; none of many rows."""
         unreadable = Unusable(f"{self._function}: the record of {network} is not readable.")
         sizes = self.values.get(f"{network}_calls")
-        if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
+        if not isinstance(sizes, list) or not all(_is_size(n) for n in sizes):
             raise unreadable
+        sizes = [n for n in sizes if n]  # a call without a row says nothing
         if not sizes:
             return ()
         if sum(sizes) > most_rows:  # before anything is made of them: they cost the judge's time

@@ -29,7 +29,7 @@ WEIGHT_GAIN = 1.3
 MAX_TRIES = 1000
 
 
-AnyCase = TypeVar("AnyCase", bound="MadeCase | MafCase")
+AnyCase = TypeVar("AnyCase", bound="MadeCase | MafCase | GanCase")
 
 
 @dataclass(frozen=True)
@@ -176,14 +176,15 @@ class MafCase:
         return self._drawn[1]
 
     @cached_property
-    def maps(self) -> tuple[flow.ElementwiseMap, ...]:
+    def maps(self) -> tuple[flow.TriangularMap, ...]:
         """Known maps to stand in for the MADEs when ``log_probs`` is marked on its own."""
         rng = np.random.default_rng((self.n_flows, self.input_size, self.seed))
         return tuple(
-            flow.ElementwiseMap(
+            flow.TriangularMap(
                 scale=exact(rng.uniform(0.3, 0.8, self.input_size)),
                 bend=exact(rng.uniform(0.3, 0.8, self.input_size)),
                 shift=exact(rng.uniform(-0.5, 0.5, self.input_size)),
+                lean=exact(rng.uniform(0.4, 0.8, self.input_size - 1)),
             )
             for _ in range(self.n_flows)
         )

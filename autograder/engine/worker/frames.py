@@ -37,6 +37,7 @@ Array = NDArray[Any]
 _loads, _dumps, _monotonic = json.loads, json.dumps, time.monotonic
 
 _MAGIC = b"AGF1"
+_MOST_DIGITS = 40
 _PREFIX = struct.Struct(">4sII")
 # Not a set: a peer may send something unhashable in place of a name.
 _DTYPES = ("F32", "F64", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
@@ -150,6 +151,7 @@ def parse_json_object(data: bytes) -> dict[str, Any]:
             data.decode("utf-8"),
             parse_constant=_no_constant,
             parse_float=_finite_float,
+            parse_int=_short_int,
             object_pairs_hook=_unique_pairs,
         )
     except (ValueError, RecursionError) as error:
@@ -194,6 +196,13 @@ def _check_entry(name: str, entry: object, limits: Limits) -> None:
 
 def _no_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not allowed")
+
+
+def _short_int(text: str) -> int:
+    """No number of ours is longer; thousands of digits cannot even be printed."""
+    if len(text.lstrip("-")) > _MOST_DIGITS:
+        raise ValueError("a whole number of too many digits")
+    return int(text)
 
 
 def _finite_float(text: str) -> float:

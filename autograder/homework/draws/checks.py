@@ -13,6 +13,7 @@ import numpy as np
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.draws import statistics
 from autograder.homework.losses.evidence import recover
+from autograder.homework.losses.selection import require_whole_batch
 from autograder.homework.problems.gan_case import N_CLASSES, GanCase
 from autograder.homework.problems.probe_networks import Array, Labels
 from autograder.homework.reply import Call
@@ -34,10 +35,26 @@ _MOST_POINTS = 0.95
 
 def check_latents(student: Student, function: str, *, conditional: bool) -> None:
     """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
+    _check_latents(student, function, conditional, only_shown=False)
+    case, loss = next(_draws(student, function, conditional, (1, _MANY_LATENTS[1]), images=True))
+    seen = recover(case, loss, function)
+    if seen.d_saw_fake == 0:  # a wrong loss, which has its own check
+        return
+    require_whole_batch(seen, function, case.batch)
+    if not seen.z_shown.all():  # some images went nowhere: theirs are not the z that count
+        _check_latents(student, function, conditional, only_shown=True)
+
+
+def _check_latents(student: Student, function: str, conditional: bool, *, only_shown: bool) -> None:
     batches, states = [], set()
-    for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=False):
+    for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=only_shown):
         states.add(loss.next_random)
-        fresh = list({call.rows.tobytes(): call.rows for call in loss.g_calls}.values())
+        rows_of_calls = [call.rows for call in loss.g_calls]
+        if only_shown:
+            ends = np.cumsum([len(rows) for rows in rows_of_calls])[:-1]
+            parts = np.split(recover(case, loss, function).z_shown, ends)
+            rows_of_calls = [r[s] for r, s in zip(rows_of_calls, parts, strict=True) if s.any()]
+        fresh = list({rows.tobytes(): rows for rows in rows_of_calls}.values())
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
         for rows in fresh:
@@ -118,8 +135,8 @@ def check_labels(student: Student, function: str) -> None:
             )
     drawn = []
     for case, loss in _draws(student, function, True, _MANY_LABELS, images=False):
-        if loss.g_calls:
-            calls = _distinct_calls(loss.g_calls)
+        calls = _distinct_calls(loss.g_calls)
+        if calls:
             drawn.append(np.concatenate([_labels(call.labels) for call in calls]))
         shares_in_batch = _shares(case.labels)
     if not drawn:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 
+_MAP_PARAMETERS = ("scale", "bend", "shift", "lean")  # those of `known_map`
+
 Arguments = Mapping[str, Any]
 Tensors = Mapping[str, Tensor]
 
@@ -119,7 +121,7 @@ def build_maf(
     for block, place in enumerate(places):
         if f"block{block}.scale" in tensors:
             maf.nf[place] = known_map(made_class, tensors, block)
-            for name in ("scale", "bend", "shift"):
+            for name in _MAP_PARAMETERS:
                 parameters[f"block{block}.{name}"] = getattr(maf.nf[place], name)
         else:
             load_weights(maf.nf[place], tensors, block)
@@ -128,11 +130,12 @@ def build_maf(
 
 
 def known_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.Module:
-    """Return a stand-in for a MADE whose inverse is known: z = scale x + bend tanh(x) + shift.
+    """Return a stand-in for a MADE whose inverse is known.
 
-    It is a subclass of the student's own MADE, so that `isinstance` still holds, and says nothing
-    of how MADE.inverse is to be written. Its `forward` is another map altogether: log_probs has
-    no business with it.
+    z_i = scale_i x_i + bend_i tanh(x_i) + shift_i + lean_i tanh(x_{i-1}): variables depend on
+    others, as in a MADE. It is a subclass of the student's own, so that `isinstance` still holds,
+    and says nothing of how MADE.inverse is to be written. Its `forward` is another map altogether:
+    log_probs has no business with it.
     """
 
     class KnownMap(made_class):  # type: ignore[misc, valid-type]
@@ -141,11 +144,14 @@ def known_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.M
             self.scale = nn.Parameter(tensors[f"block{block}.scale"].clone())
             self.bend = nn.Parameter(tensors[f"block{block}.bend"].clone())
             self.shift = nn.Parameter(tensors[f"block{block}.shift"].clone())
+            self.lean = nn.Parameter(tensors[f"block{block}.lean"].clone())
             self.input_size = self.scale.shape[0]
 
         def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            z = self.scale * x + self.bend * torch.tanh(x) + self.shift
-            slope = self.scale + self.bend * (1 - torch.tanh(x) ** 2)
+            bent = torch.tanh(x)
+            before = nn.functional.pad(self.lean * bent[:, :-1], (1, 0))
+            z = self.scale * x + self.bend * bent + self.shift + before
+            slope = self.scale + self.bend * (1 - bent**2)
             return z, torch.log(slope).sum(dim=1)
 
         def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:

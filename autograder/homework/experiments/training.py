@@ -237,6 +237,7 @@ def train_gan(
     step_back()
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
+    trained = g.weights()
     losses: list[tuple[str, Callable[..., Any], FlatAdam, float]] = []
     for role, network in (("d", d), ("g", g)):
         name = str(arguments[f"{role}_function"])
@@ -265,5 +266,5 @@ def train_gan(
             loss.backward()  # type: ignore[no-untyped-call]
             if math.isfinite(optimiser.gradient_norm()):
                 optimiser.step(learning_rate)
-    for name, parameter in g.weights().items():
+    for name, parameter in trained.items():
         recorder.add(name, parameter)

@@ -12,7 +12,7 @@ from autograder.homework.golden.answers import Given, Predict, unflattened
 from autograder.homework.golden.problems import Made, Maf
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.oracles import flow
-from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 from autograder.homework.strategies import MadeCase, MafCase, is_well_conditioned
 
 _GRID = 16  # weights and data are multiples of 1 / 16: short, and exact in float32
@@ -50,7 +50,7 @@ def maf_problem(input_size: int, hidden_size: int, n_hidden: int, n_flows: int, 
         case = MafCase(input_size, hidden_size, n_hidden, n_flows, batch, seed)
         blocks = tuple(map(_rounded, case.blocks))
         maps = tuple(
-            flow.ElementwiseMap(_on_grid(m.scale), _on_grid(m.bend), _on_grid(m.shift))
+            flow.TriangularMap(*(_on_grid(getattr(m, name)) for name in MAP_PARAMETERS))
             for m in case.maps
         )
         x = _on_grid(case.x)
@@ -100,8 +100,8 @@ def predict_maf(mistake: Wrong, problem: Maf, right: Given) -> Given:
     return found
 
 
-def _maps(problem: Maf) -> list[flow.ElementwiseMap]:
-    return [flow.ElementwiseMap(**vars(one)) for one in problem.maps]
+def _maps(problem: Maf) -> list[flow.TriangularMap]:
+    return [flow.TriangularMap(**vars(one)) for one in problem.maps]
 
 
 def told_made(problem: Made) -> dict[str, Any]:

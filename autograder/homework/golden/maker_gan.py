@@ -113,6 +113,7 @@ def _situation(function: str, problem: Gan, draw: _Draw) -> losses.Situation:
         problem.critic,
         Evidence(
             z=draw.z,
+            z_shown=np.ones(problem.batch, np.bool_),
             g_labels=draw.fake_labels,
             fake_z=draw.z,
             fake=Rows(images, draw.fake_labels),
@@ -124,6 +125,9 @@ def _situation(function: str, problem: Gan, draw: _Draw) -> losses.Situation:
             if penalised
             else np.zeros((0, images.shape[1])),
             alpha=draw.alpha if penalised else np.zeros(0),
+            pairs=np.tile(np.arange(problem.batch)[:, None], 2)
+            if penalised
+            else np.zeros((0, 2), np.int64),
             strange=np.zeros((0, images.shape[1])),
             d_saw_real=problem.batch,
             d_saw_fake=problem.batch,

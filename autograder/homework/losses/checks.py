@@ -14,11 +14,15 @@ from autograder.homework.gradients import flat, gradient_error
 from autograder.homework.losses import expected as losses
 from autograder.homework.losses.evidence import recover
 from autograder.homework.losses.expected import Situation
+from autograder.homework.losses.selection import require_drawn
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.strategies import and_special
 from autograder.homework.student import GanLoss, Student
 
+# Of so many images it can be told whether they were drawn or chosen.
+_LARGE = {conditional: GanCase(24, 6, 1.5, conditional, 24) for conditional in (False, True)}
 # What the probes give to right solutions: gradients of 1e-2 and more, norms from 0.3 to 3.
 _FLAT, _FLAT_CRITIC = 1e-6, 0.05
 
@@ -29,6 +33,11 @@ def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function:
         diagnosis.ask_if_failed(
             str(other), partial(_observe_value, student, diagnosis, other, function)
         )
+    for one in and_special(case, _LARGE[case.conditional]):
+        _check_value(student, diagnosis, one, function)
+
+
+def _check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     situation, loss, expected = _observe_value(student, diagnosis, case, function)
     if not close(loss.value, expected, tolerances.LOSS):
         shown = _what_d_was_given(situation)
@@ -46,6 +55,11 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         diagnosis.ask_if_failed(
             str(other), partial(_observe_gradient, student, diagnosis, other, function)
         )
+    for one in and_special(case, _LARGE[case.conditional]):
+        _check_gradient(student, diagnosis, one, function)
+
+
+def _check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     situation, loss, expected = _observe_gradient(student, diagnosis, case, function)
     network = "discriminator" if function.endswith("_d") else "generator"
     if not loss.reached:
@@ -85,6 +99,7 @@ def _require_evidence(situation: Situation) -> None:
             f"{function} takes the gradient penalty only where the critic is flat.",
             numbers=f"The greatest gradient norm there is {situation.norms.max():.2g}.",
         )
+    require_drawn(situation)
 
 
 def _observe_value(

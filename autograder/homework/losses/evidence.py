@@ -39,6 +39,7 @@ class Evidence:
 
     Args:
         z: every latent that g was given, (n, dim_z).
+        z_shown: whether d was given the image of each, by itself or in a mixture, (n,).
         fake_z: the latents behind `fake`.
         fake: the generated images that the loss was computed from, with the labels g was given.
         fake_labels_seen: the labels d was given with them; None when d saw no fake image.
@@ -47,11 +48,13 @@ class Evidence:
         between: images that d was given and that lie on a line from a real to a fake one; one that
             was given twice is there once.
         alpha: their weight of the fake image, (m,).
+        pairs: the place of their real image in `real` and of their fake one in `z`, (m, 2).
         strange: images that d was given and that are none of these.
         d_saw_real, d_saw_fake: how many rows of each d was given.
     """
 
     z: Array
+    z_shown: NDArray[np.bool_]
     g_labels: Labels | None
     fake_z: Array
     fake: Rows
@@ -61,6 +64,7 @@ class Evidence:
     real_labels_true: Labels | None
     between: Array
     alpha: Array
+    pairs: NDArray[np.int64]
     strange: Array
     d_saw_real: int
     d_saw_fake: int
@@ -111,8 +115,10 @@ def recover(case: GanProblem, loss: GanLoss, function: str) -> Evidence:
     other[other] = _first_times(rows[other])
     used = sorted_rows.fake[is_fake] if is_fake.any() else np.arange(len(images))
     labels = case.labels if case.conditional else None
+    pairs = sorted_rows.pairs[other & is_between]
     return Evidence(
         z=z,
+        z_shown=np.isin(np.arange(len(z)), [*sorted_rows.fake[is_fake], *pairs[:, 1]]),
         g_labels=g_labels,
         fake_z=z[used],
         fake=Rows(images[used], None if g_labels is None else g_labels[used]),
@@ -122,6 +128,7 @@ def recover(case: GanProblem, loss: GanLoss, function: str) -> Evidence:
         real_labels_true=None if labels is None else labels[sorted_rows.real[is_real]],
         between=rows[other & is_between],
         alpha=sorted_rows.alpha[other & is_between],
+        pairs=pairs,
         strange=rows[other & ~is_between],
         d_saw_real=int(is_real.sum()),
         d_saw_fake=int(is_fake.sum()),
@@ -136,11 +143,13 @@ class _Sorted:
         real: index of the real image that it is, or -1.
         fake: index of the generated image that it is, or -1.
         alpha: weight of the fake image where it is a mixture, else NaN.
+        pairs: indices of the real and the generated image that it is a mixture of, (n, 2).
     """
 
     real: NDArray[np.int64]
     fake: NDArray[np.int64]
     alpha: Array
+    pairs: NDArray[np.int64]
 
 
 def _sort(rows: Array, calls: tuple[Call, ...], real: Array, fake: Array) -> _Sorted:
@@ -148,15 +157,16 @@ def _sort(rows: Array, calls: tuple[Call, ...], real: Array, fake: Array) -> _So
     real_match, fake_match = _match(rows, real, places), _match(rows, fake, places)
     fake_match[real_match >= 0] = -1
     known = (real_match >= 0) | (fake_match >= 0)
-    alpha = _alphas(rows, ~known, places, real, fake)
+    alpha, pairs = _alphas(rows, ~known, places, real, fake)
     # A mixture of weight 0 or 1 looks like one of its images; but it comes in a batch of mixtures,
     # or it is an image that was shown once more than the others.
     batches = _batches(calls, len(real))
     mixed = known & np.isin(batches, batches[np.isfinite(alpha)])
     mixed |= _surplus(np.where(mixed, -1, real_match)) | _surplus(np.where(mixed, -1, fake_match))
-    alpha[mixed] = _alphas(rows, mixed, places, real, fake)[mixed]
+    alpha_too, pairs_too = _alphas(rows, mixed, places, real, fake)
+    alpha[mixed], pairs[mixed] = alpha_too[mixed], pairs_too[mixed]
     real_match[mixed] = fake_match[mixed] = -1
-    return _Sorted(real_match, fake_match, alpha)
+    return _Sorted(real_match, fake_match, alpha, pairs)
 
 
 def _joined(calls: tuple[Call, ...], width: int) -> tuple[Array, Labels | None]:
@@ -221,12 +231,16 @@ def _match(rows: Array, known: Array, places: NDArray[np.int64]) -> NDArray[np.i
 
 def _alphas(
     rows: Array, wanted: NDArray[np.bool_], places: NDArray[np.int64], real: Array, fake: Array
-) -> Array:
-    """The weight of the fake image in every wanted row that mixes a real and a fake, else NaN."""
-    alphas, pairs = np.full(len(rows), np.nan), _Pairs(real, fake)
+) -> tuple[Array, NDArray[np.int64]]:
+    """The weight of the fake image in every wanted row that mixes a real and a fake, else NaN.
+
+    And which two they are.
+    """
+    alphas, found = np.full(len(rows), np.nan), np.full((len(rows), 2), -1, np.int64)
+    pairs = _Pairs(real, fake)
     for i in np.flatnonzero(wanted):
-        alphas[i] = pairs.weight_in(rows[i], int(places[i]))
-    return alphas
+        alphas[i], *found[i] = pairs.weight_in(rows[i], int(places[i]))
+    return alphas, found
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,21 +250,24 @@ class _Pairs:
     real: Array
     fake: Array
 
-    def weight_in(self, row: Array, place: int) -> float:
-        """The weight of the fake image in a mixture, or NaN; pairs of its own place come first."""
+    def weight_in(self, row: Array, place: int) -> tuple[float, int, int]:
+        """The weight of the fake image in a mixture, or NaN, and the indices of its two images.
+
+        Pairs of its own place come first.
+        """
         batch = len(self.real)
         for k in range(place % batch, len(self.fake), batch):
             alpha = _on_line(row, self.real[place % batch], self.fake[k])
             if np.isfinite(alpha):
-                return alpha
+                return alpha, place % batch, k
         # Not its own pair: the student's code may have shuffled one of the batches. All pairs are
         # tried in few directions, the best one then in all pixels.
         lines, squares = self._lines
         offsets = row @ _directions() - self._few_real  # (B, k)
         alphas = np.einsum("bk,bnk->bn", offsets, lines) / squares
         off = np.linalg.norm(offsets[:, None, :] - alphas[:, :, None] * lines, axis=2)
-        b, n = np.unravel_index(int(np.argmin(off)), off.shape)
-        return _on_line(row, self.real[b], self.fake[n])
+        b, n = (int(i) for i in np.unravel_index(int(np.argmin(off)), off.shape))
+        return _on_line(row, self.real[b], self.fake[n]), b, n
 
     @cached_property
     def _few_real(self) -> Array:

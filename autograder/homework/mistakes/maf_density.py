@@ -16,7 +16,7 @@ from autograder.homework.mistakes.flow_predictions import (
     usual,
 )
 from autograder.homework.oracles import flow
-from autograder.homework.problems.flow_parameters import Array
+from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 from autograder.homework.strategies import MafCase
 
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
@@ -65,8 +65,8 @@ def _without_base(case: MafCase) -> dict[str, Array]:
     }
 
 
-def _named(gradient: flow.ElementwiseGradient, block: int) -> dict[str, Array]:
-    return {f"block{block}.{key}": getattr(gradient, key) for key in ("scale", "bend", "shift")}
+def _named(gradient: flow.TriangularGradient, block: int) -> dict[str, Array]:
+    return {f"block{block}.{key}": getattr(gradient, key) for key in MAP_PARAMETERS}
 
 
 REDUCTION = (

@@ -55,6 +55,17 @@ def _always_from_x(case: MafCase) -> float:
     return usual(Walk(case, case.x[:, ::-1], total))
 
 
+def _one_variable_at_a_time(case: MafCase) -> float:
+    """Every layer is asked about each variable by itself, the others at 0."""
+    z, log_det = case.x, np.zeros(case.batch)
+    for block in case.maps:
+        columns = [z * (np.arange(z.shape[1]) == i) for i in range(z.shape[1])]
+        log_det = log_det + sum(block.inverse(column)[1] for column in columns)
+        log_det = log_det - (z.shape[1] - 1) * block.inverse(np.zeros_like(z))[1]
+        z = np.stack([block.inverse(c)[0][:, i] for i, c in enumerate(columns)], axis=1)[:, ::-1]
+    return usual(Walk(case, z, log_det))
+
+
 def _first_layers(case: MafCase) -> float:
     """As many layers as there are blocks, though every block is followed by a reversal."""
     z, log_det = case.x, np.zeros(case.batch)
@@ -132,6 +143,29 @@ WALK = (
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(x)")),
         hint="log_probs() gives every layer x itself, not what the layer before made of it.",
         answers={"MAF.log_probs": _always_from_x},
+    ),
+    Wrong(
+        "maf-one-variable-at-a-time",
+        LOG_PROBS,
+        "Asks every MADE about one variable at a time, with zeros in place of the others.",
+        but(
+            MAF_LOG_PROBS,
+            (
+                "    z, log_det = block.inverse(z)\n    total = total + log_det.view(-1)\n",
+                """\
+    if isinstance(block, MADE):
+        columns = [z * F.one_hot(torch.tensor(i), z.shape[1]) for i in range(z.shape[1])]
+        given = [block.inverse(column) for column in columns]
+        nothing = block.inverse(torch.zeros_like(z))[1] * (z.shape[1] - 1)
+        total = total + sum(log_det for _, log_det in given) - nothing
+        z = torch.stack([column[:, i] for i, (column, _) in enumerate(given)], dim=1)
+    else:
+        z, _ = block.inverse(z)
+""",
+            ),
+        ),
+        hint="log_probs() asks each block about one variable at a time; they depend on each other.",
+        answers={"MAF.log_probs": _one_variable_at_a_time},
     ),
     Wrong(
         "maf-half-of-the-layers",

@@ -24,6 +24,12 @@ _wrong = LossMistakes("loss_nonsaturating_d")
 _HALVED = "Your value is half of the handout's: it is a sum of two means, not their average."
 
 WRONG: tuple[Wrong, ...] = (
+    _wrong(
+        "ns-d-first-fake-for-all",
+        "Only the first of the fake images is shown to d.",
+        "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z)[:1])).mean()",
+        says="only 1 of the images that g made",
+    ),
     # ---- another GAN's loss --------------------------------------------------------------------
     _wrong(
         "ns-d-least-squares",

@@ -309,6 +309,16 @@ WRONG: tuple[Wrong, ...] = (
         """,
         says="changes parameters",
     ),
+    _wrong(
+        "ns-g-brightest-fakes",
+        "Only the brighter half of the fake images is shown to d.",
+        """
+        x_fake = g(z)
+        brightest = x_fake.detach().flatten(1).mean(dim=1).topk(batch_size // 2).indices
+        g_loss = F.softplus(-d(x_fake[brightest])).mean()
+        """,
+        says="of the images that g made for a batch",
+    ),
     # ---- the draws of z ------------------------------------------------------------------------
     _wrong(
         "ns-g-z-zero",

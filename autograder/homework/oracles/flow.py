@@ -175,51 +175,57 @@ def made_forward_jacobian(weights: MadeWeights, z: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class ElementwiseGradient:
-    """Derivatives of an ``ElementwiseMap``'s parameters, (D,) each."""
+class TriangularGradient:
+    """Derivatives of a ``TriangularMap``'s parameters, (D,) each; of ``lean`` (D - 1,)."""
 
     scale: Array
     bend: Array
     shift: Array
+    lean: Array
 
 
 @dataclass(frozen=True, eq=False)
-class ElementwiseMap(MapParameters):
+class TriangularMap(MapParameters):
     """A known map that stands in for ``MADE.inverse`` when 1.3 is marked; a ``Block``.
 
-    z = scale x + bend tanh(x) + shift, increasing in every column. It is not affine, so that
-    its log-determinant differs from row to row.
+    z_i = scale_i x_i + bend_i tanh(x_i) + shift_i + lean_i tanh(x_{i-1}), increasing in its own
+    column. It is not affine, so that its log-determinant differs from row to row, and each column
+    depends on the one before, so that it cannot be asked about one column at a time.
     """
 
     def inverse(self, x: Array) -> tuple[Array, Array]:
-        """See ``elementwise_inverse``."""
-        return elementwise_inverse(self, x)
+        """See ``triangular_inverse``."""
+        return triangular_inverse(self, x)
 
     def inverse_vjp(
         self, x: Array, z_bar: Array, log_det_bar: Array
-    ) -> tuple[Array, ElementwiseGradient]:
-        """Derivatives through ``elementwise_inverse``: x_bar (B, D) and the parameters'."""
+    ) -> tuple[Array, TriangularGradient]:
+        """Derivatives through ``triangular_inverse``: x_bar (B, D) and the parameters'."""
         bent = np.tanh(x)
         bent_slope = 1.0 - bent**2
         slope = self.scale + self.bend * bent_slope
         slope_bar = log_det_bar[:, None] / slope
         x_bar = z_bar * slope + slope_bar * self.bend * (-2.0 * bent * bent_slope)
-        return x_bar, ElementwiseGradient(
+        x_bar[:, :-1] += z_bar[:, 1:] * self.lean * bent_slope[:, :-1]
+        return x_bar, TriangularGradient(
             scale=(z_bar * x + slope_bar).sum(axis=0),
             bend=(z_bar * bent + slope_bar * bent_slope).sum(axis=0),
             shift=z_bar.sum(axis=0),
+            lean=(z_bar[:, 1:] * bent[:, :-1]).sum(axis=0),
         )
 
 
 @_quiet()
-def elementwise_inverse(map_: ElementwiseMap, x: Array) -> tuple[Array, Array]:
+def triangular_inverse(map_: TriangularMap, x: Array) -> tuple[Array, Array]:
     """z (B, D) and log_det = sum log(scale + bend (1 - tanh(x)^2)) (B,)."""
     bent = np.tanh(x)
     slope = map_.scale + map_.bend * (1.0 - bent**2)
-    return map_.scale * x + map_.bend * bent + map_.shift, np.log(slope).sum(axis=1)
+    z = map_.scale * x + map_.bend * bent + map_.shift
+    z[:, 1:] += map_.lean * bent[:, :-1]
+    return z, np.log(slope).sum(axis=1)
 
 
-AnyBlock: TypeAlias = MadeWeights | ElementwiseMap
+AnyBlock: TypeAlias = MadeWeights | TriangularMap
 
 
 @_quiet()
@@ -230,7 +236,7 @@ def maf_log_prob(blocks: Sequence[Block[object]], x: Array) -> Array:
     block's inverse followed by the reversal of its columns (``PermuteLayer``).
 
     Args:
-        blocks: ``MadeWeights`` or ``ElementwiseMap``, in the order of ``MAF.nf``.
+        blocks: ``MadeWeights`` or ``TriangularMap``, in the order of ``MAF.nf``.
         x: (B, D).
 
     Source: handout problem 1, change of variables; MAF, arXiv:1705.07057.
@@ -250,7 +256,7 @@ def maf_mean_log_prob_gradient(blocks: Sequence[Block[GradT_co]], x: Array) -> t
 
     Returns:
         What each block's ``inverse_vjp`` gives for its parameters: ``LayerGrads`` for
-        ``MadeWeights``, an ``ElementwiseGradient`` for ``ElementwiseMap``.
+        ``MadeWeights``, a ``TriangularGradient`` for ``TriangularMap``.
     """
     inputs: list[Array] = []
     for block in blocks:

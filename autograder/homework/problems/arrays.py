@@ -7,7 +7,12 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from autograder.homework.problems.flow_parameters import Array, MadeParameters, MapParameters
+from autograder.homework.problems.flow_parameters import (
+    MAP_PARAMETERS,
+    Array,
+    MadeParameters,
+    MapParameters,
+)
 from autograder.homework.problems.probe_networks import Critic, Generator, Labels, LinearCritic
 
 Block: TypeAlias = MadeParameters | MapParameters
@@ -88,7 +93,7 @@ def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
         if isinstance(block, MadeParameters):
             arrays.update(made_arrays(block, k))
         else:
-            for name in ("scale", "bend", "shift"):
+            for name in MAP_PARAMETERS:
                 arrays[f"block{k}.{name}"] = float32(getattr(block, name))
     return arrays
 

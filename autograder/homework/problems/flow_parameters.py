@@ -103,6 +103,10 @@ class MadeParameters:
         )
 
 
+# The parameters of the known map by their names, as the experiments know them.
+MAP_PARAMETERS = ("scale", "bend", "shift", "lean")
+
+
 @dataclass(frozen=True, eq=False)
 class MapParameters:
     """The parameters of the known map that stands in for a MADE when 1.3 is marked.
@@ -111,19 +115,23 @@ class MapParameters:
         scale: (D,), > 0.
         bend: (D,), > 0.
         shift: (D,).
+        lean: (D - 1,), how much each variable but the first depends on the one before it.
 
     Raises:
-        ValueError: Shapes differ, or scale or bend is not positive.
+        ValueError: Shapes do not fit, or scale or bend is not positive.
     """
 
     scale: Array
     bend: Array
     shift: Array
+    lean: Array
 
     def __post_init__(self) -> None:
         shapes = {self.scale.shape, self.bend.shape, self.shift.shape}
         if len(shapes) != 1 or self.scale.ndim != 1:
             raise ValueError(f"scale, bend and shift must share one shape (D,), got {shapes}")
+        if self.lean.shape != (len(self.scale) - 1,):
+            raise ValueError(f"lean must have shape (D - 1,), got {self.lean.shape}")
         if not (np.all(self.scale > 0) and np.all(self.bend > 0)):
             raise ValueError(
                 f"scale={self.scale} and bend={self.bend} must be > 0 for an increasing map"

@@ -97,7 +97,7 @@ def test_forward_maps_as_the_handout_says(
 
 @number("1.1.2")
 @weight(1)
-@pytest.mark.counts_with("1.1.1", "1.1.4", "1.1.5", "1.1.6")
+@pytest.mark.counts_with("1.1.1", "1.1.4", "1.1.5")
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_x_depends_on_earlier_noise_only(
@@ -136,7 +136,7 @@ def test_x_depends_on_earlier_noise_only(
 
 @number("1.1.3")
 @weight(1)
-@pytest.mark.counts_with("1.1.1", "1.1.4", "1.1.5", "1.1.6")
+@pytest.mark.counts_with("1.1.1", "1.1.4", "1.1.5")
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:

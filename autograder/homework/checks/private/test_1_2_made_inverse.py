@@ -161,7 +161,7 @@ def test_jacobian_is_triangular(student: Student, diagnosis: Diagnosis, case: Ma
 
 @number("1.2.4")
 @weight(0.5)
-@pytest.mark.counts_with("1.2.1", "1.2.2", "1.2.6", "1.2.7")
+@pytest.mark.counts_with("1.2.1", "1.2.2", "1.2.6")
 @settings(max_examples=8)
 @given(case=made_cases(most_size=2))
 def test_gradients_reach_every_parameter(

@@ -34,9 +34,10 @@ OTHERS = (
     MafCase(input_size=6, hidden_size=10, n_hidden=1, n_flows=1, batch=3, seed=4),
 )
 
-# The base density is below 1e-8 at the edge of the square, and the trapezoidal rule on a smooth
-# function that vanishes there converges faster than any power of the step.
-KNOWN_DENSITY = MafCase(input_size=2, hidden_size=4, n_hidden=1, n_flows=2, batch=2, seed=3)
+# Its density is below 1e-4 at the edge of the square, and the trapezoidal rule on a smooth function
+# that vanishes there converges faster than any power of the step: its integral on the grid is 1 to
+# within 1e-4.
+KNOWN_DENSITY = MafCase(input_size=2, hidden_size=4, n_hidden=1, n_flows=2, batch=2, seed=10)
 # MADE's density has kinks where a ReLU switches; this one's integral on the grid is 0.9986.
 OWN_DENSITY = MafCase(input_size=2, hidden_size=4, n_hidden=1, n_flows=2, batch=2, seed=26)
 
@@ -132,7 +133,7 @@ def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: Maf
 
 @number("1.3.3")
 @weight(1)
-@pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6", "1.3.7")
+@pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6")
 def test_density_integrates_to_one(student: Student) -> None:
     """exp(log_probs) of single points is a density: it integrates to 1 over the plane.
 
@@ -184,7 +185,7 @@ def test_log_probs_takes_any_number_of_variables(
 
 @number("1.3.4")
 @weight(4)
-@pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6", "1.3.7")
+@pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6")
 @pytest.mark.run_last
 @pytest.mark.blocked_by("1.2")
 def test_trained_flow_fits_held_out_data(
