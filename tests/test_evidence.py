@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,3 +96,35 @@ def test_latents_that_no_draw_gives_are_refused() -> None:
     """So far out all images look alike to the critic."""
     with pytest.raises(Unusable, match="not standard normal by far"):
         found(*recorded(scale=1e6))
+
+
+def test_small_batches_within_a_batch_are_told_apart() -> None:
+    """Chunks of real, fake and mixed images, joined to calls that are as long as a batch."""
+    case, loss = recorded(lambda real, fake, _: WEIGHTS[:, None] * (fake - real) + real)
+    real, fake, mixed = (call.rows for call in loss.d_calls)
+    chunks = [np.concatenate([a[i : i + 2] for a in (real, fake, mixed)]) for i in (0, 2, 4)]
+    assert len(chunks[0]) == BATCH
+    seen = found(case, replace(loss, d_calls=tuple(Call(rows, None) for rows in chunks)))
+    np.testing.assert_allclose(seen.alpha, WEIGHTS, atol=1e-5)
+    assert (seen.d_saw_real, seen.d_saw_fake, len(seen.strange)) == (BATCH, BATCH, 0)
+
+
+def test_a_latent_is_shown_wherever_its_image_is() -> None:
+    """By itself, in a mixture, or as the image of the same latent in another call."""
+    case, loss = recorded()
+    z = loss.g_calls[0].rows
+    more = np.random.default_rng(9).standard_normal((2, case.dim_z))
+    mixed = (case.x_real[:1] + case.generator.images(more[:1])) / 2
+    calls = (Call(z, None), Call(z, None), Call(more, None))
+    seen = found(case, replace(loss, g_calls=calls, d_calls=(*loss.d_calls, Call(mixed, None))))
+    assert seen.z_shown.tolist() == [True] * (2 * BATCH + 1) + [False]
+    assert seen.shown_of_batch(BATCH) == (BATCH, BATCH)
+
+
+def test_what_is_nobodys_is_looked_for_so_often_only() -> None:
+    """A record may hold thousands of rows; mixtures that are in their places are found anyway."""
+    case, loss = recorded(lambda real, fake, _: WEIGHTS[:, None] * (fake - real) + real)
+    noise = np.random.default_rng(1).standard_normal((60 * BATCH, case.x_real.shape[1]))
+    seen = found(case, replace(loss, d_calls=(Call(noise, None), *loss.d_calls)))
+    np.testing.assert_allclose(seen.alpha, WEIGHTS, atol=1e-5)
+    assert len(seen.strange) == 60 * BATCH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -73,15 +74,20 @@ def test_the_same_z_for_all_is_not_refused_here() -> None:
     )
 
 
-def test_how_seldom_right_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stated probability bounds what is seen: of 400 batches not more than a few at 1 %."""
-    monkeypatch.setattr(selection, "_FALSE_ALARM", 0.01)
+# Where mean and deviation are estimated from the same latents, the rule is the more careful.
+@pytest.mark.parametrize(("rule", "least"), [(are_alike, 1), (have_chosen_slopes, 10)])
+def test_how_seldom_a_right_loss_is_refused(
+    rule: Callable[[Situation], bool], least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stated probability bounds what is seen, and the rules do refuse something."""
+    monkeypatch.setattr(selection, "_FALSE_ALARM", 0.1)
+    monkeypatch.setattr(selection, "_RANK_ERROR", 0.0)
     refused = 0
-    for seed in range(400):
-        case, z = _drawn(seed, 8)
-        weights = np.random.default_rng(seed + 1).random(8)
-        refused += have_chosen_slopes(situation(case, z, weights=weights))
-    assert refused <= 12
+    for seed in range(300):
+        case, z = _drawn(seed, 12)
+        weights = np.random.default_rng(seed + 1).random(12)
+        refused += rule(situation(case, z, weights=weights))
+    assert least <= refused <= 50
 
 
 def test_some_of_the_images_are_not_the_batch() -> None:
@@ -135,8 +141,8 @@ def test_points_where_there_is_nothing_to_punish_are_refused() -> None:
         require_drawn(told)
 
 
-def test_points_that_are_too_few_to_tell_are_refused() -> None:
-    """The penalty is a mean over the batch; points at an end of the line are points, too."""
+def test_few_points_will_do_unless_their_penalty_is_nothing() -> None:
+    """One point for a batch is another check's question; points at the ends are points, too."""
     case, z = _drawn(5)
     weights = np.random.default_rng(0).random(24)
     require_drawn(situation(case, z, weights=np.where(weights < 0.3, 0.0, weights)))
@@ -148,8 +154,10 @@ def test_points_that_are_too_few_to_tell_are_refused() -> None:
             alpha=some.evidence.alpha[:count],
             pairs=some.evidence.pairs[:count],
         )
-        if count == 12:  # another check's question
-            require_drawn(replace(some, evidence=fewer))
-            continue
-        with pytest.raises(Unusable, match="at 4 points for 24 pairs"):
-            require_drawn(replace(some, evidence=fewer))
+        require_drawn(replace(some, evidence=fewer))  # how many has its own check
+    one = replace(some.evidence, between=some.evidence.between[:1], pairs=some.evidence.pairs[:1])
+    line = some.evidence.real.x[:1] + np.linspace(-2, 3, 5000)[:, None] * (
+        some.evidence.fake.x[:1] - some.evidence.real.x[:1]
+    )
+    best = np.argmin(np.abs(gradient_norms(case.critic, Rows(line)) - 1.0))
+    assert have_chosen_slopes(replace(some, evidence=replace(one, between=line[best][None])))

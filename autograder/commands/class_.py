@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
         store.settings()  # or an error that says that there is nothing
     else:
         try:
-            with Signals():
+            with Signals(patient=False):
                 _grade(options, assignment, store, only)
         except Interrupted as stopped:
             print("\nStopped. What was graded is kept: the same command goes on from there.")

@@ -108,13 +108,13 @@ class Assignment:
     config: Path | None = None
 
     @property
-    def settings(self) -> Path:
+    def settings_file(self) -> Path:
         """The file that says all this: the homework's own, or one in its place."""
         return self.config or self.folder / SETTINGS
 
     def source_of(self, path: Path) -> Path:
         """Return where a file of the homework is read; other settings stand in for its own."""
-        return self.settings if path == self.folder / SETTINGS else path
+        return self.settings_file if path == self.folder / SETTINGS else path
 
     @property
     def points(self) -> float:

@@ -129,7 +129,7 @@ def _grade_case(case: Case) -> Row:
             (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "submission" / path).write_text(text, encoding="utf-8")
         if case.seed is not None:
-            config = _with_seed(assignment.settings, case.seed, folder)
+            config = _with_seed(assignment.settings_file, case.seed, folder)
             assignment = load_assignment(assignment.package, config)
         if case.seed not in _HASHES:  # reading all that grades takes as long as some checks
             _HASHES[case.seed] = hash_of_checks(assignment)

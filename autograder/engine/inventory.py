@@ -156,7 +156,7 @@ def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: tuple[PlannedChe
 
 
 def _settings_file(assignment: Assignment) -> str:
-    return assignment.settings.name
+    return assignment.settings_file.name
 
 
 def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:

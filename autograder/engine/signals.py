@@ -24,11 +24,15 @@ class Signals:
     """Turns the first SIGTERM or SIGINT into `Interrupted` (main thread only).
 
     More than one may be sent: those that follow change nothing, so that what was begun ends well.
+
+    Args:
+        patient: else a second one does what it did before, for whom the end takes too long.
     """
 
     _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = True) -> None:
+        self._patient = patient
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -42,6 +46,9 @@ class Signals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -51,5 +58,8 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
-        self.ignore()
+        if self._patient:
+            self.ignore()
+        else:
+            self._restore()
         raise Interrupted(number)

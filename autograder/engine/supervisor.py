@@ -203,7 +203,7 @@ class _Grading:
         missing = self._staged.missing if self._staged else ()
         Job(
             package=self._assignment.package,
-            config=str(self._assignment.settings.resolve()),
+            config=str(self._assignment.settings_file.resolve()),
             submission=str(place.submission),
             pristine=str(self._request.pristine),
             missing=missing,

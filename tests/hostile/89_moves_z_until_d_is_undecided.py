@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: chosen by what d says of them|does not have the value
+# says: chosen by what d says of them
 # only: 2.2.3 2.2.4
 import copy
 import math

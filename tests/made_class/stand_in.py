@@ -23,10 +23,10 @@ from autograder.engine.worker.confine import die_with_parent
 from tests.made_class import PLAN, record, results_of
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Serve as `autograder.engine.classroom.grader` does."""
     die_with_parent()
-    settings = json.loads(argv[0])
+    settings = json.loads(sys.stdin.readline())
     checks = fingerprint(load_assignment(settings["package"]), tuple(settings["only"]))
     right = record("any").results
     error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
@@ -64,4 +64,4 @@ def _first_time(mark: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,8 +1,9 @@
-"""A process that grades one submission after the other: `boot.py ...classroom.grader SETTINGS`.
+"""A process that grades one submission after the other: `boot.py ...classroom.grader`.
 
 Torch and the judge are imported once; its gradings share them, and so do the graders of a machine
-where who starts them says so: `... SETTINGS SHARED`. It says `{}` when it is ready, then a line of
-JSON comes in on stdin, a line goes out on stdout; when stdin ends, so does it. It is a process of
+where who starts them says so: `... SHARED`. The first line on stdin are its settings, in JSON. It
+says `{}` when it is ready, then a line comes in on stdin, a line goes out on stdout; when stdin
+ends, so does it. It is a process of
 its own, and not a thread of whoever hands out the work, because a grading owns its process: it
 handles signals, changes the folder and ends every child that it does not know.
 """
@@ -15,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,13 @@ class Settings:
         inside = pristine.resolve().is_relative_to(ROOT)
         where = pristine.resolve().relative_to(ROOT) if inside else pristine.resolve()
         # By its bytes: whoever hashes the text there must find the same line endings.
-        toml = assignment.settings.read_bytes().decode()
+        toml = assignment.settings_file.read_bytes().decode()
         return Settings(assignment.package, str(where), toml, only)
 
     def assignment(self, folder: Path) -> Assignment:
         """Load the homework; its settings are laid into a folder, to stay there."""
         path = folder / SETTINGS
+        path.touch(0o600)
         path.write_bytes(self.toml.encode())
         return load_assignment(self.package, path)
 
@@ -86,9 +88,9 @@ def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
 def main(argv: list[str]) -> int:
     """Serve until stdin ends."""
     die_with_parent()
-    told = json.loads(argv[0])
+    told = json.loads(sys.stdin.readline())
     settings = Settings(**{**told, "only": tuple(told["only"])})
-    shared = Shared(**json.loads(argv[1])) if argv[1:] else None
+    shared = Shared(**json.loads(argv[0])) if argv else None
     # Nothing that anybody prints may come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
@@ -155,11 +157,6 @@ def _grade(
         "log": report.log[-_LOG_CHARACTERS:],
         "seconds": round(time.monotonic() - started, 3),
     }
-
-
-def arguments(settings: Settings, shared: Shared | None) -> list[str]:
-    """Return the arguments of `main`."""
-    return [json.dumps(asdict(each)) for each in (settings, shared) if each is not None]
 
 
 if __name__ == "__main__":

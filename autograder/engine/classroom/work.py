@@ -18,11 +18,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from autograder.engine.boot import command
-from autograder.engine.classroom.grader import Settings, Shared, arguments
+from autograder.engine.classroom.grader import Settings, Shared
 
 _GRADER = "autograder.engine.classroom.grader"
 _START_S = 180.0  # imports, on a busy machine with a cold disk
@@ -67,7 +67,7 @@ class GradingProcess:
         self._folder = tempfile.mkdtemp(prefix="class-")
         os.chmod(self._folder, 0o711)
         self._process = subprocess.Popen(
-            [*command(sys.executable, module), *arguments(settings, shared)],
+            [*command(sys.executable, module), *([json.dumps(asdict(shared))] if shared else [])],
             pass_fds=(shared.zygotes, shared.judges) if shared is not None else (),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -75,6 +75,8 @@ class GradingProcess:
             env={**os.environ, "TMPDIR": self._folder},
             start_new_session=True,  # Ctrl-C in a terminal is not meant for it
         )
+        with contextlib.suppress(OSError):  # it has ended already: the first exchange tells
+            self._write(json.dumps(asdict(settings)))
 
     def grade(self, task: Task) -> dict[str, Any]:
         """Return the answer to a task.
@@ -83,7 +85,7 @@ class GradingProcess:
             GraderDied: there is none; the process is of no use any more.
         """
         self.wait_until_ready()
-        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")}) + "\n"
+        line = json.dumps({"parcel": base64.b64encode(task.parcel).decode("ascii")})
         return self._exchange(line, task.timeout_s)
 
     def wait_until_ready(self) -> None:
@@ -98,16 +100,14 @@ class GradingProcess:
 
     def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
         """Write a line, or nothing, and read one."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+        stdout = self._process.stdout
         assert stdout is not None
         alarm = threading.Timer(timeout_s, self._process.kill)
         alarm.start()
         self._at_work = True
         try:
             if line:
-                stdin.write(line.encode("ascii"))
-                stdin.flush()
+                self._write(line)
             answer = json.loads(stdout.readline())
         except (OSError, ValueError) as error:
             silent = not alarm.is_alive()
@@ -122,6 +122,12 @@ class GradingProcess:
         if not isinstance(answer, dict):
             raise GraderDied("The grading process answered with something else")
         return answer
+
+    def _write(self, line: str) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.write(f"{line}\n".encode("ascii"))
+        stdin.flush()
 
     def close(self) -> None:
         """End the process; a grading that is on its way ends with it, and what it started."""

@@ -191,7 +191,7 @@ def judge(
     checks = assignment.folder / "checks"
     job = Job(
         package=assignment.package,
-        config=str(assignment.settings),
+        config=str(assignment.settings_file),
         submission=str(place.submission),
         pristine=str(assignment.folder / PRISTINE),
         missing=missing,

@@ -13,7 +13,6 @@ import numpy as np
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.draws import statistics
 from autograder.homework.losses.evidence import recover
-from autograder.homework.losses.selection import require_whole_batch
 from autograder.homework.problems.gan_case import N_CLASSES, GanCase
 from autograder.homework.problems.probe_networks import Array, Labels
 from autograder.homework.reply import Call
@@ -21,6 +20,7 @@ from autograder.homework.student import GanLoss, Student
 
 # How many calls of how large a batch the statistics are made of.
 _MANY_LATENTS = (8, 128)
+_SHOWN_LATENTS = (32, 32)  # the same where it is looked at which images d was given
 _MANY_LABELS = (16, 256)
 _MANY_WEIGHTS = (64, 16)
 _FEW_IMAGES = (4, 16)
@@ -35,26 +35,24 @@ _MOST_POINTS = 0.95
 
 def check_latents(student: Student, function: str, *, conditional: bool) -> None:
     """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
-    _check_latents(student, function, conditional, only_shown=False)
-    case, loss = next(_draws(student, function, conditional, (1, _MANY_LATENTS[1]), images=True))
+    case, loss = next(_draws(student, function, conditional, (1, _SHOWN_LATENTS[1]), images=True))
     seen = recover(case, loss, function)
-    if seen.d_saw_fake == 0:  # a wrong loss, which has its own check
-        return
-    require_whole_batch(seen, function, case.batch)
-    if not seen.z_shown.all():  # some images went nowhere: theirs are not the z that count
-        _check_latents(student, function, conditional, only_shown=True)
+    shown, wanted = seen.shown_of_batch(case.batch)
+    # Where some images go nowhere, theirs are not the z that count. But a loss that shows d less
+    # than a batch is wrong for that, and has its own checks.
+    some_go_nowhere = seen.d_saw_fake > 0 and shown >= wanted and not seen.z_shown.all()
+    _check_latents(student, function, conditional, only_shown=some_go_nowhere)
 
 
 def _check_latents(student: Student, function: str, conditional: bool, *, only_shown: bool) -> None:
     batches, states = [], set()
-    for case, loss in _draws(student, function, conditional, _MANY_LATENTS, images=only_shown):
+    size = _SHOWN_LATENTS if only_shown else _MANY_LATENTS
+    for case, loss in _draws(student, function, conditional, size, images=only_shown):
         states.add(loss.next_random)
-        rows_of_calls = [call.rows for call in loss.g_calls]
+        fresh = list({call.rows.tobytes(): call.rows for call in loss.g_calls}.values())
         if only_shown:
-            ends = np.cumsum([len(rows) for rows in rows_of_calls])[:-1]
-            parts = np.split(recover(case, loss, function).z_shown, ends)
-            rows_of_calls = [r[s] for r, s in zip(rows_of_calls, parts, strict=True) if s.any()]
-        fresh = list({rows.tobytes(): rows for rows in rows_of_calls}.values())
+            seen = recover(case, loss, function)
+            fresh = [np.unique(seen.z[seen.z_shown], axis=0)]
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
         for rows in fresh:

@@ -95,6 +95,22 @@ RIGHT: tuple[Right, ...] = (
         },
     ),
     right(
+        "right-images-that-go-nowhere",
+        "g is called with other z, too, whose images are only looked at.",
+        {
+            _D: """
+            shown = g(torch.zeros(4, g.dim_z, device=device)).detach()
+            assert shown.shape[1:] == x_real.shape[1:]
+            d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean()
+            """,
+            _G: """
+            before = g(torch.randn_like(z)).detach().mean()
+            assert before.isfinite()
+            g_loss = F.softplus(-d(g(z))).mean()
+            """,
+        },
+    ),
+    right(
         "right-softplus-and-bce",
         "One term by softplus, the other by binary cross-entropy.",
         {

@@ -214,6 +214,23 @@ RIGHT: tuple[Right, ...] = (
         """,
     ),
     _right(
+        "right-gp-chunks-of-eight",
+        "The critic is shown eight triples of images at a time.",
+        """
+        x_fake = g(z).detach()
+        alpha = torch.rand(batch_size, 1, 1, 1, device=device)
+        total = 0
+        for i in range(0, batch_size, 8):
+            x, other, share = x_real[i : i + 8], x_fake[i : i + 8], alpha[i : i + 8]
+            points = (share * other + (1 - share) * x).requires_grad_()
+            real, fake, between = d(torch.cat([x, other, points])).chunk(3)
+            (slopes,) = torch.autograd.grad(between.sum(), points, create_graph=True)
+            norms = slopes.flatten(start_dim=1).norm(dim=1)
+            total = total + (fake - real + 10 * (norms - 1) ** 2).sum()
+        d_loss = total / batch_size
+        """,
+    ),
+    _right(
         "right-gp-functional-jacobian",
         "The gradient by torch.autograd.functional.",
         with_step(
