@@ -25,6 +25,7 @@ _SAME = 1e-3
 # So many latents are drawn for comparison that a difference of ranks among them is off by less, but
 # with the probability above (Dvoretzky-Kiefer-Wolfowitz).
 _COMPARED, _RANK_ERROR = 20_000, 0.05
+_FEW_COMPARED = 500  # for how much logits vary, these will do
 _WEIGHTS = 1000  # points of a line between two images
 _MOST_POINTS = 64  # more than any case's batch: what a record holds beyond is not looked at
 # A penalty below this could be left out of the loss without being noticed.
@@ -70,15 +71,17 @@ def are_alike(situation: Situation) -> bool:
     if not isinstance(critic, Critic) or count < _FEWEST:
         return False
     labels = None if seen.fake.labels is None else seen.fake.labels[first]
+    by_ranks = count * _RANK_ERROR ** (count - 1) < _FALSE_ALARM  # so many that ranks can tell
+    compared = _COMPARED if by_ranks else _FEW_COMPARED
     rng = np.random.default_rng(0)
-    others = z.mean(axis=0) + z.std(axis=0) * rng.standard_normal((_COMPARED, z.shape[1]))
-    theirs = None if labels is None else np.resize(labels, _COMPARED)
+    others = z.mean(axis=0) + z.std(axis=0) * rng.standard_normal((compared, z.shape[1]))
+    theirs = None if labels is None else np.resize(labels, compared)
     among = np.sort(_logits(situation, critic, others, theirs))
     logits = _logits(situation, critic, z, labels)
     if np.ptp(logits) < _SAME * among.std():
         return True
-    reach = float(np.ptp(np.searchsorted(among, logits))) / _COMPARED + _RANK_ERROR
-    return reach < 1.0 and count * reach ** (count - 1) < _FALSE_ALARM
+    reach = float(np.ptp(np.searchsorted(among, logits))) / compared + _RANK_ERROR
+    return by_ranks and reach < 1.0 and count * reach ** (count - 1) < _FALSE_ALARM
 
 
 def have_chosen_slopes(situation: Situation) -> bool:
