@@ -48,9 +48,9 @@ def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
         "test_stub_on_it",
         "test_nobody_tried_either",
     }
-    beside = {"test_holds_for_much", "test_holds_beside_another", "test_does_not_hold"}
-    expected = [name for name in planned if name not in last | beside]
-    expected += [name for name in planned if name in beside]
+    beside = ["test_holds_for_much", "test_does_not_hold", "test_holds_beside_another"]
+    assert planned.index(beside[1]) > planned.index(beside[2]), "by number it would come first"
+    expected = [name for name in planned if name not in last.union(beside)] + beside
     assert session.order == expected + [name for name in planned if name in last]
     assert planned.index("test_shrinks") < planned.index("test_is_not_shrunk")
 

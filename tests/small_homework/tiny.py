@@ -138,7 +138,7 @@ def test_holds_for_much():
 
 @number("1.2.12")
 @weight(1)
-@pytest.mark.counts_with("1.1.2", "1.2.2")
+@pytest.mark.counts_with("1.1.2", "1.2.2", "1.2.13")
 @pytest.mark.counts_with("9.9.9")
 def test_holds_beside_another():
     """It has a window."""

@@ -25,6 +25,7 @@ from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.order import sort_checks
 from autograder.engine.judge.sentences import Sentences
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import (
@@ -169,15 +170,8 @@ class JudgePlugin:
         )
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks in the order of their numbers and seed each of them."""
-        order = {check_id: i for i, check_id in enumerate(self._plan)}
-        items.sort(
-            key=lambda item: (
-                item.get_closest_marker("run_last") is not None,
-                item.get_closest_marker("counts_with") is not None,
-                order.get(item.nodeid, len(order)),
-            )
-        )
+        """Put the checks in their order and seed each of them."""
+        sort_checks(items, self._plan)
         for item in items:
             if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
                 text = f"{self._assignment.seed}:{item.nodeid}"

@@ -1,5 +1,6 @@
 """1.1 MADE.forward: fixed problems with known answers."""
 
+import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework.golden.checks import check_golden
@@ -8,6 +9,7 @@ from autograder.homework.student import Student
 
 @number("1.1.6")
 @weight(0.5)
+@pytest.mark.counts_with("1.1.1", "1.1.4", "1.1.5")
 def test_forward_on_fixed_problems(student: Student) -> None:
     """forward() gives the known x and log-determinant of three small problems.
 

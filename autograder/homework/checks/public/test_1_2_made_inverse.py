@@ -1,5 +1,6 @@
 """1.2 MADE.inverse: fixed problems with known answers, and what becomes of the input."""
 
+import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.homework.golden.checks import check_golden, check_input_unchanged
@@ -15,6 +16,7 @@ def test_input_is_left_unchanged(student: Student) -> None:
 
 @number("1.2.7")
 @weight(0.5)
+@pytest.mark.counts_with("1.2.1", "1.2.2", "1.2.6")
 def test_inverse_on_fixed_problems(student: Student) -> None:
     """inverse() gives the known z, log-determinant and Jacobian of three small problems.
 

@@ -12,6 +12,7 @@ FUNCTIONS = ["MADE.forward", "MADE.inverse", "MAF.log_probs"]
 
 @number("1.3.7")
 @weight(1)
+@pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6")
 def test_log_probs_on_fixed_problems(student: Student) -> None:
     """log_probs() gives the known mean log-likelihood and gradient of three small problems.
 

@@ -26,6 +26,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 
 @number("5.5.10")
 @weight(0.5)
+@pytest.mark.counts_with("5.5.3", "5.5.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """loss_wasserstein_gp_g gives the known loss and gradient of three small problems.
 
