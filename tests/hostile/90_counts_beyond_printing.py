@@ -7,7 +7,7 @@
 
 def loss_nonsaturating_d(g, d, x_real, *, device):
     def report(recorder, key, *, images=True):
-        recorder.note(f"{key}_calls", [10**4299, 10**4299])
+        recorder.note(f"{key}_calls", [10**4300 - 1, 10**4300 - 1])
 
     g.report = d.report = report
     return 0 * d.b2.sum()
