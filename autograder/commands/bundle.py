@@ -28,7 +28,7 @@ from autograder.engine.shipped import NotToBeShipped
 from autograder.homework.mistakes.cases import all_cases
 
 # What is measured in the README, and what is then asked for with room to spare.
-_PEAK_MIB, _MEMORY_GB = 887, 2
+_PEAK_MIB, _MEMORY_GB = 900, 2
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
