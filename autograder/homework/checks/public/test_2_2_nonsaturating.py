@@ -16,7 +16,7 @@ FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
 
 @number("2.2.10")
 @weight(0.5)
-@pytest.mark.counts_with("2.2.1", "2.2.2")
+@pytest.mark.counts_with("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
     """loss_nonsaturating_d gives the known loss and gradient of three small problems.
 
@@ -27,7 +27,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 
 @number("2.2.11")
 @weight(0.5)
-@pytest.mark.counts_with("2.2.3", "2.2.4")
+@pytest.mark.counts_with("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """loss_nonsaturating_g gives the known loss and gradient of three small problems.
 

@@ -16,7 +16,7 @@ FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating
 
 @number("4.2.10")
 @weight(0.5)
-@pytest.mark.counts_with("4.2.1", "4.2.2")
+@pytest.mark.counts_with("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
     """conditional_loss_nonsaturating_d gives the known loss and gradient of three small problems.
 
@@ -27,7 +27,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 
 @number("4.2.11")
 @weight(0.5)
-@pytest.mark.counts_with("4.2.3", "4.2.4")
+@pytest.mark.counts_with("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """conditional_loss_nonsaturating_g gives the known loss and gradient of three small problems.
 
