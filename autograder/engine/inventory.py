@@ -140,7 +140,7 @@ def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
         if number not in numbers:
             near = difflib.get_close_matches(number, numbers, n=3)
             raise AssignmentError(
-                f"{_settings_file(assignment)}: {key}: there is no check {number}; allowed: the "
+                f"{assignment.settings_file.name}: {key}: there is no check {number}; allowed: the "
                 f"number of a check, such as {', '.join(near or sorted(numbers)[:3])}"
             )
 
@@ -150,13 +150,10 @@ def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: tuple[PlannedChe
     for check in plan:
         if board is not None and check.number == board.check and check.visibility != "visible":
             raise AssignmentError(
-                f"{_settings_file(assignment)}: leaderboard.show = true; allowed: false, as long "
-                f"as check {check.number} is {check.visibility}: its figure would be seen at once"
+                f"{assignment.settings_file.name}: leaderboard.show = true; allowed: false, as "
+                f"long as check {check.number} is {check.visibility}: its figure would be seen at "
+                "once"
             )
-
-
-def _settings_file(assignment: Assignment) -> str:
-    return assignment.settings_file.name
 
 
 def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:

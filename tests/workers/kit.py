@@ -100,19 +100,9 @@ class Hand:
         """The worker's process id."""
         return self.worker._pid
 
-    def call(
-        self,
-        function: str,
-        *arrays: Array,
-        module: str = "solution",
-        times: int = 1,
-        seed: int = 0,
-        timeout_s: float = PATIENCE_S,
-    ) -> Outcome:
-        """Call a function of the submission and wait for its end."""
-        return self.start(
-            function, *arrays, module=module, times=times, seed=seed, timeout_s=timeout_s
-        ).result()
+    def call(self, function: str, *arrays: Array, **how: Any) -> Outcome:
+        """Call a function of the submission and wait for its end; see `start`."""
+        return self.start(function, *arrays, **how).result()
 
     def start(
         self,

@@ -1,11 +1,11 @@
 """A process that grades one submission after the other: `boot.py ...classroom.grader`.
 
 Torch and the judge are imported once; its gradings share them, and so do the graders of a machine
-where who starts them says so: `... SHARED`. The first line on stdin are its settings, in JSON. It
+where who starts them says so: `... SHARED`. The first line on stdin holds its settings, in JSON. It
 says `{}` when it is ready, then a line comes in on stdin, a line goes out on stdout; when stdin
-ends, so does it. It is a process of
-its own, and not a thread of whoever hands out the work, because a grading owns its process: it
-handles signals, changes the folder and ends every child that it does not know.
+ends, so does it. It is a process of its own, and not a thread of whoever hands out the work,
+because a grading owns its process: it handles signals, changes the folder and ends every child
+that it does not know.
 """
 
 from __future__ import annotations
