@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from autograder.engine.judge.verdicts import Unusable
+from autograder.homework.losses import sorting
 from autograder.homework.losses.evidence import Evidence, recover
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.reply import Call
@@ -121,10 +122,19 @@ def test_a_latent_is_shown_wherever_its_image_is() -> None:
     assert seen.shown_of_batch(BATCH) == (BATCH, BATCH)
 
 
-def test_what_is_nobodys_is_looked_for_so_often_only() -> None:
+def test_what_is_nobodys_is_looked_for_so_often_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """A record may hold thousands of rows; mixtures that are in their places are found anyway."""
     case, loss = recorded(lambda real, fake, _: WEIGHTS[:, None] * (fake - real) + real)
     noise = np.random.default_rng(1).standard_normal((60 * BATCH, case.x_real.shape[1]))
+    searched: list[Array] = []
+    anywhere = sorting._Pairs.anywhere
+
+    def counted(pairs: sorting._Pairs, row: Array) -> tuple[float, int, int]:
+        searched.append(row)
+        return anywhere(pairs, row)
+
+    monkeypatch.setattr(sorting._Pairs, "anywhere", counted)
     seen = found(case, replace(loss, d_calls=(Call(noise, None), *loss.d_calls)))
     np.testing.assert_allclose(seen.alpha, WEIGHTS, atol=1e-5)
     assert len(seen.strange) == 60 * BATCH
+    assert 0 < len(searched) < 30 * BATCH
