@@ -102,9 +102,9 @@ def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         first = launcher.open()
-        assert first.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        assert first.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
         second = launcher.open()
-        assert second.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        assert second.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
         assert (first._pid, second._pid) == (1, 2)
         first.dismiss()
         second.dismiss()
@@ -127,7 +127,7 @@ def test_how_a_worker_died_is_known_while_the_next_one_is_forked(tmp_path: Path)
     """The answer to its end is not mistaken for that to the fork under way."""
     with FakeZygote({"die": lambda _: None}, -11, why="") as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
-        outcome = launcher.open().call("die", {}, {}, seed=0, timeout_s=PATIENCE_S)
+        outcome = launcher.open().call("die", {}, {}, seed=0, limit_s=PATIENCE_S)
         assert outcome.ending is Ending.DIED
         assert "signal 11" in outcome.detail
         launcher.close()
@@ -139,7 +139,7 @@ def test_a_fork_ahead_that_fails_is_told_to_the_check_that_needs_it(tmp_path: Pa
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         zygote.fail_after(1, "BlockingIOError: no more processes")
         worker = launcher.open()
-        assert worker.call("answer", {}, {}, seed=0, timeout_s=PATIENCE_S).values == {"x": 1}
+        assert worker.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
         with pytest.raises(WorkerNotReady, match="no more processes"):
             launcher.open()
         launcher.close()

@@ -111,7 +111,7 @@ class Hand:
         module: str = "solution",
         times: int = 1,
         seed: int = 0,
-        timeout_s: float = PATIENCE_S,
+        limit_s: float = PATIENCE_S,
     ) -> PendingCall:
         """Call a function of the submission and go on."""
         return self.worker.start(
@@ -119,7 +119,7 @@ class Hand:
             {"module": module, "function": function, "times": times},
             {str(i): array for i, array in enumerate(arrays)},
             seed=seed,
-            timeout_s=timeout_s,
+            limit_s=limit_s,
         )
 
     def value(self, function: str, *arrays: Array, seed: int = 0) -> Any:

@@ -83,7 +83,7 @@ def test_a_nest_warms_up_for_all_workers(submission: Path, nest: bool) -> None:
         grader = Grader(submission, folder, nest=nest)
         try:
             worker = grader.launcher.open()
-            outcome = worker.call("warmed", {}, {}, seed=0, timeout_s=PATIENCE_S)
+            outcome = worker.call("warmed", {}, {}, seed=0, limit_s=PATIENCE_S)
             assert outcome.values == {"value": ["warm"] if nest else []}
         finally:
             grader.close()

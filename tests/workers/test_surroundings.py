@@ -39,7 +39,7 @@ def test_every_worker_is_a_fresh_process(grader: Grader) -> None:
 
 def test_what_a_worker_spoils_is_spoilt_for_itself_alone(grader: Grader, hand: Hand) -> None:
     """A changed dtype, a patched torch, a broken json: the next worker has none of it."""
-    hand.call("spoils_everything", timeout_s=2.0)
+    hand.call("spoils_everything", limit_s=2.0)
     fresh = Hand(grader)
     try:
         assert fresh.value("counts")["dtype"] == "torch.float32"

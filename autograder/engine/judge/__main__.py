@@ -17,6 +17,7 @@ from autograder.engine.judge.job import Job
 from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.ledger import LedgerWriter
 from autograder.engine.worker.confine import die_with_parent
+from autograder.engine.worker.container import container
 
 # Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
 _ZYGOTE_START_S = 90.0
@@ -35,7 +36,13 @@ def judge(job: Job, control: socket.socket) -> int:
     assignment = load_assignment(job.package, Path(job.config))
     plan = plan_checks(assignment)
     control.set_inheritable(False)
-    launcher = Launcher(control, Path(job.submission), _ZYGOTE_START_S, ahead=True)
+    launcher = Launcher(
+        control,
+        Path(job.submission),
+        _ZYGOTE_START_S,
+        ahead=True,
+        side_by_side=container().side_by_side,
+    )
     plugin = JudgePlugin(assignment, plan, launcher, LedgerWriter(Path(job.ledger)), job)
     try:
         return _run(assignment, plugin, job)

@@ -14,16 +14,18 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.engine.judge.clock import TICK_S, WorkerClock
 from autograder.engine.judge.control import Control, ZygoteGone
 from autograder.engine.worker import frames
 
-_KILL_TIMEOUT_S = 10.0
-# What the reading of a reply may take that was there before its deadline.
-_READ_S = 2.0
+# By the clock on the wall, so generous: only a broken zygote takes so long.
+_KILL_TIMEOUT_S = 60.0
+# What a worker may take to take a whole request, or to give a whole reply once it has begun to.
+_TRANSFER_S = 10.0
 
 
 class Ending(str, enum.Enum):
@@ -50,6 +52,23 @@ class RaisedError:
 
 
 @dataclass(frozen=True)
+class Death:
+    """The end of a worker, as the zygote saw it.
+
+    Args:
+        status: exit status, or minus the signal; None when it was ended before.
+        excess: why the zygote had to end it, or "".
+        out_of_memory: whether the kernel killed it because memory ran out.
+        memory_bytes: what it took beside what it shared with the zygote, at its peak.
+    """
+
+    status: int | None = None
+    excess: str = ""
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The end of one call."""
 
@@ -58,7 +77,11 @@ class Outcome:
     arrays: Mapping[str, frames.Array] = field(default_factory=dict)
     error: RaisedError | None = None
     detail: str = ""
+    # Time used and time of it slept, in seconds of the machine that the limits were set on.
     seconds: float = 0.0
+    slept_s: float = 0.0
+    # How a worker that died had come to its end; None for one that lives.
+    death: Death | None = None
 
 
 class WorkerNotReady(BaseException):
@@ -66,6 +89,16 @@ class WorkerNotReady(BaseException):
 
     No line of the student's code has run in it. Not an Exception, as `ZygoteGone`.
     """
+
+
+class OutOfMemory(BaseException):
+    """The kernel killed a worker for memory that the student's code did not take.
+
+    Not an Exception, as `ZygoteGone`.
+    """
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(f"the kernel killed a worker that had taken {death.memory_bytes:,} bytes")
 
 
 class Launcher:
@@ -77,10 +110,8 @@ class Launcher:
         start_timeout_s: how long a worker may take until it is ready.
         ahead: whether to have the next worker forked while a check goes on, and not to wait for
             the end of one that ended well. `close` must then be called.
+        side_by_side: how many workers there is room for beside the one of a check.
     """
-
-    # Whether a worker can be had while another is at work.
-    concurrent = True
 
     def __init__(
         self,
@@ -89,11 +120,13 @@ class Launcher:
         start_timeout_s: float,
         *,
         ahead: bool = False,
+        side_by_side: int = 0,
     ) -> None:
         self._control = Control(control)
         self._submission = submission
         self._start_timeout_s = start_timeout_s
         self._ahead = ahead
+        self.side_by_side = side_by_side
         # The next worker: our end of its socket, and the number of the request for it.
         self._next: tuple[socket.socket, int] | None = None
         self._last_end: int | None = None
@@ -118,19 +151,20 @@ class Launcher:
             raise WorkerNotReady(f"no worker could be started:\n{answer['failed']}")
         if self._ahead:
             self._next = self._spawn()
-        return Worker(self, ours, int(answer["pid"]), self._start_timeout_s)
+        speed = float(answer.get("speed", 1.0))
+        return Worker(self, ours, int(answer["pid"]), self._start_timeout_s, speed)
 
-    def end(self, pid: int) -> tuple[int | None, str]:
-        """Kill a worker and all it started, and wait for that.
-
-        Returns:
-            its exit status (negative: a signal; None: it was ended before), and why the zygote
-            had to end it, or "".
-        """
+    def end(self, pid: int) -> Death:
+        """Kill a worker and all it started, and wait for that."""
         number = self._control.ask({"op": "end", "pid": pid})
         answer = self._control.answer(number, _KILL_TIMEOUT_S)
         status = answer["status"]
-        return None if status is None else int(status), str(answer.get("why", ""))
+        return Death(
+            None if status is None else int(status),
+            str(answer.get("why", "")),
+            bool(answer.get("out_of_memory", False)),
+            int(answer.get("memory_bytes", 0)),
+        )
 
     def dismiss(self, pid: int) -> None:
         """Have a worker and all it started killed, when nobody asks how it ended."""
@@ -170,11 +204,17 @@ class Worker:
     """One worker process. A call that does not end well ends the worker with it."""
 
     def __init__(
-        self, launcher: Launcher, sock: socket.socket, pid: int, start_timeout_s: float
+        self,
+        launcher: Launcher,
+        sock: socket.socket,
+        pid: int,
+        start_timeout_s: float,
+        speed: float = 1.0,
     ) -> None:
         self._launcher = launcher
         self._sock = sock
         self._pid = pid
+        self._speed = speed
         self._process = _descriptor_of(pid)
         self._ready_until = time.monotonic() + start_timeout_s
         self._is_ready = False
@@ -188,10 +228,10 @@ class Worker:
         arrays: Mapping[str, frames.Array],
         *,
         seed: int,
-        timeout_s: float,
+        limit_s: float,
     ) -> Outcome:
         """Run one experiment and wait for its end."""
-        return self.start(experiment, arguments, arrays, seed=seed, timeout_s=timeout_s).result()
+        return self.start(experiment, arguments, arrays, seed=seed, limit_s=limit_s).result()
 
     def start(
         self,
@@ -200,11 +240,21 @@ class Worker:
         arrays: Mapping[str, frames.Array],
         *,
         seed: int,
-        timeout_s: float,
+        limit_s: float,
     ) -> PendingCall:
-        """Send one request; the worker is busy with it until `result` is asked for."""
-        started = time.monotonic()
-        deadline = started + timeout_s
+        """Send one request; the worker is busy with it until `result` is asked for.
+
+        Args:
+            experiment: its name.
+            arguments: JSON values for it.
+            arrays: arrays for it.
+            seed: of all that the student's code may draw from.
+            limit_s: the time that it may use, as `WorkerClock` counts it.
+
+        Raises:
+            WorkerNotReady: the worker could not be confined.
+            OutOfMemory: the kernel killed it before it was.
+        """
         self._calls += 1
         header = {
             "id": self._calls,
@@ -213,24 +263,24 @@ class Worker:
             "seed": seed,
         }
         failed = None
+        if not self._closed:
+            self._await_ready()
+        clock = WorkerClock(self._pid, self._speed)
         try:
-            frames.send(self._sock, frames.Frame(header, arrays), deadline)
+            frames.send(self._sock, frames.Frame(header, arrays), time.monotonic() + _TRANSFER_S)
         except (frames.DeadlineExceeded, frames.PeerClosed) as error:
             failed = error
-        return PendingCall(self, self._calls, started, deadline, failed)
+        return PendingCall(self, self._calls, clock, limit_s, failed)
 
     def wait(self, call: PendingCall) -> Outcome:
-        """Wait for the reply of a started call.
-
-        Raises:
-            WorkerNotReady: the worker never got as far as the student's code.
-        """
+        """Wait for the reply of a started call."""
         try:
-            if not self._closed:
-                self._await_ready()
             if call.failed is not None:
                 raise call.failed
-            reply = frames.receive(self._sock, self._read_until(call), peer=self._process)
+            call.clock.skip()  # nobody waited for it until now
+            self._await_reply(call)
+            until = time.monotonic() + _TRANSFER_S
+            reply = frames.receive(self._sock, until, peer=self._process)
             outcome = _read_reply(reply, call.number)
         except frames.DeadlineExceeded:
             outcome = Outcome(Ending.TIMED_OUT)
@@ -238,44 +288,62 @@ class Worker:
             outcome = Outcome(Ending.BAD_REPLY, detail=str(error))
         except frames.PeerClosed:
             outcome = Outcome(Ending.DIED)
+        call.clock.look()
         if outcome.ending not in (Ending.RETURNED, Ending.RAISED):
-            status, why = self.close()
+            death = self.close()
             if outcome.ending is Ending.DIED:
-                outcome = Outcome(Ending.DIED, detail=why or how_it_died(status))
-        seconds = time.monotonic() - call.started
-        return Outcome(
-            outcome.ending, outcome.values, outcome.arrays, outcome.error, outcome.detail, seconds
-        )
+                detail = death.excess or how_it_died(death)
+                outcome = Outcome(Ending.DIED, detail=detail, death=death)
+        return replace(outcome, seconds=call.clock.used_s, slept_s=call.clock.slept_s)
+
+    def _await_reply(self, call: PendingCall) -> None:
+        """Return when there is something to read, or when the worker has ended.
+
+        Raises:
+            DeadlineExceeded: the call has used up its time.
+        """
+        while not self._answers(TICK_S):
+            call.clock.look()
+            if call.clock.is_over(call.limit_s):
+                raise frames.DeadlineExceeded("the call has used up its time")
+
+    def _answers(self, wait_s: float) -> bool:
+        """Whether the worker has sent something, or has ended."""
+        if self._closed:
+            return True
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLIN)
+        if self._process is not None:
+            poll.register(self._process, select.POLLIN)
+        return bool(poll.poll(wait_s * 1000))
 
     def _await_ready(self) -> None:
         """Read the worker's first frame, which it sends once it is confined.
 
         It comes before any of the student's code runs, so what it says can be believed.
+
+        Raises:
+            WorkerNotReady: the worker never got as far as the student's code.
         """
         if self._is_ready:
             return
         try:
-            until = max(self._ready_until, time.monotonic() + _READ_S)  # it may wait for us
+            until = max(self._ready_until, time.monotonic() + _TRANSFER_S)  # it may wait for us
             first = frames.receive(self._sock, until, peer=self._process)
         except (frames.DeadlineExceeded, frames.PeerClosed, frames.FrameError) as error:
-            status, _ = self.close()
-            raise WorkerNotReady(f"the worker was never ready: {error}; status {status}") from None
+            death = self.close()
+            if death.out_of_memory:
+                raise OutOfMemory(death) from None
+            why = f"the worker was never ready: {error}; status {death.status}"
+            raise WorkerNotReady(why) from None
         if first.header.get("ready") is not True:
             self.close()
             raise WorkerNotReady(f"the worker is not confined:\n{first.header.get('failed')}")
         self._is_ready = True
 
-    def _read_until(self, call: PendingCall) -> float:
-        """Say how long to read: a reply that waits for us is not late because we ask late.
-
-        What runs beside the checks may be done long before anybody asks for its end.
-        """
-        waits = not self._closed and bool(select.select([self._sock], [], [], 0)[0])
-        return max(call.deadline, time.monotonic() + _READ_S) if waits else call.deadline
-
-    def close(self) -> tuple[int | None, str]:
-        """End the worker and all it started; see `Launcher.end`. Safe to call twice."""
-        return self._launcher.end(self._pid) if self._hang_up() else (None, "")
+    def close(self) -> Death:
+        """End the worker and all it started. Safe to call twice."""
+        return self._launcher.end(self._pid) if self._hang_up() else Death()
 
     def dismiss(self) -> None:
         """End the worker as `close` does, without waiting for it. Safe to call twice."""
@@ -296,19 +364,24 @@ class Worker:
 
 @dataclass(frozen=True)
 class PendingCall:
-    """A request that was sent and not yet answered; times are on the monotonic clock."""
+    """A request that was sent and not yet answered."""
 
     worker: Worker
     number: int
-    started: float
-    deadline: float
+    clock: WorkerClock
+    limit_s: float
     failed: Exception | None = None
     functions: tuple[str, ...] = ()
     file: str = ""
 
     def result(self) -> Outcome:
-        """Wait for the reply until the call's deadline."""
+        """Wait for the reply until the call has used up its time."""
         return self.worker.wait(self)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the worker has neither answered nor ended."""
+        return self.failed is None and not self.worker._answers(0)
 
 
 def _read_reply(reply: frames.Frame, number: int) -> Outcome:
@@ -352,8 +425,11 @@ def _descriptor_of(pid: int) -> int | None:
         return None
 
 
-def how_it_died(status: int | None) -> str:
+def how_it_died(death: Death) -> str:
     """Say how the process ended. SIGKILL may be ours: then it was ending by itself, slowly."""
+    if death.out_of_memory:
+        return "the memory ran out"
+    status = death.status
     if status is None or status == -signal.SIGKILL:
         return "it was killed"
     if status == -signal.SIGXCPU:

@@ -21,7 +21,8 @@ from hypothesis.errors import Flaky
 from autograder.engine.assignment import Assignment
 from autograder.engine.inventory import part_of
 from autograder.engine.judge import draws
-from autograder.engine.judge.client import Launcher
+from autograder.engine.judge.background import Background
+from autograder.engine.judge.client import Launcher, OutOfMemory
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.judge.job import Job
@@ -103,16 +104,15 @@ class JudgePlugin:
         self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
         self._failures: dict[str, CheckFailed] = {}
         self._current: Caller | None = None
+        self.background = Background(launcher.side_by_side)
+        # Checks whose worker the kernel killed for memory: run again when nothing is beside them.
+        self._again: list[pytest.Item] = []
+        self._last_try = False
 
     @property
     def settings(self) -> Assignment:
         """The settings of the homework that is graded."""
         return self._assignment
-
-    @property
-    def concurrent(self) -> bool:
-        """Whether something can run beside the checks."""
-        return self._launcher.concurrent
 
     # ---- fixtures -------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class JudgePlugin:
         """Return a caller with a worker of its own; whoever asks must close it.
 
         Args:
-            budget_s: for all its calls together.
+            budget_s: for all its calls together; see `Caller`.
         """
         return Caller(
             self._launcher,
@@ -188,9 +188,20 @@ class JudgePlugin:
             self._complain(node.nodeid, call.excinfo.value)
 
     @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Run again, one after the other, what did not get the memory that it needed."""
+        yield
+        self.background.stop()
+        again, self._again, self._last_try = self._again, [], True
+        for item in again:
+            item._initrequest()  # type: ignore[attr-defined] # fresh fixtures
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Note when a check began."""
+        """Note when a check began; start what there is room for beside it."""
         item.stash[_STARTED] = time.monotonic()
+        self.background.fill()
         yield
 
     @pytest.hookimpl(hookwrapper=True)
@@ -207,7 +218,10 @@ class JudgePlugin:
         """Write the check's line once it is known how it ended."""
         yield
         failed = call.excinfo is not None
-        if call.when == "call" or (failed and item.nodeid not in self._written):
+        short = failed and isinstance(call.excinfo.value, OutOfMemory)  # type: ignore[union-attr]
+        if short and not self._last_try:
+            self._again.append(item)
+        elif call.when == "call" or (failed and item.nodeid not in self._written):
             error = call.excinfo.value if call.excinfo is not None else None
             self._write(self._entry(item, error))
         elif failed:
@@ -255,8 +269,13 @@ class JudgePlugin:
         else:
             verdict = Verdict.GRADER_ERROR
             number = self._complain(item.nodeid, error)
+            what = (
+                "The machine ran out of memory during this check"
+                if isinstance(error, OutOfMemory)
+                else "This check could not be run"
+            )
             feedback = (
-                "This check could not be run. That is the grader's fault, not yours. "
+                f"{what}. That is the grader's fault, not yours. "
                 f"Error number for the course staff: {number}."
             )
         verdict, feedback = self._blocked(item, verdict, feedback)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograder.engine.judge.client import Ending, Launcher, Outcome, PendingCall
+from autograder.engine.judge.client import (
+    Death,
+    Ending,
+    Launcher,
+    Outcome,
+    OutOfMemory,
+    PendingCall,
+)
 from autograder.engine.judge.client import Worker as WorkerProcess
 from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.sentences import Sentences
@@ -19,12 +25,16 @@ from autograder.engine.worker import frames
 _NO_SENTENCES = Sentences()
 _NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
+# All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # After a function's calls hung or took too long twice, the next ones are not even tried.
 _MAX_STRIKES = 2
 _SECOND_TIMEOUT_S = 3.0
 _SECOND_BUDGET_S = 8.0
 # What a file imports may have to come from a cold disk first.
 _IMPORTS_TAKE = 2
+# What a solution may take for itself in a container that is short of memory. A worker that is
+# killed with less than this was killed for what others had taken.
+_OWN_BYTES = 256 * 2**20
 # Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
 _AFTER_FAILURE_S = 8.0
 # Imports a file of the submission; every worker knows it, see worker/serve.py.
@@ -128,7 +138,7 @@ class Caller:
             needs: the student's file that it calls, such as "codebase/gan.py".
             functions: the student's functions that it calls, where the experiment's own name does
                 not say; what hangs is remembered by them.
-            timeout_s: in place of the assignment's call timeout.
+            timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
             times: how often the experiment calls the student's function.
 
         Raises:
@@ -137,6 +147,7 @@ class Caller:
             WorkerLost: the worker hung, died or sent rubbish.
             TooSlow: the calls of this check took too long together.
             WorkerNotReady: the grader could not start a confined worker.
+            OutOfMemory: the kernel killed the worker for memory that others had taken.
         """
         called = tuple(functions) or (experiment,)
         self._strikes.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
@@ -199,7 +210,7 @@ class Caller:
         if self._worker is None:
             self._worker = self._launcher.open()
         pending = self._worker.start(
-            experiment, arguments or {}, arrays or {}, seed=seed, timeout_s=allowed_s
+            experiment, arguments or {}, arrays or {}, seed=seed, limit_s=allowed_s
         )
         return replace(pending, functions=called, file=needs)
 
@@ -207,7 +218,7 @@ class Caller:
         """Wait for the end of a started call; raises as `call` does."""
         if self._strikes.out(pending.functions):
             # What it runs is known to hang: if it is not answered yet, it is not waited for.
-            pending = replace(pending, deadline=min(pending.deadline, time.monotonic()))
+            pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
         if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
             raise WorkerLost(_NOT_AGAIN)
@@ -226,15 +237,12 @@ class Caller:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
                 raise self._too_slow(pending.functions)
             self._strikes.add(pending.functions)
-            allowed_s = pending.deadline - pending.started
-            raise WorkerLost(
-                f"Your code did not return within {allowed_s:.3g} s.\n"
-                "Look for a loop that never ends, or work that grows with the size of the input."
-            )
+            raise WorkerLost(_timed_out(pending, outcome))
         if outcome.ending is Ending.DIED:
+            _unless_short_of_memory(outcome.death)
             raise WorkerLost(
                 f"The process that ran your code ended before it answered: {outcome.detail}.\n"
-                "Look for exit(), for endless recursion, or for very large tensors."
+                + _look_for(outcome.death)
             )
         raise WorkerLost(
             f"The process that ran your code sent something that is no answer: {outcome.detail}."
@@ -266,6 +274,7 @@ class Caller:
             self._strikes.add([called])
             raise hung
         if outcome.ending is Ending.DIED:
+            _unless_short_of_memory(outcome.death)
             raise WorkerLost(
                 f"The process that ran your code ended while {needs} was imported: "
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file."
@@ -293,8 +302,8 @@ class Caller:
         if not self._failed:
             self._strikes.add(functions)
         return TooSlow(
-            f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s, and "
-            f"it had called your code {_times(self._calls)} by then.\n"
+            f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
+            f"processor time, and it had called your code {_times(self._calls)} by then.\n"
             "Work on whole tensors instead of looping over their entries, and do nothing in a "
             "call that can be done once."
         )
@@ -305,6 +314,35 @@ class Caller:
             self._worker.dismiss()
             self._worker = None
             self._imported.clear()
+
+
+def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
+    if outcome.slept_s > outcome.seconds / 2:
+        return (
+            f"Your code waited for {outcome.slept_s:.3g} s without computing anything.\n"
+            "Look for input(), sleep(), or a lock that nobody opens."
+        )
+    return (
+        f"Your code did not return within {pending.limit_s:.3g} s of processor time.\n"
+        "Look for a loop that never ends, or work that grows with the size of the input."
+    )
+
+
+def _unless_short_of_memory(death: Death | None) -> None:
+    """Tell a kill for memory that others had taken from one that the code brought on itself.
+
+    Raises:
+        OutOfMemory: it was the former.
+    """
+    if death is not None and death.out_of_memory and death.memory_bytes < _OWN_BYTES:
+        raise OutOfMemory(death)
+
+
+def _look_for(death: Death | None) -> str:
+    if death is not None and death.out_of_memory:
+        taken = death.memory_bytes / 2**20
+        return f"It had taken {taken:,.0f} MiB of memory. Look for very large tensors."
+    return "Look for exit(), for endless recursion, or for very large tensors."
 
 
 def _importing(needs: str) -> str:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from autograder.engine.boot import ROOT
-from autograder.engine.judge.client import Launcher, Worker
+from autograder.engine.judge.client import Death, Launcher, Worker
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.laptop.spawned import TOKEN_BYTES
 
@@ -38,7 +38,7 @@ class SpawnLauncher(Launcher):
         log: gets what the process prints.
     """
 
-    concurrent = False
+    side_by_side = 0
 
     def __init__(self, homework: str, submission: Path, log: Path) -> None:
         # Nothing of the zygote's launcher is used, so its __init__ is not called.
@@ -69,21 +69,17 @@ class SpawnLauncher(Launcher):
             raise ZygoteGone("the worker process did not start")
         return Worker(self, connected, process.pid, _START_S)
 
-    def end(self, pid: int) -> tuple[int | None, str]:
-        """End a connection; a worker that does not come back for the next one is killed.
-
-        Returns:
-            its exit status, None if there was none to end; and "": nothing watches it here.
-        """
+    def end(self, pid: int) -> Death:
+        """End a connection; a worker that does not come back for the next one is killed."""
         process = self._process
         if process is None:
-            return None, ""
+            return Death()
         self._waiting = self._accept(_WELL_S)
         if self._waiting is not None:
-            return 0, ""
+            return Death(0)
         status = process.poll()
         self._kill()
-        return (process.returncode if status is None else status), ""
+        return Death(process.returncode if status is None else status)
 
     def dismiss(self, pid: int) -> None:
         """As `end`: there is no other worker to go on with meanwhile."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import resource
 import signal
@@ -18,7 +19,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.engine.worker import identity, landlock, seccomp
@@ -38,6 +39,10 @@ class ResourceLimits:
     open_files: int = 256
     # Counts the processes of a user: set only where a worker has a user of its own.
     processes: int = 64
+
+    def on(self, speed: float) -> ResourceLimits:
+        """Return the limits of a machine that is so many times slower."""
+        return replace(self, cpu_s=math.ceil(self.cpu_s * speed))
 
 
 # What it means that workers run as the user who grades: by whether Landlock holds.

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
     confine.die_with_parent()
     confine.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the graders' to handle
-    experiments = zygote.prepare(argv[1], many=True)
+    prepared = zygote.prepare(argv[1], many=True)
     nest = os.getpid()
 
     def hatch(request: Mapping[str, Any], descriptors: list[int]) -> int:
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
         temporary = Path(request["temporary"])
         os.environ.update(confine.scrubbed_environment(temporary))
         os.chdir(temporary)
-        zygote.Zygote(socket.socket(fileno=control), experiments, temporary).run()
+        zygote.Zygote(socket.socket(fileno=control), prepared, temporary).run()
         return 0
 
     # Others wait for what this process does beside.

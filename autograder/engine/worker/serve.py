@@ -38,10 +38,17 @@ class Misuse(Exception):
 
 
 class StudentCode:
-    """The staged submission, importable; its modules are imported when first asked for."""
+    """The staged submission, importable; its modules are imported when first asked for.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder of the staged submission.
+        speed: how many times slower this machine is than the one that limits of time were set
+            on; infinite where nothing is to be limited.
+    """
+
+    def __init__(self, root: Path, speed: float = 1.0) -> None:
         self.root = root
+        self.speed = speed
         # Appended, not inserted: the student's files must never shadow ours or the library's.
         # The second entry is for solutions that write `import network`.
         sys.path += [str(root), str(root / "codebase")]
@@ -126,9 +133,11 @@ class Recorder:
 Experiment = Callable[[StudentCode, Mapping[str, Any], Mapping[str, torch.Tensor], Recorder], None]
 
 
-def serve(sock: socket.socket, experiments: Mapping[str, Experiment], submission: Path) -> None:
-    """Answer requests until the judge closes the connection."""
-    student = StudentCode(submission)
+def serve(
+    sock: socket.socket, experiments: Mapping[str, Experiment], submission: Path, speed: float = 1.0
+) -> None:
+    """Answer requests until the judge closes the connection; see `StudentCode`."""
+    student = StudentCode(submission, speed)
     while True:
         try:
             request = frames.receive(sock, math.inf)

@@ -75,6 +75,13 @@ def memory_by_user(uids: Collection[int]) -> dict[int, int]:
     return total
 
 
+def resident_bytes() -> int:
+    """Return the memory of this process, shared pages included; 0 where /proc cannot tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    return 0
+
+
 def remove(folder: Path) -> None:
     """Remove a worker's folder, however deep what it made there; its processes are gone."""
     with contextlib.suppress(RecursionError):  # shutil goes down by recursion before Python 3.13

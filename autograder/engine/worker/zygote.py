@@ -26,11 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.worker import confine, frames, huge_pages, identity, watch
+from autograder.engine.worker import confine, container, frames, huge_pages, identity, watch
 
 # How often orphans and hogs are looked for while no request comes.
 _SWEEP_S = 0.25
-_HELLO_S = 10.0
+_HELLO_S = 60.0
+# What importing torch and the experiments takes, in seconds of processor time, on the machine that
+# all limits were set on. Where it takes longer, all limits are longer by as much.
+_NOMINAL_IMPORT_S = 1.6
+_SLOWEST = 8.0
 
 
 def main(argv: list[str]) -> int:
@@ -49,22 +53,35 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def prepare(homework: str, *, many: bool = False) -> Mapping[str, Callable[..., Any]]:
+@dataclass(frozen=True)
+class Prepared:
+    """What every worker is forked with.
+
+    Args:
+        experiments: by name.
+        speed: how many times slower this machine is than the one that limits were set on; at
+            least 1.
+    """
+
+    experiments: Mapping[str, Callable[..., Any]]
+    speed: float = 1.0
+
+
+def prepare(homework: str, *, many: bool = False) -> Prepared:
     """Import torch and a homework's experiments, and make forks of this process cheap.
 
     Args:
         homework: the package that holds `experiments`.
         many: whether many gradings are to be served: then what takes a worker long at its first use
             is done here, once for all of them.
-
-    Returns:
-        the experiments.
     """
     import torch
 
     torch.set_num_threads(1)
     module = importlib.import_module(f"{homework}.experiments")
     _warm_up(torch)
+    # Before the rest: what it is compared with is this much and no more.
+    speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     if many:
         for warm_up in getattr(module, "WARM_UPS", ()):
             warm_up()
@@ -73,8 +90,7 @@ def prepare(homework: str, *, many: bool = False) -> Mapping[str, Callable[..., 
     gc.freeze()
     if many:
         huge_pages.gather()
-    experiments: Mapping[str, Callable[..., Any]] = module.EXPERIMENTS
-    return experiments
+    return Prepared(module.EXPERIMENTS, speed)
 
 
 def _warm_up(torch: Any) -> None:
@@ -85,11 +101,15 @@ def _warm_up(torch: Any) -> None:
 
 @dataclass(frozen=True)
 class _Home:
-    """What belongs to one worker: its folder, and its user where it has one of its own."""
+    """What belongs to one worker: its folder, and its user where it has one of its own.
+
+    `kills_before` says how often the kernel had killed for memory when the worker was forked.
+    """
 
     folder: Path
     user: identity.Reservation | None
     free_before: int
+    kills_before: int | None
 
     @property
     def uid(self) -> int | None:
@@ -103,17 +123,19 @@ class Zygote:
     def __init__(
         self,
         control: socket.socket,
-        experiments: Mapping[str, Callable[..., Any]],
+        prepared: Prepared,
         temporary: Path,
     ) -> None:
         self._control = control
-        self._experiments = experiments
+        self._prepared = prepared
         self._temporary = temporary
         self._workers: dict[int, _Home] = {}
         self._hogs: dict[int, str] = {}
         self._watched = time.monotonic()
         self._layers = confine.Layers.probe()
         print(self._layers.log, flush=True)  # into the staff's log
+        slower = f"limits of time are {prepared.speed:.2g} times as long on this machine"
+        print(f"container: {container.container()}; {slower}", flush=True)
 
     def run(self) -> None:
         """Serve requests until the other end closes."""
@@ -133,14 +155,15 @@ class Zygote:
         if not packet:
             return False
         request = json.loads(packet)
-        answer: dict[str, int | str | None]
+        answer: dict[str, int | float | str | None]
         if request["op"] == "spawn":
             try:
-                answer = {"pid": self._spawn(descriptors[0], Path(request["submission"]))}
+                pid = self._spawn(descriptors[0], Path(request["submission"]))
+                answer = {"pid": pid, "speed": self._prepared.speed}
             except OSError:  # no memory, no process, no disk: perhaps for the next one
                 answer = {"failed": traceback.format_exc()[-4000:]}
         else:
-            answer = {"status": self._end(request["pid"])}
+            answer = self._end(request["pid"])
             answer["why"] = self._hogs.pop(request["pid"], "")
         answer["number"] = request["number"]
         try:
@@ -152,7 +175,8 @@ class Zygote:
     def _spawn(self, descriptor: int, submission: Path) -> int:
         user = identity.reserve() if self._layers.own_user else None
         folder = confine.private_folder(self._temporary, None if user is None else user.uid)
-        home = _Home(folder, user, watch.free_bytes(folder))
+        kills = container.killed_for_memory()
+        home = _Home(folder, user, watch.free_bytes(folder), kills)
         zygote = os.getpid()
         try:
             pid = os.fork()
@@ -171,7 +195,7 @@ class Zygote:
             confine.keep_only([descriptor])
             sock = socket.socket(fileno=descriptor)
             try:
-                limits = confine.ResourceLimits()
+                limits = confine.ResourceLimits().on(self._prepared.speed)
                 folder, uid = home.folder, home.uid
                 confine.confine_self(limits, folder, submission, self._layers, uid, zygote)
             except BaseException:
@@ -181,7 +205,7 @@ class Zygote:
             from autograder.engine.worker.serve import serve
 
             frames.send(sock, frames.Frame({"ready": True}), time.monotonic() + _HELLO_S)
-            serve(sock, self._experiments, submission)
+            serve(sock, self._prepared.experiments, submission, self._prepared.speed)
             status = 0
         finally:
             # Never unwind into the zygote's own stack, and run no exit handlers.
@@ -202,12 +226,15 @@ class Zygote:
                 if home.uid is not None:
                     identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
 
-    def _end(self, pid: int) -> int | None:
+    def _end(self, pid: int) -> dict[str, int | float | str | None]:
+        """End a worker and all it started; say how it had ended and what memory it took."""
         home = self._workers.pop(pid, None)
         if home is None:
-            return None
+            return {"status": None}
+        by_itself = _has_ended(pid)
         confine.end_session(pid)
-        _, status = os.waitpid(pid, 0)
+        _, wait_status, usage = os.wait4(pid, 0)
+        status = os.waitstatus_to_exitcode(wait_status)
         confine.end_orphans(self._workers)
         if home.uid is not None:
             identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
@@ -215,7 +242,23 @@ class Zygote:
         watch.remove(home.folder)
         if home.user is not None:
             home.user.release()
-        return os.waitstatus_to_exitcode(status)
+        killed = by_itself and status == -signal.SIGKILL and pid not in self._hogs
+        return {
+            "status": status,
+            "out_of_memory": killed and _more_kills(home.kills_before),
+            "memory_bytes": max(0, usage.ru_maxrss * 1024 - watch.resident_bytes()),
+        }
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended already; it is not reaped."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _more_kills(before: int | None) -> bool:
+    """Whether the kernel has killed for memory since it was asked; no, where it does not count."""
+    now = container.killed_for_memory()
+    return before is not None and now is not None and now > before
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _GANS: pytest.StashKey[dict[str, GanTraining]] = pytest.StashKey()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start what goes on beside the checks, if any check will ask for it."""
+    """Make what goes on beside the checks, if any check will ask for it."""
     stash = session.config.stash
     judge = stash[JUDGE]
     wanted: dict[str, list[pytest.Function]] = {}
@@ -35,16 +35,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             for name in item.fixturenames:
                 wanted.setdefault(name, []).append(item)
     if "device_advice" in wanted:
-        stash[_DEVICES] = DeviceAdvice(judge.new_caller(), early=judge.concurrent)
+        stash[_DEVICES] = DeviceAdvice(judge.new_caller())
+        judge.background.add(stash[_DEVICES])
     stash[_GANS] = {
-        item.nodeid: GanTraining(
-            judge.new_caller(),
-            judge.settings.seed,
-            item.module.FUNCTIONS,
-            early=judge.concurrent,
-        )
+        item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)
         for item in wanted.get("gan_training", ())
     }
+    for training in stash[_GANS].values():
+        judge.background.add(training)
 
 
 @pytest.fixture

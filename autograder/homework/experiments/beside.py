@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -27,26 +28,29 @@ class TookTooLong(BaseException):
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside once it has gone on for so long, where the system can.
+    """Interrupt what runs inside once it has computed for so long, where the system can.
 
     For what nobody waits for while it hangs: it would only keep a processor busy. The student's
-    code may get around it, so it replaces no deadline.
+    code may get around it, so it replaces no deadline. Time slept does not count here.
+
+    Args:
+        seconds: of processor time; infinite for no limit.
 
     Raises:
         TookTooLong: the time is up.
     """
-    if not hasattr(signal, "setitimer"):  # Windows
+    if not hasattr(signal, "setitimer") or math.isinf(seconds):  # Windows has no such timer
         yield
         return
 
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise TookTooLong
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGPROF, ring)
     # Again and again: the first may fall into a place where an exception is swallowed.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)

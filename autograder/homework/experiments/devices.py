@@ -39,7 +39,7 @@ def on_meta_device(
     torch.distributions.Distribution.set_default_validate_args(False)
     with _as_if_there_were_a_gpu():
         for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
-            recorder.note(name, _how_it_went(call))
+            recorder.note(name, _how_it_went(call, _LONGEST_CALL_S * student.speed))
 
 
 @contextlib.contextmanager
@@ -63,9 +63,9 @@ def warm_up() -> None:
     torch.empty(2, 2, device=_META) @ torch.empty(2, 2, device=_META) + 1.0
 
 
-def _how_it_went(call: Callable[[], Any]) -> str:
+def _how_it_went(call: Callable[[], Any], limit_s: float) -> str:
     try:
-        with at_most(_LONGEST_CALL_S):
+        with at_most(limit_s):
             call()
     except TookTooLong:
         return "other"

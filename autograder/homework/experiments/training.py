@@ -117,7 +117,7 @@ def train_flow(
         for i in range(steps_per_epoch):
             optimiser.zero_gradient()
             try:
-                with at_most(_LONGEST_CALL_S):
+                with at_most(_LONGEST_CALL_S * student.speed):
                     log_prob = maf.log_probs(data[order[i * batch : (i + 1) * batch]])
             except TookTooLong:
                 raise Misuse(f"log_probs did not return within {_LONGEST_CALL_S} s") from None
@@ -254,7 +254,7 @@ def train_gan(
         for name, function, optimiser, learning_rate in losses:
             before = bits([*g.parameters(), *d.parameters()])
             try:
-                with at_most(_LONGEST_CALL_S):
+                with at_most(_LONGEST_CALL_S * student.speed):
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None

@@ -5,29 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from autograder.engine.judge.client import PendingCall
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
 from autograder.homework.student import Student
 
 
 class DeviceAdvice:
-    """One run of all functions on the meta device, started early and read when it is asked for.
+    """One run of all functions on the meta device; a `BackgroundRun`.
 
     Args:
         caller: with a worker of its own.
-        early: whether to start now; where there is one worker only, it has to wait its turn.
     """
 
-    def __init__(self, caller: Caller, *, early: bool = True) -> None:
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._pending = Student(caller, 0).start_device_use() if early else None
+        self._student = Student(caller, 0)
+        self._pending: PendingCall | None = None
+
+    def start(self) -> None:
+        """Start the run, unless it was started before."""
+        self._pending = self._pending or self._student.start_device_use()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the run goes on."""
+        return self._pending is not None and self._pending.is_at_work
 
     @cached_property
     def _outcome(self) -> dict[str, str] | BaseException:
         """How every function went, or what ended the run; the same for all who ask."""
+        self.start()
+        assert self._pending is not None
+        pending, self._pending = self._pending, None
         try:
-            student = Student(self._caller, 0)
-            return student.finish_device_use(self._pending or student.start_device_use())
+            return self._student.finish_device_use(pending)
         except (CheckFailed, Concluded) as conclusion:
             return conclusion
         finally:

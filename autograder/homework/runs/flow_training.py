@@ -90,18 +90,27 @@ def held_out_mean(blocks: Sequence[flow.MadeWeights], held_out: frames.Array) ->
 
 
 class FlowTraining:
-    """One run: started when made, asked for its end later, so that it goes on beside the checks."""
+    """One run, judged when its check asks; a `BackgroundRun`."""
 
     def __init__(self, caller: Caller, assignment: Assignment) -> None:
         self._caller = caller
         self._timeout_s = assignment.training_timeout_s
         self._enough = assignment.training["full_log_likelihood"]
         self._train, _, self._held_out = standardised_split(SEED)
-        self._pending: PendingCall | Concluded
-        try:
-            self._pending = self._start(ORDERS[0])
-        except Concluded as conclusion:  # the file is missing: said when the check asks
-            self._pending = conclusion
+        self._pending: PendingCall | Concluded | None = None
+
+    def start(self) -> None:
+        """Start the run, unless it was started before."""
+        if self._pending is None:
+            try:
+                self._pending = self._start(ORDERS[0])
+            except Concluded as conclusion:  # the file is missing: said when the check asks
+                self._pending = conclusion
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the run goes on."""
+        return isinstance(self._pending, PendingCall) and self._pending.is_at_work
 
     def _start(self, order_seed: int) -> PendingCall:
         weights = initial_weights(np.random.default_rng(SEED))
@@ -123,9 +132,12 @@ class FlowTraining:
             CheckFailed: the run raised, ended with NaN, or sent something else.
             Concluded: it was not attempted, hung or died.
         """
-        if isinstance(self._pending, Concluded):
-            raise self._pending
-        value = self._finish(self._pending)
+        self.start()
+        pending, self._pending = self._pending, None
+        assert pending is not None
+        if isinstance(pending, Concluded):
+            raise pending
+        value = self._finish(pending)
         for order in ORDERS[1:]:
             if value is not None and not self._enough - _BAD_LUCK < value < self._enough:
                 break

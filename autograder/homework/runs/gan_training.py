@@ -79,24 +79,30 @@ def share_covered(problem: SmallProblem, weights: dict[str, Array]) -> float:
 
 
 class GanTraining:
-    """One run: started when made, judged later, so that it goes on beside the checks.
+    """One run, judged when its check asks; a `BackgroundRun`.
 
     Args:
         caller: with a worker of its own, which ends with the run.
         seed: of the problem and of the first weights.
         functions: the d loss and the g loss.
-        early: whether to start now; where there is one worker only, it has to wait its turn.
     """
 
-    def __init__(
-        self, caller: Caller, seed: int, functions: tuple[str, str], *, early: bool = True
-    ) -> None:
+    def __init__(self, caller: Caller, seed: int, functions: tuple[str, str]) -> None:
         self._caller = caller
         self._student = Student(caller, seed)
         self._functions = functions
         self._conditional = functions[0].startswith("conditional")
         self._problem = small_problem(self._conditional, seed)
-        self._pending: PendingCall | Concluded | None = self._start() if early else None
+        self._pending: PendingCall | Concluded | None = None
+
+    def start(self) -> None:
+        """Start the run, unless it was started before."""
+        self._pending = self._pending or self._start()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the run goes on."""
+        return isinstance(self._pending, PendingCall) and self._pending.is_at_work
 
     def _start(self) -> PendingCall | Concluded:
         problem = self._problem
@@ -114,7 +120,7 @@ class GanTraining:
             CheckFailed: it did not come near the data, or the run raised.
             Concluded: it was not attempted, hung or died.
         """
-        pending = self._pending or self._start()
+        pending, self._pending = self._pending or self._start(), None
         if isinstance(pending, Concluded):
             raise pending
         weights = self._student.finish_gan_training(pending, self._problem.weights)

@@ -22,11 +22,12 @@ _TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the training run if a check will ask for it: it takes longer than all the others."""
+    """Make the training run if a check will ask for it: first, since it takes the longest."""
     stash = session.config.stash
     judge = stash[JUDGE]
     if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
         stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+        judge.background.add(stash[_TRAINING])
 
 
 @pytest.fixture

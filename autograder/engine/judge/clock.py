@@ -1,0 +1,99 @@
+"""How much of its time a worker has used: processor time, not the time of a clock on the wall.
+
+A busy or slow machine, or a container with half a processor, makes a correct solution late by the
+clock on the wall. So a call is limited by the processor time of its worker, divided by how much
+slower this machine is than the one that the limits were set on. A worker that sleeps uses no
+processor time; the time it sleeps counts as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# How often a worker that does not answer is looked at.
+TICK_S = 0.02
+# No call has to sleep: however long it may compute, this is the most that it may sleep.
+_MOST_SLEEP_S = 10.0
+# Where nothing tells whether a process sleeps, so many times its limit by the clock on the wall.
+_WALL_FACTOR = 12.0
+# Running, or waiting for a disk: both are waiting for the machine.
+_AT_WORK = b"RD"
+
+
+def processor_time_s(pid: int) -> float | None:
+    """Return the processor time of a process in seconds, all its threads together.
+
+    None where it cannot be had: the process is gone, or this is no POSIX system.
+    """
+    try:
+        # What clock_getcpuclockid(3) returns on Linux; it needs neither /proc nor any right.
+        return time.clock_gettime((~pid << 3) | 2)
+    except (OSError, AttributeError, OverflowError):
+        return None
+
+
+def sleeps(pid: int) -> bool | None:
+    """Say whether a process waits for something other than the machine; None where /proc is not."""
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        # The name in brackets may hold anything, brackets too.
+        return file.read().rpartition(b")")[2].split()[0] not in _AT_WORK
+    return None
+
+
+@dataclass
+class WorkerClock:
+    """The time that one call of a worker has used, in seconds of the machine of the limits.
+
+    Args:
+        pid: the worker's process.
+        speed: how many times slower this machine is; at least 1.
+        now: the clock on the wall, in seconds.
+    """
+
+    pid: int
+    speed: float = 1.0
+    now: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._first = processor_time_s(self.pid)
+        self._last = self._first
+        self._looked = self._started = self.now()
+        self._blind = self._first is None
+        self.slept_s = 0.0
+
+    @property
+    def computed_s(self) -> float:
+        """Processor time, as the machine of the limits would have needed it."""
+        if self._first is None or self._last is None:
+            return 0.0
+        return (self._last - self._first) / self.speed
+
+    @property
+    def used_s(self) -> float:
+        """What counts against a limit: time computed and time slept."""
+        return self.computed_s + self.slept_s
+
+    def look(self) -> None:
+        """Bring the figures up to date; call it every `TICK_S` while the call is waited for."""
+        now = self.now()
+        last = processor_time_s(self.pid)
+        if last is not None:
+            self._last = last
+        asleep = sleeps(self.pid)
+        if asleep:
+            self.slept_s += now - self._looked
+        self._blind = self._first is None or asleep is None
+        self._looked = now
+
+    def skip(self) -> None:
+        """Leave out what the wall clock did since the last look: nobody waited for the call."""
+        self._looked = self.now()
+
+    def is_over(self, limit_s: float) -> bool:
+        """Whether a limit in seconds is used up."""
+        if self._blind and self.now() - self._started >= _WALL_FACTOR * limit_s:
+            return True
+        return self.used_s >= limit_s or self.slept_s >= _MOST_SLEEP_S
