@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.engine.ledger import Verdict
+from autograder.engine.worker.frames import Frame
 from tests.small_homework.fake_zygote import FakeZygote
 from tests.small_homework.judged import ALL, BEHAVIOURS, Session, judge, write_homework
 from tests.small_homework.tiny import HEAD, SETTINGS
@@ -113,7 +115,7 @@ def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
     died, hung = session.entry("test_dies"), session.entry("test_hangs")
     assert (died.verdict, hung.verdict) == (Verdict.FAILED, Verdict.FAILED)
     assert "ended before it answered: it was ended by signal 11" in died.feedback
-    assert "did not return within 0.1 s" in hung.feedback
+    assert "Your code waited for 0.1" in hung.feedback
     assert session.order.index("test_draws") > session.order.index("test_dies")
     assert session.entry("test_draws").verdict is Verdict.PASSED
 
@@ -163,7 +165,7 @@ def test_a_check_has_a_budget_for_all_its_calls(session: Session) -> None:
     """Hypothesis asks as often as it likes; the time of a check's calls together is bounded."""
     slow = session.entry("test_slow")
     assert (slow.verdict, slow.share) == (Verdict.FAILED, 0)
-    assert slow.feedback.startswith("Your code is too slow: this check may take 0.5 s, and it had")
+    assert slow.feedback.startswith("Your code is too slow: this check may take 0.5 s of processor")
     assert session.asked.count("slow_and_right") < 20
 
 
@@ -367,3 +369,43 @@ def test_without_hints_the_numbers_stay_and_staff_learn_the_mistake(tmp_path: Pa
     assert told["test_is_named"].mistake == "swapped"
     assert (told["test_half"].feedback, told["test_half"].mistake) == ("Half of it.", "half")
     assert told["test_wrong"].feedback == "It is wrong.\nHere.\n1, 2"
+
+
+ONE_PART = re.sub(r'\n"(1|3)\..*', "", SETTINGS)
+
+DIES_FOR_MEMORY = '''
+@number("2.1.1")
+@weight(1)
+def test_is_killed(caller):
+    """It holds."""
+    call(caller, "killed")
+
+@number("2.1.2")
+@weight(1)
+def test_comes_after(caller):
+    """It holds."""
+    call(caller, "answer")
+'''
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, times: int) -> None:
+    """After all others; the second time it is the grader's fault, never the student's."""
+    left = [times]
+
+    def killed(_: Frame) -> Frame | None:
+        left[0] -= 1
+        return None if left[0] >= 0 else Frame({"values": {}})
+
+    files = {"private/test_a.py": HEAD + DIES_FOR_MEMORY, "public/test_a.py": ""}
+    write_homework(tmp_path, files, ONE_PART)
+    ends = {"status": -9, "out_of_memory": True, "memory_bytes": 0}
+    with FakeZygote({**BEHAVIOURS, "killed": killed}, ends=ends) as zygote:
+        session = judge(tmp_path, zygote)
+    assert session.order == ["test_comes_after", "test_is_killed"], session.log
+    entry = session.entry("test_is_killed")
+    if times == 1:
+        assert entry.verdict is Verdict.PASSED
+    else:
+        assert entry.verdict is Verdict.GRADER_ERROR
+        assert entry.feedback.startswith("The machine ran out of memory during this check. That is")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from autograder.engine.judge import clock
-from autograder.engine.judge.client import Launcher, Outcome, WorkerNotReady
+from autograder.engine.judge.client import Launcher, Outcome, OutOfMemory, WorkerNotReady
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, TooSlow, WorkerLost
 from autograder.engine.worker.frames import Frame
@@ -179,6 +179,54 @@ def test_a_reply_that_is_none_is_said(make_caller: MakeCaller, zygote: FakeZygot
         "a frame must begin with its magic number."
     )
     assert zygote.ended == [1]
+
+
+def test_a_kill_for_memory_that_others_took_is_not_the_students_fault(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """The kernel ends whoever comes first when a container is full."""
+    zygote.end_otherwise(status=-9, out_of_memory=True, memory_bytes=50 * 2**20)
+    for experiment in ("die", "import"):
+        zygote.behaviours[experiment] = lambda _: None
+        with pytest.raises(OutOfMemory):
+            call(make_caller(), "die")
+
+
+def test_a_kill_for_memory_that_the_code_took_is_told_as_such(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """With what it took."""
+    zygote.end_otherwise(status=-9, out_of_memory=True, memory_bytes=700 * 2**20)
+    with pytest.raises(WorkerLost) as caught:
+        call(make_caller(), "die")
+    assert caught.value.feedback == (
+        "The process that ran your code ended before it answered: the memory ran out.\n"
+        "It had taken 700 MiB of memory. Look for very large tensors."
+    )
+
+
+def test_a_kill_that_was_not_for_memory_is_the_students(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """os.kill(os.getpid(), SIGKILL) is no way to a second try."""
+    zygote.end_otherwise(status=-9, out_of_memory=False, memory_bytes=0)
+    with pytest.raises(WorkerLost, match="it was killed"):
+        call(make_caller(), "die")
+
+
+def test_a_call_that_sleeps_is_told_to_wait(
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no loop to look for."""
+    monkeypatch.setattr(clock, "processor_time_s", lambda _: 0.0)
+    monkeypatch.setattr(clock, "sleeps", lambda _: True)
+    with pytest.raises(WorkerLost) as caught:
+        call(make_caller(timeout_s=0.15), "hang")
+    told = re.sub(r"for 0\.\d+ s", "for N s", caught.value.feedback)
+    assert told == (
+        "Your code waited for N s without computing anything.\n"
+        "Look for input(), sleep(), or a lock that nobody opens."
+    )
 
 
 @pytest.mark.parametrize("experiment", ["die", "babble", "hang"])

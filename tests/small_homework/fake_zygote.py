@@ -1,4 +1,7 @@
-"""A zygote that answers from threads of this process: no torch, no fork, any misbehaviour."""
+"""A zygote that answers from threads of this process: no torch, any misbehaviour.
+
+Each worker has a process that sleeps, so that whoever looks at it sees one that does not compute.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import json
 import math
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -42,6 +46,7 @@ class FakeZygote:
         status: the exit status that is told of every worker.
         hello: a worker's first frame; None: it ends without one.
         why: what the zygote says of why it had to end a worker.
+        ends: what else it says of a worker's end.
         spawn_fails: why no worker can be started.
     """
 
@@ -52,6 +57,7 @@ class FakeZygote:
         hello: Mapping[str, Any] | None = READY,
         why: str = "",
         spawn_fails: str = "",
+        ends: Mapping[str, Any] | None = None,
     ) -> None:
         self.control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.requests: list[frames.Frame] = []
@@ -63,6 +69,8 @@ class FakeZygote:
         self._why = why
         self._spawn_fails = spawn_fails
         self._at_most = 0
+        self._ends = dict(ends or {})
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._threads: list[threading.Thread] = []
         self._begin(self._serve)
 
@@ -77,6 +85,9 @@ class FakeZygote:
     ) -> None:
         self.hang_up()
         self.control.close()
+        for process in self._processes:
+            process.kill()
+            process.wait()
         for thread in self._threads:
             thread.join(5.0)  # one whose worker was never closed would wait for ever
         self._theirs.close()
@@ -85,6 +96,10 @@ class FakeZygote:
         """Be gone: `shutdown` reaches a judge in another process and every copy of its end."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
+
+    def end_otherwise(self, **ends: Any) -> None:
+        """Say this of the workers that end from now on."""
+        self._ends = ends
 
     def fail_after(self, workers: int, why: str) -> None:
         """Start so many workers and no more."""
@@ -110,12 +125,14 @@ class FakeZygote:
                 answer = {"failed": self._spawn_fails}
             elif request["op"] == "spawn":
                 self.opened += 1
-                answer = {"pid": self.opened}
+                self._processes.append(subprocess.Popen(["sleep", "infinity"]))
+                answer = {"pid": self._processes[-1].pid}
                 sock = socket.socket(fileno=descriptors[0])
                 self._begin(self._work, sock)
             else:
-                self.ended.append(request["pid"])
-                answer = {"status": self._status, "why": self._why}
+                pids = [process.pid for process in self._processes]
+                self.ended.append(1 + pids.index(request["pid"]))
+                answer = {"status": self._status, "why": self._why, **self._ends}
             with contextlib.suppress(OSError):
                 told = {**answer, "number": request["number"]}
                 self._theirs.send(json.dumps(told).encode())
