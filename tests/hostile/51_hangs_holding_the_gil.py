@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: did not return within 3 s
+# says: did not return within 3 s|waited for 3
 import ctypes
 
 

@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: Your code is too slow: this check may take [0-9.]+ s, and it had called your code
+# says: Your code is too slow: this check may take [0-9.]+ s of processor time, and it had called your code
 import time
 
 right = loss_nonsaturating_d
