@@ -44,6 +44,19 @@ def test_a_symlinked_folder_is_refused(tmp_path: Path, pristine: Path, where: st
     refused(source, pristine, f"'{where}' is a symbolic link, but a folder is expected there")
 
 
+def test_a_symlinked_folder_in_a_worse_place_does_not_matter(
+    tmp_path: Path, pristine: Path
+) -> None:
+    """Who hands in the whole homework may have links elsewhere."""
+    outside = make_folder(tmp_path / "outside", {"gan.py": b"canary"})
+    source = as_folder(tmp_path, {**BOTH, "old/notes.txt": b""})
+    (source / "old/codebase").symlink_to(outside)
+    (source / "old/gan.py").symlink_to(outside / "gan.py")
+    staged = take(source, pristine)
+    assert (staged.root / GAN).read_bytes() == BOTH[GAN]
+    assert not any("canary" in note for note in staged.notes)
+
+
 def test_a_symlinked_wrapping_folder_is_not_entered(tmp_path: Path, pristine: Path) -> None:
     """A link at the root is listed and nothing more."""
     make_folder(tmp_path / "outside", BOTH)

@@ -15,7 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.engine.listing import ADVICE, IntakeError, IntakeLimits, Item, as_shown, listed
+from autograder.engine.listing import (
+    ADVICE,
+    IntakeError,
+    IntakeLimits,
+    Item,
+    as_shown,
+    is_hidden,
+    listed,
+)
 
 _LISTED = 5  # names that a message lists
 
@@ -51,8 +59,9 @@ def stage(
 ) -> StagedSubmission:
     """Copy the wanted files of a submission, and beside them the rest of the pristine tree.
 
-    A wanted file may lie under its own path or by its bare name, either of them also under one
-    wrapping folder. Anything else in the submission is left where it is.
+    A wanted file may lie at any depth, in the folder that the template has for it or by its bare
+    name. Of several copies, the one that lies where the template has it is taken: at the root, else
+    under the shallowest folder. Anything else in the submission is left where it is.
 
     Args:
         source: a folder or a zip.
@@ -67,21 +76,13 @@ def stage(
         FileNotFoundError: the pristine tree lacks a folder of the wanted files.
         OSError: the destination cannot be written.
     """
-    contents: dict[str, bytes] = {}
-    places: dict[str, str] = {}
-    with listed(source, wanted, limits) as items:
-        _refuse_odd_folders(items, wanted)
-        for name in wanted:
-            candidates = sorted(
-                (item for item in items if item.path in _places(name, item.path)),
-                key=lambda item: (item.path != name, item.path),
-            )
-            if candidates:
-                places[name] = candidates[0].path
-                contents[name] = _agreed(name, candidates)
+    with listed(source, limits) as items:
+        copies = _find_copies(wanted, items, limits)
+        _refuse_links_to_folders(wanted, items, copies)
+        contents = {name: _agreed(name, found) for name, found in copies.items()}
         if not contents:
             raise IntakeError(_nothing_found(wanted, items))
-        notes = _notes(wanted, places, contents, items, pristine)
+        notes = _notes(wanted, copies, contents, items, pristine)
     _write_tree(destination, contents, wanted, pristine)
     return StagedSubmission(
         root=destination,
@@ -95,45 +96,93 @@ def stage(
 # ---- finding ---------------------------------------------------------------------------------
 
 
-def _places(name: str, path: str) -> tuple[str, ...]:
-    """Return where `name` may lie, given the first folder of `path`; dot folders do not count."""
-    wrapping, slash, _ = path.partition("/")
-    plain = (name, posixpath.basename(name))
-    if not slash or wrapping.startswith("."):
-        return plain
-    return (*plain, *(f"{wrapping}/{place}" for place in plain))
+@dataclass(frozen=True)
+class _Copy:
+    """A candidate for a wanted file; the lowest rank is the best place."""
+
+    item: Item
+    rank: tuple[int, ...]
 
 
-def _agreed(name: str, candidates: Sequence[Item]) -> bytes:
-    """Return the content that all the places of a wanted file agree on."""
-    for item in candidates:
+def _find_copies(
+    wanted: Sequence[str], items: Sequence[Item], limits: IntakeLimits
+) -> dict[str, list[_Copy]]:
+    """Return the candidates for each wanted file that has any, best place first."""
+    found: dict[tuple[str, bool], dict[str, list[Item]]] = {}
+    for item in items:
+        if is_hidden(item.path) or item.path.count("/") > limits.max_depth:
+            continue
+        for name in wanted:
+            place = _place(name, item.path)
+            if place is not None:
+                found.setdefault(place, {}).setdefault(name, []).append(item)
+    copies: dict[str, list[_Copy]] = {}
+    for (around, bare), held in found.items():
+        # Outside of the template's own place, the wanted files should come from one folder.
+        rank = (int(bare or around != ""), len(wanted) - len(held), *_depth(around, bare))
+        for name, here in held.items():
+            copies.setdefault(name, []).extend(_Copy(item, rank) for item in here)
+    for each in copies.values():
+        each.sort(key=lambda copy: (copy.rank, copy.item.path))
+    return {name: copies[name] for name in wanted if name in copies}
+
+
+def _place(name: str, path: str) -> tuple[str, bool] | None:
+    """Return where a path has a wanted file: the folder around, and whether by its bare name."""
+    for bare, inner in ((False, name), (True, posixpath.basename(name))):
+        if path == inner:
+            return "", bare
+        if path.endswith(f"/{inner}"):
+            return path[: -len(inner) - 1], bare
+    return None
+
+
+def _depth(around: str, bare: bool) -> tuple[int, int]:
+    """Return how far a place is from the template's: the right folder counts before the depth."""
+    return int(bare), len(around.split("/")) if around else 0
+
+
+def _agreed(name: str, copies: Sequence[_Copy]) -> bytes:
+    """Return the content that all copies in the best place agree on."""
+    best, *others = [copy.item for copy in copies if copy.rank == copies[0].rank]
+    for item in (best, *others):
         if item.kind != "file":
             raise IntakeError(
                 f"{as_shown(item.path)} is {item.kind}, but a plain file is expected there. "
                 f"Put the file itself in its place. {ADVICE}"
             )
-    first, *others = candidates
-    content = first.read()
+    content = best.read()
     for item in others:  # a few are read; thousands of copies would take minutes
         if len(others) > _LISTED or item.read() != content:
             raise IntakeError(
-                f"The submission holds different versions of {name}: {as_shown(first.path)} "
-                f"and {as_shown(item.path)}. Exactly one is expected: remove the others. {ADVICE}"
+                f"The submission holds different versions of {name}: {as_shown(best.path)} and "
+                f"{as_shown(item.path)}, and nothing tells which one is meant. Remove all but one. "
+                f"{ADVICE}"
             )
     return content
 
 
-def _refuse_odd_folders(items: Sequence[Item], wanted: Sequence[str]) -> None:
-    """Refuse a symlink where a folder of wanted files should be: we do not look behind it."""
-    folders = {posixpath.dirname(name) for name in wanted} - {""}
+def _refuse_links_to_folders(
+    wanted: Sequence[str], items: Sequence[Item], copies: dict[str, list[_Copy]]
+) -> None:
+    """Refuse a symlink in the place of a folder of wanted files: nobody looks behind it.
+
+    Where every file of that folder was found at a better place, the link does not matter.
+    """
     for item in items:
-        if item.kind == "a symbolic link" and any(
-            item.path in _places(folder, item.path) for folder in folders
-        ):
-            raise IntakeError(
-                f"{as_shown(item.path)} is a symbolic link, but a folder is expected there. "
-                f"Put the folder itself in its place. {ADVICE}"
-            )
+        if item.kind != "a symbolic link" or is_hidden(item.path):
+            continue
+        for name in wanted:
+            folder = posixpath.dirname(name)
+            place = _place(folder, item.path) if folder else None
+            if place is None or place[1]:
+                continue
+            best = copies[name][0].rank if name in copies else None
+            if best is None or (int(place[0] != ""), 0, *_depth(*place)) <= best:
+                raise IntakeError(
+                    f"{as_shown(item.path)} is a symbolic link, but a folder is expected there. "
+                    f"Put the folder itself in its place. {ADVICE}"
+                )
 
 
 def _nothing_found(wanted: Sequence[str], items: Sequence[Item]) -> str:
@@ -149,16 +198,19 @@ def _nothing_found(wanted: Sequence[str], items: Sequence[Item]) -> str:
     found = f"Found: {', '.join(map(as_shown, paths[:_LISTED]))}{more}."
     endings = {posixpath.splitext(path)[1].lower() for path in paths}
     names = {posixpath.basename(name) for name in wanted}
-    if any(posixpath.basename(path) in names for path in paths):
-        hint = "The files lie too deep: at most one folder may be around them."
-    elif endings & {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}:
+    if endings & {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}:
         hint = "There is an archive inside: submit the files that are in it, not a zip of a zip."
-    elif any(_resembles(path, wanted) for path in paths):
+    elif any(_resembles(path, wanted) and posixpath.basename(path) not in names for path in paths):
         hint = "File names must be exactly those, small letters and ending included: rename yours."
     elif ".ipynb" in endings:
         hint = "Notebooks are not graded: move your code into the template's files."
     elif ".pdf" in endings:
         hint = "Written answers are not graded here: submit the code."
+    elif any(is_hidden(path) or posixpath.basename(path) in names for path in paths):
+        hint = (
+            "Files in hidden folders, caches and environments are not graded, nor those that lie "
+            "too deep: move yours."
+        )
     else:
         hint = ""
     return " ".join(filter(None, ["None of your code was found.", expected, found, hint, ADVICE]))
@@ -173,33 +225,56 @@ def _resembles(path: str, wanted: Sequence[str]) -> bool:
 
 def _notes(
     wanted: Sequence[str],
-    places: dict[str, str],
+    copies: dict[str, list[_Copy]],
     contents: dict[str, bytes],
     items: Sequence[Item],
     pristine: Path,
 ) -> tuple[str, ...]:
-    notes = [
-        f"{name} was taken from {as_shown(place)}."
-        for name, place in places.items()
-        if place != name
-    ]
+    notes = []
+    for name, (best, *others) in copies.items():
+        different = [
+            as_shown(copy.item.path)
+            for copy in others
+            if len(others) > _LISTED or _differs(copy.item, contents[name])
+        ]
+        ignored = f"; other copies are ignored: {_enumerate(different)}" if different else ""
+        if best.item.path != name or different:
+            notes.append(f"{name} was taken from {as_shown(best.item.path)}{ignored}.")
     known = {path.name for path in pristine.rglob("*.py")}
     known.update(posixpath.basename(name) for name in wanted)
-    others = [item.path for item in items if item.kind == "file" and item.path.endswith(".py")]
-    others = sorted(path for path in others if posixpath.basename(path) not in known)
+    unused = sorted(
+        item.path
+        for item in items
+        if item.kind == "file"
+        and item.path.endswith(".py")
+        and posixpath.basename(item.path) not in known
+        and not is_hidden(item.path)
+    )
     for name in wanted:
         if name not in contents:
             near = [i.path for i in items if i.kind == "file" and _resembles(i.path, [name])]
             hint = f" Names like it: {', '.join(map(as_shown, near[:_LISTED]))}." if near else ""
             notes.append(f"{name} is not in the submission.{hint}")
-    if others:
-        more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
-        shown = ", ".join(map(as_shown, others[:_LISTED]))
-        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {shown}{more}.")
+    if unused:
+        shown = _enumerate([as_shown(path) for path in unused])
+        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {shown}.")
     for name, content in contents.items():
         if fault := _encoding_fault(content):
             notes.append(f"{name} {fault}: Python may refuse it. Save it as UTF-8.")
     return tuple(notes)
+
+
+def _differs(item: Item, content: bytes) -> bool:
+    """Return whether an ignored copy is another one; what cannot be read is."""
+    try:
+        return item.kind != "file" or item.read() != content
+    except IntakeError:
+        return True
+
+
+def _enumerate(shown: Sequence[str]) -> str:
+    more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
+    return f"{', '.join(shown[:_LISTED])}{more}"
 
 
 def _encoding_fault(content: bytes) -> str:

@@ -12,7 +12,7 @@ import posixpath
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,10 @@ ADVICE = "Run make_submission.sh in the homework's folder and submit the zip tha
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a zip entry: encrypted, strongly, names too
+# Folders of packages and caches; so are those whose names begin with a dot.
+_NO_WORK = frozenset(
+    ("__MACOSX", "__pycache__", "venv", "site-packages", "dist-packages", "node_modules")
+)
 _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a RAR archive",
@@ -37,11 +41,19 @@ class IntakeError(Exception):
 
 @dataclass(frozen=True)
 class IntakeLimits:
-    """What a submission may cost us: bytes of a wanted file, entries, bytes of a zip's listing."""
+    """The largest submission that is taken.
+
+    Args:
+        max_file_bytes: of a wanted file.
+        max_entries: files and folders.
+        max_listing_bytes: of a zip's list of entries.
+        max_depth: folders above a wanted file.
+    """
 
     max_file_bytes: int = 1024 * 1024
     max_entries: int = 10_000
     max_listing_bytes: int = 4 * 1024 * 1024
+    max_depth: int = 16
 
 
 @dataclass(frozen=True)
@@ -53,9 +65,19 @@ class Item:
     read: Callable[[], bytes]
 
 
+def is_hidden(path: str) -> bool:
+    """Return whether a path lies in a folder whose content nobody wrote: caches, environments."""
+    *folders, _ = path.split("/")
+    return any(map(_holds_no_work, folders))
+
+
+def _holds_no_work(folder: str) -> bool:
+    return folder.startswith(".") or folder in _NO_WORK
+
+
 @contextmanager
-def listed(source: Path, wanted: Sequence[str], limits: IntakeLimits) -> Iterator[list[Item]]:
-    """List a folder or zip without litter, deep enough to say where the wanted files lie."""
+def listed(source: Path, limits: IntakeLimits) -> Iterator[list[Item]]:
+    """List a folder or zip without litter."""
     shown = as_shown(str(source))
     try:
         fd = os.open(source, _OPEN)
@@ -68,8 +90,7 @@ def listed(source: Path, wanted: Sequence[str], limits: IntakeLimits) -> Iterato
     try:
         mode = os.fstat(fd).st_mode
         if stat.S_ISDIR(mode):
-            depth = 2 + max(name.count("/") for name in wanted)
-            yield _without_litter(_folder_items(fd, depth, limits), limits)
+            yield _without_litter(_folder_items(fd, limits), limits)
         elif stat.S_ISREG(mode):
             yield _without_litter(_zip_items(_open_zip(fd, shown, limits), limits), limits)
         else:
@@ -91,7 +112,7 @@ def _without_litter(items: Iterable[Item], limits: IntakeLimits) -> list[Item]:
     return kept
 
 
-def _folder_items(root: int, depth: int, limits: IntakeLimits) -> Iterator[Item]:
+def _folder_items(root: int, limits: IntakeLimits) -> Iterator[Item]:
     """Yield what is in a folder, down to a depth, never through a symlink."""
 
     def walk(folder: int, above: str, depth: int) -> Iterator[Item]:
@@ -101,7 +122,7 @@ def _folder_items(root: int, depth: int, limits: IntakeLimits) -> Iterator[Item]
                 kind = _kind(entry.stat(follow_symlinks=False).st_mode)
                 # A zip made on Windows may have been unpacked to names with backslashes.
                 yield Item(_normal(path), kind, partial(_read_file, root, path, limits))
-                if kind == "a folder" and depth and not entry.name.startswith((".", "__MACOSX")):
+                if kind == "a folder" and depth and not _holds_no_work(entry.name):
                     inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
                     try:
                         yield from walk(inner, f"{path}/", depth - 1)
@@ -109,7 +130,7 @@ def _folder_items(root: int, depth: int, limits: IntakeLimits) -> Iterator[Item]
                         os.close(inner)
 
     try:
-        yield from walk(root, "", depth)
+        yield from walk(root, "", limits.max_depth)
     except OSError as error:
         where = as_shown(str(error.filename))
         raise IntakeError(f"{where} cannot be listed: {error.strerror}. {ADVICE}") from error

@@ -53,7 +53,7 @@ def pack(source: Path, wanted: Sequence[str]) -> bytes:
 
 def _pack_zip(source: Path, wanted: Sequence[str]) -> bytes:
     try:
-        with listed(source, wanted, _LIMITS) as items:
+        with listed(source, _LIMITS) as items:
             return pack_items(items, wanted)
     except IntakeError as refused:  # it travels as it is
         if source.stat().st_size > _MOST_RAW_BYTES:
@@ -66,7 +66,7 @@ def _pack_zip(source: Path, wanted: Sequence[str]) -> bytes:
 
 def _pack_folder(source: Path, wanted: Sequence[str]) -> bytes:
     try:
-        with listed(source, wanted, _CUT) as items:
+        with listed(source, _CUT) as items:
             return pack_items(map(_cut, items), wanted)
     except IntakeError as refused:
         if not source.is_dir() or isinstance(refused.__cause__, OSError):
