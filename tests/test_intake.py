@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.engine.encoding import SAVE_AS_UTF8
 from autograder.engine.intake import stage
 from autograder.engine.listing import IntakeLimits
 from tests.made_submissions import (
@@ -147,20 +148,51 @@ def test_a_file_from_another_place_is_noted(tmp_path: Path, pristine: Path, make
 
 @either
 @pytest.mark.parametrize(
-    ("content", "note"),
+    ("content", "fault"),
     [
-        ("x = 1".encode("utf-16"), "is saved as UTF-16"),
-        (b"x = 1\0", "holds a NUL byte at offset 5"),
-        (b"# caf\xe9", "is not UTF-8 at byte offset 5"),
+        ("x = 1".encode("utf-16"), "is saved as UTF-16, not as UTF-8"),
+        (b"x\n = 1\0", "holds NUL bytes (the first is in line 2), so it is not UTF-8"),
+        ("x = 1".encode("utf-16-le"), "holds NUL bytes (the first is in line 1), so it is not"),
+        (b"x = 1\n# caf\xe9", "is not UTF-8 (see line 2)"),
+        (b"# coding: utf-8\n# caf\xe9", "is not UTF-8 (see line 2)"),
     ],
 )
 def test_odd_encodings_stay_as_they_are_and_are_noted(
-    tmp_path: Path, pristine: Path, make: Make, content: bytes, note: str
+    tmp_path: Path, pristine: Path, make: Make, content: bytes, fault: str
 ) -> None:
-    """The worker finds out what Python makes of it; the student reads why."""
+    """The worker finds out what Python makes of it; the student reads why, and what to do."""
     staged = take(make(tmp_path, {**BOTH, GAN: content}), pristine)
     assert (staged.root / GAN).read_bytes() == content
-    assert staged.notes == (f"{GAN} {note}: Python may refuse it. Save it as UTF-8.",)
+    [note] = staged.notes
+    assert note.startswith(f"Python cannot read {GAN}: it {fault}")
+    assert note.endswith(SAVE_AS_UTF8)
+
+
+@either
+def test_a_line_that_names_the_encoding_is_enough(
+    tmp_path: Path, pristine: Path, make: Make
+) -> None:
+    """Python reads such a file, so there is nothing to say."""
+    content = b"#!/usr/bin/env python\n# -*- coding: latin-1 -*-\n# caf\xe9"
+    assert take(make(tmp_path, {**BOTH, GAN: content}), pristine).notes == ()
+
+
+@either
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("codebase/gan.ipynb", "There is a notebook, 'codebase/gan.ipynb', but notebooks are not"),
+        ("homework.ipynb", "There is a notebook, 'homework.ipynb', but notebooks are not graded"),
+        ("rest.tar.gz", "There is an archive, 'rest.tar.gz', but it is not opened: submit the fi"),
+    ],
+)
+def test_a_notebook_or_archive_in_place_of_a_file_is_named(
+    tmp_path: Path, pristine: Path, make: Make, name: str, hint: str
+) -> None:
+    """Who sees 0 points for gan.py learns that the notebook is why."""
+    staged = take(make(tmp_path, {FLOW: b"x", name: b"{}"}), pristine)
+    assert staged.missing == (GAN,)
+    assert f"{GAN} is not in the submission. {hint}" in staged.notes[0]
 
 
 @either

@@ -220,6 +220,8 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path, pristine: Path) -> None:
         (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive"),
         (b"Rar!\x1a\7\1\0", "is a RAR archive"),
         (b"\x1f\x8b\x08\0", "is a gzip file"),
+        (b"BZh91AY", "is a bzip2 file"),
+        (b"\xfd7zXZ\0", "is an xz file"),
         (b"%PDF-1.7", "is a PDF"),
         (b"PK\x03\x04" + bytes(50), "is a damaged zip, perhaps cut short"),
     ],
@@ -232,6 +234,18 @@ def test_what_is_no_zip_is_said_to_be_what_it_is(
     source.write_bytes(content)
     message = refused(source, pristine, rf"submission\.zip' {said}")
     assert "A folder or zip is expected." in message
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("gan.py", "is a single Python file"), ("hw3.ipynb", "is a notebook")],
+)
+def test_a_single_file_is_said_to_be_one(
+    tmp_path: Path, pristine: Path, name: str, said: str
+) -> None:
+    """A class's export may hold a loose file."""
+    (tmp_path / name).write_bytes(b"{}")
+    refused(tmp_path / name, pristine, rf"{said}\. A folder or zip is expected\.")
 
 
 def test_a_zip_with_a_damaged_file_is_refused(tmp_path: Path, pristine: Path) -> None:

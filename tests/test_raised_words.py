@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autograder.engine.encoding import SAVE_AS_UTF8
 from autograder.engine.judge.client import RaisedError
 from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.sentences import Sentences, known_type
@@ -169,6 +170,37 @@ def test_only_a_line_that_was_handed_in_is_quoted(
     assert shown.startswith(place)
     assert "SECRET" not in shown
     assert ("theirs = 1" in shown) == (place.endswith("line 1 raised"))
+
+
+@pytest.mark.parametrize("kind", ["SyntaxError", "ValueError"])
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("x = 1".encode("utf-16"), "is saved as UTF-16, not as UTF-8"),
+        (b"x = 1\0", "holds NUL bytes"),
+        (b"# caf\xe9", "is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_utf_8_is_told_with_what_to_do(
+    tmp_path: Path, kind: str, public: bool, content: bytes, fault: str
+) -> None:
+    """Python's types and texts for it differ, so the file itself is looked at."""
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / FILE).write_bytes(content)
+    told = with_source(RaisedError(kind, "SECRET", False, None, None), tmp_path, FILE)
+    shown = concluded(told, public=public)
+    assert shown.startswith(f"Python cannot read {FILE}: it {fault}")
+    assert shown.endswith(SAVE_AS_UTF8)
+    assert "SECRET" not in shown
+
+
+def test_a_file_that_is_utf_8_is_not_blamed_for_an_exception(tmp_path: Path) -> None:
+    """A ValueError is Python's word for much else."""
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / FILE).write_text("# caf\xe9", encoding="utf-8")
+    told = with_source(RaisedError("ValueError", "", False, FILE, 1), tmp_path, FILE)
+    assert concluded(told, public=False).startswith(f"{FILE}, line 1 raised ValueError.")
 
 
 def test_only_common_types_are_named() -> None:

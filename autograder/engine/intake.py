@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.engine.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.listing import (
     ADVICE,
     IntakeError,
@@ -27,6 +28,7 @@ from autograder.engine.listing import (
 
 _LISTED = 5  # names that a message lists
 
+_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LIMITS = IntakeLimits()
 
 
@@ -198,7 +200,7 @@ def _nothing_found(wanted: Sequence[str], items: Sequence[Item]) -> str:
     found = f"Found: {', '.join(map(as_shown, paths[:_LISTED]))}{more}."
     endings = {posixpath.splitext(path)[1].lower() for path in paths}
     names = {posixpath.basename(name) for name in wanted}
-    if endings & {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}:
+    if endings & set(_ARCHIVES):
         hint = "There is an archive inside: submit the files that are in it, not a zip of a zip."
     elif any(_resembles(path, wanted) and posixpath.basename(path) not in names for path in paths):
         hint = "File names must be exactly those, small letters and ending included: rename yours."
@@ -252,16 +254,37 @@ def _notes(
     )
     for name in wanted:
         if name not in contents:
-            near = [i.path for i in items if i.kind == "file" and _resembles(i.path, [name])]
-            hint = f" Names like it: {', '.join(map(as_shown, near[:_LISTED]))}." if near else ""
-            notes.append(f"{name} is not in the submission.{hint}")
+            notes.append(f"{name} is not in the submission.{_hint_of(name, items)}")
     if unused:
         shown = _enumerate([as_shown(path) for path in unused])
         notes.append(f"Only {' and '.join(wanted)} are used; ignored: {shown}.")
     for name, content in contents.items():
-        if fault := _encoding_fault(content):
-            notes.append(f"{name} {fault}: Python may refuse it. Save it as UTF-8.")
+        if fault := encoding_fault(content):
+            notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
     return tuple(notes)
+
+
+def _hint_of(name: str, items: Sequence[Item]) -> str:
+    """Return what may have been meant for a wanted file that is not there."""
+    files = [item.path for item in items if item.kind == "file" and not is_hidden(item.path)]
+    near = [path for path in files if _resembles(path, [name])]
+    if near:
+        return f" Names like it: {', '.join(map(as_shown, near[:_LISTED]))}."
+    stem = posixpath.splitext(posixpath.basename(name))[0].lower()
+    books = [path for path in files if path.lower().endswith(".ipynb")]
+    if books:
+        books.sort(key=lambda path: (stem not in posixpath.basename(path).lower(), path))
+        return (
+            f" There is a notebook, {as_shown(books[0])}, but notebooks are not graded: "
+            f"move its code into {name}."
+        )
+    archives = [path for path in files if path.lower().endswith(_ARCHIVES)]
+    if archives:
+        return (
+            f" There is an archive, {as_shown(archives[0])}, but it is not opened: "
+            "submit the files that are in it."
+        )
+    return ""
 
 
 def _differs(item: Item, content: bytes) -> bool:
@@ -275,18 +298,6 @@ def _differs(item: Item, content: bytes) -> bool:
 def _enumerate(shown: Sequence[str]) -> str:
     more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
     return f"{', '.join(shown[:_LISTED])}{more}"
-
-
-def _encoding_fault(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "is saved as UTF-16"
-    if b"\0" in content:
-        return f"holds a NUL byte at offset {content.index(0)}"
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"is not UTF-8 at byte offset {error.start}"
-    return ""
 
 
 # ---- writing ---------------------------------------------------------------------------------

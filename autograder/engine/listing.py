@@ -31,8 +31,11 @@ _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a RAR archive",
     b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
     b"%PDF": "a PDF",
 }
+_BY_NAME = {".py": "a single Python file", ".ipynb": "a notebook", ".tar": "a tar archive"}
 
 
 class IntakeError(Exception):
@@ -183,6 +186,7 @@ def _open_zip(fd: int, shown: str, limits: IntakeLimits) -> zipfile.ZipFile:
     except Exception as error:  # a parser at work on hostile bytes: it raises at least six kinds
         head = os.pread(fd, 16, 0)
         other = next((what for magic, what in _OTHERS.items() if head.startswith(magic)), None)
+        other = other or _BY_NAME.get(Path(shown.strip("'")).suffix.lower())
         if not head:
             what = "is an empty file"
         elif head.startswith(b"PK"):

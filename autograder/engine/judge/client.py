@@ -49,6 +49,8 @@ class RaisedError:
     line: int | None
     # Never the worker's word: read from the staged file by who concludes.
     source: str | None = None
+    # The file that Python cannot decode, and why.
+    undecodable: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from autograder.engine.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.judge.client import RaisedError
-from autograder.engine.judge.sentences import Sentences, lines_of
+from autograder.engine.judge.sentences import Sentences, bytes_of
 from autograder.engine.judge.verdicts import NotAttempted, Unusable
 
 _LONGEST_LINE = 160
@@ -16,14 +17,38 @@ _INDENTATION = "A line is not indented like those around it, or tabs and spaces 
 _NO_SENTENCES = Sentences()
 
 
-def with_source(error: RaisedError, submission: Path) -> RaisedError:
-    """Put the line that raised beside what the worker told, from the file that was handed in."""
-    lines = lines_of(submission, error.file or "")
-    if lines is None:
+def with_source(error: RaisedError, submission: Path, needs: str = "") -> RaisedError:
+    """Put beside what the worker told what the files that were handed in say about it.
+
+    Args:
+        error: what the worker told.
+        submission: the staged files.
+        needs: the file that was asked for.
+
+    Returns:
+        the error with the line that raised, and with the file that Python cannot decode.
+    """
+    content = bytes_of(submission, error.file or "")
+    error = replace(error, undecodable=_undecodable(error, submission, (error.file or "", needs)))
+    if content is None:
         return replace(error, file=None, line=None, source=None)
+    lines = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if error.line is None or error.line > len(lines):
         return replace(error, line=None, source=None)
     return replace(error, source=lines[error.line - 1].strip()[:_LONGEST_LINE] or None)
+
+
+def _undecodable(
+    error: RaisedError, submission: Path, files: Sequence[str]
+) -> tuple[str, str] | None:
+    """Return a file that Python cannot decode and why: it tells so in one of several types."""
+    if error.type not in ("SyntaxError", "ValueError", "UnicodeDecodeError"):
+        return None
+    for file in files:
+        fault = encoding_fault(bytes_of(submission, file) or b"")
+        if fault:
+            return file, fault
+    return None
 
 
 def conclusion_of(
@@ -41,6 +66,9 @@ def conclusion_of(
     place = error.file or "your code"
     if error.file and error.line:
         place = f"{error.file}, line {error.line}"
+    if error.undecodable:
+        file, fault = error.undecodable
+        return Unusable(f"Python cannot read {file}: it {fault}.", hint=SAVE_AS_UTF8)
     # Torch raises it too, for what it cannot do: only a line that says so is a stub.
     if error.type == "NotImplementedError" and error.type in (error.source or ""):
         return NotAttempted(f"Not attempted: {place} still raises NotImplementedError.")

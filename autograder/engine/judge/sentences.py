@@ -30,8 +30,8 @@ def known_type(name: object) -> str | None:
     return name if isinstance(name, str) and name in _COMMON else None
 
 
-def lines_of(root: Path, file: str) -> list[str] | None:
-    """Return the lines of a staged file; None where there is no such file.
+def bytes_of(root: Path, file: str) -> bytes | None:
+    """Return the content of a staged file; None where there is no such file.
 
     Args:
         root: the staged submission.
@@ -44,7 +44,7 @@ def lines_of(root: Path, file: str) -> list[str] | None:
     try:
         if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
             return None
-        return path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return path.read_bytes()
     except OSError:  # a name that is too long, for instance
         return None
 

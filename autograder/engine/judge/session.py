@@ -231,7 +231,7 @@ class Caller:
         if outcome.ending is Ending.RETURNED:
             return outcome
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission)
+            error = with_source(outcome.error, self._launcher.submission, pending.file)
             raise conclusion_of(error, self._sentences, (*pending.functions, pending.file))
         if outcome.ending is Ending.TIMED_OUT:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
@@ -280,8 +280,8 @@ class Caller:
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file."
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission)
-            raise conclusion_of(replace(error, file=error.file or needs))
+            error = with_source(outcome.error, self._launcher.submission, needs)
+            raise conclusion_of(replace(error, file=error.file or needs), self._sentences)
         if outcome.ending is not Ending.RETURNED:
             raise WorkerLost(
                 "The process that ran your code sent something that is no answer while "
