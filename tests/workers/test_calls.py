@@ -9,8 +9,9 @@ import pytest
 
 from autograder.engine.judge.client import Ending
 from autograder.engine.judge.conclusions import with_source
+from autograder.engine.judge.sentences import Sentences
 from tests.processes import PATIENCE_S, is_gone
-from tests.workers.kit import FILES, VECTOR, Grader, Hand, line_of
+from tests.workers.kit import FILES, ROOT, VECTOR, Grader, Hand, line_of
 
 
 def test_what_a_function_returns_comes_back(hand: Hand) -> None:
@@ -133,6 +134,21 @@ def test_a_missing_function_is_a_misuse(hand: Hand) -> None:
     assert outcome.error.misuse is True
     assert outcome.error.message == "codebase/solution.py does not define of_no_such_name"
     assert outcome.error.file is None
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [("stops", "    breakpoint()"), ("debugs", "pdb.set_trace()"), ("asks", "return input(")],
+)
+def test_what_waits_for_a_keyboard_is_a_misuse(hand: Hand, function: str, line: str) -> None:
+    """It is told at once, in the line where it stands, in words that every check may show."""
+    outcome = hand.call(function)
+    assert outcome.error is not None
+    assert outcome.error.misuse is True
+    told = "breakpoint(), pdb and input() cannot be used in a grading: remove the call"
+    assert outcome.error.message == told
+    assert outcome.error.line == line_of(line)
+    assert Sentences.of_homework(ROOT / "tests" / "small_homework").include(told)
 
 
 def test_a_missing_library_raises_with_its_line(hand: Hand) -> None:

@@ -6,8 +6,10 @@ included, becomes a reply that says so.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import math
+import pdb
 import random
 import socket
 import sys
@@ -15,7 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -137,6 +139,7 @@ def serve(
     sock: socket.socket, experiments: Mapping[str, Experiment], submission: Path, speed: float = 1.0
 ) -> None:
     """Answer requests until the judge closes the connection; see `StudentCode`."""
+    _refuse_dialogues()
     student = StudentCode(submission, speed)
     while True:
         try:
@@ -144,6 +147,17 @@ def serve(
         except frames.PeerClosed:
             return
         frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
+
+
+def _refuse_dialogues() -> None:
+    """Let whatever waits for somebody at a keyboard raise, in the student's own line."""
+    sys.breakpointhook = _no_dialogue
+    builtins.input = _no_dialogue
+    pdb.Pdb.__init__ = _no_dialogue  # type: ignore[method-assign]  # all of pdb makes one
+
+
+def _no_dialogue(*_: object, **__: object) -> NoReturn:
+    raise Misuse("breakpoint(), pdb and input() cannot be used in a grading: remove the call")
 
 
 def _import(
