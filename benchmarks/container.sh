@@ -17,8 +17,8 @@
 #                    Python cannot read, and an empty folder)
 #
 # Needs root, debootstrap, and a configured apt; the mirror is the machine's own. Inside, pip is
-# configured as it is outside. Not tried here: Docker's seccomp profile, its limits on memory and
-# CPU, and the network between the platform and its containers.
+# configured as it is outside. Not tried here: Docker's seccomp profile, and the network between the
+# platform and its containers. Limits on memory and CPU: benchmarks/machines.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
