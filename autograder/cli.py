@@ -15,6 +15,7 @@ from autograder.engine.assignment import AssignmentError
 # for is imported: a grading needs nothing of the others and must not fail because of them.
 COMMANDS = {
     "grade": "grade one submission",
+    "checks": "list all checks with their points and visibility",
     "template": "make student_template/ from reference/, its solutions cut out",
     "golden": "make the values that public checks compare with",
     "handout": "build the students' zip: template, drivers, public checks",

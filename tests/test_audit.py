@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.audit import Case, Row, _with_seed, complaints
+from autograder.commands import audit as command
+from autograder.commands.common import DONE, FOUND_SOMETHING
+from autograder.engine.audit import Case, Row, _with_seed, complaints, narrowed
 from autograder.engine.audit_page import AuditReport, in_order, write_report
 from autograder.engine.certificate import certify
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
@@ -155,6 +158,111 @@ def test_report_escapes_text_and_lists_every_case(tmp_path: Path) -> None:
     }
 
 
+def test_the_picture_counts_the_template_apart_from_right_solutions(tmp_path: Path) -> None:
+    """The number of right solutions in its title is the number at its side."""
+    kinds = {"template": "empty", "one": "right", "two": "right", "slip": "wrong"}
+    graded = tuple(Row(wrong(id=name, kind=kind), PASSED, 1.0) for name, kind in kinds.items())
+    write_report(AuditReport("Homework", PLAN, graded, (), (), "abc"), tmp_path)
+    picture = (tmp_path / "matrix.svg").read_text(encoding="utf-8")
+    assert "1 wrong and 2 right solutions (rows)" in picture
+    for label in ("Template (1)", "Right (2)", "Wrong in 1.1 (1)"):
+        assert f">{label}<" in picture
+
+
+def test_the_page_of_one_wrong_solution_counts_it_and_has_no_empty_table(tmp_path: Path) -> None:
+    """What `--only` grades may hold no right solution: then no tolerance can be judged."""
+    row = Row(wrong(), {**PASSED, "a": failed("a", mistake="slip")}, 1.0)
+    write_report(AuditReport("Homework", PLAN, (row,), (), (), "abc"), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<p>1 wrong solution (1 named" in page
+    assert "0 right solutions." in page
+    assert "no right one whose answers a check compares" in page
+    assert "<tbody>\n</tbody>" not in page
+
+
+# ---- one check ----------------------------------------------------------------------------
+
+
+def test_cases_are_narrowed_to_one_check() -> None:
+    """Those that cannot change its outcome are left out; the others are graded by it alone."""
+    cases = [
+        wrong(id="its part", run=frozenset({"1.1", "1.2"})),
+        wrong(id="everything"),
+        wrong(id="another part", run=frozenset({"1.2"})),
+        wrong(id="not this check", run=frozenset({"1.1"}), skip=frozenset({"1.1.1"})),
+    ]
+    kept = narrowed(cases, PLAN, PLAN[0])
+    assert [case.id for case in kept] == ["its part", "everything"]
+    for case in kept:
+        assert [check.number for check in PLAN if case.touches(check)] == ["1.1.1"]
+
+
+def test_a_wrong_solution_need_not_be_caught_by_one_check() -> None:
+    """Nor named; but a right one must keep the check's points."""
+    (case, good) = narrowed([wrong(), wrong(id="good", kind="right")], PLAN, PLAN[0])
+    assert said(case) == []
+    assert said(good, a=failed("a")) == ["a right solution loses points in 1.1.1"]
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, *outcomes: tuple[str, Entry]) -> int:
+    """Run `audit --check 1.1.1` on made-up solutions, of this kind and with this entry each."""
+    cases = [wrong(id=f"{kind}-{i}", kind=kind) for i, (kind, _) in enumerate(outcomes)]
+
+    def graded(*_: object) -> list[Row]:
+        rows = [Row(c, {"a": e}, 0.0) for c, (_, e) in zip(cases, outcomes, strict=True)]
+        narrow = narrowed(cases, PLAN, PLAN[0])
+        return [
+            Row(c, r.entries, 0.0, tuple(complaints(Row(c, r.entries, 0.0), PLAN)))
+            for c, r in zip(narrow, rows, strict=True)
+        ]
+
+    monkeypatch.setattr(command, "all_cases", lambda *_: cases)
+    monkeypatch.setattr(command, "plan_checks", lambda _: PLAN)
+    monkeypatch.setattr(command, "audit", graded)
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    options = parser.parse_args(["--check", "1.1.1"])
+    status: int = options.run(options)
+    return status
+
+
+def test_one_check_is_tried_on_right_and_wrong_solutions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says who passes, who fails, and where the tolerance lies."""
+    good = Entry("a", Verdict.PASSED, 1.0, "", excess=0.01)
+    bad = Entry("a", Verdict.FAILED, 0.0, "It is off.", "slip", excess=50.0)
+    assert tried(monkeypatch, ("right", good), ("wrong", bad), ("wrong", PASSED["a"])) == DONE
+    printed = capsys.readouterr().out
+    assert "wrong-1: ok (0.0 s), loses points in 1.1.1, named slip\n" in printed
+    assert "1.1.1 A holds.\npassed by 1 of 1 right solution\n" in printed
+    assert "failed by 1 of 2 wrong solutions: wrong-1\n" in printed
+    assert "right solution: 0.01 times the tolerance (right-0)" in printed
+    assert "fails it: 50 times the tolerance (wrong-1)" in printed
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "complaint"),
+    [
+        ([("right", failed("a"))], "a right solution loses points in 1.1.1"),
+        ([("wrong", PASSED["a"])], "it fails on no wrong solution of these"),
+        (
+            [("right", Entry("a", Verdict.PASSED, 1.0, "", excess=0.9))],
+            "needs 0.9 of the tolerance",
+        ),
+    ],
+)
+def test_a_check_that_cannot_tell_right_from_wrong_is_complained_about(
+    outcomes: list[tuple[str, Entry]],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The exit status says so, too."""
+    assert tried(monkeypatch, *outcomes) == FOUND_SOMETHING
+    assert complaint in capsys.readouterr().out
+
+
 def test_rows_are_put_in_the_order_of_the_catalogue() -> None:
     """The matrix does not depend on which job was faster."""
     one, two = Row(wrong(id="one"), {}, 0.0), Row(wrong(id="two"), {}, 0.0)
@@ -165,15 +273,32 @@ def test_rows_are_put_in_the_order_of_the_catalogue() -> None:
 @pytest.mark.slow
 def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
     """`python -m autograder audit --only` exits 0, and 2 when nothing matches."""
-    command = [sys.executable, "-m", "autograder", "audit", "--jobs", "1", "--out", str(tmp_path)]
-    done = subprocess.run(
-        [*command, "--only", "template"], cwd=ROOT, capture_output=True, text=True
-    )
+    words = [sys.executable, "-m", "autograder", "audit", "--jobs", "1", "--out", str(tmp_path)]
+    done = subprocess.run([*words, "--only", "template"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "matrix.svg").exists()
-    none = subprocess.run([*command, "--only", "no-*"], cwd=ROOT, capture_output=True, text=True)
-    assert none.returncode == 2
-    assert "no case of the catalogue matches" in none.stderr
+    for wanted, sentence in (
+        (["--only", "no-*"], "no case of the catalogue matches"),
+        (["--check", "1.1.99"], "there is no check 1.1.99; `checks` lists all"),
+        (["--check", "1.1.1", "--only", "gp-*"], "no solution that was chosen can change 1.1.1"),
+    ):
+        none = subprocess.run([*words, *wanted], cwd=ROOT, capture_output=True, text=True)
+        assert none.returncode == 2
+        assert sentence in none.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_audit_command_tries_one_check() -> None:
+    """A right solution passes it, a wrong one that it is made for does not."""
+    words = [sys.executable, "-m", "autograder", "audit", "--jobs", "1", "--check", "1.1.4"]
+    done = subprocess.run(
+        [*words, "--only", "*forward-log-det-f*"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed by 1 of 1 right solution\n" in done.stdout
+    assert "wrong solution: forward-log-det-first-pass\n" in done.stdout
+    assert "(right-forward-log-det-from-extra-pass)" in done.stdout
 
 
 # ---- seeds --------------------------------------------------------------------------------

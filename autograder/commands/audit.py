@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.commands.common import (
@@ -16,10 +17,11 @@ from autograder.commands.common import (
     complain,
 )
 from autograder.engine.assignment import load_assignment
-from autograder.engine.audit import Row, audit
-from autograder.engine.audit_page import AuditReport, in_order, write_report
+from autograder.engine.audit import Case, Row, audit, narrowed
+from autograder.engine.audit_page import AuditReport, counted, in_order, write_report
 from autograder.engine.certificate import certify
 from autograder.engine.inventory import hash_of_checks, plan_checks
+from autograder.engine.ledger import PlannedCheck, Verdict
 from autograder.homework.mistakes.cases import all_cases
 
 
@@ -27,6 +29,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
     parser.add_argument("--only", metavar="PATTERN", help="cases whose id matches, such as 'maf-*'")
+    parser.add_argument(
+        "--check",
+        metavar="NUMBER",
+        help="try one check, such as 1.1.20, on all solutions that can change its outcome",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -45,18 +52,12 @@ def _audit(options: argparse.Namespace) -> int:
     ]
     if not cases:
         return complain("autograder", f"no case of the catalogue matches {options.only!r}")
-    started = time.monotonic()
-    done: list[Row] = []
-    for row in audit(HOMEWORK, cases, TEMPLATE, options.jobs):
-        done.append(row)
-        good = "NOT AS IT MUST BE" if row.complaints else "ok"
-        named = "+".join(sorted(row.mistakes))
-        print(f"[{len(done)}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s) {named}")
-        for complaint in row.complaints:
-            print(f"    {complaint}")
-    rows = in_order(done, [case.id for case in cases])
     assignment = load_assignment(HOMEWORK)
     plan = plan_checks(assignment)
+    if options.check is not None:
+        return _try_check(options, cases, plan)
+    started = time.monotonic()
+    rows = _graded(cases, plan, options.jobs)
     certificates = certify(rows, plan)
     problems = tuple(c.complaint for c in certificates if c.complaint)
     report = AuditReport(
@@ -73,3 +74,59 @@ def _audit(options: argparse.Namespace) -> int:
         f"{time.monotonic() - started:.0f} s."
     )
     return FOUND_SOMETHING if counts["bad"] or problems else DONE
+
+
+def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> tuple[Row, ...]:
+    """Grade cases and print a line for each as it is done."""
+    done: list[Row] = []
+    for row in audit(HOMEWORK, cases, TEMPLATE, jobs):
+        done.append(row)
+        good = "NOT AS IT MUST BE" if row.complaints else "ok"
+        lost = row.lost(plan)
+        named = f", named {'+'.join(sorted(row.mistakes))}" if row.mistakes else ""
+        print(
+            f"[{len(done)}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s)"
+            f"{', loses points in ' if lost else ''}{', '.join(lost)}{named}"
+        )
+        for complaint in row.complaints:
+            print(f"    {complaint}")
+    return in_order(done, [case.id for case in cases])
+
+
+def _try_check(
+    options: argparse.Namespace, cases: Sequence[Case], plan: Sequence[PlannedCheck]
+) -> int:
+    """Grade by one check alone; say which solutions fail it."""
+    check = next((each for each in plan if each.number == options.check), None)
+    if check is None:
+        return complain("autograder", f"there is no check {options.check}; `checks` lists all")
+    cases = narrowed(cases, plan, check)
+    if not cases:
+        return complain("autograder", f"no solution that was chosen can change {check.number}")
+    rows = _graded(cases, plan, options.jobs)
+    right, wrong = ([r for r in rows if r.case.kind == kind] for kind in ("right", "wrong"))
+    failing = [row.case.id for row in wrong if _verdict(row, check) is Verdict.FAILED]
+    passed = sum(_verdict(row, check) is Verdict.PASSED for row in right)
+    print(f"\n{check.number} {check.title}")
+    print(f"passed by {passed} of {counted(len(right), 'right solution')}")
+    print(f"failed by {len(failing)} of {counted(len(wrong), 'wrong solution')}", end="")
+    print(f": {', '.join(failing)}" if failing else "")
+    problems = ["it fails on no wrong solution of these"] if wrong and not failing else []
+    for certificate in certify(rows, [check]):
+        problems += [certificate.complaint] if certificate.complaint else []
+        print(
+            f"largest error of a right solution: {certificate.right:.2g} times the tolerance "
+            f"({certificate.right_id})"
+        )
+        if certificate.wrong is not None:
+            print(
+                f"smallest error of a wrong solution that fails it: {certificate.wrong:.3g} times "
+                f"the tolerance ({certificate.wrong_id})"
+            )
+    for problem in problems:
+        print(problem)
+    return FOUND_SOMETHING if problems or any(row.complaints for row in rows) else DONE
+
+
+def _verdict(row: Row, check: PlannedCheck) -> Verdict:
+    return row.entries[check.check_id].verdict

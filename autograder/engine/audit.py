@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class Case:
         named: for a wrong one, the mistake ids of which one must be given.
         says: or else a piece of the feedback that names it.
         seed: in place of the assignment's.
+        must_be_caught: for a wrong one, whether it must lose points and be named. False where only
+            one check is tried on it.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Case:
     named: frozenset[str] = frozenset()
     says: str = ""
     seed: int | None = None
+    must_be_caught: bool = True
 
     def touches(self, check: PlannedCheck) -> bool:
         """Whether a check could come out otherwise than on the reference."""
@@ -80,6 +83,14 @@ class Row:
             for name in entry.mistake.split("+")
         )
 
+    def lost(self, plan: Iterable[PlannedCheck]) -> tuple[str, ...]:
+        """The numbers of the checks that cost points."""
+        return tuple(
+            check.number
+            for check in plan
+            if check.points and _costs(self.entries.get(check.check_id))
+        )
+
     @property
     def told(self) -> str:
         """What the student learns first: the hint, or the first failing check's sentence."""
@@ -87,6 +98,21 @@ class Row:
         named = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
         said = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
         return next(iter(named + said), "")
+
+
+def narrowed(
+    cases: Iterable[Case], plan: Sequence[PlannedCheck], check: PlannedCheck
+) -> list[Case]:
+    """Return the cases that can change the outcome of one check, each to be graded by it alone.
+
+    Right ones must keep its points; of a wrong one nothing is required.
+    """
+    others = frozenset(each.number for each in plan) - {check.number}
+    return [
+        replace(case, run=frozenset({check.part}), skip=others, must_be_caught=False)
+        for case in cases
+        if case.touches(check)
+    ]
 
 
 def audit(
@@ -188,7 +214,7 @@ def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
             entry = row.entries.get(check.check_id)
             if entry is not None and entry.verdict is not Verdict.NOT_ATTEMPTED:
                 yield f"{check.number} is {entry.verdict.value}, expected not attempted"
-    else:
+    elif row.case.must_be_caught:
         yield from _complaints_about_wrong(row, lost)
 
 

@@ -17,7 +17,7 @@ _CELL_WIDTH, _CELL_HEIGHT = 15, 3
 _CELL = f"h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5}h-{_CELL_WIDTH - 1}z"
 _LEFT, _TOP = 110, 62
 _GAP = 6
-_RIGHT = "Right"  # and, at its top, the template
+_GROUPS = {"empty": "Template", "right": "Right"}  # wrong ones are grouped by part
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def write_report(report: AuditReport, folder: Path) -> list[Path]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     picture = environment.get_template("matrix.svg.j2").render(**_drawing(report))
     page = environment.get_template("audit.html.j2").render(
         report=report, picture=picture, groups=_groups(report), verdict_of=_verdict_of
@@ -93,20 +94,15 @@ def _matrix(report: AuditReport) -> dict[str, object]:
 
 
 def _groups(report: AuditReport) -> list[tuple[str, list[Row]]]:
-    """Rows by what they are: right ones, then the wrong ones of every part."""
-    groups: dict[str, list[Row]] = {_RIGHT: []}
+    """Rows by what they are: the template, right ones, then the wrong ones of every part."""
+    groups: dict[str, list[Row]] = {name: [] for name in _GROUPS.values()}
     for part in dict.fromkeys(check.part for check in report.plan):
         groups[f"Wrong in {part}"] = []
     for row in report.rows:
-        if row.case.kind == "wrong":
-            groups[f"Wrong in {min(row.case.parts)}"].append(row)
-        else:
-            groups[_RIGHT].append(row)
-    order = {"empty": 0, "right": 1, "wrong": 2}
+        name = _GROUPS.get(row.case.kind) or f"Wrong in {min(row.case.parts)}"
+        groups[name].append(row)
     return [
-        (name, sorted(rows, key=lambda row: (order[row.case.kind], row.case.id)))
-        for name, rows in groups.items()
-        if rows
+        (name, sorted(rows, key=lambda row: row.case.id)) for name, rows in groups.items() if rows
     ]
 
 
@@ -156,6 +152,11 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         "legend_y": y + 14,
         "counts": report.counts,
     }
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 solution", "2 solutions"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def in_order(rows: Sequence[Row], ids: Sequence[str]) -> tuple[Row, ...]:

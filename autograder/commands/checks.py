@@ -1,0 +1,70 @@
+"""`checks`: list all checks with number, points, visibility, kind and title."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from autograder.commands.common import DONE, add_config, load_homework
+from autograder.engine.inventory import plan_checks
+from autograder.engine.ledger import PlannedCheck
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_config(parser)
+    parser.set_defaults(run=_checks)
+
+
+def _checks(options: argparse.Namespace) -> int:
+    plan = plan_checks(load_homework(options))
+    print(
+        json.dumps(_as_json(plan), indent=1, ensure_ascii=False) if options.json else _table(plan)
+    )
+    return DONE
+
+
+def _as_json(plan: Sequence[PlannedCheck]) -> list[dict[str, object]]:
+    """Return a check as JSON; one without points is advice, and its points are null."""
+    return [
+        {
+            "number": check.number,
+            "title": check.title,
+            "part": check.part,
+            "points": check.points,
+            "visibility": check.visibility,
+            "kind": _kind(check),
+            "check_id": check.check_id,
+        }
+        for check in plan
+    ]
+
+
+def _table(plan: Sequence[PlannedCheck]) -> str:
+    """Return a line for each check; the title, which may be long, comes last."""
+    rows = [("number", "points", "visibility", "kind", "title")]
+    rows += [
+        (
+            check.number,
+            "advice" if check.points is None else f"{check.points:g}",
+            check.visibility,
+            _kind(check),
+            check.title,
+        )
+        for check in plan
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{number:<{widths[0]}}  {points:>{widths[1]}}  {visibility:<{widths[2]}}  "
+        f"{kind:<{widths[3]}}  {title}"
+        for number, points, visibility, kind, title in rows
+    ]
+    total = sum(check.points or 0 for check in plan)
+    return "\n".join([*lines, f"{len(plan)} checks, {total:g} points."])
+
+
+def _kind(check: PlannedCheck) -> str:
+    """Return "public" (handed out to students) or "private", the folder that the check lies in."""
+    return check.check_id.partition("/")[0]
