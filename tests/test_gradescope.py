@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autograder.engine import gradescope
 from autograder.engine.gradescope import clean_text, summary_table, to_results
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.ledger import VISIBILITIES, Entry, PlannedCheck, Verdict
 
 SCHEMA = json.loads((Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -382,7 +382,7 @@ def test_the_summary_of_full_marks_is_the_table_alone() -> None:
 @pytest.mark.parametrize(
     ("verdict", "heading"),
     [
-        (Verdict.BLOCKED, "Blocked by an earlier part"),
+        (Verdict.BLOCKED, "Blocked by other checks"),
         (Verdict.NOT_RUN, "Not run: grading ended before it came to these"),
         (Verdict.GRADER_ERROR, "Grader errors. The grader failed here, not your code."),
     ],
@@ -393,19 +393,77 @@ def test_every_kind_of_lost_point_is_explained(verdict: Verdict, heading: str) -
     assert f"\n{heading}" in table
 
 
-@pytest.mark.parametrize("visibility", ["hidden", "after_due_date", "after_published"])
-def test_the_summary_for_students_tells_nothing_of_hidden_checks(visibility: str) -> None:
-    """Neither the points nor the words of a hidden check get into a text that is shown."""
+@pytest.mark.parametrize(
+    ("visibility", "when"),
+    [
+        ("hidden", "1 more check is not shown to students."),
+        ("after_due_date", "1 more check appears after the due date."),
+        ("after_published", "1 more check appears when grades are published."),
+    ],
+)
+def test_the_summary_for_students_tells_nothing_of_hidden_checks(
+    visibility: str, when: str
+) -> None:
+    """Neither points nor words of a hidden check are shown, but what the whole is worth, is."""
     plan = (check("1.1.1", 4.0), check("1.1.2", 1.0, visibility))
     secret = entry("1.1.2", Verdict.FAILED, feedback="The canary.")
     table = summary_table(plan, [entry("1.1.1", Verdict.PASSED), secret], TITLES)
-    assert "4 / 4" in table
+    assert f"\nShown so far: 4 of 5 points; {when}\n" in table
+    assert "Total" not in table
     assert "canary" not in table
     assert "1.1.2" not in table
-    assert "1 more check not shown here." in table
     everything = summary_table(plan, [secret], TITLES, show_hidden=True)
     assert "canary" in everything
     assert "0 / 5" in everything
+
+
+def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> None:
+    """Without it, "1 / 1" reads as if the part were complete."""
+    later = "after_due_date"
+    of_1_1 = (check("1.1.1", 1.0), check("1.1.2", 4.0, later))
+    plan = (*of_1_1, check("1.2.1", 5.0, later), check("1.2.2", None, "hidden"))
+    assert summary_table(plan, [entry("1.1.1", Verdict.PASSED)], TITLES) == (
+        "Part              Points  Whole part  Checks passed\n"
+        "---------------------------------------------------\n"
+        "1.1 MADE.forward   1 / 1           5         1 of 1\n"
+        "1.2 MADE.inverse   0 / 0           5         0 of 0\n"
+        "---------------------------------------------------\n"
+        "Shown so far       1 / 1          10         1 of 1\n"
+        "\n"
+        "Shown so far: 1 of 10 points; 2 more checks appear after the due date, "
+        "1 more check is not shown to students.\n"
+    )
+
+
+def test_hidden_advice_leaves_the_total_a_total() -> None:
+    """All points are shown, so the sum is that of the whole."""
+    plan = (check("1.1.1", 1.0), check("1.1.2", None, "hidden"))
+    table = summary_table(plan, [entry("1.1.1", Verdict.PASSED)], TITLES)
+    assert "\nTotal " in table
+    assert table.endswith("\n\n1 more check is not shown to students.\n")
+
+
+@given(gradings(), st.data())
+def test_the_summary_for_students_depends_on_visible_checks_only(
+    grading: tuple[list[PlannedCheck], list[Entry]], data: st.DataObject
+) -> None:
+    """Whatever the verdicts of the others are, the text is the same, and so are visible tests."""
+    visibility = st.sampled_from(VISIBILITIES)
+    plan = [replace(c, visibility=data.draw(visibility)) for c in grading[0]]
+    hidden = {c.check_id for c in plan if c.visibility != "visible"}
+    others = [
+        entry(c.number, data.draw(verdicts), feedback=data.draw(any_text))
+        for c in plan
+        if c.check_id in hidden
+    ]
+    entries = grading[1]
+    changed = [e for e in entries if e.check_id not in hidden] + others
+    assert summary_table(plan, entries, TITLES) == summary_table(plan, changed, TITLES)
+
+    def seen(of: list[Entry]) -> list[dict[str, Any]]:
+        return [t for t in listed(results(plan, of)) if t["visibility"] == "visible"]
+
+    assert seen(entries) == seen(changed)
 
 
 def test_a_quoted_line_is_short_and_harmless() -> None:

@@ -201,8 +201,7 @@ def test_a_check_that_needs_a_wrong_part_is_blocked_by_it(session: Session) -> N
     entry = session.entry("test_blocked")
     assert (entry.verdict, entry.share, entry.mistake) == (Verdict.BLOCKED, 0, None)
     assert entry.feedback == (
-        "Blocked by 1.1: this needs a right foundation. Mend 1.1 first; "
-        "if this part is right, its points come with it."
+        "Blocked by 1.1: fix foundation first. These points come back with it."
     )
     assert session.entry("test_stub_on_it").verdict is Verdict.BLOCKED
 
@@ -225,8 +224,8 @@ def test_a_property_of_much_wrong_code_counts_only_beside_another_check(session:
     entry = session.entry("test_holds_for_much")
     assert (entry.verdict, entry.share) == (Verdict.BLOCKED, 0)
     assert entry.feedback == (
-        "Not counted yet: what this check asks for holds, but it holds for much that is no "
-        "solution. It counts as soon as one of 1.1.2 passes."
+        "This property holds, but incorrect code often has it too. "
+        "It earns its points once 1.1.2 passes."
     )
     assert session.entry("test_does_not_hold").feedback == "It has none."
     assert session.entry("test_does_not_hold").verdict is Verdict.FAILED

@@ -15,6 +15,7 @@ import secrets
 import stat
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -128,12 +129,18 @@ def summary_table(
         plan: every check, in the order students see.
         entries: the ledger's.
         part_titles: the parts' names, by the handout's numbers.
-        show_hidden: True for an instructor's terminal. Otherwise checks that are not plainly
-            visible are left out, of the points too: this text is shown to students at once.
+        show_hidden: True for an instructor's terminal. Otherwise nothing follows from the entries
+            of checks that are not plainly visible: students see this text at once, and the same
+            text after the due date.
     """
     rows = _rows(plan, entries)
     shown = [row for row in rows if show_hidden or row.check.visibility == "visible"]
-    lines = _table(shown, part_titles)
+    unseen = [row for row in rows if row not in shown]
+    lines = _table(rows, shown, part_titles)
+    if unseen:
+        whole = _points(sum(row.max_units for row in rows))
+        so_far = f"Shown so far: {_points(sum(row.units for row in shown))} of {whole} points; "
+        lines += ["", so_far * any(row.max_units for row in unseen) + f"{_when_shown(unseen)}."]
     for verdict, heading in _SECTIONS:
         listed = [row for row in shown if row.scored and row.entry.verdict is verdict]
         if listed:
@@ -142,9 +149,6 @@ def summary_table(
     advice = [row for row in shown if not row.scored and row.entry.verdict in _ADVISES]
     if advice:
         lines += ["", "Advice (no points)", *_quotes(advice)]
-    unseen = len(rows) - len(shown)
-    if unseen:
-        lines += ["", f"{unseen} more check{'s' * (unseen > 1)} not shown here."]
     return "\n".join(lines) + "\n"
 
 
@@ -185,11 +189,16 @@ class _Row:
 
 _SECTIONS = (
     (Verdict.FAILED, "Failed"),
-    (Verdict.BLOCKED, "Blocked by an earlier part"),
+    (Verdict.BLOCKED, "Blocked by other checks"),
     (Verdict.NOT_ATTEMPTED, "Not attempted"),
     (Verdict.NOT_RUN, "Not run: grading ended before it came to these"),
     (Verdict.GRADER_ERROR, f"Grader errors. {_GRADER_FAULT}"),
 )
+_WHEN_SHOWN = {
+    "after_due_date": ("appears after the due date", "appear after the due date"),
+    "after_published": ("appears when grades are published", "appear when grades are published"),
+    "hidden": ("is not shown to students", "are not shown to students"),
+}
 _TELLS_NOTHING_MORE = frozenset({Verdict.NOT_ATTEMPTED, Verdict.NOT_RUN})
 _ADVISES = frozenset({Verdict.FAILED, Verdict.GRADER_ERROR})
 
@@ -265,26 +274,46 @@ def _by_part(rows: Sequence[_Row]) -> list[tuple[str, list[_Row]]]:
     return [(part, [row for row in rows if row.check.part == part]) for part in parts]
 
 
-def _table(rows: Sequence[_Row], part_titles: Mapping[str, str]) -> list[str]:
-    """Return the table's lines: a part each, and the total."""
-    cells = [("Part", "Points", "Checks passed")]
-    for part, of_part in _by_part(rows):
-        if any(row.scored for row in of_part):
-            cells.append((_one_line(f"{part} {part_titles.get(part, '')}", 60), *_sums(of_part)))
-    cells.append(("Total", *_sums(rows)))
+def _table(
+    rows: Sequence[_Row], shown: Sequence[_Row], part_titles: Mapping[str, str]
+) -> list[str]:
+    """Return the table's lines: a part each, and the total; of what is shown, beside the whole."""
+    cells: list[tuple[str, ...]] = [("Part", "Points", "Whole part", "Checks passed")]
+    for part, of_part in _by_part([row for row in rows if row.scored]):
+        name = _one_line(f"{part} {part_titles.get(part, '')}", 60)
+        cells.append((name, *_sums([row for row in of_part if row in shown], of_part)))
+    partial = any(row.scored and row not in shown for row in rows)
+    cells.append(("Shown so far" if partial else "Total", *_sums(shown, rows)))
+    if not partial:
+        cells = [(*row[:2], *row[3:]) for row in cells]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     lines = [
-        f"{part:<{widths[0]}}  {points:>{widths[1]}}  {passed:>{widths[2]}}"
-        for part, points, passed in cells
+        "  ".join(
+            f"{cell:>{width}}" if i else f"{cell:<{width}}"
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
     ]
     rule = "-" * len(lines[0])
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
 
-def _sums(rows: Sequence[_Row]) -> tuple[str, str]:
-    scored = [row for row in rows if row.scored]
+def _when_shown(unseen: Sequence[_Row]) -> str:
+    """Return how many checks are not shown now, and when they are."""
+    counts = Counter(row.check.visibility for row in unseen)
+    return ", ".join(
+        f"{count} more check{'s' * (count > 1)} {when[count > 1]}"
+        for visibility, when in _WHEN_SHOWN.items()
+        if (count := counts[visibility])
+    )
+
+
+def _sums(shown: Sequence[_Row], rows: Sequence[_Row]) -> tuple[str, str, str]:
+    """Return points of what is shown, points of the whole, and how many checks passed."""
+    scored = [row for row in shown if row.scored]
     passed = sum(row.entry.verdict is Verdict.PASSED for row in scored)
-    return _earned(scored), f"{passed} of {len(scored)}"
+    whole = _points(sum(row.max_units for row in rows))
+    return _earned(scored), whole, f"{passed} of {len(scored)}"
 
 
 def _earned(rows: Iterable[_Row]) -> str:

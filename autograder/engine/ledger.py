@@ -72,6 +72,14 @@ class PlannedCheck:
                 + ", ".join(VISIBILITIES)
             )
 
+    def may_tell_of(self, other: PlannedCheck) -> bool:
+        """Whether everyone who sees this check sees the other one too.
+
+        Hidden checks are seen by the staff, who see everything. Nothing says which comes first,
+        the due date or the publication of grades.
+        """
+        return other.visibility in ("visible", self.visibility) or self.visibility == "hidden"
+
 
 @dataclass(frozen=True)
 class Entry:

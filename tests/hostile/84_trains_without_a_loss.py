@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: It counts as soon as one of
+# says: It earns its points once
 # only: 2.2.6 2.2.1 2.2.2 2.2.3 2.2.4
 import torch
 

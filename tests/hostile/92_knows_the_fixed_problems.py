@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: Not counted yet
+# says: This property holds, but incorrect code often has it too
 # only: 2.2.10 2.2.1 2.2.2
 right = loss_nonsaturating_d
 

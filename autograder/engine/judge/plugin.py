@@ -19,7 +19,6 @@ import pytest
 from hypothesis.errors import Flaky
 
 from autograder.engine.assignment import Assignment
-from autograder.engine.inventory import part_of
 from autograder.engine.judge import draws
 from autograder.engine.judge.background import Background
 from autograder.engine.judge.client import Launcher, OutOfMemory
@@ -27,6 +26,7 @@ from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.order import sort_checks
+from autograder.engine.judge.requirements import Requirements
 from autograder.engine.judge.sentences import Sentences
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import (
@@ -101,7 +101,11 @@ class JudgePlugin:
         self._sentences = Sentences.of_homework(assignment.folder)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
-        self._written = {k: e for k, e in known.items() if e.verdict is not Verdict.NOT_RUN}
+        self._requirements = Requirements(
+            self._plan,
+            assignment.part_titles,
+            (entry for entry in known.values() if entry.verdict is not Verdict.NOT_RUN),
+        )
         self._failures: dict[str, CheckFailed] = {}
         self._current: Caller | None = None
         self.background = Background(launcher.side_by_side)
@@ -221,7 +225,7 @@ class JudgePlugin:
         short = failed and isinstance(call.excinfo.value, OutOfMemory)  # type: ignore[union-attr]
         if short and not self._last_try:
             self._again.append(item)
-        elif call.when == "call" or (failed and item.nodeid not in self._written):
+        elif call.when == "call" or (failed and item.nodeid not in self._requirements):
             error = call.excinfo.value if call.excinfo is not None else None
             self._write(self._entry(item, error))
         elif failed:
@@ -278,12 +282,8 @@ class JudgePlugin:
                 f"{what}. That is the grader's fault, not yours. "
                 f"Error number for the course staff: {number}."
             )
-        verdict, feedback = self._blocked(item, verdict, feedback)
-        verdict, feedback = self._alone(item, verdict, feedback, share)
-        if verdict is Verdict.BLOCKED:
-            share, mistake = 0.0, None
         excess = item.stash[_METER].worst if _METER in item.stash else None
-        return Entry(
+        entry = Entry(
             item.nodeid,
             verdict,
             share,
@@ -291,7 +291,13 @@ class JudgePlugin:
             mistake,
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
-            figure=None if verdict is Verdict.BLOCKED else _figure(item),
+            figure=_figure(item),
+        )
+        blocker = item.get_closest_marker("blocked_by")
+        return self._requirements.settle(
+            entry,
+            str(blocker.args[0]) if blocker is not None else None,
+            [tuple(map(str, marker.args)) for marker in item.iter_markers("counts_with")],
         )
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
@@ -309,55 +315,11 @@ class JudgePlugin:
                 error.mistake, error.hint = named
         return error
 
-    def _blocked(self, item: pytest.Item, verdict: Verdict, feedback: str) -> tuple[Verdict, str]:
-        """Say "blocked by 1.2" where another part's mistake alone explains the failure."""
-        marker = item.get_closest_marker("blocked_by")
-        if marker is None or verdict not in (Verdict.FAILED, Verdict.NOT_ATTEMPTED):
-            return verdict, feedback
-        blocker = str(marker.args[0])
-        if self._part_is_right(blocker) or self._nothing_attempted(item):
-            return verdict, feedback
-        title = self._assignment.part_titles[blocker]
-        return Verdict.BLOCKED, (
-            f"Blocked by {blocker}: this needs a right {title}. Mend {blocker} first; "
-            "if this part is right, its points come with it."
-        )
-
-    def _alone(
-        self, item: pytest.Item, verdict: Verdict, feedback: str, share: float
-    ) -> tuple[Verdict, str]:
-        """Refuse points for a property that much wrong code has too, if nothing else is right."""
-        if share <= 0:
-            return verdict, feedback
-        for marker in item.iter_markers("counts_with"):
-            numbers = [str(number) for number in marker.args]
-            others = [e for c, e in self._written.items() if self._plan[c].number in numbers]
-            if others and all(entry.share <= 0 for entry in others):
-                return Verdict.BLOCKED, (
-                    "Not counted yet: what this check asks for holds, but it holds for much that "
-                    f"is no solution. It counts as soon as one of {', '.join(numbers)} passes."
-                )
-        return verdict, feedback
-
-    def _part_is_right(self, part: str) -> bool:
-        return all(
-            entry.verdict is Verdict.PASSED
-            for check_id, entry in self._written.items()
-            if self._plan[check_id].part == part and self._plan[check_id].points is not None
-        )
-
-    def _nothing_attempted(self, item: pytest.Item) -> bool:
-        part = part_of(self._plan[item.nodeid].number)
-        others = [e for c, e in self._written.items() if self._plan[c].part == part]
-        return bool(others) and all(e.verdict is Verdict.NOT_ATTEMPTED for e in others)
-
     # ---- output ---------------------------------------------------------------------------
 
     def _write(self, entry: Entry) -> None:
-        if entry.check_id not in self._plan:
-            return
-        self._written[entry.check_id] = entry
-        self._ledger.write(entry)
+        if entry.check_id in self._plan:
+            self._ledger.write(entry)
 
     def _complain(self, check_id: str, error: BaseException | None) -> str:
         """Put a traceback into the staff's log; return the number it can be found by."""

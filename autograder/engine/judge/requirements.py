@@ -1,0 +1,175 @@
+"""What a check requires of other checks: which points it earns, and what its feedback may say.
+
+Two rules. A failure that a wrong earlier part explains is blocked by that part. A property that
+incorrect code often has too earns its points only once another check passes.
+
+Points follow from all verdicts. The text follows only from verdicts that every reader of the check
+can see: for the rest there is one sentence, the same whatever came of the checks that are not
+shown. So each check has two conclusions, its entry and what its readers know (True, False, or None
+where it depends on a check that they do not see).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+
+_OFTEN = "This property holds, but incorrect code often has it too."
+_DEPENDS = "Its points also depend on checks that are not shown here."
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What readers of a check know of it: whether it passed, and whether it earned anything."""
+
+    passed: bool | None
+    earned: bool | None
+
+
+class Requirements:
+    """Settles the checks of one grading, each after those that it requires.
+
+    Args:
+        plan: every check, by its id.
+        titles: the parts' titles by their numbers.
+        settled: entries of checks that an earlier judge of the same grading settled.
+    """
+
+    def __init__(
+        self,
+        plan: Mapping[str, PlannedCheck],
+        titles: Mapping[str, str],
+        settled: Iterable[Entry] = (),
+    ) -> None:
+        self._plan = plan
+        self._titles = titles
+        self._settled: dict[str, Entry] = {}
+        self._known: dict[str, _Known] = {}
+        for entry in settled:
+            self._settled[entry.check_id] = entry
+            self._known[entry.check_id] = self._from_the_ledger(entry)
+
+    def __contains__(self, check_id: str) -> bool:
+        """Whether a check has been settled."""
+        return check_id in self._settled
+
+    def settle(
+        self, entry: Entry, blocked_by: str | None, counts_with: Sequence[Collection[str]]
+    ) -> Entry:
+        """Return the entry as it goes into the ledger.
+
+        Args:
+            entry: what the check came to by itself.
+            blocked_by: the number of a part; see the marker of this name.
+            counts_with: numbers of checks, of which one must earn points; for each such marker.
+        """
+        if entry.check_id not in self._plan:
+            return entry
+        if blocked_by is not None:
+            entry = self._blocked(entry, blocked_by)
+        passed = entry.verdict is Verdict.PASSED
+        entry, earned = self._counted(entry, counts_with)
+        self._settled[entry.check_id] = entry
+        self._known[entry.check_id] = _Known(earned if passed else False, earned)
+        return entry
+
+    def _blocked(self, entry: Entry, blocker: str) -> Entry:
+        """Say "blocked by 1.2" where that part's mistake alone explains the failure."""
+        if entry.verdict not in (Verdict.FAILED, Verdict.NOT_ATTEMPTED):
+            return entry
+        own = self._plan[entry.check_id].part
+        if self._nothing_attempted(entry.check_id, own):
+            return entry
+        right = _all(
+            self._known_to_readers(entry.check_id, other).passed
+            for other in self._settled
+            if self._plan[other].part == blocker and self._plan[other].points is not None
+        )
+        title = self._titles[blocker]
+        if right is False:
+            return _withheld(
+                entry,
+                f"Blocked by {blocker}: fix {title} first. These points come back with it.",
+            )
+        if right is None and entry.verdict is Verdict.FAILED:
+            needs = f"This check needs a correct {title} ({blocker}), too."
+            return replace(entry, feedback=_lines(entry.feedback, needs))
+        return entry
+
+    def _nothing_attempted(self, check_id: str, part: str) -> bool:
+        others = [
+            e.verdict
+            for c, e in self._settled.items()
+            if self._plan[c].part == part and self._plan[check_id].may_tell_of(self._plan[c])
+        ]
+        return bool(others) and all(verdict is Verdict.NOT_ATTEMPTED for verdict in others)
+
+    def _counted(
+        self, entry: Entry, counts_with: Sequence[Collection[str]]
+    ) -> tuple[Entry, bool | None]:
+        """Withhold the points if no required check earned any; return also what readers know."""
+        if entry.share <= 0:
+            return entry, False
+        counts = True
+        known: list[bool | None] = []
+        for numbers in counts_with:
+            others = [c for c in self._settled if self._plan[c].number in numbers]
+            if not others:  # on a student's machine, those that are not there are not required
+                continue
+            counts = counts and any(self._settled[other].share > 0 for other in others)
+            seen = _any(self._known_to_readers(entry.check_id, other).earned for other in others)
+            known.append(seen)
+            if seen is False:
+                return _withheld(
+                    entry, f"{_OFTEN} It earns its points once {_one_of(numbers)} passes."
+                ), False
+        earned = _all(known)
+        if earned is None:
+            told = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
+            text = _lines(told, _DEPENDS)
+            entry = replace(entry, feedback=text) if counts else _withheld(entry, text)
+        return entry, earned
+
+    def _known_to_readers(self, check_id: str, other: str) -> _Known:
+        """What is known of another check to everyone who sees this one."""
+        if self._plan[check_id].may_tell_of(self._plan[other]):
+            return self._known[other]
+        return _Known(None, None)
+
+    def _from_the_ledger(self, entry: Entry) -> _Known:
+        """What readers know of a check whose entry is all that is left of an earlier judge."""
+        check = self._plan[entry.check_id]
+        earned: bool | None = entry.share > 0
+        if earned or entry.verdict is Verdict.BLOCKED:
+            all_shown = all(check.may_tell_of(other) for other in self._plan.values())
+            earned = earned if all_shown else None
+        passed = entry.verdict in (Verdict.PASSED, Verdict.BLOCKED)
+        return _Known(earned if passed else False, earned)
+
+
+def _withheld(entry: Entry, feedback: str) -> Entry:
+    return replace(
+        entry, verdict=Verdict.BLOCKED, share=0.0, feedback=feedback, mistake=None, figure=None
+    )
+
+
+def _any(states: Iterable[bool | None]) -> bool | None:
+    """Whether one is true; None where that depends on one that is not known."""
+    known = list(states)
+    return True if True in known else None if None in known else False
+
+
+def _all(states: Iterable[bool | None]) -> bool | None:
+    known = list(states)
+    return False if False in known else None if None in known else True
+
+
+def _one_of(numbers: Collection[str]) -> str:
+    *most, last = numbers
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
