@@ -312,3 +312,10 @@ def debugs() -> int:
 
 def asks() -> str:
     return input("How many? ")
+
+
+def takes_memory() -> int:
+    taken = []
+    for _ in range(300):
+        taken.append(bytearray(os.urandom(1)) * (4 << 20))
+    return len(taken)

@@ -227,11 +227,13 @@ class Zygote:
                     identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
 
     def _end(self, pid: int) -> dict[str, int | float | str | None]:
-        """End a worker and all it started; say how it had ended and what memory it took."""
+        """End a worker and all it started; say how it ended and what memory it took.
+
+        SIGKILL may be ours: only of a worker that was seen to die the answer tells something.
+        """
         home = self._workers.pop(pid, None)
         if home is None:
             return {"status": None}
-        by_itself = _has_ended(pid)
         confine.end_session(pid)
         _, wait_status, usage = os.wait4(pid, 0)
         status = os.waitstatus_to_exitcode(wait_status)
@@ -242,17 +244,12 @@ class Zygote:
         watch.remove(home.folder)
         if home.user is not None:
             home.user.release()
-        killed = by_itself and status == -signal.SIGKILL and pid not in self._hogs
+        killed = status == -signal.SIGKILL and pid not in self._hogs
         return {
             "status": status,
             "out_of_memory": killed and _more_kills(home.kills_before),
             "memory_bytes": max(0, usage.ru_maxrss * 1024 - watch.resident_bytes()),
         }
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a child has ended already; it is not reaped."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _more_kills(before: int | None) -> bool:
