@@ -205,7 +205,7 @@ def _one_head(count: int) -> dict[str, Any]:
     from autograder.engine.classroom.parcel import pack
     from autograder.engine.classroom.runner import local_crew
     from autograder.engine.classroom.store import Store
-    from tests.made_class import PARTS, make_export
+    from tests.made_class import PARTS, WORTH, make_export
     from tests.made_class.work import class_of, grade_with
 
     with tempfile.TemporaryDirectory(prefix="classroom-") as name:
@@ -226,7 +226,7 @@ def _one_head(count: int) -> dict[str, Any]:
         assert grade(export, place / "out") == 0
         marks.append(time.process_time())
         store = Store(place / "out")
-        write_views(store, About("Simulated", PARTS, {}))
+        write_views(store, About("Simulated", PARTS, WORTH, {}))
         marks.append(time.process_time())
         # Of this process alone: the gradings are processes of their own.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.classroom.export import open_export
+from autograder.engine.classroom.export import NothingHandedIn, open_export
 from autograder.engine.classroom.parcel import UnreadableSubmission, hash_of, pack
 from autograder.engine.classroom.roster import ExportError, Submitter, read_roster
 from autograder.engine.intake import stage
@@ -48,8 +48,9 @@ submission_8:
 
 
 def roster(text: str) -> dict[str, tuple[Submitter, ...]]:
-    """What a metadata file says."""
-    return dict(read_roster(io.BytesIO(text.encode()), "submission_metadata.yml"))
+    """Whom a metadata file names."""
+    entries = read_roster(io.BytesIO(text.encode()), "submission_metadata.yml")
+    return {name: handed.submitters for name, handed in entries}
 
 
 def filled(folder: Path, text: str = "x = 1\n") -> Path:
@@ -117,24 +118,33 @@ def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: 
     path = tmp_path
     if packed:
         path = Path(shutil.make_archive(str(tmp_path / "export"), "zip", tmp_path, root.name))
-    with open_export(path) as export:
+    with open_export(path, WANTED) as export:
         found = [submission.name for submission in export.submissions()]
         assert found == ["submission_12", "submission_7", "submission_8", "submission_99"]
         assert hash_of(export.parcel("submission_7", WANTED)) == hash_of(
             pack(root / "submission_7", WANTED)
         )
-        with pytest.raises(UnreadableSubmission, match="lists submission_8, but"):
+        with pytest.raises(NothingHandedIn, match="holds no file of submission_8"):
             export.parcel("submission_8", WANTED)
 
 
 def test_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
-    """Each folder and each zip is a submission; other files and litter are none."""
+    """Each folder and each zip is a submission; other things are told of, litter is not."""
     filled(tmp_path / "ada")
     shutil.make_archive(str(tmp_path / "bob"), "zip", filled(tmp_path.parent / f"{tmp_path.name}b"))
     (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "gan.py").write_text("x")
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "__MACOSX").mkdir()
-    with open_export(tmp_path) as export:
+    (tmp_path / ".DS_Store").touch()
+    with open_export(tmp_path, WANTED) as export:
         assert [s.name for s in export.submissions()] == ["ada", "bob.zip"]
+        by_itself = "a file by itself: put the files of each student into a folder or a zip"
+        assert [(each.name, each.reason) for each in export.not_graded] == [
+            ("gan.py", by_itself),
+            ("notes.txt", by_itself),
+            ("pipe", "neither a folder nor a file"),
+        ]
         assert export.parcel("ada", WANTED) == export.parcel("bob.zip", WANTED)
 
 
@@ -142,19 +152,19 @@ def test_metadata_cannot_name_a_folder_outside_of_the_export(tmp_path: Path) -> 
     """A name with a slash is no folder of the export."""
     root = gradescope(tmp_path)
     (root / "submission_metadata.yml").write_text("../../etc:\n  :submitters: []\n")
-    with open_export(root) as export:
+    with open_export(root, WANTED) as export:
         assert "../../etc" not in [s.name for s in export.submissions()]
 
 
 def test_an_export_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A folder or a zip is expected."""
-    with pytest.raises(ExportError, match="no export at"), open_export(tmp_path / "no"):
+    with pytest.raises(ExportError, match="no export at"), open_export(tmp_path / "no", WANTED):
         pass
 
 
 def test_an_empty_export_is_refused(tmp_path: Path) -> None:
     """A folder without submissions is most likely the wrong one."""
-    with pytest.raises(ExportError, match="holds no submission"), open_export(tmp_path):
+    with pytest.raises(ExportError, match="holds no submission"), open_export(tmp_path, WANTED):
         pass
 
 
@@ -163,7 +173,7 @@ def test_a_damaged_export_is_refused(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK\3\4 cut")
     with (
         pytest.raises(ExportError, match="download the export again"),
-        open_export(tmp_path / "export.zip"),
+        open_export(tmp_path / "export.zip", WANTED),
     ):
         pass
 
@@ -284,7 +294,7 @@ def test_a_file_that_is_damaged_inside_the_export_is_nobody_s_mistake(tmp_path: 
     data[60:70] = b"##########"
     path.write_bytes(data)
     with (
-        open_export(path) as export,
+        open_export(path, WANTED) as export,
         pytest.raises(UnreadableSubmission, match="damaged inside the export"),
     ):
         export.parcel("submission_1", WANTED)

@@ -15,10 +15,10 @@ from autograder.engine.classroom import page as views
 from autograder.engine.classroom.page import About, write_views
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.store import Listed, Record, Store
-from tests.made_class import HOSTILE_NAME, PARTS, changed, make_store, record
+from tests.made_class import HOSTILE_NAME, PARTS, WORTH, changed, make_store, record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ABOUT = About("Homework <3", PARTS, {"gp-missing": "There is no penalty."})
+ABOUT = About("Homework <3", PARTS, WORTH, {"gp-missing": "There is no penalty."})
 HOSTILE_OUTPUT = "</pre></script><script>document.title='owned'</script>\u202eevil\x1b[31m"
 RIGHT_TO_LEFT = "Zed \u202egnp.exe"
 FORMULA = '=HYPERLINK("http://evil","x")'

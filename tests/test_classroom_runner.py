@@ -20,6 +20,7 @@ import pytest
 from autograder.engine.classroom.privacy import Pseudonyms
 from autograder.engine.classroom.runner import Crew, WorkError, local_crew
 from autograder.engine.classroom.store import Store
+from autograder.engine.classroom.summary import ABSENT, GRADED, REFUSED, state_of
 from tests.made_class import PLAN
 from tests.made_class.work import PACKAGE, class_of, grade_here, grade_with, grading, keys
 
@@ -69,19 +70,37 @@ def test_a_grader_error_is_tried_twice_and_again_in_the_next_run(tmp_path: Path)
     assert keys(grade_here(export, tmp_path / "out")) == ["s000"]
 
 
+def test_a_refusal_and_an_absence_are_states_and_no_faults(tmp_path: Path) -> None:
+    """Neither has points, both have a reason, and neither is graded again before it changes."""
+    export = class_of(tmp_path / "class", "refuse", "a")
+    (export / "submission_metadata.yml").write_text("s001: {}\nbob:\n  :submitters: []\n")
+    records = {record.key: record for record in grade_here(export, tmp_path / "out")}
+    assert {key: state_of(record) for key, record in records.items()} == {
+        "s000": REFUSED,
+        "s001": GRADED,
+        "bob": ABSENT,
+    }
+    assert records["s000"].refused == "There is nothing in it."
+    assert "holds no file of bob" in records["bob"].refused
+    assert grade_here(export, tmp_path / "out") == []
+    shutil.copytree(export / "s001", export / "bob")
+    class_of(export, "b")
+    assert keys(grade_here(export, tmp_path / "out")) == ["bob", "s000"]
+
+
 # ---- mishaps ----------------------------------------------------------------------------------
 
 
 def test_one_bad_submission_never_stops_the_rest(tmp_path: Path) -> None:
     """One whose grading process dies, one that answers never, one that cannot be read."""
     export = class_of(tmp_path / "class", "die", "a", "silent", "b", "c")
-    (export / "submission_metadata.yml").write_text("gone:\n  :submitters: []\n")
+    (export / "no.zip").symlink_to("/proc/self/mem")
     records = {r.key: r for r in grade_here(export, tmp_path / "out", grading(timeout_s=3.0))}
-    assert sorted(records) == ["gone", "s000", "s001", "s002", "s003", "s004"]
+    assert sorted(records) == ["no.zip", "s000", "s001", "s002", "s003", "s004"]
     assert not any(records[key].is_grader_error for key in ("s001", "s003", "s004"))
     assert "died (status 9)" in records["s000"].trouble
     assert "gave no answer within 3 s" in records["s002"].trouble
-    assert "the export does not hold it" in records["gone"].trouble
+    assert "no.zip cannot be read" in records["no.zip"].trouble
 
 
 def test_a_grading_process_that_died_is_replaced(tmp_path: Path) -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.classroom.comparison import FEEDBACK, POINTS, compare
-from autograder.engine.classroom.export import Submission
+from autograder.engine.classroom.export import NotGraded, Submission
 from autograder.engine.classroom.page import About, write_views
 from autograder.engine.classroom.privacy import Pseudonyms, key_for
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.scores import ScoresWriter, defused
 from autograder.engine.classroom.store import Listed, Record, Store, StoreError, relative, replacing
-from autograder.engine.classroom.summary import ERROR, GRADED, MISSING, Summary
+from autograder.engine.classroom.summary import ABSENT, ERROR, GRADED, MISSING, REFUSED, Summary
 from autograder.engine.ledger import Entry, Verdict
-from tests.made_class import PARTS, PLAN, changed, make_store, record, results_of
+from tests.made_class import PARTS, PLAN, WORTH, changed, make_store, record, results_of
 
-ABOUT = About("Homework", PARTS, {"gp-missing": "There is no penalty."})
+ABOUT = About("Homework", PARTS, WORTH, {"gp-missing": "There is no penalty."})
 
 
 # ---- store ------------------------------------------------------------------------------------
@@ -207,6 +207,32 @@ def test_zeros_of_grader_errors_are_not_counted() -> None:
     assert [fault.what for fault in summary.faults] == ["no zygote", "It died."]
 
 
+def test_who_was_refused_or_handed_in_nothing_is_counted_apart() -> None:
+    """No zero of theirs spoils a mean, and the table shows no points."""
+    summary = Summary({})
+    summary.add(Listed("a", late="1:00:00"), record("a"), None)
+    refused = summary.add(
+        Listed("b"), record("b", results=results_of(()), refused="It is no zip."), None
+    )
+    absent = Record("c", refused="There is no file.", absent=True)
+    summary.add(Listed("c"), absent, None)
+    assert dict(summary.states) == {GRADED: 1, REFUSED: 1, ABSENT: 1}
+    assert (summary.all.count, summary.all.mean, summary.late) == (1, 65, 1)
+    assert refused[:2] == [None, []]
+    assert [fault.what for fault in summary.faults] == ["It is no zip.", "There is no file."]
+
+
+def test_what_is_no_submission_is_kept_with_its_reason(tmp_path: Path) -> None:
+    """So that pages can be made again without the export; a damaged file is an empty list."""
+    store = Store(tmp_path)
+    assert store.not_graded() == []
+    found = [NotGraded("notes.txt", "a file by itself")]
+    store.write_not_graded(found)
+    assert store.not_graded() == found
+    (tmp_path / "not_graded.json").write_text("{}")
+    assert store.not_graded() == []
+
+
 def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
     """Every submission stands in exactly one bar."""
     summary = Summary({})
@@ -250,24 +276,29 @@ def test_names_are_left_as_they_are(text: str) -> None:
 def test_scores_hold_a_row_a_student_and_a_column_a_part() -> None:
     """A group is several rows with the same points; no grade leaves the points empty."""
     file = io.StringIO()
-    writer = ScoresWriter(file, {"1.1": "First", "1.2": "Second"})
-    group = Listed("s", (Submitter("=Ada", "1", "a@x"), Submitter("Bob\nB", "2", "b@x")))
+    writer = ScoresWriter(file, {"1.1": "First", "1.2": "Second"}, {"1.1": 5, "1.2": 2.5})
+    people = (Submitter("=Ada", "1", "a@x"), Submitter("Bob\nB", "2", "b@x"))
+    group = Listed("s", people, "2026-11-21 10:00 Z", "0:05:00")
     writer.write(group, {"1.1": 2.5, "1.2": 1.0}, GRADED)
-    writer.write(Listed("t"), {}, MISSING)
+    writer.write(Listed("t"), {}, REFUSED, "=It is\nno zip.")
+    late = ("2026-11-21 10:00 Z", "0:05:00")
     assert list(csv.reader(file.getvalue().splitlines())) == [
         [
             "Name",
             "Student number",
             "Email",
             "Submission",
-            "1.1 First",
-            "1.2 Second",
-            "Total",
+            "1.1 First (of 5)",
+            "1.2 Second (of 2.5)",
+            "Total (of 7.5)",
             "State",
+            "Reason",
+            "Handed in",
+            "Late",
         ],
-        ["'=Ada", "1", "a@x", "s", "2.5", "1", "3.5", "graded"],
-        ["Bob B", "2", "b@x", "s", "2.5", "1", "3.5", "graded"],
-        ["", "", "", "t", "", "", "", "not graded yet"],
+        ["'=Ada", "1", "a@x", "s", "2.5", "1", "3.5", "graded", "", *late],
+        ["Bob B", "2", "b@x", "s", "2.5", "1", "3.5", "graded", "", *late],
+        ["", "", "", "t", "", "", "", "refused", "'=It is no zip.", "", ""],
     ]
 
 

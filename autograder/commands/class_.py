@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import fnmatch
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,14 @@ from autograder.engine.inventory import plan_checks
 from autograder.engine.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
+    from autograder.engine.classroom.export import NotGraded
     from autograder.engine.classroom.page import About
     from autograder.engine.classroom.runner import Crew, Grading
     from autograder.engine.classroom.store import Store
     from autograder.engine.classroom.summary import Summary
 
 _BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
+_MOST_TOLD = 10  # things in the export that are no submissions
 _SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
 
 
@@ -42,8 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="EXPORT",
-        help="a Gradescope export (zip or folder), or a folder of folders or zips; without it "
-        "nothing is graded, and the pages are made of what OUT holds",
+        help="an export of Gradescope, Moodle or Canvas (zip or folder), or a folder of folders "
+        "or zips; without it nothing is graded, and the pages are made of what OUT holds",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where results and pages go"
@@ -64,6 +67,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--anonymous",
         action="store_true",
         help="keep no names: pseudonyms, whose key goes to DIR.key beside DIR",
+    )
+    parser.add_argument(
+        "--due",
+        metavar="TIME",
+        help="when it was due, such as '2026-11-20 23:59 +0100': says how late a submission is, "
+        "where the export says when it was handed in",
     )
     parser.add_argument(
         "--only",
@@ -101,6 +110,7 @@ def _class(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from autograder.engine.classroom.page import write_views
+    from autograder.engine.classroom.roster import moment
     from autograder.engine.classroom.store import Store
 
     assignment = load_homework(options)
@@ -108,6 +118,12 @@ def _run(options: argparse.Namespace) -> int:
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
         return complain("autograder", "--compare: one of the two has no names (--anonymous)")
+    due = moment(options.due) if options.due is not None else None
+    if options.due is not None and due is None:
+        return complain(
+            "autograder",
+            f"--due {options.due!r} must be a time with its zone: '2026-11-20 23:59 +0100'",
+        )
     only = _numbers_matching(assignment, options.only)
     if options.only and not only:
         return complain("autograder", f"no check matches {' or '.join(options.only)}")
@@ -116,7 +132,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         try:
             with Signals(patient=False):
-                _grade(options, assignment, store, only)
+                _grade(options, assignment, store, only, due)
         except Interrupted as stopped:
             print("\nStopped. What was graded is kept: the same command goes on from there.")
             return _BY_A_SIGNAL + stopped.number
@@ -141,11 +157,16 @@ def _about(assignment: Assignment, patterns: list[str] | None) -> About:
 
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
     sentences = {wrong.id: wrong.sentence for wrong in WRONG}
-    return About(assignment.title, assignment.part_titles, sentences, note)
+    points = {part.number: part.points for part in assignment.parts}
+    return About(assignment.title, assignment.part_titles, points, sentences, note)
 
 
 def _grade(
-    options: argparse.Namespace, assignment: Assignment, store: Store, only: tuple[str, ...]
+    options: argparse.Namespace,
+    assignment: Assignment,
+    store: Store,
+    only: tuple[str, ...],
+    due: datetime | None,
 ) -> None:
     from autograder.engine.classroom.export import open_export
     from autograder.engine.classroom.grader import Settings, fingerprint
@@ -159,12 +180,13 @@ def _grade(
         assignment.files,
         assignment.deadline_s + _SLACK_S,
     )
-    with open_export(options.export) as export:
+    with open_export(options.export, assignment.files, due) as export:
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
         kept = f", {plan.total - plan.todo} of them as before" if plan.todo < plan.total else ""
-        print(f"{plan.total} submissions{kept}; {plan.todo} to grade.", flush=True)
+        print(f"{_count(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
+        _print_not_graded(export.not_graded)
         if not plan.todo:
             return
         with _crew(options, grading) as crew, _progress(plan.todo) as advance:
@@ -205,12 +227,14 @@ def _progress(total: int) -> Iterator[Callable[[bool], None]]:
 
 
 def _print_summary(summary: Summary, store: Store) -> None:
-    print(", ".join(f"{count} {state}" for state, count in sorted(summary.states.items())) + ".")
     for fault in summary.faults:
         print(f"  {_one_line(fault.names)}: {_one_line(fault.what)}")
     for mistake in summary.most_made[:5]:
         print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
     print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
+    late = f"; {summary.late} handed in late" if summary.late else ""
+    states = (f"{count} {state}" for state, count in sorted(summary.states.items()))
+    print(f"{', '.join(states)}{late}.")
 
 
 def _print_changes(summary: Summary, store: Store) -> int:
@@ -223,6 +247,18 @@ def _print_changes(summary: Summary, store: Store) -> int:
         f"{summary.lost} lose points; see {store.root / 'changes.csv'} and the page."
     )
     return FOUND_SOMETHING
+
+
+def _print_not_graded(found: Sequence[NotGraded]) -> None:
+    """Say what of the export is no submission."""
+    for each in found[:_MOST_TOLD]:
+        print(f"  Not graded: {_one_line(each.name)}: {each.reason}.")
+    if len(found) > _MOST_TOLD:
+        print(f"  Not graded: {len(found) - _MOST_TOLD} more; the page lists them.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _one_line(text: str) -> str:

@@ -18,6 +18,7 @@ from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 _ASSIGNMENT = load_assignment("autograder.homework")
 PLAN = plan_checks(_ASSIGNMENT)
 PARTS = _ASSIGNMENT.part_titles
+WORTH = {part.number: part.points for part in _ASSIGNMENT.parts}
 _FIRST = ("Ada", "Alan", "Grace", "Emmy", "Noor", "Li", "Søren", "Renée", "Jürgen", "Yuki", "Zoë")
 _LAST = ("Lovelace", "Turing", "Hopper", "Noether", "Hassan", "Wei", "Müller", "Silva", "O'Brien")
 _MISTAKES = ("gp-missing", "gp-lambda-1", "wgan-g-sign", "forward-single-pass")

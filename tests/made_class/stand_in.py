@@ -1,7 +1,8 @@
 """Stands in for a grading process: answers at once, or misbehaves as the submission asks.
 
-A submission's `codebase/gan.py` may hold words: `sleep 0.2`, `die`, `silent`, `fault` (a grader
-error); `die once FILE` and `fault once FILE` do it as long as the file is not there, and make it.
+A submission's `codebase/gan.py` may hold words: `sleep 0.2`, `die`, `silent`, `refuse`, `fault` (a
+grader error); `die once FILE` and `fault once FILE` do it as long as the file is not there, and
+make it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def main() -> int:
             os._exit(9)
         elif words[:1] == ["silent"]:
             time.sleep(600)
+        elif words[:1] == ["refuse"]:
+            answer |= {"results": results_of(()), "refused": "There is nothing in it."}
         elif words[:1] == ["fault"] and first:
             answer |= {"results": error, "log": "staff only: it broke"}
         sys.stdout.write(json.dumps(answer) + "\n")

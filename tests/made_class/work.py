@@ -54,7 +54,7 @@ def grade_with(
     by, names, store = by or grading(), names or Names(), Store(out)
     store.prepare(anonymous=type(names) is not Names)
     crew = dataclasses.replace(crew, module=module)
-    with open_export(export) as opened:
+    with open_export(export, by.wanted) as opened:
         plan = make_plan(opened, store, by, names)
         yield from grade_due(plan, opened, store, by, names, crew)
 

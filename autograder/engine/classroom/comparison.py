@@ -76,7 +76,7 @@ def compare(key: str, old: Record | None, new: Record | None) -> Change | None:
 
 def total_of(record: Record | None) -> float | None:
     """Return the points of the whole, or None where there is no grade."""
-    if record is None or not record.results:
+    if record is None or not record.results or record.refused:
         return None
     return round(sum(points_of(record).values()), 4)
 

@@ -154,6 +154,7 @@ def _grade(
     return {
         "results": report.results,
         "trouble": report.trouble,
+        "refused": report.refused,
         "log": report.log[-_LOG_CHARACTERS:],
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -34,7 +34,7 @@ from autograder.engine.classroom.store import (
     replacing,
     verdict_of,
 )
-from autograder.engine.classroom.summary import Summary, state_of
+from autograder.engine.classroom.summary import Summary, reason_of, state_of
 from autograder.engine.gradescope import clean_text
 
 _PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"
@@ -48,12 +48,14 @@ class About:
     Args:
         title: its name.
         parts: the parts' titles by their numbers.
+        points: what each part is worth.
         sentences: what a mistake is, by its id.
         note: one more sentence about these results, such as which checks were run.
     """
 
     title: str
     parts: Mapping[str, str]
+    points: Mapping[str, float]
     sentences: Mapping[str, str]
     note: str = ""
 
@@ -77,7 +79,9 @@ def write_views(store: Store, about: About, older: Store | None = None) -> Summa
     with contextlib.ExitStack() as stack:
         rows = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
         scores = ScoresWriter(
-            stack.enter_context(replacing(store.root / "scores.csv", ENCODING)), about.parts
+            stack.enter_context(replacing(store.root / "scores.csv", ENCODING)),
+            about.parts,
+            about.points,
         )
         changes = None
         if older is not None:
@@ -92,8 +96,12 @@ def write_views(store: Store, about: About, older: Store | None = None) -> Summa
                 pages.write_change(listed, change)
             if record is not None:
                 pages.write_feedback(listed, record, change)
-            graded = record is not None and not record.is_grader_error
-            scores.write(listed, points_of(record) if record and graded else {}, state_of(record))
+            scores.write(
+                listed,
+                points_of(record) if record is not None and record.is_grade else {},
+                state_of(record),
+                reason_of(record) if record is not None else "",
+            )
             rows.write(_row(listed, summary.add(listed, record, change)))
         if older is not None and changes is not None:
             for listed, change in _gone(store, older):
@@ -183,6 +191,7 @@ class _Pages:
             compared=compared,
             lines=_comma_between(rows),
             relative=relative,
+            not_graded=self._store.not_graded(),
             anonymous=self._store.settings()["anonymous"],
             **self._index,
         )
@@ -197,6 +206,7 @@ class _Pages:
             listed,
             record=record,
             state=state_of(record),
+            reason=reason_of(record),
             parts=record.results.get("extra_data", {}).get("parts", []),
             seen=seen,
             unseen=[test for test in record.tests if test.get("visibility") != "visible"],

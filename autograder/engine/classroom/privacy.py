@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.classroom.export import Submission
+from autograder.engine.classroom.export import NotGraded, Submission
 from autograder.engine.classroom.store import Listed, Record
 
 _KEY_BYTES = 16
@@ -30,7 +30,11 @@ class Names:
 
     def listed(self, submission: Submission) -> Listed:
         """Return the line of the class list."""
-        return Listed(submission.name, submission.submitters)
+        return Listed(submission.name, submission.submitters, submission.handed_in, submission.late)
+
+    def not_graded(self, found: NotGraded) -> NotGraded:
+        """Return what is told of something that is no submission."""
+        return found
 
     def cleaned(self, record: Record, submission: Submission) -> Record:
         """Return the record as it may be kept."""
@@ -49,7 +53,12 @@ class Pseudonyms(Names):
 
     def listed(self, submission: Submission) -> Listed:
         name = submission.name.encode("utf-8", "surrogatepass")
-        return Listed("s" + hmac.new(self._key, name, hashlib.sha256).hexdigest()[:12])
+        return Listed(
+            "s" + hmac.new(self._key, name, hashlib.sha256).hexdigest()[:12], late=submission.late
+        )
+
+    def not_graded(self, found: NotGraded) -> NotGraded:
+        return NotGraded(_HIDDEN, found.reason)
 
     def cleaned(self, record: Record, submission: Submission) -> Record:
         pattern = _pattern(submission)
@@ -61,6 +70,7 @@ class Pseudonyms(Names):
             record,
             results=results,
             trouble=pattern.sub(_HIDDEN, record.trouble),
+            refused=pattern.sub(_HIDDEN, record.refused),
             log=pattern.sub(_HIDDEN, record.log),
         )
 

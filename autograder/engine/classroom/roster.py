@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import IO, Any, TypeVar
 
 import yaml
@@ -36,8 +37,16 @@ class Submitter:
     email: str = ""
 
 
-def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, tuple[Submitter, ...]]]:
-    """Yield the name of a submission's folder and who submitted it, in the file's order.
+@dataclass(frozen=True)
+class Handed:
+    """Who handed something in, and when: as the file has it, such as "2026-01-01 10:00:00 Z"."""
+
+    submitters: tuple[Submitter, ...] = ()
+    at: str = ""
+
+
+def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
+    """Yield the name of a submission's folder, and who handed it in and when, in the file's order.
 
     Args:
         stream: the YAML file.
@@ -49,7 +58,7 @@ def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, tuple[Subm
     try:
         for folder, entry in _top_level(stream, shown):
             if isinstance(folder, str) and isinstance(entry, Mapping):
-                yield folder, _submitters(entry)
+                yield folder, Handed(_submitters(entry), _field(entry, "created_at"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())
         raise ExportError(
@@ -134,7 +143,20 @@ def _field(person: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def roster_of(path: Path) -> Iterator[tuple[str, tuple[Submitter, ...]]]:
-    """Read the metadata file of an unpacked export; see `read_roster`."""
-    with path.open("rb") as stream:
-        yield from read_roster(stream, path.name)
+_MOMENT = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(:\d{2})?)(\.\d+)? ?"
+    r"(?P<zone>Z|UTC|[+-]\d{2}:?\d{2})"
+)
+
+
+def moment(text: str) -> datetime | None:
+    """Return the time that a text gives with its zone, "2026-01-01 10:00:00 Z"; None for others."""
+    found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        return None
+    zone = "+0000" if found["zone"] in ("Z", "UTC") else found["zone"].replace(":", "")
+    time = found["time"] if found[3] else f"{found['time']}:00"
+    try:
+        return datetime.strptime(f"{found['day']} {time} {zone}", "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:  # the 31st of February
+        return None

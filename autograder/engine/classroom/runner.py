@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.classroom.export import Export, Submission
+from autograder.engine.classroom.export import Export, NothingHandedIn, Submission
 from autograder.engine.classroom.grader import Settings, Shared
 from autograder.engine.classroom.parcel import UnreadableSubmission, hash_of
 from autograder.engine.classroom.privacy import Names
@@ -128,6 +128,7 @@ def make_plan(export: Export, store: Store, grading: Grading, names: Names) -> P
     were graded, and when its grading ended in the grader's own fault.
     """
     store.write_list(names.listed(submission) for submission in export.submissions())
+    store.write_not_graded(map(names.not_graded, export.not_graded))
     return Plan(bytearray(_is_due(s, export, store, grading, names) for s in export.submissions()))
 
 
@@ -139,6 +140,8 @@ def _is_due(
         return True
     try:
         return record.parcel != hash_of(export.parcel(submission.name, grading.wanted))
+    except NothingHandedIn:
+        return not record.absent
     except UnreadableSubmission:
         return True
 
@@ -214,6 +217,10 @@ def _tasks(
         key = names.listed(submission).key
         try:
             parcel = export.parcel(submission.name, grading.wanted)
+        except NothingHandedIn as error:
+            absent = Record(key, checks=grading.checks, refused=str(error), absent=True)
+            yield names.cleaned(absent, submission)
+            continue
         except UnreadableSubmission as error:
             yield names.cleaned(Record(key, trouble=str(error)), submission)
             continue
@@ -244,6 +251,7 @@ def _record(order: _Order, answer: Mapping[str, Any], grading: Grading) -> Recor
         checks=grading.checks,
         results=answer.get("results", {}),
         trouble=str(answer.get("trouble", "")),
+        refused=str(answer.get("refused", "")),
         seconds=float(answer.get("seconds", 0.0)),
         attempts=order.attempt,
     )

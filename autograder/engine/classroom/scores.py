@@ -26,22 +26,29 @@ class ScoresWriter:
     Args:
         file: opened with `newline=""` and `ENCODING`.
         parts: the parts' titles by their numbers.
+        points: what each part is worth.
     """
 
-    def __init__(self, file: IO[str], parts: Mapping[str, str]) -> None:
+    def __init__(
+        self, file: IO[str], parts: Mapping[str, str], points: Mapping[str, float]
+    ) -> None:
         self._parts = tuple(parts)
         self._writer = csv.writer(file)
         # "1.1" alone would be read as a number or a date.
-        titles = (f"{number} {title}".strip() for number, title in parts.items())
-        self._row("Name", "Student number", "Email", "Submission", *titles, "Total", "State")
+        titles = (f"{number} {title} (of {points[number]:g})" for number, title in parts.items())
+        total = f"Total (of {sum(points.values()):g})"
+        who = ("Name", "Student number", "Email", "Submission")
+        self._row(*who, *titles, total, "State", "Reason", "Handed in", "Late")
 
-    def write(self, listed: Listed, points: Mapping[str, float], state: str) -> None:
+    def write(
+        self, listed: Listed, points: Mapping[str, float], state: str, reason: str = ""
+    ) -> None:
         """Write a row for each student of a submission; no points stay empty."""
         scores = [points.get(part, "") for part in self._parts]
         total = round(sum(points.values()), 4) if points else ""
         for person in listed.submitters or (Submitter(),):
             who = (person.name, person.sid, person.email, listed.key)
-            self._row(*who, *scores, total, state)
+            self._row(*who, *scores, total, state, reason, listed.handed_in, listed.late)
 
     def _row(self, *cells: str | float) -> None:
         self._writer.writerow([defused(c) if isinstance(c, str) else f"{c:g}" for c in cells])

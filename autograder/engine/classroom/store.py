@@ -2,6 +2,7 @@
 
     class.json                  what kind of store this is
     submissions.jsonl           who is in the class: a line a submission, in the export's order
+    not_graded.json             what else the export holds, and why it is not graded
     results/3f/submission_7.json   a record: results.json and what it was graded by
     feedback/3f/submission_7.html  the feedback as the student sees it
 
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.engine.classroom.export import NotGraded
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.gradescope import write_results
 from autograder.engine.ledger import Verdict
@@ -36,10 +38,15 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of the class list. The key is the submission's name, or its pseudonym."""
+    """A line of the class list. The key is the submission's name, or its pseudonym.
+
+    `handed_in` and `late` are those of `export.Submission`.
+    """
 
     key: str
     submitters: tuple[Submitter, ...] = ()
+    handed_in: str = ""
+    late: str = ""
 
     @property
     def names(self) -> str:
@@ -59,6 +66,8 @@ class Record:
         checks: hash of what it was graded by.
         results: what results.json holds; empty where there is none.
         trouble: what went wrong beside the submission itself.
+        refused: why the submission cannot be graded, by its own fault; it has no points then.
+        absent: whether nothing was handed in; `refused` says how that is known.
         log: the end of the staff's log where the grader failed.
         seconds: wall time of the grading.
         attempts: how often it was graded for this.
@@ -69,6 +78,8 @@ class Record:
     checks: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     trouble: str = ""
+    refused: str = ""
+    absent: bool = False
     log: str = ""
     seconds: float = 0.0
     attempts: int = 1
@@ -80,10 +91,16 @@ class Record:
 
     @property
     def is_grader_error(self) -> bool:
-        """Whether this is no grade: there are no results, or the grader failed in a check."""
-        return not self.results or any(
-            verdict_of(test) == Verdict.GRADER_ERROR.value for test in self.tests
+        """Whether the grader failed: there are no results, or it did in a check."""
+        return not self.absent and (
+            not self.results
+            or any(verdict_of(test) == Verdict.GRADER_ERROR.value for test in self.tests)
         )
+
+    @property
+    def is_grade(self) -> bool:
+        """Whether the points are those of the student's work."""
+        return not (self.is_grader_error or self.refused)
 
 
 def verdict_of(test: Mapping[str, Any]) -> str:
@@ -167,6 +184,20 @@ class Store:
             for submission in submissions:
                 file.write(json.dumps(asdict(submission)) + "\n")
 
+    def write_not_graded(self, found: Iterable[NotGraded]) -> None:
+        """Write what the export holds that is no submission."""
+        write_results(
+            self.root / "not_graded.json", {"not_graded": [asdict(each) for each in found]}
+        )
+
+    def not_graded(self) -> list[NotGraded]:
+        """Return what the export held that is no submission."""
+        try:
+            told = json.loads((self.root / "not_graded.json").read_text(encoding="utf-8"))
+            return [NotGraded(**each) for each in told["not_graded"]]
+        except (OSError, ValueError, TypeError, KeyError):
+            return []
+
     def listed(self) -> Iterator[Listed]:
         """Yield the class list.
 
@@ -177,7 +208,12 @@ class Store:
             with (self.root / "submissions.jsonl").open(encoding="utf-8") as file:
                 for line in file:
                     told = json.loads(line)
-                    yield Listed(told["key"], tuple(Submitter(**s) for s in told["submitters"]))
+                    yield Listed(
+                        told["key"],
+                        tuple(Submitter(**s) for s in told["submitters"]),
+                        told.get("handed_in", ""),
+                        told.get("late", ""),
+                    )
         except FileNotFoundError:
             raise StoreError(f"{self.root} holds no list of a class") from None
 

@@ -13,7 +13,8 @@ from autograder.engine.classroom.store import Listed, Record, points_of, verdict
 from autograder.engine.ledger import Verdict
 
 GRADED, ERROR, UNFINISHED, MISSING = "graded", "grader error", "not finished", "not graded yet"
-_MOST_LISTED = 20  # slowest gradings, and grader errors
+REFUSED, ABSENT = "refused", "nothing handed in"
+_MOST_LISTED = 20  # slowest gradings, and those that have no grade
 _BARS = 11
 _MOST_CHECKS = 4
 
@@ -132,7 +133,7 @@ class Slow:
 
 @dataclass(frozen=True)
 class Fault:
-    """A submission whose grading did not come to its end."""
+    """A submission that has no grade, or whose grading did not come to its end."""
 
     key: str
     names: str
@@ -159,6 +160,7 @@ class Summary:
         self.gained = self.lost = 0
         self.seconds = 0.0
         self.versions: Counter[str] = Counter()
+        self.late = 0
 
     @property
     def total(self) -> int:
@@ -185,6 +187,7 @@ class Summary:
         """Count a submission; return its row of the page's table, see `pages/classroom.js`."""
         state = state_of(record)
         self.states[state] += 1
+        self.late += bool(listed.late)
         if change is not None:
             self.changes[change.kind] += 1
             self.gained += change.delta > 0
@@ -194,29 +197,24 @@ class Summary:
             if state != GRADED:
                 self._fault(listed, record, state)
             made = self._count(listed, record)
-        points = points_of(record) if record is not None else {}
+        points = points_of(record) if record is not None and record.is_grade else {}
         return [
-            total_of(record),
+            total_of(record) if points else None,
             list(points.values()),
             round(record.seconds, 1) if record is not None else None,
             "" if state == GRADED else state,
             made,
             [change.kind, change.delta] if change is not None else None,
+            listed.late,
         ]
 
     def _fault(self, listed: Listed, record: Record, state: str) -> None:
         if len(self.faults) < _MOST_LISTED:
-            what = record.trouble or next(
-                (
-                    str(test.get("output", "")).splitlines()[-1]
-                    for test in record.tests
-                    if verdict_of(test) == Verdict.GRADER_ERROR.value
-                ),
-                state,
-            )
-            self.faults.append(Fault(listed.key, listed.names, what))
+            self.faults.append(Fault(listed.key, listed.names, reason_of(record)))
 
     def _count(self, listed: Listed, record: Record) -> list[int]:
+        if record.absent:
+            return []
         self.seconds += record.seconds
         self.versions[record.checks] += 1
         slow = Slow(record.seconds, listed.key, listed.names)
@@ -224,7 +222,7 @@ class Summary:
             heapq.heappush(self._slowest, slow)
         else:
             heapq.heappushpop(self._slowest, slow)
-        if record.is_grader_error:  # its zeros are nobody's
+        if not record.is_grade:  # its zeros are nobody's
             return []
         for told in record.results["extra_data"]["parts"]:
             part = self.parts.setdefault(
@@ -266,4 +264,16 @@ def state_of(record: Record | None) -> str:
         return MISSING
     if record.is_grader_error:
         return ERROR
+    if record.refused:
+        return ABSENT if record.absent else REFUSED
     return UNFINISHED if record.trouble else GRADED
+
+
+def reason_of(record: Record) -> str:
+    """Return why a submission has no grade, or not all of it; "" for one that has."""
+    faults = (
+        str(test.get("output", "")).splitlines()[-1]
+        for test in record.tests
+        if verdict_of(test) == Verdict.GRADER_ERROR.value
+    )
+    return record.refused or record.trouble or next(faults, "")

@@ -1,7 +1,7 @@
 // The table: all rows are in #data, a hundred of them in the document. Text goes in as text only.
 (() => {
   "use strict";
-  const [PATH, NAME, MORE, TOTAL, PARTS, SECONDS, STATE, MISTAKES, CHANGE] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const [PATH, NAME, MORE, TOTAL, PARTS, SECONDS, STATE, MISTAKES, CHANGE, LATE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
   const PAGE = 100;
   const byId = (id) => document.getElementById(id);
   const all = JSON.parse(byId("data").textContent);
@@ -15,6 +15,7 @@
   const body = document.querySelector("#rows tbody");
   const heads = [...document.querySelectorAll("#rows th[data-column]")];
   const partCount = heads.filter((head) => head.dataset.column === "part").length;
+  const withLate = heads.some((head) => head.dataset.column === "late");
   const compared = heads.some((head) => head.dataset.column === "change");
   let sorted = { head: heads[0], down: false };
   let mistake = null;
@@ -26,6 +27,7 @@
     name: (i) => rank[i],
     total: (i) => all[i][TOTAL],
     part: (i, head) => all[i][PARTS][Number(head.dataset.part)] ?? null,
+    late: (i) => (all[i][LATE] ? all[i][LATE].padStart(12) : null),
     change: (i) => (all[i][CHANGE] ? all[i][CHANGE][1] : null),
     seconds: (i) => all[i][SECONDS],
     state: (i) => all[i][STATE] || "graded",
@@ -49,7 +51,7 @@
   }
 
   function makeRow(i) {
-    const [path, name, more, total, parts, seconds, state, , change] = all[i];
+    const [path, name, more, total, parts, seconds, state, , change, late] = all[i];
     const row = document.createElement("tr");
     const head = cell(row, "th", "");
     head.scope = "row";
@@ -66,6 +68,7 @@
     }
     cell(row, "td", number(total)).className = "n";
     for (let p = 0; p < partCount; p += 1) cell(row, "td", number(parts[p])).className = "n";
+    if (withLate) cell(row, "td", late).className = "n";
     if (compared) {
       const td = cell(row, "td", "");
       td.className = "n";
@@ -95,6 +98,7 @@
       words.every((word) => haystacks[i].includes(word)) &&
       (filter !== "graded" || !all[i][STATE]) &&
       (filter !== "open" || all[i][STATE]) &&
+      (filter !== "late" || all[i][LATE]) &&
       (filter !== "changed" || all[i][CHANGE]) &&
       (mistake === null || all[i][MISTAKES].includes(mistake));
     found = order.filter(wanted);
