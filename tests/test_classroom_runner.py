@@ -319,7 +319,7 @@ def test_the_command_grades_compares_and_says_so_by_its_status(tmp_path: Path) -
     gan.write_text(right, encoding="utf-8")
     other = run(*command(export, new, "--compare", old))
     assert other.returncode == 1
-    assert "1 submissions changed (1 points): 1 gain and 0 lose points" in other.stdout
+    assert "1 of 2 submissions changed in points: 1 gained and 0 lost points." in other.stdout
     rebuilt = run(sys.executable, "-m", "autograder", "class", "--out", new, "--compare", old)
     assert rebuilt.returncode == 1
     assert "to grade" not in rebuilt.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.classroom.comparison import FEEDBACK, POINTS, compare
+from autograder.engine.classroom.comparison import FEEDBACK, POINTS, SHARES, compare
 from autograder.engine.classroom.export import NotGraded, Submission
 from autograder.engine.classroom.page import About, write_views
 from autograder.engine.classroom.privacy import Pseudonyms, key_for
@@ -125,13 +125,81 @@ def test_another_feedback_is_a_change_of_its_own_kind() -> None:
     assert (change.checks, change.new_output) == ((), "Other.")
 
 
+def reshared(before: Record, passes: bool = True) -> Record:
+    """The record after a check of 1.1 came, which takes points from another."""
+    results = json.loads(json.dumps(before.results))
+    first = results["tests"][1]
+    assert first["number"] == "1.1.2"
+    came = {**first, "number": "1.1.99", "name": "1.1.99 New.", "max_score": 0.25, "output": ""}
+    came["score"] = 0.25 * passes
+    came["extra_data"] = {"verdict": "passed" if passes else "failed"}
+    worth = first["max_score"]
+    first["max_score"] = worth - 0.25
+    first["score"] *= first["max_score"] / worth
+    results["tests"].append(came)
+    for part in results["extra_data"]["parts"][:1]:
+        of_part = [t for t in results["tests"] if t["number"].startswith("1.1.")]
+        part["score"] = sum(t["score"] for t in of_part)
+    return Record(**{**vars(before), "results": results})
+
+
+def test_other_shares_of_the_same_points_are_a_kind_of_their_own() -> None:
+    """A new check that passes moves points within a part; nobody gains, and nobody reads more."""
+    change = compare("a", record("a"), reshared(record("a")))
+    assert change is not None
+    assert (change.kind, change.delta) == (SHARES, 0)
+    assert [check.number for check in change.checks] == ["1.1.2", "1.1.99"]
+    assert all(check.reads_the_same for check in change.checks)
+    failing = compare("a", record("a"), reshared(record("a"), passes=False))
+    assert failing is not None
+    assert (failing.kind, failing.delta) == (POINTS, -0.25)
+
+
+def test_what_changed_is_said_in_sentences() -> None:
+    """Shares that moved within a part are no change of a score."""
+    summary = Summary({})
+    old, wrong = record("a"), changed(record("a"), "5.5.3", score=0.0)
+    assert summary.what_changed == ["Nothing changed."]
+    for i in range(8):
+        summary.add(Listed(str(i)), old, compare(str(i), old, reshared(old)))
+    assert summary.what_changed == [
+        "No score changed.",
+        "8 differ only in how the points of 1.1 are shared.",
+    ]
+    for now in (wrong, changed(old, "5.5.3", output="Otherwise."), None):
+        summary.add(Listed("b"), now, compare("b", old, now))
+    summary.add(Listed("c"), old, compare("c", None, old))
+    assert summary.what_changed == [
+        "1 of 12 submissions changed in points: 0 gained and 1 lost points.",
+        "1 changed in feedback only.",
+        "8 differ only in how the points of 1.1 are shared.",
+        "1 is new.",
+        "1 is no longer in the class.",
+    ]
+
+
+def test_texts_that_stayed_are_not_on_the_page_of_a_change(tmp_path: Path) -> None:
+    """Only what differs is shown twice."""
+    older, newer = make_store(tmp_path / "old", 1), make_store(tmp_path / "new", 1)
+    before = changed(record("submission_1000"), "5.5.3", output="A text that stays.")
+    older.write(before)
+    for after, seen in [
+        (changed(before, "5.5.3", max_score=0.25), 0),
+        (changed(before, "5.5.3", output="Another text."), 1),
+    ]:
+        newer.write(after)
+        write_views(newer, ABOUT, older)
+        (page,) = (newer.root / "compare").glob("*/*.html")
+        assert page.read_text(encoding="utf-8").count("A text that stays.") == seen
+
+
 def test_a_check_that_came_or_went_is_a_change() -> None:
     """Its other side has no score."""
     old = record("a")
     fewer = {**old.results, "tests": old.tests[1:]}
     change = compare("a", old, Record(**{**vars(old), "results": fewer}))
     assert change is not None
-    assert change.checks[0].new_verdict == "no such check"
+    assert change.checks[0].new_verdict == ""
     assert change.checks[0].new_score is None
 
 

@@ -59,7 +59,7 @@ def test_points_and_visibility_are_those_of_the_file(of_reference: dict[str, Any
     assert tests["5.5.5"]["visibility"] == "visible"  # public
     assert "spring term" in of_reference["output"]
     assert (
-        "Shown so far: 32.54 of 100 points; 21 more checks appear after" in of_reference["output"]
+        "Shown so far: 32.75 of 100 points; 21 more checks appear after" in of_reference["output"]
     )
 
 

@@ -238,14 +238,10 @@ def _print_summary(summary: Summary, store: Store) -> None:
 
 
 def _print_changes(summary: Summary, store: Store) -> int:
+    print(" ".join(summary.what_changed))
     if not summary.changes:
-        print("Nothing changed.")
         return DONE
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.changes.items()))
-    print(
-        f"{sum(summary.changes.values())} submissions changed ({kinds}): {summary.gained} gain and "
-        f"{summary.lost} lose points; see {store.root / 'changes.csv'} and the page."
-    )
+    print(f"See {store.root / 'changes.csv'} and the page.")
     return FOUND_SOMETHING
 
 

@@ -22,6 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict, not_run
+from autograder.engine.points import apportion
 
 MAX_OUTPUT = 99_000  # characters; Gradescope cuts at 100,000, and we would rather say so
 _UNITS = 10_000  # points are counted in ten-thousandths, so that sums of them are exact
@@ -210,8 +211,8 @@ def _rows(plan: Sequence[PlannedCheck], entries: Iterable[Entry]) -> list[_Row]:
         by_part.setdefault(check.part, []).append(check)
     totals = [sum(map(_worth, checks), Fraction(0)) for checks in by_part.values()]
     max_units: dict[str, int] = {}
-    for checks, total in zip(by_part.values(), _apportion(totals, round(sum(totals))), strict=True):
-        units = _apportion([_worth(check) for check in checks], total)
+    for checks, total in zip(by_part.values(), apportion(totals, round(sum(totals))), strict=True):
+        units = apportion([_worth(check) for check in checks], total)
         max_units.update(zip((check.check_id for check in checks), units, strict=True))
     found = {entry.check_id: entry for entry in entries}
     return [
@@ -223,15 +224,6 @@ def _rows(plan: Sequence[PlannedCheck], entries: Iterable[Entry]) -> list[_Row]:
 def _worth(check: PlannedCheck) -> Fraction:
     """Return a check's points in ten-thousandths, none for advice."""
     return Fraction(check.points or 0) * _UNITS
-
-
-def _apportion(shares: Sequence[Fraction], total: int) -> list[int]:
-    """Round shares to integers of the given sum, rounding up where most was cut off."""
-    rounded = [math.floor(share) for share in shares]
-    by_rest = sorted(range(len(shares)), key=lambda i: rounded[i] - shares[i])
-    for i in by_rest[: total - sum(rounded)]:
-        rounded[i] += 1
-    return rounded
 
 
 def _test(row: _Row) -> dict[str, object]:

@@ -22,6 +22,7 @@ from typing import Any
 from autograder.engine.assignment import Assignment, AssignmentError
 from autograder.engine.footprint import files_that_grade
 from autograder.engine.ledger import VISIBILITIES, PlannedCheck
+from autograder.engine.points import share_out
 
 AUDIENCES = ("public", "private")
 _NUMBER = re.compile(r"\d+(\.\d+)+")
@@ -39,8 +40,8 @@ class _Found:
 def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
     """List every check of a homework in the order of their numbers, with its points.
 
-    The weights of a part's checks are its points when they add up to them, and are scaled to do so
-    when an instructor gave the part other points. What the settings say about a check goes before
+    The weights of a part's checks are its points when they add up to them, and share them out
+    otherwise (`points.share_out`). What the settings say about a check goes before
     what they say about its part, that before the check's decorators, and these before the
     settings' word for all.
 
@@ -223,20 +224,9 @@ def _is_positive(value: Any) -> bool:
 
 
 def _share_out(checks: list[_Found], points: float) -> list[tuple[_Found, float | None]]:
-    """Give each check its points: cents, of sums that are rounded, so that they add up."""
-    total = sum(check.weight or 0.0 for check in checks)
-    shares: list[tuple[_Found, float | None]] = []
-    weight = given = 0.0
-    last = max(i for i, check in enumerate(checks) if check.weight is not None)
-    for i, check in enumerate(checks):
-        if check.weight is None:
-            shares.append((check, None))
-            continue
-        weight += check.weight
-        upto = points if i == last else min(round(points * weight / total, 2), points)
-        shares.append((check, check.weight if total == points else round(upto - given, 4)))
-        given = upto
-    return shares
+    """Give each check its points, and none to advice."""
+    shares = iter(share_out(points, [c.weight for c in checks if c.weight is not None]))
+    return [(check, None if check.weight is None else next(shares)) for check in checks]
 
 
 def _order(number: str) -> tuple[int, ...]:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.engine.classroom.store import Record, points_of, verdict_of
+from autograder.engine.ledger import Verdict
 
-GONE, CAME, POINTS, FEEDBACK = "gone", "new", "points", "feedback"
+GONE, CAME, POINTS, SHARES, FEEDBACK = "gone", "new", "points", "shares", "feedback"
 
 
 @dataclass(frozen=True)
 class CheckChange:
-    """One check that came out otherwise. Scores are None for advice and where there is no check."""
+    """One check that came out otherwise.
+
+    Scores are None for advice and where there is no check; there the verdict is "".
+    """
 
     number: str
     name: str
@@ -25,6 +29,18 @@ class CheckChange:
     old_text: str
     new_text: str
 
+    @property
+    def part(self) -> str:
+        """The part that the check belongs to."""
+        return self.number.rpartition(".")[0]
+
+    @property
+    def reads_the_same(self) -> bool:
+        """Whether the student reads what was read before, but for points."""
+        if "" in (self.old_verdict, self.new_verdict):  # a check that came or went says no more
+            return {self.old_verdict, self.new_verdict} == {"", Verdict.PASSED.value}
+        return (self.old_verdict, self.old_text) == (self.new_verdict, self.new_text)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -32,7 +48,8 @@ class Change:
 
     Args:
         key: see `store.Listed`.
-        kind: "points", "feedback" (only texts or verdicts), "new" or "gone".
+        kind: "points" (of a part), "feedback" (texts or verdicts, no points), "shares" (only how
+            the points of a part are shared among its checks), "new" or "gone".
         old: points before; None where there was no grade.
         new: points now, likewise.
         checks: the checks that changed.
@@ -69,8 +86,12 @@ def compare(key: str, old: Record | None, new: Record | None) -> Change | None:
     texts = (_output(old), _output(new))
     if not checks and texts[0] == texts[1]:
         return None
-    moved = total_of(old) != total_of(new) or any(c.old_score != c.new_score for c in checks)
-    kind = POINTS if moved else FEEDBACK
+    if points_of(old) != points_of(new) or total_of(old) != total_of(new):
+        kind = POINTS
+    elif checks and all(c.reads_the_same and c.max_score is not None for c in checks):
+        kind = SHARES
+    else:
+        kind = FEEDBACK
     return Change(key, kind, total_of(old), total_of(new), checks, *(() if checks else texts))
 
 
@@ -95,8 +116,8 @@ def _compare_check(
         old_score=old.get("score"),
         new_score=new.get("score"),
         max_score=there.get("max_score"),
-        old_verdict=verdict_of(old) or "no such check",
-        new_verdict=verdict_of(new) or "no such check",
+        old_verdict=verdict_of(old),
+        new_verdict=verdict_of(new),
         old_text=str(old.get("output", "")),
         new_text=str(new.get("output", "")),
     )

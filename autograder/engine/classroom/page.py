@@ -231,11 +231,11 @@ class _Pages:
             file.write(page)
 
 
-def _sides(check: CheckChange) -> tuple[tuple[str, str, float | None, str], ...]:
-    """Return what stands left and right for a check: heading, verdict, score, text."""
+def _sides(check: CheckChange) -> tuple[tuple[str, str, str], ...]:
+    """Return what stands left and right for a check: heading, verdict, text."""
     return (
-        ("Before", check.old_verdict, check.old_score, check.old_text),
-        ("Now", check.new_verdict, check.new_score, check.new_text),
+        ("Before", check.old_verdict, check.old_text),
+        ("Now", check.new_verdict, check.new_text),
     )
 
 

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.engine.classroom.comparison import Change, total_of
+from autograder.engine.classroom.comparison import (
+    CAME,
+    FEEDBACK,
+    GONE,
+    POINTS,
+    SHARES,
+    Change,
+    total_of,
+)
 from autograder.engine.classroom.store import Listed, Record, points_of, verdict_of
 from autograder.engine.ledger import Verdict
 
@@ -158,6 +166,7 @@ class Summary:
         self.faults: list[Fault] = []
         self.changes: Counter[str] = Counter()
         self.gained = self.lost = 0
+        self._reshared: set[str] = set()  # parts of which only the shares changed
         self.seconds = 0.0
         self.versions: Counter[str] = Counter()
         self.late = 0
@@ -166,6 +175,38 @@ class Summary:
     def total(self) -> int:
         """How many submissions the class has."""
         return sum(self.states.values())
+
+    @property
+    def what_changed(self) -> list[str]:
+        """What a comparison found, a sentence each."""
+        moved, read, shared, came, gone = (
+            self.changes[kind] for kind in (POINTS, FEEDBACK, SHARES, CAME, GONE)
+        )
+        if not self.changes.total():
+            return ["Nothing changed."]
+        sentences = []
+        if moved:
+            same = moved - self.gained - self.lost
+            among = f", {same} among parts only" if same else ""
+            sentences.append(
+                f"{moved} of {self.total} submissions changed in points: {self.gained} gained and "
+                f"{self.lost} lost points{among}."
+            )
+        else:
+            sentences.append("No score changed.")
+        if read:
+            sentences.append(f"{read} changed in feedback only.")
+        if shared:
+            differ = "differs" if shared == 1 else "differ"
+            parts = sorted(self._reshared)
+            sentences.append(
+                f"{shared} {differ} only in how the points of {_listed(parts)} are shared."
+            )
+        if came:
+            sentences.append(f"{came} {'is' if came == 1 else 'are'} new.")
+        if gone:
+            sentences.append(f"{gone} {'is' if gone == 1 else 'are'} no longer in the class.")
+        return sentences
 
     @property
     def slowest(self) -> list[Slow]:
@@ -190,8 +231,11 @@ class Summary:
         self.late += bool(listed.late)
         if change is not None:
             self.changes[change.kind] += 1
-            self.gained += change.delta > 0
-            self.lost += change.delta < 0
+            if change.kind == POINTS:
+                self.gained += change.delta > 0
+                self.lost += change.delta < 0
+            elif change.kind == SHARES:
+                self._reshared |= {check.part for check in change.checks}
         made: list[int] = []
         if record is not None:
             if state != GRADED:
@@ -256,6 +300,11 @@ class Summary:
             sentences = tuple(self._sentences.get(one, one) for one in name.split("+"))
             self.mistakes[name] = MistakeSum(name, len(self.mistakes), sentences)
         return self.mistakes[name]
+
+
+def _listed(texts: Sequence[str]) -> str:
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def state_of(record: Record | None) -> str:
