@@ -69,6 +69,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep no names: pseudonyms, whose key goes to DIR.key beside DIR",
     )
     parser.add_argument(
+        "--student-pages",
+        nargs="?",
+        const="visible",
+        choices=("visible", "after_due_date", "after_published"),
+        metavar="WHEN",
+        help="also write pages to hand out, with the checks that are shown at once, or also with "
+        "those after_due_date or after_published",
+    )
+    parser.add_argument(
         "--due",
         metavar="TIME",
         help="when it was due, such as '2026-11-20 23:59 +0100': says how late a submission is, "
@@ -136,8 +145,9 @@ def _run(options: argparse.Namespace) -> int:
         except Interrupted as stopped:
             print("\nStopped. What was graded is kept: the same command goes on from there.")
             return _BY_A_SIGNAL + stopped.number
-    summary = write_views(store, _about(assignment, options.only if only else None), older)
-    _print_summary(summary, store)
+    about = _about(assignment, options.only if only else None)
+    summary = write_views(store, about, older, options.student_pages)
+    _print_summary(summary, store, options)
     if older is not None:
         return _print_changes(summary, store)
     return DONE
@@ -226,12 +236,14 @@ def _progress(total: int) -> Iterator[Callable[[bool], None]]:
         yield advance
 
 
-def _print_summary(summary: Summary, store: Store) -> None:
+def _print_summary(summary: Summary, store: Store, options: argparse.Namespace) -> None:
     for fault in summary.faults:
         print(f"  {_one_line(fault.names)}: {_one_line(fault.what)}")
     for mistake in summary.most_made[:5]:
         print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
     print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
+    if options.student_pages is not None:
+        print(f"{store.root / 'students'} and {store.root / 'students.zip'} are for the students.")
     late = f"; {summary.late} handed in late" if summary.late else ""
     states = (f"{count} {state}" for state, count in sorted(summary.states.items()))
     print(f"{', '.join(states)}{late}.")

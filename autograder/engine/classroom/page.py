@@ -8,22 +8,20 @@ the script.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import csv
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from autograder.engine.classroom import student_pages
 from autograder.engine.classroom.comparison import Change, CheckChange, compare
+from autograder.engine.classroom.rendering import assets, environment, one_line
 from autograder.engine.classroom.scores import ENCODING, ScoresWriter, defused
 from autograder.engine.classroom.store import (
     Listed,
@@ -35,9 +33,7 @@ from autograder.engine.classroom.store import (
     verdict_of,
 )
 from autograder.engine.classroom.summary import Summary, reason_of, state_of
-from autograder.engine.gradescope import clean_text
 
-_PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"
 _BATCH = 500  # rows of the table that are held at a time
 
 
@@ -60,13 +56,16 @@ class About:
     note: str = ""
 
 
-def write_views(store: Store, about: About, older: Store | None = None) -> Summary:
+def write_views(
+    store: Store, about: About, older: Store | None = None, for_students: str | None = None
+) -> Summary:
     """Write all that people look at; return what was counted.
 
     Args:
         store: the results; views of an earlier time are replaced.
         about: the homework.
         older: results to compare with.
+        for_students: when pages to hand out are read, see `student_pages.SHOWN`; None for none.
 
     Raises:
         StoreError: one of the two is no store.
@@ -76,6 +75,7 @@ def write_views(store: Store, about: About, older: Store | None = None) -> Summa
     summary = Summary(about.sentences)
     shutil.rmtree(store.root / "compare", ignore_errors=True)
     (store.root / "changes.csv").unlink(missing_ok=True)
+    student_pages.remove(store)
     with contextlib.ExitStack() as stack:
         rows = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
         scores = ScoresWriter(
@@ -88,6 +88,11 @@ def write_views(store: Store, about: About, older: Store | None = None) -> Summa
             changes = _ChangesWriter(
                 stack.enter_context(replacing(store.root / "changes.csv", ENCODING))
             )
+        handed_out = None
+        if for_students is not None:
+            handed_out = stack.enter_context(
+                student_pages.writing(store, about.title, for_students)
+            )
         for listed in store.listed():
             record = store.read(listed.key)
             change = compare(listed.key, older.read(listed.key), record) if older else None
@@ -96,6 +101,8 @@ def write_views(store: Store, about: About, older: Store | None = None) -> Summa
                 pages.write_change(listed, change)
             if record is not None:
                 pages.write_feedback(listed, record, change)
+                if handed_out is not None:
+                    handed_out.write(listed, record)
             scores.write(
                 listed,
                 points_of(record) if record is not None and record.is_grade else {},
@@ -147,15 +154,11 @@ def _row(listed: Listed, told: list[Any]) -> str:
     """Return a row of the table as JSON that may stand in a script element."""
     more = " ".join(f"{person.sid} {person.email}" for person in listed.submitters)
     where = relative("", listed.key, "").strip("/.")
-    row = [where, _line(listed.names), _line(f"{listed.key} {more}"), *told]
+    row = [where, one_line(listed.names), one_line(f"{listed.key} {more}"), *told]
     text = json.dumps(row, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text + "\n"
-
-
-def _line(text: str) -> str:
-    return " ".join(clean_text(text, 300).split())
 
 
 class _Pages:
@@ -164,23 +167,9 @@ class _Pages:
     def __init__(self, store: Store, about: About) -> None:
         self._store = store
         self._about = about
-        self._environment = Environment(
-            loader=FileSystemLoader(_PAGES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters |= {"line": _line, "clean": clean_text}
-        style, script, small = (
-            (_PAGES / name).read_text("utf-8") for name in ("index.css", "index.js", "small.css")
-        )
-        self._index = {
-            "style": Markup(style),
-            "script": Markup(script),
-            "policy": _policy(style, script),
-        }
-        self._small = {"style": Markup(small), "policy": _policy(small)}
+        self._environment = environment()
+        self._index = assets("index.css", "index.js")
+        self._small = assets("small.css")
 
     def write_index(self, summary: Summary, rows: IO[str], *, compared: bool) -> None:
         """Write index.html; the rows go through without being held."""
@@ -250,17 +239,3 @@ def _comma_between(lines: IO[str]) -> Iterator[Markup]:
             yield Markup("".join(batch))
             batch = []
     yield Markup("".join(batch))
-
-
-def _policy(style: str, script: str = "") -> str:
-    """Return a content security policy that allows this style and script and nothing else."""
-    scripts = f"; script-src '{_sha256(script)}'" if script else ""
-    return (
-        f"default-src 'none'; style-src '{_sha256(style)}'{scripts}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _sha256(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

@@ -1,0 +1,54 @@
+"""How pages are made: templates that escape all text, styles and scripts named by their hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from autograder.engine.gradescope import clean_text
+
+_PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"
+
+
+def environment() -> Environment:
+    """Return where the templates of `pages/classroom/` are found."""
+    made = Environment(
+        loader=FileSystemLoader(_PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"line": one_line, "clean": clean_text}
+    return made
+
+
+def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
+    """Return a page's `style`, `script` and the `policy` that allows these and nothing else.
+
+    Args:
+        style: name of a file of `pages/classroom/`.
+        script: likewise; None for a page without one.
+    """
+    style_text = (_PAGES / style).read_text("utf-8")
+    script_text = (_PAGES / script).read_text("utf-8") if script is not None else ""
+    scripts = f"; script-src '{_sha256(script_text)}'" if script_text else ""
+    policy = (
+        f"default-src 'none'; style-src '{_sha256(style_text)}'{scripts}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return {"style": Markup(style_text), "script": Markup(script_text), "policy": policy}
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, cut to 300 characters."""
+    return " ".join(clean_text(text, 300).split())
+
+
+def _sha256(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
