@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.engine import gradescope
-from autograder.engine.gradescope import clean_text, summary_table, to_results
+from autograder.engine.gradescope import clean_text, one_line, summary_table, to_results
 from autograder.engine.ledger import VISIBILITIES, Entry, PlannedCheck, Verdict
 
 SCHEMA = json.loads((Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
@@ -368,7 +368,7 @@ def test_the_summary_shows_parts_points_and_what_failed() -> None:
         "\n"
         "Advice (no points)\n"
         "  1.2.2 It is right\n"
-        "    Tensors are made on the wrong device.\n"
+        "    Tensors are made on the wrong device."
     )
 
 
@@ -376,7 +376,7 @@ def test_the_summary_of_full_marks_is_the_table_alone() -> None:
     """Nothing to say is not said."""
     plan = PLAN[:3]
     table = summary_table(plan, [entry(c.number, Verdict.PASSED) for c in plan], TITLES)
-    assert table.endswith("Total             10 / 10         3 of 3\n")
+    assert table.endswith("Total             10 / 10         3 of 3")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_the_summary_for_students_tells_nothing_of_hidden_checks(
     plan = (check("1.1.1", 4.0), check("1.1.2", 1.0, visibility))
     secret = entry("1.1.2", Verdict.FAILED, feedback="The canary.")
     table = summary_table(plan, [entry("1.1.1", Verdict.PASSED), secret], TITLES)
-    assert f"\nShown so far: 4 of 5 points; {when}\n" in table
+    assert f"\nShown so far: 4 of 5 points; {when}" in table
     assert "Total" not in table
     assert "canary" not in table
     assert "1.1.2" not in table
@@ -431,7 +431,7 @@ def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> No
         "Shown so far       1 / 1          10         1 of 1\n"
         "\n"
         "Shown so far: 1 of 10 points; 2 more checks appear after the due date, "
-        "1 more check is not shown to students.\n"
+        "1 more check is not shown to students."
     )
 
 
@@ -440,7 +440,7 @@ def test_hidden_advice_leaves_the_total_a_total() -> None:
     plan = (check("1.1.1", 1.0), check("1.1.2", None, "hidden"))
     table = summary_table(plan, [entry("1.1.1", Verdict.PASSED)], TITLES)
     assert "\nTotal " in table
-    assert table.endswith("\n\n1 more check is not shown to students.\n")
+    assert table.endswith("\n\n1 more check is not shown to students.")
 
 
 @given(gradings(), st.data())
@@ -473,6 +473,22 @@ def test_a_quoted_line_is_short_and_harmless() -> None:
     assert "\x1b" not in table
     assert max(map(len, table.splitlines())) <= 4 + 160
     assert "second" not in table
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Look at the sign of alpha.", "Look at the sign of alpha."),
+        ("Look at the sign of their alpha.", "Look at the sign of..."),
+        ("Look at the sign of the alpha.", "Look at the sign of the..."),
+        ("Look at the sign of it beside z.", "Look at the sign of it..."),
+        ("Look at supercalifragilistic words", "Look at supercalifragil..."),
+        ("x" * 40, "x" * 23 + "..."),
+    ],
+)
+def test_a_line_is_cut_between_words(text: str, shown: str) -> None:
+    """Only a word that fills half of the line is cut in two."""
+    assert one_line(text, 26) == shown
 
 
 @given(gradings())

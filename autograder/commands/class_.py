@@ -22,7 +22,7 @@ from autograder.commands.common import (
     load_homework,
 )
 from autograder.engine.assignment import Assignment
-from autograder.engine.gradescope import clean_text
+from autograder.engine.gradescope import one_line
 from autograder.engine.inventory import plan_checks
 from autograder.engine.signals import Interrupted, Signals
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
 _MOST_TOLD = 10  # things in the export that are no submissions
+_LONGEST = 200  # characters of a name or a reason
 _SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
 
 
@@ -238,7 +239,7 @@ def _progress(total: int) -> Iterator[Callable[[bool], None]]:
 
 def _print_summary(summary: Summary, store: Store, options: argparse.Namespace) -> None:
     for fault in summary.faults:
-        print(f"  {_one_line(fault.names)}: {_one_line(fault.what)}")
+        print(f"  {one_line(fault.names, _LONGEST)}: {one_line(fault.what, _LONGEST)}")
     for mistake in summary.most_made[:5]:
         print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
     print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
@@ -260,14 +261,10 @@ def _print_changes(summary: Summary, store: Store) -> int:
 def _print_not_graded(found: Sequence[NotGraded]) -> None:
     """Say what of the export is no submission."""
     for each in found[:_MOST_TOLD]:
-        print(f"  Not graded: {_one_line(each.name)}: {each.reason}.")
+        print(f"  Not graded: {one_line(each.name, _LONGEST)}: {each.reason}.")
     if len(found) > _MOST_TOLD:
         print(f"  Not graded: {len(found) - _MOST_TOLD} more; the page lists them.")
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(clean_text(text, 200).split())

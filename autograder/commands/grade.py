@@ -89,5 +89,7 @@ def _print_report(
         print(report.log)
     else:
         # What a missing layer of confinement means for whoever grades here; nothing as root.
-        print(*(line for line in report.log.splitlines() if _NO_USER in line), sep="\n")
+        for line in report.log.splitlines():
+            if _NO_USER in line:
+                print(line)
     print(f"\n{results} written after {report.results['execution_time']:.1f} s.")

@@ -150,7 +150,7 @@ def summary_table(
     advice = [row for row in shown if not row.scored and row.entry.verdict in _ADVISES]
     if advice:
         lines += ["", "Advice (no points)", *_quotes(advice)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
@@ -166,6 +166,17 @@ def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
         return shown
     note = f"\n[cut here: {len(text):,} characters in all]"
     return shown[: max(limit - len(note), 0)] + note
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return a text on one line, as `clean_text` shows it, cut between words if it is too long."""
+    line = " ".join("".join(map(_visible, " ".join(text[: 4 * limit].split()))).split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 3]
+    whole_words = cut[: cut.rfind(" ") + 1].rstrip() if line[limit - 3] != " " else cut
+    # A text without spaces, or a last word of great length, is cut in the middle after all.
+    return (whole_words if len(whole_words) > limit // 2 else cut) + "..."
 
 
 @dataclass(frozen=True)
@@ -234,7 +245,7 @@ def _test(row: _Row) -> dict[str, object]:
         feedback = f"{_GRADER_FAULT}\n{feedback}".rstrip()
     test: dict[str, object] = {
         "number": check.number,
-        "name": _one_line(f"{check.number} {check.title}", 500),
+        "name": one_line(f"{check.number} {check.title}", 500),
         "output": clean_text(feedback),
         "visibility": check.visibility,
     }
@@ -272,7 +283,7 @@ def _table(
     """Return the table's lines: a part each, and the total; of what is shown, beside the whole."""
     cells: list[tuple[str, ...]] = [("Part", "Points", "Whole part", "Checks passed")]
     for part, of_part in _by_part([row for row in rows if row.scored]):
-        name = _one_line(f"{part} {part_titles.get(part, '')}", 60)
+        name = one_line(f"{part} {part_titles.get(part, '')}", 60)
         cells.append((name, *_sums([row for row in of_part if row in shown], of_part)))
     partial = any(row.scored and row not in shown for row in rows)
     cells.append(("Shown so far" if partial else "Total", *_sums(shown, rows)))
@@ -322,20 +333,15 @@ def _quotes(rows: Sequence[_Row]) -> list[str]:
     """Return every check's name and points, and the first line of what it says."""
     lines = []
     for row in rows:
-        name = _one_line(f"{row.check.number} {row.check.title}", _LINE).rstrip(".")
+        name = one_line(f"{row.check.number} {row.check.title}", _LINE).rstrip(".")
         lines.append(f"  {name}" + (f" ({_earned([row])} points)" if row.scored else ""))
-        said = _one_line(row.entry.feedback.strip().partition("\n")[0], _LINE)
+        said = one_line(row.entry.feedback.strip().partition("\n")[0], _LINE)
         lines += [f"    {said}"] if said else []
     return lines
 
 
 def _points(units: int) -> str:
     return f"{units / _UNITS:.4f}".rstrip("0").rstrip(".")
-
-
-def _one_line(text: str, limit: int) -> str:
-    line = " ".join("".join(map(_visible, " ".join(text[: 4 * limit].split()))).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 def _visible(character: str) -> str:

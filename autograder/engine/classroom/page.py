@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from autograder.engine.classroom import student_pages
 from autograder.engine.classroom.comparison import Change, CheckChange, compare
-from autograder.engine.classroom.rendering import assets, environment, one_line
+from autograder.engine.classroom.rendering import LONGEST_LINE, assets, environment
 from autograder.engine.classroom.scores import ENCODING, ScoresWriter, defused
 from autograder.engine.classroom.store import (
     Listed,
@@ -33,6 +33,7 @@ from autograder.engine.classroom.store import (
     verdict_of,
 )
 from autograder.engine.classroom.summary import Summary, reason_of, state_of
+from autograder.engine.gradescope import one_line
 
 _BATCH = 500  # rows of the table that are held at a time
 
@@ -154,7 +155,8 @@ def _row(listed: Listed, told: list[Any]) -> str:
     """Return a row of the table as JSON that may stand in a script element."""
     more = " ".join(f"{person.sid} {person.email}" for person in listed.submitters)
     where = relative("", listed.key, "").strip("/.")
-    row = [where, one_line(listed.names), one_line(f"{listed.key} {more}"), *told]
+    names = (one_line(text, LONGEST_LINE) for text in (listed.names, f"{listed.key} {more}"))
+    row = [where, *names, *told]
     text = json.dumps(row, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

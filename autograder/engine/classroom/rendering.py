@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.engine.gradescope import clean_text
+from autograder.engine.gradescope import clean_text, one_line
 
+LONGEST_LINE = 300  # characters
 _PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"
 
 
@@ -23,7 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"line": one_line, "clean": clean_text}
+    made.filters |= {"line": partial(one_line, limit=LONGEST_LINE), "clean": clean_text}
     return made
 
 
@@ -42,11 +44,6 @@ def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
         "base-uri 'none'; form-action 'none'"
     )
     return {"style": Markup(style_text), "script": Markup(script_text), "policy": policy}
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line, cut to 300 characters."""
-    return " ".join(clean_text(text, 300).split())
 
 
 def _sha256(text: str) -> str:

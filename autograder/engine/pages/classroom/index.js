@@ -111,7 +111,8 @@
     });
     first = 0;
     byId("count").textContent =
-      found.length === all.length ? `${all.length} submissions` : `${found.length} of ${all.length} submissions`;
+      (found.length === all.length ? "" : `${found.length} of `) +
+      `${all.length} submission${all.length === 1 ? "" : "s"}`;
     show();
   }
 
