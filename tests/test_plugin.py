@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.judge.verdicts import CheckFailed
-from autograder.engine.ledger import Verdict
+from autograder.engine.ledger import PlannedCheck, Verdict
 from autograder.engine.worker.frames import Frame
-from tests.small_homework.fake_zygote import FakeZygote
+from tests.small_homework.fake_zygote import Behaviour, FakeZygote, raises
 from tests.small_homework.judged import ALL, BEHAVIOURS, Session, judge, write_homework
 from tests.small_homework.tiny import HEAD, SETTINGS
+
+FILE = "codebase/a.py"
 
 
 @pytest.fixture(scope="module")
@@ -370,7 +373,7 @@ def test_without_hints_the_numbers_stay_and_staff_learn_the_mistake(tmp_path: Pa
     assert told["test_wrong"].feedback == "It is wrong.\nHere.\n1, 2"
 
 
-ONE_PART = re.sub(r'\n"(1|3)\..*', "", SETTINGS)
+ENDS_ONLY = re.sub(r'\n"(1|3)\..*', "", SETTINGS)
 
 DIES_FOR_MEMORY = '''
 @number("2.1.1")
@@ -397,7 +400,7 @@ def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, t
         return None if left[0] >= 0 else Frame({"values": {}})
 
     files = {"private/test_a.py": HEAD + DIES_FOR_MEMORY, "public/test_a.py": ""}
-    write_homework(tmp_path, files, ONE_PART)
+    write_homework(tmp_path, files, ENDS_ONLY)
     ends = {"status": -9, "out_of_memory": True, "memory_bytes": 0}
     with FakeZygote({**BEHAVIOURS, "killed": killed}, ends=ends) as zygote:
         session = judge(tmp_path, zygote)
@@ -408,3 +411,86 @@ def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, t
     else:
         assert entry.verdict is Verdict.GRADER_ERROR
         assert entry.feedback.startswith("The machine ran out of memory during this check. That is")
+
+
+SAME_FILE = '''
+@number("1.1.1")
+@weight(1)
+def test_one(caller):
+    """One."""
+    call(caller, "answer")
+
+@number("1.1.2")
+@weight(1)
+def test_two(caller):
+    """Two."""
+    call(caller, "answer")
+'''
+NOT_READ = (
+    "Python cannot read codebase/a.py, line 7: '(' was never closed.\nThe line reads: x = f(y)"
+)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "full", "short"),
+    [
+        (
+            raises("SyntaxError", "'(' was never closed"),
+            NOT_READ,
+            "Python cannot read codebase/a.py",
+        ),
+        (
+            raises("NameError"),
+            "codebase/a.py, line 7 raised NameError.\n",
+            f"{FILE} cannot be imported",
+        ),
+        (lambda _: None, "The process that ran your code ended", f"{FILE} cannot be imported"),
+    ],
+    ids=["syntax", "raises", "dies"],
+)
+def test_what_is_wrong_with_a_file_is_told_once(
+    tmp_path: Path, behaviour: Behaviour, full: str, short: str
+) -> None:
+    """The first check tells it, and the others name that check."""
+    private = SAME_FILE.replace("1.1.", "1.1.1").replace("test_", "test_private_")
+    files = {"public/test_a.py": HEAD + SAME_FILE, "private/test_a.py": HEAD + private}
+    write_homework(tmp_path, files, ONE_PART)
+    with FakeZygote({**BEHAVIOURS, "import": behaviour}, status=-11) as zygote:
+        session = judge(tmp_path, zygote)
+    assert session.entry("test_one").feedback.startswith(full)
+    for name in ("test_two", "test_private_one", "test_private_two"):
+        assert session.entry(name).feedback == f"{short}; see check 1.1.1."
+        assert session.entry(name).verdict is Verdict.FAILED
+
+
+def planned(number: str, audience: str, visibility: str = "visible") -> PlannedCheck:
+    """A check as the ledger knows it."""
+    return PlannedCheck(f"{audience}/a.py::{number}", number, "A title.", "1.1", 1.0, visibility)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refers"),
+    [
+        (planned("1.1.1", "public"), planned("1.1.2", "private"), True),
+        (planned("1.1.1", "private"), planned("1.1.2", "private"), True),
+        (planned("1.1.1", "private"), planned("1.1.2", "public"), False),
+        (planned("1.1.1", "public", "hidden"), planned("1.1.2", "public"), False),
+        (planned("1.1.1", "public"), planned("1.1.2", "public", "hidden"), True),
+        (planned("1.1.1", "public", "hidden"), planned("1.1.2", "public", "hidden"), True),
+    ],
+)
+def test_a_check_refers_only_to_what_its_reader_can_see(
+    first: PlannedCheck, second: PlannedCheck, refers: bool
+) -> None:
+    """Neither to a hidden check, nor from a public one to a private one that quotes less."""
+    faults = FileFaults()
+    assert faults.told_once(first, "Bad.\nLine.", "It is bad") == "Bad.\nLine."
+    told = faults.told_once(second, "Bad.\nLine.", "It is bad")
+    assert told == ("It is bad; see check 1.1.1." if refers else "Bad.\nLine.")
+
+
+def test_other_failures_are_told_in_full() -> None:
+    """Two functions that are wrong in the same words are two mistakes."""
+    faults = FileFaults()
+    for number in ("1.1.1", "1.1.2"):
+        assert faults.told_once(planned(number, "public"), "Bad.", "") == "Bad."

@@ -91,6 +91,16 @@ def test_what_was_raised_is_told_in_fixed_words(told: RaisedError, lines: list[s
     assert shown == [lines[0], "It says: SECRET", *lines[1:]]
 
 
+@pytest.mark.parametrize("public", [True, False])
+def test_pythons_own_reason_is_told_by_every_check(public: bool) -> None:
+    """It is one of a few known texts, so a private check may show it."""
+    told = error("SyntaxError", "'(' was never closed", source="x = f(1,")
+    assert concluded(told, public=public).splitlines() == [
+        "Python cannot read codebase/a.py, line 3: '(' was never closed.",
+        "The line reads: x = f(1,",
+    ]
+
+
 def test_a_misuse_is_told_in_our_own_words() -> None:
     """A sentence that the experiments raise is shown to everybody."""
     told = error("Misuse", "g was called with 3 arguments", misuse=True)

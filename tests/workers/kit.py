@@ -24,6 +24,7 @@ SOLUTION = (ROOT / "tests" / "small_homework" / "solution.py").read_text()
 FILES = {
     "solution.py": SOLUTION,
     "unreadable.py": "def f():\n    return (1 +\n",
+    "imports_unreadable.py": "\n\n\nfrom codebase import unreadable\n",
     "crooked.py": "def f():\n\treturn 1\n        return 2\n",
     "exits_on_import.py": "import sys\nsys.exit(0)\n",
     "dies_on_import.py": "import os\nos._exit(0)\n",

@@ -111,20 +111,32 @@ def test_an_exception_inside_torch_points_at_the_students_line(hand: Hand) -> No
 
 
 @pytest.mark.parametrize(
-    ("module", "kind", "line"), [("unreadable", "SyntaxError", 2), ("crooked", "TabError", 3)]
+    ("module", "kind", "line", "message"),
+    [
+        ("unreadable", "SyntaxError", 2, "'(' was never closed"),
+        ("crooked", "TabError", 3, "inconsistent use of tabs and spaces in indentation"),
+    ],
 )
 def test_a_file_that_python_cannot_read_raises_with_its_line(
-    hand: Hand, module: str, kind: str, line: int
+    hand: Hand, module: str, kind: str, line: int, message: str
 ) -> None:
-    """A syntax error names the file and the line that Python names."""
+    """A syntax error names the file, the line and the reason that Python names."""
     outcome = hand.call("f", module=module)
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
     assert outcome.error.type in {kind, "IndentationError"}
+    assert kind != outcome.error.type or outcome.error.message == message
     assert outcome.error.file == f"codebase/{module}.py"
     assert outcome.error.line == line
     told = with_source(outcome.error, hand.submission)
     assert told.source == FILES[f"{module}.py"].splitlines()[line - 1].strip()
+
+
+def test_a_file_that_another_one_imports_is_the_one_that_is_named(hand: Hand) -> None:
+    """The line with the import is innocent."""
+    outcome = hand.call("f", module="imports_unreadable")
+    assert outcome.error is not None
+    assert (outcome.error.file, outcome.error.line) == ("codebase/unreadable.py", 2)
 
 
 def test_a_missing_function_is_a_misuse(hand: Hand) -> None:

@@ -348,7 +348,7 @@ def _merged(parcels: Sequence[bytes], wanted: Sequence[str]) -> bytes:
             path = folder / f"{i}.zip"
             path.write_bytes(parcel)
             try:
-                items += stack.enter_context(listed(path, wanted, _LIMITS))
+                items += stack.enter_context(listed(path, _LIMITS))
             except IntakeError:
                 return parcel
         return pack_items(items, wanted)

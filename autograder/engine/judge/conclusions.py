@@ -9,7 +9,13 @@ from pathlib import Path
 
 from autograder.engine.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.judge.client import RaisedError
+from autograder.engine.judge.newer_python import (
+    explain_annotation,
+    explain_missing_name,
+    explain_syntax,
+)
 from autograder.engine.judge.sentences import Sentences, bytes_of
+from autograder.engine.judge.syntax_messages import is_pythons_own
 from autograder.engine.judge.verdicts import NotAttempted, Unusable
 
 _LONGEST_LINE = 160
@@ -68,7 +74,7 @@ def conclusion_of(
         place = f"{error.file}, line {error.line}"
     if error.undecodable:
         file, fault = error.undecodable
-        return Unusable(f"Python cannot read {file}: it {fault}.", hint=SAVE_AS_UTF8)
+        return _unreadable(file, f"Python cannot read {file}: it {fault}.", SAVE_AS_UTF8)
     # Torch raises it too, for what it cannot do: only a line that says so is a stub.
     if error.type == "NotImplementedError" and error.type in (error.source or ""):
         return NotAttempted(f"Not attempted: {place} still raises NotImplementedError.")
@@ -82,12 +88,20 @@ def conclusion_of(
             quoted=error.message,
         )
     if error.type in ("SyntaxError", "IndentationError", "TabError"):
-        return Unusable(
-            f"Python cannot read {place}: {error.type}.",
-            where=f"The line reads: {error.source}" if error.source else "",
-            hint=_INDENTATION if error.type in ("IndentationError", "TabError") else "",
-            quoted=error.message,
+        source = error.source or ""
+        own = is_pythons_own(error.message, source)
+        newer = explain_syntax(source)
+        crooked = error.type != "SyntaxError" and not newer
+        return _unreadable(
+            error.file or "your code",
+            f"Python cannot read {place}: {error.message if own else error.type}.",
+            _lines(f"The line reads: {source}" if source else "", newer),
+            hint=_INDENTATION if crooked else "",
+            quoted="" if own else error.message,
         )
+    if newer := _explain_newer_library(error):
+        where = _lines(_quote_source(error, place), newer)
+        return Unusable(f"{place} raised {error.type}.", where=where)
     if error.type in ("ModuleNotFoundError", "ImportError"):
         return Unusable(
             f"{place} imports something that is not there.",
@@ -106,6 +120,24 @@ def conclusion_of(
     return Unusable(
         f"{place} raised {kind}.", where=_quote_source(error, place), quoted=error.message
     )
+
+
+def _unreadable(file: str, what: str, where: str, hint: str = "", quoted: str = "") -> Unusable:
+    conclusion = Unusable(what, where=where, hint=hint, quoted=quoted)
+    conclusion.of_file = f"Python cannot read {file}"
+    return conclusion
+
+
+def _explain_newer_library(error: RaisedError) -> str:
+    """Return what a newer Python would have had for a line, and what to do; "" for nothing."""
+    source = error.source or ""
+    if error.type in ("ImportError", "AttributeError"):
+        return explain_missing_name(error.message, source)
+    return explain_annotation(source) if error.type == "NameError" else ""
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
 
 
 def _quote_source(error: RaisedError, place: str) -> str:

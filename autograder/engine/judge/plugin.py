@@ -10,7 +10,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,6 +24,7 @@ from autograder.engine.judge.background import Background
 from autograder.engine.judge.client import Launcher, OutOfMemory
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.control import ZygoteGone
+from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.order import sort_checks
 from autograder.engine.judge.requirements import Requirements
@@ -106,6 +107,7 @@ class JudgePlugin:
             assignment.part_titles,
             (entry for entry in known.values() if entry.verdict is not Verdict.NOT_RUN),
         )
+        self._faults = FileFaults()
         self._failures: dict[str, CheckFailed] = {}
         self._current: Caller | None = None
         self.background = Background(launcher.side_by_side)
@@ -294,11 +296,16 @@ class JudgePlugin:
             figure=_figure(item),
         )
         blocker = item.get_closest_marker("blocked_by")
-        return self._requirements.settle(
+        entry = self._requirements.settle(
             entry,
             str(blocker.args[0]) if blocker is not None else None,
             [tuple(map(str, marker.args)) for marker in item.iter_markers("counts_with")],
         )
+        if entry.verdict is Verdict.FAILED and item.nodeid in self._plan:
+            of_file = getattr(error, "of_file", "")
+            told = self._faults.told_once(self._plan[item.nodeid], entry.feedback, of_file)
+            entry = replace(entry, feedback=told)
+        return entry
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
         """Add the hint, where the answers seen are those of a known mistake."""

@@ -19,7 +19,7 @@ from autograder.engine.judge.client import (
 from autograder.engine.judge.client import Worker as WorkerProcess
 from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.sentences import Sentences
-from autograder.engine.judge.verdicts import NotAttempted, TooSlow, WorkerLost
+from autograder.engine.judge.verdicts import NotAttempted, TooSlow, Unusable, WorkerLost
 from autograder.engine.worker import frames
 
 _NO_SENTENCES = Sentences()
@@ -252,10 +252,11 @@ class Caller:
         """Import a file by itself, so that what goes wrong with it is not a function's fault."""
         if not needs or needs in self._imported or needs in self._missing:
             return
-        hung = WorkerLost(
+        hung = _lost_importing(
+            needs,
             f"{needs} did not finish when it was imported.\n"
             "Look for work at the top level of the file: loops, training, input(). It belongs "
-            'into functions, or under `if __name__ == "__main__":`.'
+            'into functions, or under `if __name__ == "__main__":`.',
         )
         called = _importing(needs)
         if self._strikes.out([called]):
@@ -275,17 +276,22 @@ class Caller:
             raise hung
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
-            raise WorkerLost(
+            raise _lost_importing(
+                needs,
                 f"The process that ran your code ended while {needs} was imported: "
-                f"{outcome.detail}.\nLook for exit() and for work at the top level of the file."
+                f"{outcome.detail}.\nLook for exit() and for work at the top level of the file.",
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             error = with_source(outcome.error, self._launcher.submission, needs)
-            raise conclusion_of(replace(error, file=error.file or needs), self._sentences)
+            conclusion = conclusion_of(replace(error, file=error.file or needs), self._sentences)
+            if isinstance(conclusion, Unusable):
+                conclusion.of_file = conclusion.of_file or _not_imported(needs)
+            raise conclusion
         if outcome.ending is not Ending.RETURNED:
-            raise WorkerLost(
+            raise _lost_importing(
+                needs,
                 "The process that ran your code sent something that is no answer while "
-                f"{needs} was imported: {outcome.detail}."
+                f"{needs} was imported: {outcome.detail}.",
             )
         self._imported.add(needs)
 
@@ -347,6 +353,16 @@ def _look_for(death: Death | None) -> str:
 
 def _importing(needs: str) -> str:
     return f"{IMPORT} {needs}"
+
+
+def _not_imported(needs: str) -> str:
+    return f"{needs} cannot be imported"
+
+
+def _lost_importing(needs: str, feedback: str) -> WorkerLost:
+    lost = WorkerLost(feedback)
+    lost.of_file = _not_imported(needs)
+    return lost
 
 
 def _times(calls: int) -> str:

@@ -60,7 +60,11 @@ class Unusable(CheckFailed):
     """There is nothing to compare: an exception, another form, or an answer to another question.
 
     A check's own advice on what to try would speak of a mistake that nobody has seen.
+    `of_file` says, without a full stop, that no function of a file can be called: then all checks
+    of that file come to the same, and need not repeat it.
     """
+
+    of_file: str = ""
 
 
 class Concluded(BaseException):
@@ -76,7 +80,12 @@ class NotAttempted(Concluded):
 
 
 class WorkerLost(Concluded):
-    """The worker hung, died or broke the protocol: the check fails, whatever else it would do."""
+    """The worker hung, died or broke the protocol: the check fails, whatever else it would do.
+
+    `of_file` is as that of `Unusable`.
+    """
+
+    of_file: str = ""
 
 
 class TooSlow(WorkerLost):

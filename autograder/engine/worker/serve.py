@@ -207,22 +207,23 @@ def _described(error: BaseException, root: Path) -> dict[str, Any]:
 def _describe(error: BaseException, root: Path) -> dict[str, Any]:
     """Say what was raised and where in the student's files: type, text, file and line."""
     file, line = None, None
-    if isinstance(error, SyntaxError) and error.filename:
+    unreadable = isinstance(error, SyntaxError) and str(error.filename).startswith(str(root))
+    if isinstance(error, SyntaxError) and unreadable:
         file, line = error.filename, error.lineno
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.startswith(str(root)):
-            file, line = frame.filename, frame.lineno
-    inside = file is not None and file.startswith(str(root))
+    else:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename.startswith(str(root)):
+                file, line = frame.filename, frame.lineno
     try:
-        message = str(error)
+        message = str(error.msg if isinstance(error, SyntaxError) and unreadable else error)
     except Exception:
         message = "(its text could not be read)"
     return {
         "type": str(type(error).__name__)[:80],
         "message": message[:_MESSAGE_LENGTH],
         "misuse": isinstance(error, Misuse),
-        "file": Path(file).relative_to(root).as_posix() if inside and file else None,
-        "line": line if inside else None,
+        "file": Path(file).relative_to(root).as_posix() if file else None,
+        "line": line,
     }
 
 

@@ -1,0 +1,44 @@
+"""What is wrong with a whole file is told once; the other checks of that file refer to it."""
+
+from __future__ import annotations
+
+from autograder.engine.ledger import PlannedCheck
+
+
+class FileFaults:
+    """Remembers which check has told what."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, list[PlannedCheck]] = {}
+        self._short: dict[str, str] = {}
+
+    def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> str:
+        """Return the feedback of a failed check, or a reference to the check that told the same.
+
+        Args:
+            check: the one that failed.
+            feedback: what it says; the same first line is the same fault.
+            of_file: the fault in a few words, where it is known to be that of a whole file.
+        """
+        first_line = feedback.partition("\n")[0]
+        if of_file:
+            self._short[first_line] = of_file
+        if first_line not in self._short:
+            return feedback
+        told = self._told.setdefault(first_line, [])
+        for earlier in told:
+            if _can_be_read_by_readers_of(check, earlier):
+                return f"{self._short[first_line]}; see check {earlier.number}."
+        told.append(check)
+        return feedback
+
+
+def _can_be_read_by_readers_of(check: PlannedCheck, earlier: PlannedCheck) -> bool:
+    """Whether who reads one check can read the earlier one, which says as much."""
+    visible = earlier.visibility in ("visible", check.visibility)
+    # A public check may quote an exception's text, a private one may not.
+    return visible and (_is_public(earlier) or not _is_public(check))
+
+
+def _is_public(check: PlannedCheck) -> bool:
+    return check.check_id.startswith("public/")
