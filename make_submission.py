@@ -1,18 +1,26 @@
 """Packs your homework into submission.zip, as make_submission.sh does, on any system.
 
 Run it anywhere: it packs the folder in which it lies or, if there is no codebase/ in that one, the
-current folder.
+current folder. It warns of what will fail on Gradescope, and packs all the same; with --warn, it
+only warns.
 """
 
+import ast
+import io
 import os
 import re
 import sys
 import tempfile
+import tokenize
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 PYTHON_FILES = ("codebase/flow_network.py", "codebase/gan.py")
 FLOW_FIGURE = "maf/samples_epoch50.png"
+# The version that grades, such as "3.10"; the handout fills it in from the course's settings.
+GRADER_PYTHON = ""
+DIALOGUES = ("breakpoint", "input")
 STUB = re.compile(r'^\s*raise NotImplementedError\("(.*) is not implemented yet"\)', re.MULTILINE)
 
 
@@ -48,8 +56,116 @@ def files_to_pack(folder: Path) -> "list[str]":
     return files
 
 
+def warnings_about(name: str, content: bytes) -> "Iterator[str]":
+    """Yield what will fail on Gradescope, a sentence each."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = io.IncrementalNewlineDecoder(None, translate=True).decode(content.decode(encoding))
+        if "\0" in text:
+            raise ValueError("NUL bytes")
+    except (SyntaxError, ValueError, LookupError):
+        yield f"{name} is not saved as UTF-8, so Python cannot read it; save it as UTF-8"
+        return
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        yield f"{name}, line {error.lineno}: Python cannot read this file: {error.msg}"
+        for part in STUB.findall(text):
+            yield f"{name}: {part} is not implemented yet"
+        return
+    yield from newer_grammar(name, text)
+    yield from leftovers(name, tree)
+
+
+def newer_grammar(name: str, text: str) -> "Iterator[str]":
+    """Yield what this Python accepts and the one that grades does not."""
+    if not GRADER_PYTHON:
+        return
+    version = tuple(int(number) for number in GRADER_PYTHON.split("."))
+    grader = f"Gradescope runs Python {GRADER_PYTHON}, which cannot read it"
+    try:
+        ast.parse(text, feature_version=version)  # type: ignore[arg-type]
+    except SyntaxError as error:
+        yield f"{name}, line {error.lineno}: {grader}: {error.msg}"
+    if version < (3, 12):
+        for line, what in newer_f_strings(text):
+            yield f"{name}, line {line}: {grader}: {what} need Python 3.12"
+
+
+def newer_f_strings(text: str) -> "Iterator[tuple[int, str]]":
+    """Yield line and kind of what f-strings may hold since Python 3.12; nothing in an older one."""
+    if sys.version_info < (3, 12):
+        return
+    around: list[str] = []  # the quotes of the f-strings that are open
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        line = token.start[0]
+        if token.type == tokenize.FSTRING_END:
+            around.pop()
+        elif token.type == tokenize.FSTRING_START or (token.type == tokenize.STRING and around):
+            quotes = token.string.lstrip("rRbBuUfF")
+            quotes = quotes[: 3 if quotes[:3] in ("'''", '"""') else 1]
+            if quotes in around:
+                yield line, "the same quotes inside the braces of an f-string as around it"
+            elif token.type == tokenize.STRING and "\\" in token.string:
+                yield line, "backslashes inside the braces of an f-string"
+            if token.type == tokenize.FSTRING_START:
+                around.append(quotes)
+        elif token.type == tokenize.COMMENT and around:
+            yield line, "comments inside the braces of an f-string"
+        elif token.type == tokenize.NL and around and len(around[-1]) == 1:
+            yield line, "several lines inside the braces of an f-string"
+
+
+def leftovers(name: str, tree: ast.AST, inside: str = "") -> "Iterator[str]":
+    """Yield stubs, and what waits for somebody at a keyboard."""
+    for node in ast.iter_child_nodes(tree):
+        where = inside
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            where = f"{inside}.{node.name}".lstrip(".")
+        elif isinstance(node, ast.Raise):
+            yield from stubs(name, node, inside)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in DIALOGUES:
+            called = getattr(node.func, "id", "")
+            yield f"{name}, line {node.lineno}: {called}() cannot be used in a grading; remove it"
+        elif (isinstance(node, ast.Import) and any(one.name == "pdb" for one in node.names)) or (
+            isinstance(node, ast.ImportFrom) and node.module == "pdb"
+        ):
+            yield f"{name}, line {node.lineno}: pdb cannot be used in a grading; remove it"
+        yield from leftovers(name, node, where)
+
+
+def stubs(name: str, node: ast.Raise, inside: str) -> "Iterator[str]":
+    """Yield what a `raise NotImplementedError` leaves undone."""
+    raised = node.exc
+    said = ""
+    if isinstance(raised, ast.Call):
+        if raised.args and isinstance(raised.args[0], ast.Constant):
+            said = str(raised.args[0].value)
+        raised = raised.func
+    if getattr(raised, "id", "") != "NotImplementedError":
+        return
+    if said.endswith(" is not implemented yet"):
+        yield f"{name}: {said}"
+    else:
+        what = inside or "the file"
+        yield f"{name}, line {node.lineno}: {what} still raises NotImplementedError"
+
+
+def warn(folder: Path) -> None:
+    """Print all warnings; nothing that is met here stops the packing."""
+    for name in PYTHON_FILES:
+        try:
+            for warning in warnings_about(name, (folder / name).read_bytes()):
+                print(f"Warning: {warning}", file=sys.stderr)
+        except Exception as error:  # code may be nested too deeply to be looked at, for instance
+            print(f"Warning: {name} could not be looked at ({error})", file=sys.stderr)
+
+
 def main() -> None:
     """Pack."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack the letters of a path
+            stream.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
     if not (folder / "codebase").is_dir():
         here, folder = folder, Path.cwd()
@@ -58,11 +174,11 @@ def main() -> None:
                 f"neither {here} nor {folder} holds a folder codebase/; "
                 "run it in your homework's folder"
             )
+    if sys.argv[1:] == ["--warn"]:
+        warn(folder)
+        return
     files = files_to_pack(folder)
-    for name in PYTHON_FILES:
-        text = (folder / name).read_text(encoding="utf-8", errors="replace")
-        for part in STUB.findall(text):
-            print(f"Warning: {name}: {part} is not implemented yet", file=sys.stderr)
+    warn(folder)
     # Packed beside its place and then moved: a failure leaves no half-written archive.
     with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
         packed = Path(partial) / "submission.zip"

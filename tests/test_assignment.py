@@ -113,6 +113,7 @@ def test_settings_that_may_be_left_out_are_read(tmp_path: Path) -> None:
         "hints": False,
         "platform_timeout_s": 2400,
         "deadline_s": 2370,
+        "python": "3.12",
     }
     assignment = parse(tmp_path, told)
     assert assignment.parts[0] == Part("1.1", "First", 5.0, "hidden")
@@ -122,6 +123,7 @@ def test_settings_that_may_be_left_out_are_read(tmp_path: Path) -> None:
     }
     assert assignment.private_visibility == "after_published"
     assert assignment.hints is False
+    assert assignment.python == "3.12"
     assert (assignment.deadline_s, assignment.platform_timeout_s) == (2370.0, 2400.0)
     assert assignment.leaderboard == Leaderboard("1.1.1", "Figure", "desc")
 
@@ -244,6 +246,8 @@ def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
         ("grading", "deadline_s", -5.5, "grading.deadline_s = -5.5", "a number above 0"),
         ("grading", "deadline_s", "240", "grading.deadline_s = '240'", "a number"),
         ("grading", "deadline_s", Raw("inf"), "grading.deadline_s = inf", "a number"),
+        ("grading", "python", "3", "grading.python = '3'", "the version of Python that grades"),
+        ("grading", "python", 3.1, "grading.python = 3.1", "a text"),
         ("grading", "call_timeout_s", 0, "grading.call_timeout_s = 0", "a number above 0"),
         ("grading", "training_timeout_s", False, "training_timeout_s = False", "a number"),
         ("grading", "dead_line_s", 100, "grading.dead_line_s = 100", "(did you mean deadline_s?)"),

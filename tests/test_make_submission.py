@@ -50,16 +50,20 @@ def homework(tmp_path: Path) -> Path:
 
 
 def run(
-    script: Path, *, cwd: Path, path: str | None = None
+    script: Path, *, cwd: Path, path: str | None = None, console: str = ""
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run the script; return how it ended and what is in the archive under `cwd`, if any."""
     shell = sys.executable if script.suffix == ".py" else shutil.which("bash") or "bash"
     outcome = subprocess.run(
         [shell, str(script)],
         cwd=cwd,
-        env={**os.environ, "PATH": path or os.environ["PATH"]},
+        env={
+            **os.environ,
+            "PATH": path or os.environ["PATH"],
+            **({"PYTHONIOENCODING": console} if console else {}),
+        },
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         check=False,
     )
@@ -177,6 +181,112 @@ def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) 
         "Warning: codebase/flow_network.py: 1.1 MADE.forward is not implemented yet"
     )
     assert "maf/samples_epoch50.png is not there; 'python run_flow.py' makes it" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        ("def f():\n    x = (1,\n", "line 2: Python cannot read this file: '(' was never closed"),
+        ("x = 1\nbreakpoint()\n", "line 2: breakpoint() cannot be used in a grading; remove it"),
+        ("def f():\n  return input()", "line 2: input() cannot be used in a grading; remove it"),
+        ("import pdb\n", "line 1: pdb cannot be used in a grading; remove it"),
+        ("from pdb import set_trace\n", "line 1: pdb cannot be used in a grading; remove it"),
+        (
+            "class A:\n  def f(self):\n    raise NotImplementedError\n",
+            "line 3: A.f still raises NotImplementedError",
+        ),
+        ("x = 'caf\xe9'".encode("latin-1"), " is not saved as UTF-8, so Python cannot read it; sa"),
+        ("x = 1".encode("utf-16"), " is not saved as UTF-8, so Python cannot read it; save it as"),
+        (b"x = 1\0", " is not saved as UTF-8, so Python cannot read it; save it as UTF-8"),
+        ("x = " + "-" * 5000 + "1", " could not be looked at ("),
+    ],
+)
+def test_what_will_fail_is_warned_of_and_packed(
+    name: str, homework: Path, code: str | bytes, warning: str
+) -> None:
+    """One warning with its line; whoever wants to can hand it in all the same."""
+    content = code if isinstance(code, bytes) else code.encode()
+    (homework / "codebase/gan.py").write_bytes(content)
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    [told] = outcome.stderr.splitlines()
+    assert told.startswith("Warning: codebase/gan.py")
+    assert warning in told
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "# breakpoint()\n'input()'\n",
+        "# -*- coding: latin-1 -*-\nx = 'caf\xe9'".encode("latin-1"),
+        "\ufeffx = 1",
+        "def input_size(): return model.input(1)\n",
+        "x = f\"{names['a']}\"\n",
+        'x = f"""{d["a"]}"""\n',
+    ],
+)
+def test_what_works_is_not_warned_of(name: str, homework: Path, code: str | bytes) -> None:
+    """Comments, texts and other functions of these names are nobody's mistake."""
+    content = code if isinstance(code, bytes) else code.encode()
+    (homework / "codebase/gan.py").write_bytes(content)
+    set_grader(homework, "3.10")
+    outcome, _ = run(homework / name, cwd=homework)
+    assert outcome.stderr == ""
+
+
+def set_grader(homework: Path, version: str) -> None:
+    """Let the scripts know what grades, as the handout does."""
+    script = homework / "make_submission.py"
+    text = script.read_text(encoding="utf-8")
+    assert 'GRADER_PYTHON = ""' in text
+    filled = text.replace('GRADER_PYTHON = ""', f'GRADER_PYTHON = "{version}"')
+    script.write_text(filled, encoding="utf-8")
+
+
+NEWER = {
+    "except* and more": ("try:\n  pass\nexcept* ValueError:\n  pass\n", (3, 11)),
+    "type statements": ("type X = int\n", (3, 12)),
+    "type parameters": ("def f[T](x: T) -> T:\n  return x\n", (3, 12)),
+    "quotes": ('x = f"{d["a"]}"\n', (3, 12)),
+    "inner quotes": ('x = f"{f\'{d["a"]}\'}"\n', (3, 12)),
+    "backslashes": ("x = f'{\"\\n\".join(d)}'\n", (3, 12)),
+    "lines": ('x = f"{\nd}"\n', (3, 12)),
+    "comments": ('x = f"{d # d\n}"\n', (3, 12)),
+}
+
+
+@pytest.mark.parametrize(("code", "since"), NEWER.values(), ids=list(NEWER))
+def test_grammar_that_the_grader_lacks_is_warned_of(
+    name: str, homework: Path, code: str, since: tuple[int, int]
+) -> None:
+    """Where this Python knows it and the one that grades does not; else it does not parse."""
+    set_grader(homework, "3.10")
+    (homework / "codebase/gan.py").write_text(code, encoding="utf-8")
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    told = "Gradescope runs Python 3.10, which cannot read it: "
+    told = told if sys.version_info >= since else "Python cannot read this file: "
+    assert told in outcome.stderr
+
+
+def test_a_console_without_the_letters_of_a_path_is_no_error(name: str, homework: Path) -> None:
+    """The archive is written and named, and the script ends well."""
+    elsewhere = homework.rename(homework.with_name("Übungen 作业"))
+    outcome, names = run(elsewhere / name, cwd=elsewhere, console="ascii")
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    assert "submission.zip" in outcome.stdout
+    assert "Traceback" not in outcome.stderr
+
+
+def test_the_shells_script_without_python_warns_of_stubs(homework: Path, tmp_path: Path) -> None:
+    """It does what it can."""
+    shutil.copy(TEMPLATE / "codebase/gan.py", homework / "codebase")
+    path = tools(tmp_path / "bin")
+    outcome, _ = run(homework / "make_submission.sh", cwd=homework, path=path)
+    assert "codebase/gan.py: 2.2 loss_nonsaturating_d is not implemented yet" in outcome.stderr
 
 
 def test_last_figure_is_last_by_number(name: str, homework: Path) -> None:

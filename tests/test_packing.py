@@ -41,6 +41,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / ZIP
 
 
+def test_the_script_that_packs_knows_which_python_grades(built: Path) -> None:
+    """The settings say it; without that, the script is handed out as it is."""
+    name = "make_submission.py"
+    with zipfile.ZipFile(built) as archive:
+        assert f'GRADER_PYTHON = "{SOURCES.assignment.python}"\n' in archive.read(name).decode()
+    unsaid = replace(SOURCES, assignment=replace(SOURCES.assignment, python=None))
+    packed = packing.handout_files(unsaid)[name].content
+    assert packed == (SOURCES.template / name).read_bytes()
+
+
+def test_a_script_without_a_place_for_the_version_stops_the_build(tmp_path: Path) -> None:
+    """Nobody would notice that it warns no more."""
+    template = tmp_path / "template"
+    shutil.copytree(SOURCES.template, template)
+    (template / "make_submission.py").write_text("GRADER = 1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"make_submission\.py must hold the line GRADER_PYTHON"):
+        packing.handout_files(replace(SOURCES, template=template))
+
+
 def test_all_that_a_student_needs_is_in_it(built: Path) -> None:
     """Template, drivers, scripts, requirements, README, and the checks in a folder of their own."""
     with zipfile.ZipFile(built) as archive:

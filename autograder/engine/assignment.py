@@ -29,6 +29,7 @@ _KEYS = {
         "call_timeout_s",
         "check_timeout_s",
         "training_timeout_s",
+        "python",
     ),
     "training": ("full_log_likelihood", "half_log_likelihood"),
     "leaderboard": ("show", "check", "name", "order"),
@@ -85,7 +86,7 @@ class Assignment:
     """A homework's settings. Times are in seconds, log-likelihoods in nats per example.
 
     `config` is the file they were read from, None for settings made otherwise. `leaderboard` is
-    None unless it is to be shown.
+    None unless it is to be shown. `python` is the version that grades, "3.10", where it is known.
     """
 
     folder: Path
@@ -105,6 +106,7 @@ class Assignment:
     platform_timeout_s: float = _PLATFORM_TIMEOUT_S
     checks: Mapping[str, CheckSettings] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
+    python: str | None = None
     config: Path | None = None
 
     @property
@@ -174,8 +176,19 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
         training=_training(tables["training"]),
         checks=_checks(tables["checks"]),
         leaderboard=_leaderboard(tables["leaderboard"]),
+        python=_python(grading),
         config=path,
     )
+
+
+def _python(grading: Table) -> str | None:
+    """Read the version that grades, for which the students' scripts look at their files."""
+    if "python" not in grading.entries:
+        return None
+    version = grading.text("python")
+    if not re.fullmatch(r"3\.\d{1,2}", version):
+        raise grading.error("python", 'the version of Python that grades, such as "3.10"')
+    return version
 
 
 def _parts(told: Table) -> tuple[Part, ...]:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.engine.assignment import Assignment
@@ -32,6 +32,8 @@ GRADER = "grader"
 _FRONT = "handout"  # the homework's folder of what lies at the top of the zip
 # What the template names as the zip's own front does: under another name it does not hide that.
 _RENAMED = {"README.md": "TRAINING.md"}
+_PACKS = "make_submission.py"
+_NO_PYTHON = b'GRADER_PYTHON = ""\n'
 # Extras of pyproject.toml that the drivers need.
 _EXTRAS = ("reference",)
 
@@ -112,13 +114,27 @@ def handout_files(sources: Sources) -> dict[str, Packed]:
             place = _RENAMED.get(relative, relative)
             if place in files:
                 raise ValueError(f"{place} is there twice: in the template and in {_FRONT}/")
-            files[place] = _packed(path)
+            files[place] = _with_python(relative, _packed(path), sources.assignment.python)
             if relative.startswith("codebase/"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = _packed(path)
     plan = write_plan(public_plan(sources.assignment))
     files[f"{inside}/{PLAN}"] = Packed(plan.encode())
     files["requirements.txt"] = Packed(requirements(ROOT / "pyproject.toml").encode())
     return files
+
+
+def _with_python(name: str, file: Packed, python: str | None) -> Packed:
+    """Tell the script that packs a submission which Python grades it.
+
+    Raises:
+        ValueError: the script has no place for it.
+    """
+    if name != _PACKS or python is None:
+        return file
+    if file.content.count(_NO_PYTHON) != 1:
+        raise ValueError(f"{name} must hold the line {_NO_PYTHON.decode().strip()} once")
+    told = f'GRADER_PYTHON = "{python}"\n'.encode()
+    return replace(file, content=file.content.replace(_NO_PYTHON, told))
 
 
 def requirements(pyproject: Path) -> str:
