@@ -19,6 +19,7 @@ from autograder.homework.draws import checks as gan_draws
 from autograder.homework.golden.checks import check_golden
 from autograder.homework.losses import checks as gan_checks
 from autograder.homework.mistakes import (
+    clamped,
     conditional,
     gradient_penalty,
     interpolates,
@@ -40,6 +41,7 @@ WRONG: tuple[Wrong, ...] = (
     *nonsaturating_d.WRONG,
     *nonsaturating_d_other.WRONG,
     *nonsaturating_g.WRONG,
+    *clamped.WRONG,
     *conditional.WRONG,
     *wasserstein.WRONG,
     *interpolates.WRONG,

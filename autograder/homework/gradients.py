@@ -11,7 +11,11 @@ from autograder.homework import tolerances
 from autograder.homework.problems.flow_parameters import Array
 
 
-def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
+def gradient_error(
+    got: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    allowed: float = tolerances.GRADIENT_RELATIVE,
+) -> str:
     """Return "" when all gradients agree, else a sentence about the worst parameter.
 
     The relative error of a parameter is ||got - expected|| / ||expected||; parameters whose
@@ -28,13 +32,13 @@ def gradient_error(got: Mapping[str, Array], expected: Mapping[str, Array]) -> s
         relative = float(np.linalg.norm(found - right)) / scale
         if relative > worst:
             worst, name = relative, key
-    note(worst / tolerances.GRADIENT_RELATIVE)
-    if worst <= tolerances.GRADIENT_RELATIVE:
+    note(worst / allowed)
+    if worst <= allowed:
         return ""
     norm, right_norm = (float(np.linalg.norm(side[name])) for side in (got, expected))
     return (
         f"gradient w.r.t. {name}: norm {norm:.4g}, expected {right_norm:.4g}; relative error "
-        f"{worst:.2g} (allowed {tolerances.GRADIENT_RELATIVE:g})."
+        f"{worst:.2g} (allowed {allowed:g})."
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from autograder.engine.judge.compare import close, difference
+from autograder.engine.judge.compare import Tolerance, close, difference
 from autograder.engine.judge.verdicts import CheckFailed, Unusable
 from autograder.homework import tolerances
 from autograder.homework.gradients import flat, gradient_error
@@ -17,45 +17,52 @@ from autograder.homework.losses.expected import Situation
 from autograder.homework.losses.selection import require_drawn
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.problems.gan_case import GanCase, SureGanCase
 from autograder.homework.strategies import and_special
 from autograder.homework.student import GanLoss, Student
 
 # Of so many images it can be told whether they were drawn or chosen.
 _LARGE = {conditional: GanCase(24, 6, 1.5, conditional, 24) for conditional in (False, True)}
+# A logit where d is sure and wrong: its probability, 7e-5, lies below a clamp at 1e-4 and is far
+# larger than an epsilon of 1e-6. Rounded to float32, 1 - p is still right to 5e-4 of itself, so
+# log(1 - sigmoid(h)) is correct here; it is infinite from about 17 on.
+_SURE_LOGIT = 9.6
+# Only where a mistake is looked for: with one logit alone, every constant looks like a clamp.
+_OTHER_SURE_LOGITS = (8.0, 10.5)
 # What the probes give to right solutions: gradients of 1e-2 and more, norms from 0.3 to 3.
 _FLAT, _FLAT_CRITIC = 1e-6, 0.05
 
 
 def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     """The loss equals the handout's, computed from what the networks were given."""
-    for other in _others(case):
+    for other in _others(case, function):
         diagnosis.ask_if_failed(
             str(other), partial(_observe_value, student, diagnosis, other, function)
         )
-    for one in and_special(case, _LARGE[case.conditional]):
+    for one in and_special(case, _LARGE[case.conditional], *_sure(case, function, _SURE_LOGIT)):
         _check_value(student, diagnosis, one, function)
 
 
 def _check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     situation, loss, expected = _observe_value(student, diagnosis, case, function)
-    if not close(loss.value, expected, tolerances.LOSS):
+    tolerance, _ = _tolerances(case)
+    if not close(loss.value, expected, tolerance):
         shown = _what_d_was_given(situation)
         raise CheckFailed(
             f"{function} does not have the value that the handout states.",
             where=f"Smallest case found: {case}.",
-            numbers="\n".join([difference("loss", loss.value, expected, tolerances.LOSS), *shown]),
+            numbers="\n".join([difference("loss", loss.value, expected, tolerance), *shown]),
         )
     _require_evidence(situation)
 
 
 def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, function: str) -> None:
     """The loss's gradient by the network that it trains equals the handout's."""
-    for other in _others(case):
+    for other in _others(case, function):
         diagnosis.ask_if_failed(
             str(other), partial(_observe_gradient, student, diagnosis, other, function)
         )
-    for one in and_special(case, _LARGE[case.conditional]):
+    for one in and_special(case, _LARGE[case.conditional], *_sure(case, function, _SURE_LOGIT)):
         _check_gradient(student, diagnosis, one, function)
 
 
@@ -68,7 +75,8 @@ def _check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, funct
             where=f"Smallest case found: {case}.",
             hint="Look for detach(), no_grad(), .item() or .data on the way to the loss.",
         )
-    error = gradient_error(loss.gradients, expected)
+    _, relative = _tolerances(case)
+    error = gradient_error(loss.gradients, expected, relative)
     if error:
         raise CheckFailed(
             f"The gradient of {function} with respect to the {network} is wrong.",
@@ -129,9 +137,29 @@ def _observe_gradient(
     return situation, loss, expected
 
 
-def _others(case: GanCase) -> list[GanCase]:
+def _tolerances(case: GanCase) -> tuple[Tolerance, float]:
+    """Of a loss's value and of its gradient, relative to the gradient's norm."""
+    if isinstance(case, SureGanCase):
+        return tolerances.SURE, tolerances.SURE_GRADIENT_RELATIVE
+    return tolerances.LOSS, tolerances.GRADIENT_RELATIVE
+
+
+def _others(case: GanCase, function: str) -> Iterator[GanCase]:
     """More cases of other sizes: on one case alone two mistakes may give the same."""
-    return [GanCase(batch, 5, 1.5, case.conditional, batch) for batch in (3, 4, 5, 7)]
+    for batch in (3, 4, 5, 7):
+        yield GanCase(batch, 5, 1.5, case.conditional, batch)
+    for logit in (*_OTHER_SURE_LOGITS, _SURE_LOGIT):
+        yield from _sure(case, function, logit)
+
+
+def _sure(case: GanCase, function: str, logit: float) -> Iterator[GanCase]:
+    """Cases of a d that is sure and wrong; of g's images it is wrong when it calls them fake.
+
+    The Wasserstein losses have no logarithm.
+    """
+    if "wasserstein" not in function:
+        for signed in (-logit, logit) if function.endswith("_d") else (-logit,):
+            yield SureGanCase(5, 4, 1.0, case.conditional, 5, signed)
 
 
 def _what_d_was_given(situation: Situation) -> Iterator[str]:

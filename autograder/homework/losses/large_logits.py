@@ -43,14 +43,15 @@ def advise_on_large_logits(
             f"{' and '.join(infinite)}: infinite or NaN when d answers a logit of "
             f"{_LOGIT:.0f} or -{_LOGIT:.0f}. Some intermediate result, such as sigmoid(h) or "
             "exp(h), leaves float32's range there; a loss computed from the logits in one step "
-            "does not."
+            "does not. No points are lost for this."
         )
     for function, value in capped.items():
         said.append(
             f"{function}: stays at {value:.3g} when d answers a logit of {_LOGIT:.0f} or "
             f"-{_LOGIT:.0f}, however wrong that is. A small number added within a logarithm, or a "
             "clamp, caps it and takes its gradient away there; a loss computed from the logits in "
-            "one step needs neither."
+            "one step needs neither. No points are lost for a number of 1e-6 or less; 1e-4 and "
+            "more cost points, because they change the loss of an image whose probability is 7e-5."
         )
     if said:
-        raise Advice(" ".join([*said, "No points are lost for this."]))
+        raise Advice(" ".join(said))

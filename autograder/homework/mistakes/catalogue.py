@@ -5,6 +5,7 @@ them, so they need not travel to the platform.
 """
 
 from autograder.homework.mistakes import (
+    clamped,
     conditional,
     flow,
     gradient_penalty,
@@ -21,6 +22,7 @@ WRONG: tuple[Wrong, ...] = (
     *nonsaturating_d.WRONG,
     *nonsaturating_d_other.WRONG,
     *nonsaturating_g.WRONG,
+    *clamped.WRONG,
     *conditional.WRONG,
     *wasserstein.WRONG,
     *interpolates.WRONG,

@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograder.homework.mistakes import nonsaturating_d, nonsaturating_d_other, nonsaturating_g
+from autograder.homework.mistakes import (
+    clamped,
+    nonsaturating_d,
+    nonsaturating_d_other,
+    nonsaturating_g,
+)
 from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, d_loss
 
@@ -309,7 +314,12 @@ def with_labels(entry: Wrong) -> Wrong:
 # Who made a mistake in 2.2 copies it here.
 _AS_IN_2_2 = tuple(
     with_labels(entry)
-    for entry in (*nonsaturating_d.WRONG, *nonsaturating_d_other.WRONG, *nonsaturating_g.WRONG)
+    for entry in (
+        *nonsaturating_d.WRONG,
+        *nonsaturating_d_other.WRONG,
+        *nonsaturating_g.WRONG,
+        *clamped.WRONG,
+    )
     if entry.hint and not entry.also
 )
 

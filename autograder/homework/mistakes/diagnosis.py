@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
 from autograder.homework.gradients import with_their_values
-from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.mistakes.entries import Family, Wrong
 
 # Tighter than a check's own: a mistake must be met, not merely not excluded.
 _EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
@@ -79,13 +79,11 @@ class Diagnosis:
         self._questions.clear()
         # As keys, they keep the order in which they were seen first.
         wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
-        explained = {
-            mistake.id: with_their_values(
-                {answer for answer in wrong if self._explains(mistake, answer)}, wrong, _value_of
-            )
-            for mistake in self._mistakes
-            if mistake.hint
-        }
+        explained: dict[str, dict[str, str]] = {}  # by mistake and answer, the hint
+        for mistake in (one for one in self._mistakes if one.hint):
+            hints = {answer: self._explain(mistake, answer) for answer in wrong}
+            ours = with_their_values({a for a in wrong if hints[a]}, wrong, _value_of)
+            explained[mistake.id] = {answer: hints[answer] for answer in ours}
         for answer in wrong:
             # One mistake that explains several wrong answers is likelier than one for each.
             most = max((len(ours) for ours in explained.values() if answer in ours), default=0)
@@ -95,23 +93,27 @@ class Diagnosis:
                 if answer in explained.get(m.id, ()) and len(explained[m.id]) == most
             ]
             if named:
-                hints = list(dict.fromkeys(mistake.hint for mistake in named))
-                return "+".join(m.id for m in named), " Or: ".join(hints)
+                all_hints = dict.fromkeys(explained[mistake.id][answer] for mistake in named)
+                return "+".join(m.id for m in named), " Or: ".join(all_hints)
         return None
 
-    def _explains(self, mistake: Wrong, answer: str) -> bool:
-        """Whether a mistake would have given this answer wherever it was seen."""
+    def _explain(self, mistake: Wrong, answer: str) -> str:
+        """Return the hint if a mistake would have given this answer wherever it was seen, or ""."""
         predict = mistake.answers.get(answer)
         if predict is None:
-            return False
-        for seen in self._seen:
-            if seen.answer != answer:
-                continue
+            return ""
+        seen_here = [seen for seen in self._seen if seen.answer == answer]
+        hint = mistake.hint
+        if isinstance(predict, Family):
+            farthest = max(seen_here, key=lambda seen: _distance(seen.got, seen.right))
+            predict = predict.fitted(farthest.about, float(farthest.got))
+            hint = predict.hint(predict.number)
+        for seen in seen_here:
             with np.errstate(all="ignore"):
                 predicted = predict(seen.about)
             if not _same(seen.got, predicted):
-                return False
-        return True
+                return ""
+        return hint
 
 
 def _value_of(answer: str) -> str | None:
@@ -120,6 +122,12 @@ def _value_of(answer: str) -> str | None:
         if answer.endswith(end):
             return answer.removesuffix(end) + value
     return None
+
+
+def _distance(got: Any, right: ArrayLike | None) -> float:
+    """How far off an answer is; 0 where that cannot be said."""
+    error = 0.0 if right is None else float(np.abs(got - np.asarray(right)).max())
+    return error if np.isfinite(error) else 0.0
 
 
 def _same(got: Any, other: ArrayLike | None) -> bool:

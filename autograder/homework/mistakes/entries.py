@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 Prediction = Callable[[Any], "ArrayLike | None"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Answers, a number each, of a mistake with a constant of the student's own: where to clamp.
+
+    Args:
+        predict: the answer, from what it is about and the constant.
+        number: the constant of an entry's own code.
+        hint: shown when some constant explains all that was seen.
+    """
+
+    predict: Callable[[Any, float], float]
+    number: float
+    hint: Callable[[float], str]
+
+    def __call__(self, about: Any) -> float:
+        """The answer with the entry's own constant."""
+        return self.predict(about, self.number)
+
+    def fitted(self, about: Any, got: float) -> Family:
+        """Return the family with the constant, 1e-6 to 0.5, that comes closest to an answer."""
+
+        def error(number: float) -> float:
+            with np.errstate(all="ignore"):
+                return abs(got - self.predict(about, number))
+
+        logarithms = np.linspace(np.log(1e-6), np.log(0.5), 60)
+        for _ in range(4):  # each time between the two neighbours of the best
+            step = logarithms[1] - logarithms[0]
+            best = min(logarithms, key=lambda one: error(float(np.exp(one))))
+            logarithms = np.linspace(best - step, best + step, 21)
+        return replace(self, number=float(np.exp(best)))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from autograder.homework.gradients import flat
 from autograder.homework.losses import expected as losses
 from autograder.homework.losses.expected import Situation
-from autograder.homework.mistakes.entries import Prediction, Wrong
+from autograder.homework.mistakes.entries import Family, Prediction, Wrong
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 
@@ -52,7 +52,12 @@ class LossMistakes:
         says: str = "",
         also: Mapping[str, str] | None = None,
     ) -> Wrong:
-        """Return an entry; named by its `value`, its `gradient`, or by what a check `says`."""
+        """Return an entry; named by its `value`, its `gradient`, or by what a check `says`.
+
+        The value may be a `Family`, which has a hint of its own.
+        """
+        if isinstance(value, Family):
+            hint = value.hint(value.number)
         answers: dict[str, Prediction] = {}
         if value is not None:
             answers[self.function] = value

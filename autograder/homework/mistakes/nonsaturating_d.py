@@ -138,18 +138,6 @@ WRONG: tuple[Wrong, ...] = (
         ),
     ),
     _wrong(
-        "ns-d-large-epsilon",
-        "0.01 is added to the probabilities so that the logarithm stays finite.",
-        """
-        real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
-        d_loss = -torch.log(real + 0.01).mean() - torch.log(1 - fake + 0.01).mean()
-        """,
-        hint="A constant of about 0.01 inside the logarithm is large enough to change the loss.",
-        value=d_loss(
-            lambda h: -np.log(gan.sigmoid(h) + 0.01), lambda h: -np.log(gan.sigmoid(-h) + 0.01)
-        ),
-    ),
-    _wrong(
         "ns-d-in-bits",
         "The logarithm has base 2.",
         """

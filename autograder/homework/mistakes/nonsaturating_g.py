@@ -75,13 +75,6 @@ WRONG: tuple[Wrong, ...] = (
         value=g_loss(lambda h: as_real(0.0 * h)),
     ),
     _wrong(
-        "ns-g-large-epsilon",
-        "0.01 is added to the probabilities so that the logarithm stays finite.",
-        "g_loss = -torch.log(torch.sigmoid(d(g(z))) + 0.01).mean()",
-        hint="A constant of about 0.01 inside the logarithm is large enough to change the loss.",
-        value=g_loss(lambda h: -np.log(gan.sigmoid(h) + 0.01)),
-    ),
-    _wrong(
         "ns-g-in-bits",
         "The logarithm has base 2.",
         "g_loss = -torch.log2(torch.sigmoid(d(g(z)))).mean()",

@@ -135,6 +135,33 @@ RIGHT: tuple[Right, ...] = (
         },
     ),
     right(
+        "right-cond-log-with-1e-6",
+        "1e-6 is added inside the logarithms, the most that is lost in the tolerance.",
+        {
+            _COND_D: """
+            real, fake = d(x_real, y_real).sigmoid(), d(g(z, y_real), y_real).sigmoid()
+            d_loss = -(real + 1e-6).log().mean() - (1 - fake + 1e-6).log().mean()
+            """,
+            _COND_G: "g_loss = -(d(g(z, y_real), y_real).sigmoid() + 1e-6).log().mean()",
+        },
+    ),
+    right(
+        "right-cond-bce-of-clamped-probabilities",
+        "Binary cross-entropy of probabilities that are clamped at 1e-7.",
+        {
+            _COND_D: """
+            real = torch.sigmoid(d(x_real, y_real)).clamp(1e-7, 1 - 1e-7)
+            fake = torch.sigmoid(d(g(z, y_real), y_real)).clamp(1e-7, 1 - 1e-7)
+            d_loss = F.binary_cross_entropy(real, torch.ones_like(real))
+            d_loss = d_loss + F.binary_cross_entropy(fake, torch.zeros_like(fake))
+            """,
+            _COND_G: """
+            fake = torch.sigmoid(d(g(z, y_real), y_real))
+            g_loss = F.binary_cross_entropy(fake, torch.ones_like(fake))
+            """,
+        },
+    ),
+    right(
         "right-cond-keywords",
         "Images, latents and labels are given by their names.",
         {

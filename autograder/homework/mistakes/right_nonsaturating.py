@@ -144,6 +144,29 @@ RIGHT: tuple[Right, ...] = (
         },
     ),
     right(
+        "right-log-with-1e-6",
+        "1e-6 is added inside the logarithms, the most that is lost in the tolerance.",
+        {
+            _D: """
+            real, fake = d(x_real).sigmoid(), d(g(z)).sigmoid()
+            d_loss = -(real + 1e-6).log().mean() - (1 - fake + 1e-6).log().mean()
+            """,
+            _G: "g_loss = -(d(g(z)).sigmoid() + 1e-6).log().mean()",
+        },
+    ),
+    right(
+        "right-clamped-at-1e-6",
+        "The probabilities are clamped to [1e-6, 1 - 1e-6].",
+        {
+            _D: """
+            real = torch.sigmoid(d(x_real)).clamp(1e-6, 1 - 1e-6)
+            fake = torch.sigmoid(d(g(z))).clamp(1e-6, 1 - 1e-6)
+            d_loss = -torch.log(real).mean() - torch.log(1 - fake).mean()
+            """,
+            _G: "g_loss = -torch.log(torch.sigmoid(d(g(z))).clamp(1e-7, 1 - 1e-7)).mean()",
+        },
+    ),
+    right(
         "right-log-of-product",
         "The logarithm of the product of both probabilities.",
         {

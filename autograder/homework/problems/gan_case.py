@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ CRITIC_UNITS = 12
 
 LOGIT_WEIGHT_SUM = 4.5  # |logit| <= 4.5 + 1 < 6 because |tanh| < 1
 LOGIT_BIAS = 1.0
+_CALM = 64.0  # by a power of two: what is divided stays exact
 TEMPLATES = 6  # directions in image space that real images, fake ones and critic share
 
 
@@ -119,6 +120,34 @@ class GanCase:
             w2=exact(signs * sizes * (total / sizes.sum(axis=1, keepdims=True))),
             b2=exact(rng.uniform(-LOGIT_BIAS, LOGIT_BIAS, n_classes)),
         )
+
+
+@dataclass(frozen=True)
+class SureGanCase(GanCase):
+    """A discriminator that says nearly the same, `logit`, of every image, real or generated.
+
+    One of the two batches is then taken for the other, and the discriminator is sure of it. What a
+    loss does to small probabilities so that the logarithm stays finite is seen here.
+
+    Args:
+        logit: What the logits differ from by 0.09 at most.
+    """
+
+    logit: float
+
+    @property
+    def critic(self) -> Critic:
+        """As any other, but for how far the logits spread."""
+        return self._sure
+
+    @cached_property
+    def _sure(self) -> Critic:
+        critic = super().critic
+        return replace(critic, w2=critic.w2 / _CALM, b2=exact(self.logit + critic.b2 / _CALM))
+
+    def __str__(self) -> str:
+        side = "fake" if self.logit < 0 else "real"
+        return f"{self!r}: d is sure that all images are {side}"
 
 
 def exact(values: Array) -> Array:
