@@ -17,7 +17,7 @@ from autograder.homework.losses.expected import Situation
 from autograder.homework.losses.selection import require_drawn
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.problems.flow_parameters import Array
-from autograder.homework.problems.gan_case import GanCase, SureGanCase
+from autograder.homework.problems.gan_case import GanCase, HighGanCase, SureGanCase
 from autograder.homework.strategies import and_special
 from autograder.homework.student import GanLoss, Student
 
@@ -29,6 +29,7 @@ _LARGE = {conditional: GanCase(24, 6, 1.5, conditional, 24) for conditional in (
 _SURE_LOGIT = 9.6
 # Only where a mistake is looked for: with one logit alone, every constant looks like a clamp.
 _OTHER_SURE_LOGITS = (8.0, 10.5)
+_HIGH = 100.0
 # What the probes give to right solutions: gradients of 1e-2 and more, norms from 0.3 to 3.
 _FLAT, _FLAT_CRITIC = 1e-6, 0.05
 
@@ -39,7 +40,7 @@ def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function:
         diagnosis.ask_if_failed(
             str(other), partial(_observe_value, student, diagnosis, other, function)
         )
-    for one in and_special(case, _LARGE[case.conditional], *_sure(case, function, _SURE_LOGIT)):
+    for one in and_special(case, _LARGE[case.conditional], *_extreme(case, function, _SURE_LOGIT)):
         _check_value(student, diagnosis, one, function)
 
 
@@ -62,7 +63,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
         diagnosis.ask_if_failed(
             str(other), partial(_observe_gradient, student, diagnosis, other, function)
         )
-    for one in and_special(case, _LARGE[case.conditional], *_sure(case, function, _SURE_LOGIT)):
+    for one in and_special(case, _LARGE[case.conditional], *_extreme(case, function, _SURE_LOGIT)):
         _check_gradient(student, diagnosis, one, function)
 
 
@@ -149,17 +150,19 @@ def _others(case: GanCase, function: str) -> Iterator[GanCase]:
     for batch in (3, 4, 5, 7):
         yield GanCase(batch, 5, 1.5, case.conditional, batch)
     for logit in (*_OTHER_SURE_LOGITS, _SURE_LOGIT):
-        yield from _sure(case, function, logit)
+        yield from _extreme(case, function, logit)
 
 
-def _sure(case: GanCase, function: str, logit: float) -> Iterator[GanCase]:
-    """Cases of a d that is sure and wrong; of g's images it is wrong when it calls them fake.
+def _extreme(case: GanCase, function: str, logit: float) -> Iterator[GanCase]:
+    """Cases of a d that is sure and wrong, or of a critic with large values.
 
-    The Wasserstein losses have no logarithm.
+    About the images of g, which it is to call real by g's loss, d is wrong when it calls them fake.
     """
-    if "wasserstein" not in function:
-        for signed in (-logit, logit) if function.endswith("_d") else (-logit,):
-            yield SureGanCase(5, 4, 1.0, case.conditional, 5, signed)
+    if "wasserstein" in function:
+        yield HighGanCase(5, 4, 1.0, case.conditional, 5, _HIGH)
+        return
+    for signed in (-logit, logit) if function.endswith("_d") else (-logit,):
+        yield SureGanCase(5, 4, 1.0, case.conditional, 5, signed)
 
 
 def _what_d_was_given(situation: Situation) -> Iterator[str]:

@@ -59,21 +59,21 @@ def _only_real(s: Situation, number: float) -> float:
 
 def _clamped(number: float) -> str:
     return (
-        f"A clamp keeps probabilities, or what stands for them, at about {number:.2g} or more: "
+        f"A clamp keeps probabilities, or what stands for them, at about {number:.1g} or more: "
         "where d is wrong and surer than that, the loss is a constant and nothing is learned."
     )
 
 
 def _clamped_for(images: str) -> Callable[[float], str]:
     return lambda number: (
-        f"A clamp in the {images} images' term keeps the probability at about {number:.2g} or "
+        f"A clamp in the {images} images' term keeps the probability at about {number:.1g} or "
         "more: where d is wrong and surer than that, the loss is a constant and nothing is learned."
     )
 
 
 def _added(number: float) -> str:
     return (
-        f"A constant of about {number:.2g} is added inside the logarithm, which is large enough to "
+        f"A constant of about {number:.1g} is added inside the logarithm, which is large enough to "
         "change the loss, and takes most of its gradient where d is sure and wrong."
     )
 

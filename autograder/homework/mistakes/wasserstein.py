@@ -19,9 +19,15 @@ from autograder.homework.mistakes.gan_predictions import (
 )
 from autograder.homework.mistakes.wasserstein_steps import with_step
 from autograder.homework.oracles import gan
+from autograder.homework.problems.flow_parameters import Array
 
 _wrong_d = LossMistakes("loss_wasserstein_gp_d")
 _wrong_g = LossMistakes("loss_wasserstein_gp_g")
+
+
+def _clamped(values: Array) -> Array:
+    return np.clip(values, -10.0, 10.0)
+
 
 _TERMS: tuple[Wrong, ...] = (
     _wrong_d(
@@ -126,6 +132,33 @@ _TERMS: tuple[Wrong, ...] = (
         ),
     ),
     _wrong_d(
+        "wgan-d-small-drift",
+        "The drift penalty of progressive GANs is added, 0.001 times the mean squared value.",
+        with_step(
+            d_loss="""
+            real = d(x_real)
+            d_loss = d(x_fake).mean() - real.mean() + 10 * penalty + 0.001 * (real**2).mean()
+            """
+        ),
+        hint="A thousandth of the mean square of the real images' values was added; the handout "
+        "has no such term.",
+        value=critic_loss(
+            first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2),
+        ),
+    ),
+    _wrong_d(
+        "wgan-d-clamped-values",
+        "The critic's values are clamped to [-10, 10].",
+        with_step(
+            d_loss="""
+            real, fake = d(x_real).clamp(-10, 10), d(x_fake).clamp(-10, 10)
+            d_loss = fake.mean() - real.mean() + 10 * penalty
+            """
+        ),
+        hint="The critic's values are clamped, at about 10; they have no bounds.",
+        value=critic_loss(first=lambda s: mean(_clamped(s.fake)) - mean(_clamped(s.real))),
+    ),
+    _wrong_d(
         "wgan-d-vector",
         "One loss for every example is returned.",
         with_step(d_loss="d_loss = d(x_fake) - d(x_real) + 10 * (norms - 1) ** 2"),
@@ -166,6 +199,13 @@ _GENERATOR: tuple[Wrong, ...] = (
         "g_loss = d(g(z)).mean()",
         hint="The sign is wrong: this generator learns to make what the critic dislikes.",
         value=g_loss(itself),
+    ),
+    _wrong_g(
+        "wgan-g-clamped-values",
+        "The critic's values are clamped to [-10, 10].",
+        "g_loss = -d(g(z)).clamp(-10, 10).mean()",
+        hint="The critic's values are clamped, at about 10; they have no bounds.",
+        value=g_loss(lambda h: -_clamped(h)),
     ),
     _wrong_g(
         "wgan-g-zero",

@@ -54,7 +54,9 @@ class Loss:
 
 
 def nonsaturating_d(real_logits: Array, fake_logits: Array) -> Loss:
-    """-mean log sigmoid(real) - mean log(1 - sigmoid(fake)).
+    """-mean log sigmoid(real) - mean log(1 - sigmoid(fake)), whatever the logits.
+
+    No clamp, no epsilon: ``tolerances.SURE`` says from which constant on these cost points.
 
     Source: handout 2.2; with labels 4.2.
     """

@@ -143,11 +143,30 @@ class SureGanCase(GanCase):
     @cached_property
     def _sure(self) -> Critic:
         critic = super().critic
-        return replace(critic, w2=critic.w2 / _CALM, b2=exact(self.logit + critic.b2 / _CALM))
+        return replace(
+            critic, w2=exact(critic.w2 / _CALM), b2=exact(self.logit + critic.b2 / _CALM)
+        )
 
     def __str__(self) -> str:
         side = "fake" if self.logit < 0 else "real"
         return f"{self!r}: d is sure that all images are {side}"
+
+
+@dataclass(frozen=True)
+class HighGanCase(GanCase):
+    """A critic whose values lie around `height`: those of a Wasserstein critic have no bounds."""
+
+    height: float
+
+    @property
+    def critic(self) -> Critic:
+        """As any other, but for where its values lie."""
+        return self._high
+
+    @cached_property
+    def _high(self) -> Critic:
+        critic = super().critic
+        return replace(critic, b2=exact(self.height + critic.b2))
 
 
 def exact(values: Array) -> Array:
