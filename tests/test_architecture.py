@@ -87,7 +87,7 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
         ),
         "Only the untrusted side imports torch": ("homework/oracles/gan.py", "torch"),
         "The way from ledger to results needs neither judge nor worker": (
-            "engine/gradescope.py",
+            "engine/results/gradescope.py",
             "autograder.engine.judge.job",
         ),
         "The supervisor needs the standard library only": ("engine/boot.py", "numpy"),

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.engine import gradescope
-from autograder.engine.gradescope import clean_text, one_line, summary_table, to_results
 from autograder.engine.ledger import VISIBILITIES, Entry, PlannedCheck, Verdict
+from autograder.engine.results import text
+from autograder.engine.results.gradescope import to_results
+from autograder.engine.results.summary import summary
+from autograder.engine.results.text import clean_text, one_line
 
 SCHEMA = json.loads((Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -42,7 +44,6 @@ def results(
 ) -> dict[str, Any]:
     """Return results that the schema has accepted."""
     told: dict[str, Any] = {
-        "title": "Homework 3",
         "output": "A summary.",
         "execution_time": 4.5,
         "extra_data": {"seed": 7},
@@ -144,11 +145,11 @@ def test_there_is_no_score_of_the_whole() -> None:
 
 
 def test_a_passed_check_has_full_points_and_says_so() -> None:
-    """Score, max_score and status of a pass, and a name that begins with the number."""
+    """Score, max_score and status of a pass, and a name without the number, which the platform prints."""
     test = listed(results(entries=[entry("1.1.1", Verdict.PASSED)]))[0]
     assert test == {
         "number": "1.1.1",
-        "name": "1.1.1 It is right.",
+        "name": "It is right.",
         "output": "Passed.",
         "visibility": "visible",
         "score": 4.0,
@@ -215,9 +216,9 @@ def test_a_leaderboard_is_there_only_when_it_is_given() -> None:
 
 
 def test_the_whole_carries_summary_parts_and_what_reproduces_it() -> None:
-    """The top level holds the title, the given summary and data, and the points of every part."""
+    """The top level holds the given summary and data, and the points of every part."""
     made = results(entries=[entry("1.1.2", Verdict.PASSED)])
-    assert made["output"] == "Homework 3\n\nA summary."
+    assert made["output"] == "A summary."
     assert made["execution_time"] == 4.5
     assert made["extra_data"]["seed"] == 7
     assert made["extra_data"]["parts"] == [
@@ -303,12 +304,12 @@ def test_what_a_page_would_obey_is_spelled_out(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "\0", "\U000e0041", "\n", "\r\n"])
-@pytest.mark.parametrize("length", [gradescope.MAX_OUTPUT + 1, 300_000])
+@pytest.mark.parametrize("length", [text.MAX_OUTPUT + 1, 300_000])
 def test_a_long_output_is_cut_with_a_note(character: str, length: int) -> None:
     """A flood stays under Gradescope's limit even when every character is escaped."""
     flood = entry("1.1.1", Verdict.FAILED, feedback="It broke." + character * length)
     output = listed(results(entries=[flood], output=character * length))[0]["output"]
-    assert len(output) <= gradescope.MAX_OUTPUT
+    assert len(output) <= text.MAX_OUTPUT
     assert output.startswith("It broke.")
     assert output.endswith(f"[cut here: {9 + len(character) * length:,} characters in all]")
 
@@ -340,7 +341,7 @@ def test_extra_data_is_cleaned_however_deep() -> None:
     assert made["extra_data"]["k\\x00"] == [{"deep": ["\\ud800", 1, None]}]
 
 
-# ---- summary_table ---------------------------------------------------------------------------
+# ---- summary ---------------------------------------------------------------------------------
 
 
 def test_the_summary_shows_parts_points_and_what_failed() -> None:
@@ -351,17 +352,16 @@ def test_the_summary_shows_parts_points_and_what_failed() -> None:
         entry("1.2.1", Verdict.NOT_ATTEMPTED, feedback="The stub is still there."),
         entry("1.2.2", Verdict.FAILED, feedback="Tensors are made on the wrong device."),
     ]
-    assert summary_table(PLAN, entries, TITLES) == (
+    assert summary(PLAN, entries, TITLES) == (
+        "What to fix\n"
+        "- 1.1 MADE.forward, -2 points: x is not mu + z exp(alpha). (1.1.1)\n"
+        "\n"
         "Part              Points  Checks passed\n"
         "---------------------------------------\n"
         "1.1 MADE.forward   3 / 5         1 of 2\n"
         "1.2 MADE.inverse   0 / 5         0 of 1\n"
         "---------------------------------------\n"
         "Total             3 / 10         1 of 3\n"
-        "\n"
-        "Failed\n"
-        "  1.1.1 It is right (2 / 4 points)\n"
-        "    x is not mu + z exp(alpha).\n"
         "\n"
         "Not attempted\n"
         "  1.2.1\n"
@@ -375,7 +375,7 @@ def test_the_summary_shows_parts_points_and_what_failed() -> None:
 def test_the_summary_of_full_marks_is_the_table_alone() -> None:
     """Nothing to say is not said."""
     plan = PLAN[:3]
-    table = summary_table(plan, [entry(c.number, Verdict.PASSED) for c in plan], TITLES)
+    table = summary(plan, [entry(c.number, Verdict.PASSED) for c in plan], TITLES)
     assert table.endswith("Total             10 / 10         3 of 3")
 
 
@@ -389,7 +389,7 @@ def test_the_summary_of_full_marks_is_the_table_alone() -> None:
 )
 def test_every_kind_of_lost_point_is_explained(verdict: Verdict, heading: str) -> None:
     """A check without its points is listed under why."""
-    table = summary_table(PLAN, [entry("1.1.1", verdict)], TITLES)
+    table = summary(PLAN, [entry("1.1.1", verdict)], TITLES)
     assert f"\n{heading}" in table
 
 
@@ -407,12 +407,12 @@ def test_the_summary_for_students_tells_nothing_of_hidden_checks(
     """Neither points nor words of a hidden check are shown, but what the whole is worth, is."""
     plan = (check("1.1.1", 4.0), check("1.1.2", 1.0, visibility))
     secret = entry("1.1.2", Verdict.FAILED, feedback="The canary.")
-    table = summary_table(plan, [entry("1.1.1", Verdict.PASSED), secret], TITLES)
+    table = summary(plan, [entry("1.1.1", Verdict.PASSED), secret], TITLES)
     assert f"\nShown so far: 4 of 5 points; {when}" in table
     assert "Total" not in table
     assert "canary" not in table
     assert "1.1.2" not in table
-    everything = summary_table(plan, [secret], TITLES, show_hidden=True)
+    everything = summary(plan, [secret], TITLES, show_hidden=True)
     assert "canary" in everything
     assert "0 / 5" in everything
 
@@ -422,7 +422,9 @@ def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> No
     later = "after_due_date"
     of_1_1 = (check("1.1.1", 1.0), check("1.1.2", 4.0, later))
     plan = (*of_1_1, check("1.2.1", 5.0, later), check("1.2.2", None, "hidden"))
-    assert summary_table(plan, [entry("1.1.1", Verdict.PASSED)], TITLES) == (
+    assert summary(plan, [entry("1.1.1", Verdict.PASSED)], TITLES) == (
+        "All checks that are shown passed.\n"
+        "\n"
         "Part              Points  Whole part  Checks passed\n"
         "---------------------------------------------------\n"
         "1.1 MADE.forward   1 / 1           5         1 of 1\n"
@@ -438,7 +440,7 @@ def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> No
 def test_hidden_advice_leaves_the_total_a_total() -> None:
     """All points are shown, so the sum is that of the whole."""
     plan = (check("1.1.1", 1.0), check("1.1.2", None, "hidden"))
-    table = summary_table(plan, [entry("1.1.1", Verdict.PASSED)], TITLES)
+    table = summary(plan, [entry("1.1.1", Verdict.PASSED)], TITLES)
     assert "\nTotal " in table
     assert table.endswith("\n\n1 more check is not shown to students.")
 
@@ -458,7 +460,7 @@ def test_the_summary_for_students_depends_on_visible_checks_only(
     ]
     entries = grading[1]
     changed = [e for e in entries if e.check_id not in hidden] + others
-    assert summary_table(plan, entries, TITLES) == summary_table(plan, changed, TITLES)
+    assert summary(plan, entries, TITLES) == summary(plan, changed, TITLES)
 
     def seen(of: list[Entry]) -> list[dict[str, Any]]:
         return [t for t in listed(results(plan, of)) if t["visibility"] == "visible"]
@@ -469,9 +471,9 @@ def test_the_summary_for_students_depends_on_visible_checks_only(
 def test_a_quoted_line_is_short_and_harmless() -> None:
     """A summary quotes one line, escaped and cut."""
     loud = entry("1.1.1", Verdict.FAILED, feedback="\n\x1b[2J" + "x" * 1000 + "\nsecond")
-    table = summary_table(PLAN, [loud], TITLES)
+    table = summary(PLAN, [loud], TITLES)
     assert "\x1b" not in table
-    assert max(map(len, table.splitlines())) <= 4 + 160
+    assert max(map(len, table.splitlines())) <= 400
     assert "second" not in table
 
 
@@ -494,5 +496,5 @@ def test_a_line_is_cut_between_words(text: str, shown: str) -> None:
 @given(gradings())
 def test_any_grading_has_a_summary(grading: tuple[list[PlannedCheck], list[Entry]]) -> None:
     """The summary is plain text that results.json takes as it is."""
-    table = summary_table(*grading, TITLES, show_hidden=True)
+    table = summary(*grading, TITLES, show_hidden=True)
     assert clean_text(table) == table

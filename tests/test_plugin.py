@@ -484,13 +484,14 @@ def test_a_check_refers_only_to_what_its_reader_can_see(
 ) -> None:
     """Neither to a hidden check, nor from a public one to a private one that quotes less."""
     faults = FileFaults()
-    assert faults.told_once(first, "Bad.\nLine.", "It is bad") == "Bad.\nLine."
+    assert faults.told_once(first, "Bad.\nLine.", "It is bad") == ("Bad.\nLine.", "")
     told = faults.told_once(second, "Bad.\nLine.", "It is bad")
-    assert told == ("It is bad; see check 1.1.1." if refers else "Bad.\nLine.")
+    expected = ("It is bad; see check 1.1.1.", "1.1.1") if refers else ("Bad.\nLine.", "")
+    assert told == expected
 
 
 def test_other_failures_are_told_in_full() -> None:
     """Two functions that are wrong in the same words are two mistakes."""
     faults = FileFaults()
     for number in ("1.1.1", "1.1.2"):
-        assert faults.told_once(planned(number, "public"), "Bad.", "") == "Bad."
+        assert faults.told_once(planned(number, "public"), "Bad.", "") == ("Bad.", "")

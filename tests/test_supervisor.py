@@ -16,8 +16,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autograder.engine import gradescope
 from autograder.engine.ledger import Entry, LedgerWriter, Reserve, Verdict, read_ledger
+from autograder.engine.results import gradescope
 from tests.hostile_kit import ROOT, SCHEMA, Court, submission
 
 KILLS = 10

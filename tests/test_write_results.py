@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.gradescope import write_results
+from autograder.engine.results.gradescope import write_results
 
 
 def test_written_results_are_read_back(tmp_path: Path) -> None:

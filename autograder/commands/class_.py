@@ -22,8 +22,8 @@ from autograder.commands.common import (
     load_homework,
 )
 from autograder.engine.assignment import Assignment
-from autograder.engine.gradescope import one_line
 from autograder.engine.inventory import plan_checks
+from autograder.engine.results.text import one_line
 from autograder.engine.signals import Interrupted, Signals
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from autograder.commands.common import (
     complain,
     load_homework,
 )
-from autograder.engine import gradescope
+from autograder.engine.results.summary import summary
 from autograder.engine.supervisor import Report, Request, grade
 
 _NO_USER = "users of their own: no"
@@ -84,7 +84,7 @@ def _print_report(
     if report.trouble:
         print(report.trouble)
     entries = list(report.entries.values())
-    print(gradescope.summary_table(report.plan, entries, part_titles, show_hidden=True))
+    print(summary(report.plan, entries, part_titles, show_hidden=True))
     if staff_only or report.trouble:
         print(report.log)
     else:

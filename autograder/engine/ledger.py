@@ -95,6 +95,9 @@ class Entry:
         excess: the greatest error of any comparison, as a multiple of what is allowed; None when
             the check compared no numbers.
         figure: what the check measured, for the leaderboard; None when it measured nothing.
+        hint: the last lines of the feedback, where they say what to try or name the mistake.
+        same_as: number of an earlier check that tells the same fault; the feedback refers to it.
+        waits_for: numbers of the parts or checks that a blocked check waits for.
 
     Raises:
         ValueError: naming the check, for a share that does not go with the verdict, for seconds
@@ -109,6 +112,9 @@ class Entry:
     seconds: float = 0.0
     excess: float | None = None
     figure: float | None = None
+    hint: str = ""
+    same_as: str = ""
+    waits_for: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # bool is an int: True would pass for a share of 1 that nobody computed.
@@ -296,10 +302,15 @@ def _parsed(line: bytes) -> Entry | None:
     figure = fields.get("figure")
     if not all(isinstance(value, (int, float, type(None))) for value in (excess, figure)):
         return None
+    hint, same_as, waits_for = (fields.get(k, "") for k in ("hint", "same_as", "waits_for"))
+    if not isinstance(hint, str) or not isinstance(same_as, str):
+        return None
+    waits = tuple(map(str, waits_for)) if isinstance(waits_for, list) else ()
     try:
         verdict = Verdict(fields.get("verdict"))
         share: Any = fields.get("share")  # Entry refuses what is not a number
-        return Entry(check_id, verdict, share, feedback, mistake, seconds, excess, figure)
+        known = (check_id, verdict, share, feedback, mistake, seconds, excess, figure)
+        return Entry(*known, hint, same_as, waits)
     except (ValueError, OverflowError):  # an integer too great for isfinite() overflows
         return None
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.engine import fingerprint, gradescope
+from autograder.engine import fingerprint
 from autograder.engine.assignment import Assignment
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
@@ -32,6 +32,8 @@ from autograder.engine.ledger import (
     read_ledger,
 )
 from autograder.engine.listing import IntakeError
+from autograder.engine.results.gradescope import to_results, write_results
+from autograder.engine.results.summary import summary
 from autograder.engine.signals import Interrupted, Signals
 from autograder.engine.worker.confine import become_subreaper, children, end_orphans
 from autograder.engine.worker.launch import ZygoteHolder
@@ -286,20 +288,19 @@ class _Grading:
             }
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
-        table = gradescope.summary_table(self._plan, list(entries.values()), titles)
-        told = [self.refused, trouble, *notes, table, self._fingerprint]
+        text = summary(self._plan, list(entries.values()), titles)
+        told = [self.refused, trouble, text, *notes, self._fingerprint]
         output = "\n\n".join(text for text in told if text)
-        results = gradescope.to_results(
+        results = to_results(
             self._plan,
             list(entries.values()),
-            title=self._assignment.title,
             output=output,
             execution_time=round(time.monotonic() - self._started, 3),
             extra_data=self._reproduce(),
             part_titles=titles,
             leaderboard=self._leaderboard(entries),
         )
-        gradescope.write_results(self._request.results, results)
+        write_results(self._request.results, results)
         return results
 
     def _leaderboard(self, entries: dict[str, Entry]) -> list[dict[str, object]]:

@@ -11,9 +11,10 @@ from typing import Any
 from autograder.engine.assignment import load_assignment
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.store import Listed, Record, Store
-from autograder.engine.gradescope import summary_table, to_results
 from autograder.engine.inventory import plan_checks
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.results.gradescope import to_results
+from autograder.engine.results.summary import summary
 
 _ASSIGNMENT = load_assignment("autograder.homework")
 PLAN = plan_checks(_ASSIGNMENT)
@@ -31,8 +32,7 @@ def results_of(entries: Iterable[Entry], seconds: float = 4.0) -> dict[str, Any]
     return to_results(
         PLAN,
         found,
-        title=_ASSIGNMENT.title,
-        output=summary_table(PLAN, found, PARTS),
+        output=summary(PLAN, found, PARTS),
         execution_time=seconds,
         extra_data={"checks_sha256": "0123456789abcdef"},
         part_titles=PARTS,

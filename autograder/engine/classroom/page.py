@@ -33,7 +33,7 @@ from autograder.engine.classroom.store import (
     verdict_of,
 )
 from autograder.engine.classroom.summary import Summary, reason_of, state_of
-from autograder.engine.gradescope import one_line
+from autograder.engine.results.text import one_line
 
 _BATCH = 500  # rows of the table that are held at a time
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.engine.gradescope import clean_text, one_line
+from autograder.engine.results.text import clean_text, one_line
 
 LONGEST_LINE = 300  # characters
 _PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"

@@ -13,7 +13,7 @@ from typing import IO
 
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.store import Listed
-from autograder.engine.gradescope import clean_text
+from autograder.engine.results.text import clean_text
 
 ENCODING = "utf-8-sig"
 # Spreadsheets also take the full-width forms of the first four for formulas.

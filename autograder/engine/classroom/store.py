@@ -25,8 +25,8 @@ from typing import Any
 
 from autograder.engine.classroom.export import NotGraded
 from autograder.engine.classroom.roster import Submitter
-from autograder.engine.gradescope import write_results
 from autograder.engine.ledger import Verdict
+from autograder.engine.results.gradescope import write_results
 
 _FORMAT = 1
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")

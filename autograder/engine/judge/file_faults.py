@@ -12,8 +12,10 @@ class FileFaults:
         self._told: dict[str, list[PlannedCheck]] = {}
         self._short: dict[str, str] = {}
 
-    def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> str:
+    def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> tuple[str, str]:
         """Return the feedback of a failed check, or a reference to the check that told the same.
+
+        Beside it the number of that check, or "".
 
         Args:
             check: the one that failed.
@@ -24,13 +26,13 @@ class FileFaults:
         if of_file:
             self._short[first_line] = of_file
         if first_line not in self._short:
-            return feedback
+            return feedback, ""
         told = self._told.setdefault(first_line, [])
         for earlier in told:
             if _can_be_read_by_readers_of(check, earlier):
-                return f"{self._short[first_line]}; see check {earlier.number}."
+                return f"{self._short[first_line]}; see check {earlier.number}.", earlier.number
         told.append(check)
-        return feedback
+        return feedback, ""
 
 
 def _can_be_read_by_readers_of(check: PlannedCheck, earlier: PlannedCheck) -> bool:

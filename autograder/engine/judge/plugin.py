@@ -253,7 +253,7 @@ class JudgePlugin:
     def _entry(self, item: pytest.Item, error: BaseException | None) -> Entry:
         seconds = time.monotonic() - item.stash[_STARTED]
         public = item.nodeid.startswith("public/")
-        verdict, share, feedback, mistake = Verdict.FAILED, 0.0, "", None
+        verdict, share, feedback, mistake, hint = Verdict.FAILED, 0.0, "", None, ""
         if isinstance(error, Flaky):
             error = _first_failure(error) or error
         if isinstance(error, TooSlow):  # what was found before the time was up counts
@@ -272,6 +272,7 @@ class JudgePlugin:
             to_try = "" if isinstance(error, Unusable) else _what_to_try(item)
             error.hint = (error.hint or to_try) if self._assignment.hints else ""
             share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
+            hint = error.hint
         else:
             verdict = Verdict.GRADER_ERROR
             number = self._complain(item.nodeid, error)
@@ -294,6 +295,7 @@ class JudgePlugin:
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
             figure=_figure(item),
+            hint=hint,
         )
         blocker = item.get_closest_marker("blocked_by")
         entry = self._requirements.settle(
@@ -303,8 +305,8 @@ class JudgePlugin:
         )
         if entry.verdict is Verdict.FAILED and item.nodeid in self._plan:
             of_file = getattr(error, "of_file", "")
-            told = self._faults.told_once(self._plan[item.nodeid], entry.feedback, of_file)
-            entry = replace(entry, feedback=told)
+            told, same_as = self._faults.told_once(self._plan[item.nodeid], entry.feedback, of_file)
+            entry = replace(entry, feedback=told, same_as=same_as)
         return entry
 
     def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:

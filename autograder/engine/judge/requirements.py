@@ -92,6 +92,7 @@ class Requirements:
             return _withheld(
                 entry,
                 f"Blocked by {blocker}: fix {title} first. These points come back with it.",
+                (blocker,),
             )
         if right is None and entry.verdict is Verdict.FAILED:
             needs = f"This check needs a correct {title} ({blocker}), too."
@@ -122,9 +123,8 @@ class Requirements:
             seen = _any(self._known_to_readers(entry.check_id, other).earned for other in others)
             known.append(seen)
             if seen is False:
-                return _withheld(
-                    entry, f"{_OFTEN} It earns its points once {_one_of(numbers)} passes."
-                ), False
+                text = f"{_OFTEN} It earns its points once {_one_of(numbers)} passes."
+                return _withheld(entry, text, tuple(numbers)), False
         earned = _all(known)
         if earned is None:
             told = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
@@ -149,9 +149,16 @@ class Requirements:
         return _Known(earned if passed else False, earned)
 
 
-def _withheld(entry: Entry, feedback: str) -> Entry:
+def _withheld(entry: Entry, feedback: str, waits_for: tuple[str, ...] = ()) -> Entry:
     return replace(
-        entry, verdict=Verdict.BLOCKED, share=0.0, feedback=feedback, mistake=None, figure=None
+        entry,
+        verdict=Verdict.BLOCKED,
+        share=0.0,
+        feedback=feedback,
+        mistake=None,
+        figure=None,
+        hint="",
+        waits_for=waits_for,
     )
 
 

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable
 from typing import TextIO
 
-from autograder.engine.gradescope import clean_text
 from autograder.engine.laptop.planned import PublicPlan, parts_of
 from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.results.text import clean_text
 
 _WIDTH = 88
 _WORDS = {

@@ -1,0 +1,1 @@
+"""What leaves a grading: Gradescope's JSON and the texts that all readers see. Standard library."""
