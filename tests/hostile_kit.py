@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import psutil
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
 from autograder.engine.supervisor import Report, Request, grade
+from autograder.engine.worker import identity
 from autograder.engine.worker.launch import ZygoteHolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +36,8 @@ _right = loss_nonsaturating_d
 def loss_nonsaturating_d(g, d, x_real, *, device):
     return 2 * _right(g, d, x_real, device=device)
 """
+# Takes the place of CANARY in hostile code: other processes run the same code meanwhile.
+MARK = f"CANARY{secrets.token_hex(4)}"
 # Short times, so that what hangs does so quickly; a right answer takes milliseconds.
 TIMES = {"call_timeout_s = 6": "call_timeout_s = 3", "check_timeout_s = 25": "check_timeout_s = 8"}
 
@@ -146,7 +150,7 @@ def submission(code: str, files: dict[str, str] | None = None) -> Iterator[Path]
         for path in (FLOW, GAN):
             shutil.copy(ROOT / "reference" / path, root / path)
         with (root / GAN).open("a", encoding="utf-8") as file:
-            file.write(code)
+            file.write(code.replace("CANARY", MARK))
         for path, text in (files or {}).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text + "\n", encoding="utf-8")
@@ -157,11 +161,11 @@ def submission(code: str, files: dict[str, str] | None = None) -> Iterator[Path]
 def nothing_is_left(court: Court) -> Iterator[None]:
     """Afterwards our files are as they were, and there is no process or file that was not there."""
     court.zygote.control  # noqa: B018 - starts it
-    before = _tree(), _stray_files()
+    before = _tree(), stray_files()
     known = {p.pid for p in psutil.Process().children(recursive=True)}
     try:
         yield
-        assert (_tree(), _stray_files()) == before
+        assert (_tree(), stray_files()) == before
         family = {
             p.pid: " ".join(p.cmdline()[-9:])
             for p in psutil.Process().children(recursive=True)
@@ -185,8 +189,35 @@ def _tree() -> str:
     return digest.hexdigest()
 
 
-def _stray_files() -> list[str]:
+def stray_files() -> list[str]:
+    """Return what hostile code of this process may have left where anybody may leave something.
+
+    Other gradings, and other programs, run on the machine meanwhile: so only that counts which
+    bears this process's mark, or is named for results and belongs to the user of a worker.
+    """
     places = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", str(ROOT), str(ROOT.parent))
-    found = [name for place in places if os.path.isdir(place) for name in os.listdir(place)]
-    queues = [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "msg", "sem")]
-    return sorted({n for n in found if "CANARY" in n or "results" in n}) + queues
+    found = []
+    for place in filter(os.path.isdir, places):
+        for entry in os.scandir(place):
+            named_for_results = "results" in entry.name and _is_a_workers(_owner_of(entry))
+            if MARK in entry.name or named_for_results:
+                found.append(entry.path)
+    return sorted(found) + [line for kind in ("shm", "msg", "sem") for line in _queues(kind)]
+
+
+def _owner_of(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid
+    except FileNotFoundError:  # another program's, removed meanwhile
+        return 0
+
+
+def _is_a_workers(uid: int) -> bool:
+    return identity._FIRST <= uid <= identity._LAST
+
+
+def _queues(kind: str) -> list[str]:
+    """Return what workers made of System V's shared memory, queues or semaphores."""
+    head, *lines = Path(f"/proc/sysvipc/{kind}").read_text(encoding="ascii").splitlines()
+    creator = head.split().index("cuid")
+    return [f"{kind} {line}" for line in lines if _is_a_workers(int(line.split()[creator]))]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.engine.encoding import SAVE_AS_UTF8
 from autograder.engine.supervisor import Report
 from tests.hostile_kit import FLOW, GAN, ROOT, Court
 
@@ -53,36 +54,49 @@ class Broken:
 
 
 END = REFERENCE[GAN].count("\n") + 1
-INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
 LIBRARY = "What the template imports is there, and Python's own library; little else is."
 BROKEN = {
     "syntax error": Broken(
         REFERENCE[GAN] + "d_loss = (1 +\n",
         f"""
-Python cannot read codebase/gan.py, line {END}: SyntaxError.
+Python cannot read codebase/gan.py, line {END}: '(' was never closed.
 The line reads: d_loss = (1 +
 """,
     ),
     "tabs and spaces": Broken(
         REFERENCE[GAN] + "if True:\n\tx = 1\n        y = 2\n",
         f"""
-Python cannot read codebase/gan.py, line {END + 2}: TabError.
+Python cannot read codebase/gan.py, line {END + 2}: inconsistent use of tabs and \
+spaces in indentation.
 The line reads: y = 2
-{INDENTATION}
 """,
     ),
     "unindented": Broken(
         REFERENCE[GAN] + "if True:\nx = 1\n",
         f"""
-Python cannot read codebase/gan.py, line {END + 1}: IndentationError.
+Python cannot read codebase/gan.py, line {END + 1}: expected an indented block \
+after 'if' statement on line {END}.
 The line reads: x = 1
-{INDENTATION}
 """,
     ),
     "missing file": Broken(
         None,
         """
 Not attempted: codebase/gan.py is not in the submission.
+""",
+    ),
+    "a forgotten breakpoint": Broken(
+        REFERENCE[GAN] + HEAD + "    breakpoint()\n    return d(x_real).mean()\n",
+        """
+breakpoint(), pdb and input() cannot be used in a grading: remove the call.
+The line reads: breakpoint()
+""",
+    ),
+    "a breakpoint at the top level": Broken(
+        REFERENCE[GAN] + "import pdb; pdb.set_trace()\n",
+        """
+breakpoint(), pdb and input() cannot be used in a grading: remove the call.
+The line reads: import pdb; pdb.set_trace()
 """,
     ),
     "missing function": Broken(
@@ -152,14 +166,15 @@ def test_the_author_of_a_broken_file_reads_what_is_wrong(court: Court, name: str
 
 
 def test_a_file_saved_as_utf_16_is_said_to_be(court: Court) -> None:
-    """The top of the output says what no message of Python's would."""
+    """The top of the output and the check say it, with what to do; Python's message would not."""
     with tempfile.TemporaryDirectory(prefix="broken-") as name:
         (Path(name) / "gan.py").write_bytes(REFERENCE[GAN].encode("utf-16"))
         report = court.grade(Path(name), ("2.2.1",))
     told = str(report.results["output"])
-    assert "codebase/gan.py is saved as UTF-16: Python may refuse it. Save it as UTF-8." in told
+    reads = "Python cannot read codebase/gan.py: it is saved as UTF-16, not as UTF-8."
+    assert f"{reads} Save it as UTF-8." in told
     said = report.entries[court.numbers["2.2.1"]].feedback
-    assert said.startswith(("Python cannot read codebase/gan.py", "codebase/gan.py raised")), said
+    assert said == f"{reads}\n{SAVE_AS_UTF8}"
 
 
 def zipped(path: Path, entries: dict[str, str]) -> Path:
@@ -196,13 +211,14 @@ Make = Callable[[Path], Path]
             f"code. {ADVICE}",
         ),
         (
-            lambda folder: zipped(folder / "s.zip", {"a/b/c/codebase/gan.py": "x = 1"}),
+            lambda folder: zipped(folder / "s.zip", {".git/codebase/gan.py": "x = 1"}),
             "None of your code was found. Expected: codebase/flow_network.py and codebase/gan.py, "
-            "as in the template. Found: 'a/b/c/codebase/gan.py'. The files lie too deep: at most "
-            f"one folder may be around them. {ADVICE}",
+            "as in the template. Found: '.git/codebase/gan.py'. Files in hidden folders, caches "
+            "and environments are not graded, nor those that lie too deep: move yours. "
+            f"{ADVICE}",
         ),
     ],
-    ids=["an empty zip", "a notebook", "a PDF", "a folder in a folder"],
+    ids=["an empty zip", "a notebook", "a PDF", "a hidden folder"],
 )
 def test_the_author_of_a_zip_without_code_reads_what_was_found(
     court: Court, tmp_path: Path, make: Make, reads: str

@@ -14,11 +14,13 @@ import pytest
 from autograder.engine.ledger import Verdict
 from tests.hostile_kit import (
     CASES,
+    MARK,
     ROOT,
     Case,
     Court,
     nothing_is_left,
     seen_by_students,
+    stray_files,
     submission,
 )
 
@@ -45,6 +47,26 @@ def court() -> Iterator[Court]:
         court = Court(folder, secret)
         yield court
         court.zygote.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "uid", "is_ours"),
+    [
+        (f"{MARK}-x", 0, True),
+        ("CANARY-of-another", 0, False),
+        ("hostile-results.json", 0, False),
+        ("hostile-results.json", 30_000, True),
+    ],
+)
+def test_only_what_these_cases_left_counts_as_left(name: str, uid: int, is_ours: bool) -> None:
+    """Other gradings, and other runs of these tests, leave files meanwhile."""
+    path = Path("/tmp") / name
+    try:
+        path.touch()
+        os.chown(path, uid, uid)
+        assert (str(path) in stray_files()) is is_ours
+    finally:
+        path.unlink()
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

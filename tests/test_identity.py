@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -74,10 +75,17 @@ def test_a_file_that_others_cannot_read_is_named(folder: Path) -> None:
     assert identity.tried((folder / "os.py",)) == f"other users cannot read {folder / 'os.py'}"
 
 
+def only_these(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Leave so many numbers to choose from, none of which another grading on the machine holds."""
+    first = identity._LAST + 1 + secrets.randbelow(5_000)
+    monkeypatch.setattr(identity, "_FIRST", first)
+    monkeypatch.setattr(identity, "_LAST", first + count - 1)
+
+
 @needs_root
 def test_two_graders_never_hold_the_same_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one would end the other's workers. What is released can be had again."""
-    monkeypatch.setattr(identity, "_LAST", identity._FIRST + 2)
+    only_these(monkeypatch, 3)
     held = [identity.reserve() for _ in range(3)]
     assert len({one.uid for one in held}) == 3
     held[1].release()
@@ -87,7 +95,7 @@ def test_two_graders_never_hold_the_same_number(monkeypatch: pytest.MonkeyPatch)
 @needs_root
 def test_a_number_is_free_again_when_its_holder_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
     """However it died: nothing is left that would have to be cleared away."""
-    monkeypatch.setattr(identity, "_LAST", identity._FIRST)
+    only_these(monkeypatch, 1)
     pid = os.fork()
     if pid == 0:
         identity.reserve()
@@ -102,8 +110,8 @@ sys.path.insert(0, {str(ROOT)!r})
 from autograder.engine.worker import confine
 if os.geteuid() == 0 and sys.argv[1] == "ordinary":
     os.setgroups([])
-    os.setresgid(40000, 40000, 40000)
-    os.setresuid(40000, 40000, 40000)
+    os.setresgid(65000, 65000, 65000)
+    os.setresuid(65000, 65000, 65000)
 print(confine.Layers.probe().log)
 """
 

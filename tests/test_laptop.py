@@ -185,13 +185,13 @@ def test_a_failure_reads_as_on_gradescope_with_a_snippet(homework: Path) -> None
 
 
 def test_a_syntax_error_is_told_once(homework: Path) -> None:
-    """The second check that it stops says: the same as the first; no snippet could run."""
+    """The second check that it stops names the first; no snippet could run."""
     solve(homework)
     edit(homework / FLOW, "class MADE(", "class class MADE(")
     done = checks(homework, "-k", "1.2")
-    assert done.stdout.count("It says: invalid syntax") == 1
+    assert done.stdout.count(": invalid syntax.") == 1
     assert "Python cannot read codebase/flow_network.py, line " in done.stdout
-    assert "The same as 1.2.5: Python cannot read codebase/flow_network.py" in done.stdout
+    assert "Python cannot read codebase/flow_network.py; see check 1.2.5." in done.stdout
     assert "try.py" not in done.stdout
 
 

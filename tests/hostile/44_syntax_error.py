@@ -2,6 +2,6 @@
 
 # expected: ZZ
 # twin: right
-# says: Python cannot read codebase/gan.py, line [0-9]+: SyntaxError
+# says: Python cannot read codebase/gan.py, line [0-9]+: invalid syntax
 def broken(:
     pass

@@ -91,7 +91,7 @@ def conclusion_of(
         source = error.source or ""
         own = is_pythons_own(error.message, source)
         newer = explain_syntax(source)
-        crooked = error.type != "SyntaxError" and not newer
+        crooked = error.type != "SyntaxError" and not own
         return _unreadable(
             error.file or "your code",
             f"Python cannot read {place}: {error.message if own else error.type}.",
