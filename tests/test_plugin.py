@@ -473,7 +473,7 @@ def planned(number: str, audience: str, visibility: str = "visible") -> PlannedC
     [
         (planned("1.1.1", "public"), planned("1.1.2", "private"), True),
         (planned("1.1.1", "private"), planned("1.1.2", "private"), True),
-        (planned("1.1.1", "private"), planned("1.1.2", "public"), False),
+        (planned("1.1.1", "private"), planned("1.1.2", "public"), True),
         (planned("1.1.1", "public", "hidden"), planned("1.1.2", "public"), False),
         (planned("1.1.1", "public"), planned("1.1.2", "public", "hidden"), True),
         (planned("1.1.1", "public", "hidden"), planned("1.1.2", "public", "hidden"), True),
@@ -482,12 +482,22 @@ def planned(number: str, audience: str, visibility: str = "visible") -> PlannedC
 def test_a_check_refers_only_to_what_its_reader_can_see(
     first: PlannedCheck, second: PlannedCheck, refers: bool
 ) -> None:
-    """Neither to a hidden check, nor from a public one to a private one that quotes less."""
+    """A hidden check tells its reader nothing."""
     faults = FileFaults()
     assert faults.told_once(first, "Bad.\nLine.", "It is bad") == ("Bad.\nLine.", "")
     told = faults.told_once(second, "Bad.\nLine.", "It is bad")
     expected = ("It is bad; see check 1.1.1.", "1.1.1") if refers else ("Bad.\nLine.", "")
     assert told == expected
+
+
+def test_a_check_refers_only_to_what_says_as_much() -> None:
+    """A public check quotes an exception's text, which a private one before it may not."""
+    faults = FileFaults()
+    more = "Bad.\nIt says: x\nLine."
+    faults.told_once(planned("1.1.1", "private"), "Bad.\nLine.", "It is bad")
+    assert faults.told_once(planned("1.1.2", "public"), more, "It is bad") == more
+    told = faults.told_once(planned("1.1.3", "public"), more, "It is bad")
+    assert told == "It is bad; see check 1.1.2."
 
 
 def test_other_failures_are_told_in_full() -> None:

@@ -9,7 +9,7 @@ class FileFaults:
     """Remembers which check has told what."""
 
     def __init__(self) -> None:
-        self._told: dict[str, list[PlannedCheck]] = {}
+        self._told: dict[str, list[tuple[PlannedCheck, str]]] = {}
         self._short: dict[str, str] = {}
 
     def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> tuple[str, str]:
@@ -28,19 +28,10 @@ class FileFaults:
         if first_line not in self._short:
             return feedback, ""
         told = self._told.setdefault(first_line, [])
-        for earlier in told:
-            if _can_be_read_by_readers_of(check, earlier):
+        for earlier, said in told:
+            # A public check may quote an exception's text, a private one may not.
+            as_much = len(said) >= len(feedback)
+            if as_much and earlier.visibility in ("visible", check.visibility):
                 return f"{self._short[first_line]}; see check {earlier.number}.", earlier.number
-        told.append(check)
+        told.append((check, feedback))
         return feedback, ""
-
-
-def _can_be_read_by_readers_of(check: PlannedCheck, earlier: PlannedCheck) -> bool:
-    """Whether who reads one check can read the earlier one, which says as much."""
-    visible = earlier.visibility in ("visible", check.visibility)
-    # A public check may quote an exception's text, a private one may not.
-    return visible and (_is_public(earlier) or not _is_public(check))
-
-
-def _is_public(check: PlannedCheck) -> bool:
-    return check.check_id.startswith("public/")
