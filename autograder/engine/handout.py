@@ -24,6 +24,12 @@ _END_REFERENCE_ONLY = re.compile(r"^( *)# END REFERENCE ONLY$")
 # Whatever looks like a marker must be one: a slip of the pen would hand out the solution.
 _LOOKS_LIKE_MARKER = re.compile(r"\b(BEGIN|END)[\s_-]*(SOLUTION|REFERENCE)", re.IGNORECASE)
 _IMPORT = re.compile(r"(import|from) ")
+# A statement on one line, over several by a backslash, or in parentheses.
+_ONLY_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]|from[ \t]+[.\w]+[ \t]+import\b)"
+    r"(?:[ \t]*\([^()]*\)[ \t]*|(?:[\w.,* \t]|\\\n)*)(?:#.*)?$",
+    re.MULTILINE,
+)
 
 _STUDENT_BEGIN = "# >>> YOUR CODE HERE"
 _STUDENT_END = "# <<< END OF YOUR CODE"
@@ -161,6 +167,20 @@ def collapse_regions(text: str) -> str:
                 inside = []
     kept += inside or []
     return "\n".join(kept).rstrip("\n") + "\n"
+
+
+def edits_outside_regions(text: str, given: str) -> tuple[list[str], list[str]]:
+    """Return the lines that a student's text adds to a template, and those that it lacks.
+
+    What lies between the student markers does not count, nor do imports: a solution may need more
+    of them, and they change nothing that was given. The time taken is linear in the lengths.
+    """
+    found, expected = (
+        _ONLY_IMPORT.sub("", collapse_regions(each)).splitlines() for each in (text, given)
+    )
+    known, kept = set(expected), set(found)
+    added = [line.strip() for line in found if line.strip() and line not in known]
+    return added, [line.strip() for line in expected if line.strip() and line not in kept]
 
 
 def solution_fragments(text: str, name: str = "reference") -> list[str]:

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-# BEGIN REFERENCE ONLY
 from torch.nn import functional as F
-
-# END REFERENCE ONLY
 
 if TYPE_CHECKING:  # for the annotations below, not needed when the code runs
     from codebase.network import (

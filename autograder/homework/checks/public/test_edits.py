@@ -3,7 +3,7 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number
 
-from autograder.engine.handout import MarkerError, collapse_regions, make_template_text
+from autograder.engine.handout import MarkerError, edits_outside_regions, make_template_text
 from autograder.engine.judge.plugin import Submitted
 from autograder.engine.judge.verdicts import Advice, NotAttempted
 from autograder.homework.student import FLOW_FILE, GAN_FILE
@@ -37,10 +37,7 @@ def _advise(submitted: Submitted, name: str) -> None:
             raise Advice(
                 f"{name} holds markers that the template does not. No points are lost for this."
             ) from None
-    found, expected = (collapse_regions(each).splitlines() for each in (text, given))
-    known = set(expected)
-    added = [line.strip() for line in found if line.strip() and line not in known]
-    missing = [line.strip() for line in set(expected) - set(found) if line.strip()]
+    added, missing = edits_outside_regions(text, given)
     if not added and not missing:
         return
     first = f"for instance: {added[0][:_SHOWN]}" if added else "lines of the template are missing"
