@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import run_flow
 import run_gan
 import torch
 from torch.distributions import Normal
+from tqdm import tqdm
 
 from codebase import data, figures, flow_training, gan_training, training
 from codebase.command_line import DriverError
@@ -301,3 +304,39 @@ def test_loss_curves_are_drawn_from_the_first_step_on(count: int, tmp_path: Path
     figures.save_flow_curve({"test": [1.0] * count}, tmp_path / "b.png", best=1)
     assert is_png(tmp_path / "a.png")
     assert is_png(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 26, 200])
+def test_loss_curves_show_every_value_and_count_in_whole_steps(count: int) -> None:
+    """A single value is a dot, a mean is spoken of where it is drawn, no tick is at 2.5."""
+    values = [1.0 + 1 / (i + 1) for i in range(count)]
+    gan = figures.gan_curve({"d": values, "g": values}, title="a")
+    flow = figures.flow_curve({"training": values, "test": values}, best=1)
+    for figure in (gan, flow):
+        figure.canvas.draw()
+        (axes,) = figure.axes
+        low, high = axes.get_xlim()
+        assert low < 1 < high
+        assert all(tick == round(tick) for tick in axes.get_xticks())
+        for line in axes.lines:
+            assert len(np.asarray(line.get_xdata())) > 1 or line.get_marker() == "o"
+    assert ("mean over 25 steps" in gan.axes[0].get_ylabel()) is (count > 25)
+    assert len(gan.axes[0].lines) == (4 if count > 25 else 2)
+
+
+def test_the_flows_bar_counts_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all epochs, and on from where a checkpoint stopped."""
+    bars: list[tqdm[NoReturn]] = []
+
+    def bar(**options: Any) -> tqdm[NoReturn]:
+        bars.append(tqdm(**options))
+        return bars[-1]
+
+    monkeypatch.setattr(flow_training, "tqdm", bar)
+    options = ["--max-steps", "3", "--device", "cpu", "--out-dir", str(tmp_path)]
+    run_flow.main([*options, "--epochs", "1"])
+    run_flow.main([*options, "--epochs", "3", "--resume"])
+    first, second = bars
+    assert (first.initial, first.n, first.total, first.unit) == (0, 3, 3, "batch")
+    assert (second.initial, second.n, second.total) == (3, 9, 9)
+    assert second.desc.startswith("epoch 3 of 3")

@@ -197,6 +197,13 @@ def test_moons_are_standardised_and_split() -> None:
     )
 
 
+def test_nothing_is_downloaded_into_the_packages_folder(elsewhere: Path) -> None:
+    """It belongs to the system; and the text names it once."""
+    with pytest.raises(DriverError, match=r"is not in \S*; either 'apt install") as error:
+        data.load_fashion_mnist(elsewhere)
+    assert str(error.value).count(str(elsewhere)) == 1
+
+
 def test_no_data_anywhere_is_one_line_that_says_what_to_do(elsewhere: Path, tmp_path: Path) -> None:
     """With no data and no download the error names the package and the option."""
     with pytest.raises(

@@ -187,7 +187,29 @@ def test_a_generator_that_stays_where_it_was_fails(conditional: bool) -> None:
     training, _ = moved(trained_gan.REQUIRED_SHARE - 0.01, conditional)
     with pytest.raises(CheckFailed, match="does not learn its data") as caught:
         training.check()
-    assert "covered 34%" in caught.value.feedback(public=True)
+    said = caught.value.feedback(public=True)
+    assert "The generator moved 34% of the way to the mean image" in said
+    assert "at least 35% of the way is required" in said
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_moves_away_is_told_so(conditional: bool) -> None:
+    """In words that make sense: nobody moves -25% of a way."""
+    training, _ = moved(-0.25, conditional)
+    with pytest.raises(CheckFailed) as caught:
+        training.check()
+    said = caught.value.feedback(public=True)
+    assert "The generator moved away from the mean image" in said
+    assert "by 25% of its first distance" in said
+    assert "-25%" not in said
+
+
+def test_a_generator_that_hardly_moves_moves_by_nothing() -> None:
+    """Neither -0% of the way nor 0% away from it."""
+    training, _ = moved(-0.001, conditional=False)
+    with pytest.raises(CheckFailed, match="does not learn") as caught:
+        training.check()
+    assert "moved 0% of the way" in caught.value.feedback(public=True)
 
 
 def test_a_missing_file_is_said_when_the_check_asks() -> None:

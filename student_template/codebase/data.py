@@ -23,6 +23,10 @@ IMAGE_SIZE = 28
 NUM_CLASSES = 10
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
+_WHAT_TO_DO = (
+    "either 'apt install dataset-fashion-mnist' (Debian, Ubuntu) or give the folder of its four "
+    "idx files with --data-dir"
+)
 _IMAGES_FILE = "-images-idx3-ubyte"  # after "train" or "t10k"
 _LABELS_FILE = "-labels-idx1-ubyte"
 _IDX_OF_BYTES = 0x08  # the idx format's code for unsigned bytes
@@ -69,13 +73,15 @@ def load_fashion_mnist(data_dir: Path, *, train: bool = True) -> FashionMnist:
 
     Looked at are, in this order: `data_dir` (the four idx files, gzipped or not, or torchvision's
     `FashionMNIST/raw/` below it), the folder of Debian's package `dataset-fashion-mnist`, and at
-    last a download by torchvision into `data_dir`.
+    last a download by torchvision into `data_dir`. Nothing is downloaded into the package's folder.
 
     Raises:
         DriverError: it is nowhere and cannot be downloaded, or a file is damaged.
     """
     part = "train" if train else "t10k"
     found = _find(data_dir, part) or _find(DEBIAN_FOLDER, part)
+    if found is None and data_dir == DEBIAN_FOLDER:
+        raise DriverError(f"Fashion-MNIST is not in {DEBIAN_FOLDER}; {_WHAT_TO_DO}")
     if found is None:
         _download(data_dir)
         found = _find(data_dir, part)
@@ -127,8 +133,7 @@ def _download(data_dir: Path) -> None:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DriverError(
             f"Fashion-MNIST is neither in {data_dir} nor in {DEBIAN_FOLDER}, and the download "
-            f"failed ({reason}); either 'apt install dataset-fashion-mnist' (Debian, Ubuntu) or "
-            "give the folder of its four idx files with --data-dir"
+            f"failed ({reason}); {_WHAT_TO_DO}"
         ) from error
 
 

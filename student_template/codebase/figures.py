@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torchvision.utils import save_image
+
+Floats = npt.NDArray[np.float64]
 
 AXIS_END = 2.5  # the flow's figures show the square from -2.5 to 2.5 on both axes
 _DPI = 120
 _RUNNING_MEAN = 25  # steps
+_FEW = 10  # a line of so few values shows each by a dot; one value alone has no line
 
 
 def save_scatter(samples: npt.NDArray[np.float32], path: Path, *, title: str) -> None:
@@ -47,10 +52,15 @@ def save_density(density: npt.NDArray[np.float64], path: Path, *, title: str) ->
 
 def save_flow_curve(losses: Mapping[str, Sequence[float]], path: Path, *, best: int) -> None:
     """Write the flow's loss curves, one value an epoch, with a mark at the epoch `best`."""
+    flow_curve(losses, best=best).savefig(path, dpi=_DPI)
+
+
+def flow_curve(losses: Mapping[str, Sequence[float]], *, best: int) -> Figure:
+    """Return the figure that `save_flow_curve` writes."""
     figure = _figure(7, 4)
     axes = figure.add_subplot()
     for name, values in losses.items():
-        axes.plot(range(1, len(values) + 1), values, label=name, linewidth=1.3)
+        _line(axes, 1, values, label=name, linewidth=1.3)
     axes.axvline(best, color="0.5", linestyle=":", label=f"lowest validation loss: epoch {best}")
     # The first epochs may be far above the rest; what matters happens below.
     everything = np.concatenate(list(map(np.asarray, losses.values())))
@@ -58,26 +68,36 @@ def save_flow_curve(losses: Mapping[str, Sequence[float]], path: Path, *, best: 
     axes.set_ylim(low - 0.05, max(high, low) + 0.1)
     axes.set(xlabel="epoch", ylabel="negative log-likelihood (nats per example)")
     axes.legend()
-    figure.savefig(path, dpi=_DPI)
+    return figure
 
 
 def save_gan_curve(losses: Mapping[str, Sequence[float]], path: Path, *, title: str) -> None:
-    """Write a GAN's loss curves, one value a step, each with its running mean."""
+    """Write a GAN's loss curves, one value a step, each with its running mean if it has one."""
+    gan_curve(losses, title=title).savefig(path, dpi=_DPI)
+
+
+def gan_curve(losses: Mapping[str, Sequence[float]], *, title: str) -> Figure:
+    """Return the figure that `save_gan_curve` writes."""
     figure = _figure(7, 4)
     axes = figure.add_subplot()
     window = np.ones(_RUNNING_MEAN) / _RUNNING_MEAN
+    has_mean = max(map(len, losses.values())) > _RUNNING_MEAN
     shown: list[float] = []
     for index, (name, values) in enumerate(losses.items()):
-        axes.plot(range(1, len(values) + 1), values, color=f"C{index}", alpha=0.3, linewidth=0.7)
-        smooth = np.convolve(values, window, mode="valid") if len(values) > len(window) else values
-        offset = len(values) - len(smooth) + 1
-        axes.plot(range(offset, len(values) + 1), smooth, color=f"C{index}", label=name)
+        color = f"C{index}"
+        if has_mean:
+            _line(axes, 1, values, color=color, alpha=0.3, linewidth=0.7)
+            smooth = np.convolve(values, window, mode="valid")
+            _line(axes, len(values) - len(smooth) + 1, smooth, color=color, label=name)
+        else:
+            _line(axes, 1, values, color=color, label=name)
         shown += list(np.quantile(values, (0.01, 0.99)))
     margin = 0.1 * (max(shown) - min(shown)) + 0.05
     axes.set_ylim(min(shown) - margin, max(shown) + margin)
-    axes.set(title=title, xlabel="step", ylabel=f"loss, and its mean over {_RUNNING_MEAN} steps")
+    mean = f", and its mean over {_RUNNING_MEAN} steps" if has_mean else ""
+    axes.set(title=title, xlabel="step", ylabel=f"loss{mean}")
     axes.legend()
-    figure.savefig(path, dpi=_DPI)
+    return figure
 
 
 def save_image_grid(images: Tensor, path: Path, *, columns: int) -> None:
@@ -90,6 +110,16 @@ def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _line(axes: Axes, first: int, values: Sequence[float] | Floats, **style: Any) -> None:
+    """Draw values against the whole numbers from `first` on."""
+    marker = "o" if len(values) <= _FEW else None
+    axes.plot(range(first, first + len(values)), values, marker=marker, markersize=4, **style)
+    # There is no half of a step; a single one needs room on either side.
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(values) == 1:
+        axes.set_xlim(first - 1, first + 1)
 
 
 def _scatter(axes: Axes, points: npt.NDArray[np.float32], title: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -92,14 +94,19 @@ class FlowTraining:
             TrainingDiverged: a loss became NaN or infinite.
             DriverError: a checkpoint cannot be written.
         """
-        first = len(self.history) + 1
-        for epoch in tqdm(range(first, epochs + 1), desc="epochs", unit="epoch"):
-            self.history.append(self._epoch(epoch))
-            if self.best is self.history[-1]:
-                self.best_weights = copy.deepcopy(self.model.state_dict())
-            yield self.history[-1]
-            if checkpoint is not None:
-                self._save(checkpoint)
+        done = len(self.history)
+        batches = math.ceil(len(self.train) / BATCH_SIZE)
+        steps = min(batches, self.max_steps or batches)
+        # Counted in batches: an epoch takes so long that a bar of epochs would seem to stand still.
+        with tqdm(total=epochs * steps, initial=done * steps, unit="batch") as progress:
+            for epoch in range(done + 1, epochs + 1):
+                progress.set_description(f"epoch {epoch} of {epochs}")
+                self.history.append(self._epoch(epoch, progress))
+                if self.best is self.history[-1]:
+                    self.best_weights = copy.deepcopy(self.model.state_dict())
+                yield self.history[-1]
+                if checkpoint is not None:
+                    self._save(checkpoint)
 
     def resume(self, checkpoint: Path, epochs: int) -> None:
         """Go on from a checkpoint, as if training had never stopped.
@@ -119,7 +126,7 @@ class FlowTraining:
         self.history = [FlowEpoch(**report) for report in state["history"]]
         restore_random_state(state["random"], self.device)
 
-    def _epoch(self, epoch: int) -> FlowEpoch:
+    def _epoch(self, epoch: int, progress: tqdm[NoReturn]) -> FlowEpoch:
         """Pass over the training set once and return the losses."""
         self.model.train()
         losses: list[float] = []
@@ -130,6 +137,7 @@ class FlowTraining:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
+            progress.update()
         self.model.eval()
         with torch.no_grad():
             validation, test = self.model.loss(self.validation), self.model.loss(self.test)

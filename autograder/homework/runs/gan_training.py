@@ -78,6 +78,14 @@ def share_covered(problem: SmallProblem, weights: dict[str, Array]) -> float:
     return float(((way * right_way).sum(axis=1) / (right_way**2).sum(axis=1)).mean())
 
 
+def _way(share: float, goal: str) -> str:
+    """Say how far the generator moved; a share below 0 is a move in the wrong direction."""
+    percent = f"{abs(share):.0%}"
+    if share < 0 and percent != "0%":
+        return f"The generator moved away from {goal}, by {percent} of its first distance"
+    return f"The generator moved {percent} of the way to {goal}"
+
+
 class GanTraining:
     """One run, judged when its check asks; a `BackgroundRun`.
 
@@ -131,8 +139,8 @@ class GanTraining:
             raise CheckFailed(
                 f"A small GAN trained with {d} and {g} does not learn its data.",
                 where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
-                numbers=f"The generator covered {share:.0%} of the way to {means}; "
-                f"{REQUIRED_SHARE:.0%} is asked for, right losses cover 50 % and more.",
+                numbers=f"{_way(share, means)}; at least {REQUIRED_SHARE:.0%} of the way is "
+                "required (correct losses reach 50% or more).",
             )
 
     def close(self) -> None:
