@@ -81,7 +81,7 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
             "homework/experiments/probes.py",
             "autograder.homework.oracles.flow",
         ),
-        "The judge takes frames, launch and confine from the worker, nothing else": (
+        "The judge takes frames, launch, confine and container from the worker, nothing else": (
             "engine/judge/verdicts.py",
             "autograder.engine.worker.serve",
         ),
@@ -106,9 +106,10 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
 # ---- what the contracts cannot say --------------------------------------------------------
 
 
-def test_the_judge_takes_three_modules_from_the_worker() -> None:
-    """Frames, the launcher and confine: a new module of the worker is not allowed by itself."""
-    allowed = {f"autograder.engine.worker.{name}" for name in ("frames", "launch", "confine")}
+def test_the_judge_takes_four_modules_from_the_worker() -> None:
+    """A new module of the worker is not allowed by itself."""
+    names = ("frames", "launch", "confine", "container")
+    allowed = {f"autograder.engine.worker.{name}" for name in names}
     for path in modules(AUTOGRADER / "engine" / "judge"):
         taken = within(imported(path), "autograder.engine.worker") - {"autograder.engine.worker"}
         assert all(any(within({name}, a) for a in allowed) for name in taken), (path, taken)

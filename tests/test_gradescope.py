@@ -145,7 +145,7 @@ def test_there_is_no_score_of_the_whole() -> None:
 
 
 def test_a_passed_check_has_full_points_and_says_so() -> None:
-    """Score, max_score and status of a pass, and a name without the number, which the platform prints."""
+    """Score, max_score and status; a name without the number, which the platform prints."""
     test = listed(results(entries=[entry("1.1.1", Verdict.PASSED)]))[0]
     assert test == {
         "number": "1.1.1",

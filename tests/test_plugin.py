@@ -495,9 +495,9 @@ def test_a_check_refers_only_to_what_says_as_much() -> None:
     faults = FileFaults()
     more = "Bad.\nIt says: x\nLine."
     faults.told_once(planned("1.1.1", "private"), "Bad.\nLine.", "It is bad")
-    assert faults.told_once(planned("1.1.2", "public"), more, "It is bad") == more
-    told = faults.told_once(planned("1.1.3", "public"), more, "It is bad")
-    assert told == "It is bad; see check 1.1.2."
+    assert faults.told_once(planned("1.1.2", "public"), more, "It is bad") == (more, "")
+    told, same_as = faults.told_once(planned("1.1.3", "public"), more, "It is bad")
+    assert (told, same_as) == ("It is bad; see check 1.1.2.", "1.1.2")
 
 
 def test_other_failures_are_told_in_full() -> None:
