@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import types
 from pathlib import Path
 
 import pytest
 
-from autograder.engine.worker import landlock
+from autograder.engine.worker import confine, landlock
 
 ROOT = Path(__file__).resolve().parents[1]
 needs_landlock = pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
@@ -122,3 +123,31 @@ def test_restrictions_hold_in_children_too(tmp_path: Path) -> None:
     os.waitpid(pid, 0)
     """
     assert under(CALLS, code) == "PermissionError"
+
+
+# ---- what the interpreter can import --------------------------------------------------------
+
+
+def test_a_folder_that_a_path_file_adds_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch may lie anywhere; so may a package that an import hook finds."""
+    (tmp_path / "hooked").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "added"))
+    (tmp_path / "added").mkdir()
+    hooked = types.ModuleType("hooked")
+    hooked.__path__ = [str(tmp_path / "hooked")]
+    monkeypatch.setitem(sys.modules, "hooked", hooked)
+    assert {tmp_path / "added", tmp_path / "hooked"} <= confine.libraries()
+
+
+def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a folder around it, although both can be imported from."""
+    for place in (ROOT, ROOT / "reference", ROOT.parent):
+        monkeypatch.syspath_prepend(str(place))
+    environment = Path(sys.prefix).resolve()
+    for library in confine.libraries():
+        real = library.resolve()
+        assert real.is_relative_to(environment) or not (
+            real.is_relative_to(ROOT) or ROOT.is_relative_to(real)
+        )

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder.engine.boot import ROOT
 from autograder.engine.worker import identity, landlock, seccomp
 
 _PR_SET_PDEATHSIG = 1
@@ -185,17 +186,41 @@ def confine_self(
 
 def _reachable(folder: Path, submission: Path) -> landlock.Paths:
     """What a worker needs files for: the libraries, the submission, its own folder."""
-    libraries = {sys.prefix, *(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))}
     return landlock.Paths(
         readable=(
             submission,
-            *map(Path, sorted(libraries)),
+            *sorted(libraries()),
             *map(Path, ("/usr/lib", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")),
             *map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")),
             *map(Path, ("/dev/urandom", "/dev/random")),
         ),
         writable=(folder, Path("/dev/null")),
     )
+
+
+def libraries() -> set[Path]:
+    """Return the folders that hold what the interpreter can import, but for our own.
+
+    A path file (.pth) may add folders anywhere; an import hook finds packages that lie in none of
+    them, so those that are imported count, too.
+    """
+    paths = sysconfig.get_paths()
+    found = {Path(sys.prefix), *(Path(paths[key]) for key in ("stdlib", "platstdlib"))}
+    places = [Path(entry) for entry in sys.path]
+    for name, module in list(sys.modules.items()):
+        if "." not in name:
+            places += [Path(entry) for entry in getattr(module, "__path__", ())]
+    known = [path.resolve() for path in found]
+    for place in places:
+        real = place.resolve()
+        if not any(real.is_relative_to(path) for path in known) and not _is_ours(real):
+            found.add(real)
+    return {path for path in found if path.exists()}
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a folder lies in this project, or the project lies in it."""
+    return path.is_relative_to(ROOT) or ROOT.is_relative_to(path)
 
 
 def keep_only(descriptors: Iterable[int]) -> None:
