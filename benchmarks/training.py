@@ -1,5 +1,7 @@
 """How steady is the flow's training run? `.venv/bin/python -m benchmarks.training --runs 200`.
 
+`--known-blocks` measures the run with known maps in place of the MADE blocks.
+
 Trains the reference's flow as check 1.3.4 does, with another order of the batches every time, which
 is what a right solution with other rounding comes to: chaos makes another run of it. Prints the
 held-out log-likelihoods, how many lie below what full points ask for, and what follows for a right
@@ -12,9 +14,9 @@ import argparse
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
-import numpy as np
 import torch
 
 from autograder.commands.common import HOMEWORK, REFERENCE
@@ -24,11 +26,11 @@ from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.runs.flow_training import (
+    KNOWN,
     ORDERS,
-    RECIPE,
+    OWN,
     SEED,
     held_out_mean,
-    initial_weights,
     weights_of,
 )
 
@@ -36,19 +38,22 @@ from autograder.homework.runs.flow_training import (
 _FIRST_ORDER = 10_000
 
 
-def run(order_seed: int) -> tuple[float | None, float]:
+def run(order_seed: int, known: bool) -> tuple[float | None, float]:
     """Train once; return the held-out log-likelihood, None when given up, and CPU seconds."""
     torch.set_num_threads(1)
+    setup = KNOWN if known else OWN
     train, _, held_out = standardised_split(SEED)
-    arrays = maf_arrays(initial_weights(np.random.default_rng(SEED)))
+    arrays = maf_arrays(setup.blocks)
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     tensors["x_train"] = torch.from_numpy(train.copy())
     recorder, started = Recorder(), time.process_time()
-    train_flow(StudentCode(REFERENCE), {**RECIPE, "order_seed": order_seed}, tensors, recorder)
+    train_flow(
+        StudentCode(REFERENCE), {**setup.recipe, "order_seed": order_seed}, tensors, recorder
+    )
     seconds = time.process_time() - started
     if "gave_up_at_step" in recorder.values:
         return None, seconds
-    return held_out_mean(weights_of(recorder.arrays), held_out), seconds
+    return held_out_mean(weights_of(recorder.arrays, setup.blocks), held_out), seconds
 
 
 def main() -> None:
@@ -56,10 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100, metavar="N")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    parser.add_argument("--known-blocks", action="store_true")
     options = parser.parse_args()
     enough = load_assignment(HOMEWORK).training["full_log_likelihood"]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        ended = list(pool.map(run, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))
+        one = partial(run, known=options.known_blocks)
+        ended = list(pool.map(one, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))
     reached = sorted(value for value, _ in ended if value is not None)
     below = sum(value < enough for value in reached) + len(ended) - len(reached)
     print(

@@ -70,10 +70,11 @@ def test_points_lost_in_another_part_are_complained_about() -> None:
     assert found == ["loses points in another part: 1.2.1"]
 
 
-def test_a_blocked_check_is_no_loss_of_its_own() -> None:
-    """The training run's "blocked by" is the other part's doing."""
-    blocked = Entry("b", Verdict.BLOCKED, 0.0, "Blocked by 1.1")
-    assert said(wrong(), a=failed("a", mistake="slip"), b=blocked) == []
+def test_a_blocked_check_in_another_part_is_complained_about() -> None:
+    """Its points are lost as well, and one mistake costs once."""
+    blocked = Entry("b", Verdict.BLOCKED, 0.0, "Not counted yet")
+    found = said(wrong(), a=failed("a", mistake="slip"), b=blocked)
+    assert found == ["loses points in another part: 1.2.1"]
 
 
 def test_a_mistake_without_its_name_is_complained_about() -> None:

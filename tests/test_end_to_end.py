@@ -102,18 +102,36 @@ def test_template_gets_nothing_and_every_check_is_not_attempted(tmp_path: Path) 
     assert set(verdicts(told).values()) == {"not attempted"}
 
 
-def test_wrong_inverse_costs_points_in_1_2_and_blocks_the_training_run_only(
-    tmp_path: Path,
-) -> None:
-    """Follow-through: log_probs and forward keep their points beside a wrong inverse."""
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("torch.exp(-alpha)", "torch.exp(alpha)"),
+        ("log_det = -alpha.sum(dim=1)", "log_det = -alpha.detach().sum(dim=1)"),
+        ("z = (x - mu)", "while len(x) > 99: pass\n        z = (x - mu)"),
+        ("z = (x - mu)", "raise NotImplementedError\n        z = (x - mu)"),
+    ],
+    ids=["z", "gradient", "hangs in training", "not attempted"],
+)
+def test_wrong_inverse_costs_points_in_1_2_only(tmp_path: Path, right: str, wrong: str) -> None:
+    """Follow-through: log_probs, the trained flow and forward keep their points beside it."""
     submission = copied(tmp_path)
-    edit(submission / FLOW, "torch.exp(-alpha)", "torch.exp(alpha)")
+    edit(submission / FLOW, right, wrong)
     told = grade(submission, tmp_path)
     assert score(told, "1.1") == 5
     assert score(told, "1.2") < 5
-    assert score(told, "1.3") == 6
-    assert verdicts(told)["1.3.4"] == "blocked"
-    assert "Blocked by 1.2" in next(t for t in told["tests"] if t["number"] == "1.3.4")["output"]
+    assert score(told, "1.3") == 10
+
+
+def test_wrong_log_probs_beside_a_wrong_inverse_costs_the_training_run(tmp_path: Path) -> None:
+    """Known maps in place of the blocks show the mistake in log_probs, and the feedback says so."""
+    submission = copied(tmp_path)
+    edit(submission / FLOW, "torch.exp(-alpha)", "torch.exp(alpha)")
+    edit(submission / FLOW, ".sum(dim=1) + log_det).mean()", ".sum(dim=1) + 0 * log_det).mean()")
+    told = grade(submission, tmp_path)
+    assert score(told, "1.3") == 0
+    assert verdicts(told)["1.3.4"] == "failed"
+    output = next(t for t in told["tests"] if t["number"] == "1.3.4")["output"]
+    assert "the mistake is in log_probs()" in output
 
 
 def test_a_file_that_is_missing_leaves_the_other_its_points(tmp_path: Path) -> None:

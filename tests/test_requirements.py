@@ -56,6 +56,24 @@ def last(*checks: Check) -> Entry:
 PASS, FAIL, STUB = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_ATTEMPTED
 
 
+@pytest.mark.parametrize(
+    ("verdict", "right"),
+    [(Verdict.PASSED, True), (Verdict.FAILED, False), (Verdict.NOT_ATTEMPTED, False)],
+)
+def test_a_part_is_right_when_all_its_checks_passed(verdict: Verdict, right: bool) -> None:
+    """One that did not pass makes it wrong; other parts play no part."""
+    checks = [Check("1.1.1"), Check("1.1.2", verdict=verdict), Check("1.2.1", verdict=FAIL)]
+    plan = {
+        c.number: PlannedCheck(c.number, c.number, "T.", c.number[:3], 1.0, "visible")
+        for c in checks
+    }
+    requirements = Requirements(plan, TITLES)
+    for c in checks:
+        requirements.settle(c.entry, None, ())
+    assert requirements.part_is_right("1.1") is right
+    assert not requirements.part_is_right("1.2")
+
+
 def test_a_property_that_waits_for_checks_that_are_seen_names_them() -> None:
     """It has no points, no figure, and says what they wait for."""
     lone = Check("1.1.3", counts_with=(("1.1.1", "1.1.2"),))

@@ -11,17 +11,22 @@ import pytest
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
-from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
+from autograder.engine.judge.verdicts import CheckFailed, NotAttempted, WorkerLost
 from autograder.engine.worker.frames import Array
 from autograder.homework.oracles import flow
 from autograder.homework.runs import gan_training as trained_gan
-from autograder.homework.runs.flow_training import ORDERS, FlowTraining
+from autograder.homework.runs.flow_training import (
+    KNOWN_FLOWS,
+    ORDERS,
+    FlowTraining,
+    Trained,
+)
 from autograder.homework.runs.gan_training import GanTraining, share_covered, small_problem
 
 GAVE_UP = None
 FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
 
-Answer = Callable[[Mapping[str, Any], Mapping[str, Array]], Outcome]
+Answer = Callable[[Mapping[str, Any], Mapping[str, Array]], Outcome | BaseException]
 
 
 class StubCaller:
@@ -30,6 +35,7 @@ class StubCaller:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.started: list[Mapping[str, Any]] = []
+        self.functions: list[tuple[str, ...]] = []
         self.closed = False
 
     def start(
@@ -37,14 +43,19 @@ class StubCaller:
         _experiment: str,
         arguments: Mapping[str, Any],
         arrays: Mapping[str, Array],
+        functions: tuple[str, ...] = (),
         **_more: Any,
-    ) -> Outcome:
+    ) -> Outcome | BaseException:
         """Return the answer itself in place of a pending call."""
         self.started.append(arguments)
+        self.functions.append(functions)
+        self.closed = False
         return self.answer(arguments, arrays)
 
-    def finish(self, pending: Outcome) -> Outcome:
-        """Return the answer."""
+    def finish(self, pending: Outcome | BaseException) -> Outcome:
+        """Return the answer, or raise it."""
+        if isinstance(pending, BaseException):
+            raise pending
         return pending
 
     def close(self) -> None:
@@ -66,20 +77,27 @@ Train = Callable[..., tuple[FlowTraining, StubCaller]]
 
 @pytest.fixture
 def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
-    """A training whose runs end with these log-likelihoods, one after the other."""
+    """A training whose runs end with these log-likelihoods or exceptions, one after the other."""
 
-    def make(*reached: float | None) -> tuple[FlowTraining, StubCaller]:
-        values = [np.full(3, value) for value in reached if value is not GAVE_UP]
-        ends: Iterator[float | None] = iter(reached)
+    def make(
+        *reached: float | BaseException | None, inverse_is_right: bool = True
+    ) -> tuple[FlowTraining, StubCaller]:
+        values = [np.full(3, value) for value in reached if isinstance(value, float)]
+        ends: Iterator[float | BaseException | None] = iter(reached)
         monkeypatch.setattr(flow, "maf_log_prob", lambda *_: values.pop(0))
 
-        def answer(_arguments: Mapping[str, Any], arrays: Mapping[str, Array]) -> Outcome:
-            gave_up = next(ends) is GAVE_UP
-            told = {"gave_up_at_step": 7} if gave_up else {}
+        def answer(
+            _arguments: Mapping[str, Any], arrays: Mapping[str, Array]
+        ) -> Outcome | BaseException:
+            end = next(ends)
+            if isinstance(end, BaseException):
+                return end
+            told = {"gave_up_at_step": 7} if end is GAVE_UP else {}
             return Outcome(Ending.RETURNED, told, dict(arrays))
 
         caller = StubCaller(answer)
-        return FlowTraining(cast(Caller, caller), assignment), caller
+        training = FlowTraining(cast(Caller, caller), assignment, lambda: inverse_is_right)
+        return training, caller
 
     return make
 
@@ -87,7 +105,7 @@ def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
 def test_a_run_that_reaches_the_threshold_is_the_only_one(train: Train) -> None:
     """A second run is for bad luck only: it would cost every grading its time."""
     training, caller = train(-1.2)
-    assert training.held_out_log_likelihood == pytest.approx(-1.2)
+    assert training.result.log_likelihood == pytest.approx(-1.2)
     assert len(caller.started) == 1
 
 
@@ -105,7 +123,7 @@ def test_bad_luck_gets_more_runs_with_other_orders(
 ) -> None:
     """Just below the threshold, or given up: it is run again, and the best run counts."""
     training, caller = train(*reached)
-    assert training.held_out_log_likelihood == pytest.approx(expected)
+    assert training.result.log_likelihood == pytest.approx(expected)
     orders = {arguments["order_seed"] for arguments in caller.started}
     assert len(orders) == len(caller.started) == len(reached)
 
@@ -113,22 +131,90 @@ def test_bad_luck_gets_more_runs_with_other_orders(
 def test_a_run_that_is_far_off_is_not_repeated(train: Train) -> None:
     """No order of the batches explains a likelihood that is nats away."""
     training, caller = train(-4.0)
-    assert training.held_out_log_likelihood == pytest.approx(-4.0)
+    assert training.result.log_likelihood == pytest.approx(-4.0)
     assert len(caller.started) == 1
+
+
+def assert_result(training: FlowTraining, expected: Trained) -> None:
+    """A run came to this, up to rounding."""
+    assert training.result.log_likelihood == pytest.approx(expected.log_likelihood)
+    assert training.result.with_known_blocks is expected.with_known_blocks
+
+
+ENDS_BADLY = (
+    -4.0,
+    CheckFailed("It raised."),
+    WorkerLost("It hung."),
+    NotAttempted("It is a stub."),
+)
+
+
+@pytest.mark.parametrize("own", ENDS_BADLY)
+def test_known_maps_take_the_place_of_a_wrong_inverse(train: Train, own: Any) -> None:
+    """Its mistake has cost its points in 1.2; log_probs is judged without it."""
+    training, caller = train(own, -1.2, inverse_is_right=False)
+    assert_result(training, Trained(-1.2, with_known_blocks=True))
+    assert caller.started[1]["n_flows"] == KNOWN_FLOWS
+    # What hangs in MADE.inverse is not held against the second run.
+    assert "made_inverse" in caller.functions[0]
+    assert not {"made_inverse", "train_flow"} & set(caller.functions[1])
+
+
+@pytest.mark.parametrize("own", ENDS_BADLY)
+def test_a_run_that_ends_badly_beside_a_right_inverse_is_the_last(train: Train, own: Any) -> None:
+    """Then the mistake is in 1.3, and costs there."""
+    training, caller = train(own, -1.2)
+    if isinstance(own, float):
+        assert_result(training, Trained(own, with_known_blocks=False))
+    else:
+        with pytest.raises(type(own)):
+            _ = training.result
+    assert len(caller.started) == 1
+
+
+def test_a_run_that_ends_well_needs_no_known_maps(train: Train) -> None:
+    """Not beside a wrong inverse either: it costs time."""
+    training, caller = train(-1.2, inverse_is_right=False)
+    assert_result(training, Trained(-1.2, with_known_blocks=False))
+    assert len(caller.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "expected"),
+    [
+        (-1.3, CheckFailed("It raised."), Trained(-1.3, False)),
+        (-4.0, -2.0, Trained(-2.0, True)),
+        (-2.0, -4.0, Trained(-2.0, False)),
+    ],
+)
+def test_the_better_run_counts(train: Train, own: float, known: Any, expected: Trained) -> None:
+    """The second run takes nothing away that the first one earned."""
+    first = [own] * (len(ORDERS) if own == -1.3 else 1)
+    training, _ = train(*first, known, inverse_is_right=False)
+    assert_result(training, expected)
+
+
+def test_a_wrong_log_probs_beside_a_wrong_inverse_is_told_by_the_known_maps(train: Train) -> None:
+    """The feedback is about log_probs, where no mistake of 1.2 plays a part."""
+    training, _ = train(
+        CheckFailed("MADE raised."), CheckFailed("log_probs raised."), inverse_is_right=False
+    )
+    with pytest.raises(CheckFailed, match=r"log_probs raised\."):
+        _ = training.result
 
 
 def test_runs_that_are_given_up_every_time_fail(train: Train) -> None:
     """NaN again and again is no bad luck."""
     training, _ = train(*[GAVE_UP] * len(ORDERS))
     with pytest.raises(CheckFailed, match="met NaN or absurd values again and again"):
-        _ = training.held_out_log_likelihood
+        _ = training.result
 
 
 def test_more_than_the_data_allow_is_no_training(train: Train) -> None:
     """The moons' own density is the best there is: better weights were made otherwise."""
     training, _ = train(-1.0)
     with pytest.raises(CheckFailed, match=r"reaches -1 nats .* so that no flow can"):
-        _ = training.held_out_log_likelihood
+        _ = training.result
 
 
 def test_weights_beyond_all_bounds_are_not_evaluated(
@@ -136,12 +222,13 @@ def test_weights_beyond_all_bounds_are_not_evaluated(
 ) -> None:
     """Rounding could give them any likelihood."""
     training, _ = train(-1.2)
+    training.start()
     pending = cast(Outcome, training._pending)
     arrays = {name: array.copy() for name, array in pending.arrays.items()}
     arrays["block3.bias2"][0] = 1e30
     monkeypatch.setattr(training, "_pending", Outcome(Ending.RETURNED, {}, arrays))
     with pytest.raises(CheckFailed, match="left weights beyond all bounds"):
-        _ = training.held_out_log_likelihood
+        _ = training.result
 
 
 # ---- the small GANs ---------------------------------------------------------------------------

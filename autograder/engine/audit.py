@@ -234,5 +234,4 @@ def _complaints_about_wrong(row: Row, lost: Mapping[str, str]) -> Iterator[str]:
 
 
 def _costs(entry: Entry | None) -> bool:
-    """Whether a check costs points; one that is blocked by another part is that part's doing."""
-    return entry is not None and entry.share < 1 and entry.verdict is not Verdict.BLOCKED
+    return entry is not None and entry.share < 1

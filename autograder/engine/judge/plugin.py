@@ -161,6 +161,10 @@ class JudgePlugin:
             self._sentences,
         )
 
+    def part_is_right(self, part: str) -> bool:
+        """Whether all checks of a part that give points and have run so far passed."""
+        return self._requirements.part_is_right(part)
+
     # ---- hooks ----------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:

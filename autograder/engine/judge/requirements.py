@@ -55,6 +55,14 @@ class Requirements:
         """Whether a check has been settled."""
         return check_id in self._settled
 
+    def part_is_right(self, part: str) -> bool:
+        """Whether all checks of a part that give points and have been settled passed."""
+        return all(
+            entry.verdict is Verdict.PASSED
+            for check_id, entry in self._settled.items()
+            if self._plan[check_id].part == part and self._plan[check_id].points is not None
+        )
+
     def settle(
         self, entry: Entry, blocked_by: str | None, counts_with: Sequence[Collection[str]]
     ) -> Entry:

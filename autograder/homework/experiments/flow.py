@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 
-_MAP_PARAMETERS = ("scale", "bend", "shift", "lean")  # those of `known_map`
+# The parameters of `known_map` and of `trainable_map`.
+_MAP_PARAMETERS = ("scale", "bend", "shift", "lean")
+_TRAINABLE_PARAMETERS = ("slope", "inner", "offset", "outer")
 
 Arguments = Mapping[str, Any]
 Tensors = Mapping[str, Tensor]
@@ -109,7 +111,8 @@ def build_maf(
 ) -> tuple[Any, dict[str, Tensor]]:
     """Return the student's MAF with the judge's weights, and its parameters by name.
 
-    When the arrays hold `block{k}.scale` and so on, every MADE is replaced by `known_map`.
+    When the arrays hold `block{k}.scale` and so on, every MADE is replaced by `known_map`; when
+    they hold `block{k}.slope` and so on, by `trainable_map`.
     """
     sizes = [int(arguments[key]) for key in ("input_size", "hidden_size", "n_hidden", "n_flows")]
     maf = student.attribute("flow_network", "MAF")(*sizes)
@@ -120,12 +123,15 @@ def build_maf(
     parameters: dict[str, Tensor] = {}
     for block, place in enumerate(places):
         if f"block{block}.scale" in tensors:
-            maf.nf[place] = known_map(made_class, tensors, block)
-            for name in _MAP_PARAMETERS:
-                parameters[f"block{block}.{name}"] = getattr(maf.nf[place], name)
+            names, known = _MAP_PARAMETERS, known_map(made_class, tensors, block)
+        elif f"block{block}.slope" in tensors:
+            names, known = _TRAINABLE_PARAMETERS, trainable_map(made_class, tensors, block)
         else:
             load_weights(maf.nf[place], tensors, block)
             parameters.update(block_parameters(maf.nf[place], block))
+            continue
+        maf.nf[place] = known
+        parameters.update({f"block{block}.{name}": getattr(known, name) for name in names})
     return maf, parameters
 
 
@@ -158,6 +164,45 @@ def known_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.M
             return (z - self.shift) / self.scale, torch.log(self.scale).sum().expand(z.shape[0])
 
     return KnownMap()
+
+
+def trainable_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.Module:
+    """Return a stand-in for a MADE that can learn a density; like `known_map`, but flexible.
+
+    z_i = softplus(slope_i) x_i + sum_k r_ik tanh(inner_ik . x + offset_ik). A unit sees the
+    variables before x_i; the first half of the units also sees x_i, through the weight w_ik. For
+    these, r_ik = w_ik outer_ik^2, so that z_i increases with x_i; for the others r_ik = outer_ik.
+    """
+
+    class TrainableMap(made_class):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.slope = nn.Parameter(tensors[f"block{block}.slope"].clone())  # (D,)
+            self.inner = nn.Parameter(tensors[f"block{block}.inner"].clone())  # (D, K, D)
+            self.offset = nn.Parameter(tensors[f"block{block}.offset"].clone())  # (D, K)
+            self.outer = nn.Parameter(tensors[f"block{block}.outer"].clone())  # (D, K)
+            self.input_size, units = self.offset.shape
+            self.increasing = torch.arange(units) < units // 2  # (K,)
+            before = torch.ones(self.input_size, self.input_size).tril(-1)
+            own = torch.eye(self.input_size)[:, None, :] * self.increasing[:, None]
+            self.sees = before[:, None, :] + own  # (D, K, D)
+
+        def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            inner = self.inner * self.sees
+            own = inner.diagonal(dim1=0, dim2=2).T  # (D, K)
+            outer = torch.where(self.increasing, own * self.outer**2, self.outer)
+            units = nn.functional.linear(x, inner.flatten(0, 1), self.offset.flatten())
+            bent = torch.tanh(units).view(-1, *self.offset.shape)  # (B, D, K)
+            least = nn.functional.softplus(self.slope)
+            z = least * x + (outer * bent).sum(dim=2)
+            steepness = least + (own * outer * (1 - bent**2)).sum(dim=2)
+            return z, torch.log(steepness).sum(dim=1)
+
+        def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+            least = nn.functional.softplus(self.slope)
+            return z / least, torch.log(least).sum().expand(z.shape[0])
+
+    return TrainableMap()
 
 
 def load_weights(made: nn.Module, tensors: Tensors, block: int) -> None:

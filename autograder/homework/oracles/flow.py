@@ -15,7 +15,12 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from autograder.homework.problems.flow_parameters import Array, MadeParameters, MapParameters
+from autograder.homework.problems.flow_parameters import (
+    Array,
+    MadeParameters,
+    MapParameters,
+    TrainableParameters,
+)
 
 LayerGrads: TypeAlias = tuple[tuple[Array, Array], ...]
 
@@ -29,8 +34,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-class Block(Protocol[GradT_co]):
-    """One invertible layer of a MAF, and the derivatives of its inverse direction."""
+class Invertible(Protocol):
+    """One invertible layer of a MAF."""
 
     @property
     def input_size(self) -> int:
@@ -38,6 +43,10 @@ class Block(Protocol[GradT_co]):
 
     def inverse(self, x: Array) -> tuple[Array, Array]:
         """x (B, D) to z (B, D) and log|det dz/dx| (B,)."""
+
+
+class Block(Invertible, Protocol[GradT_co]):
+    """One invertible layer of a MAF, and the derivatives of its inverse direction."""
 
     def inverse_vjp(self, x: Array, z_bar: Array, log_det_bar: Array) -> tuple[Array, GradT_co]:
         """Derivatives with respect to x (B, D) and to the parameters, summed over the batch."""
@@ -228,15 +237,44 @@ def triangular_inverse(map_: TriangularMap, x: Array) -> tuple[Array, Array]:
 AnyBlock: TypeAlias = MadeWeights | TriangularMap
 
 
+@dataclass(frozen=True, eq=False)
+class TrainableMap(TrainableParameters):
+    """A flexible known map that is trained in place of a MADE; an ``Invertible``.
+
+    z_i = softplus(slope_i) x_i + sum_k r_ik tanh(inner_ik . x + offset_ik), where a unit sees the
+    variables before x_i and, in the first half of the units, x_i itself through a weight w_ik.
+    There r_ik = w_ik outer_ik^2, so that z_i increases with x_i; elsewhere r_ik = outer_ik.
+
+    Source: the idea of a strictly increasing network per variable, arXiv:1804.00779.
+    """
+
+    def inverse(self, x: Array) -> tuple[Array, Array]:
+        """See ``trainable_inverse``."""
+        return trainable_inverse(self, x)
+
+
 @_quiet()
-def maf_log_prob(blocks: Sequence[Block[object]], x: Array) -> Array:
+def trainable_inverse(map_: TrainableMap, x: Array) -> tuple[Array, Array]:
+    """z (B, D) and log_det = sum over i of log dz_i/dx_i (B,)."""
+    inner = map_.inner * map_.sees
+    own = np.einsum("iki->ik", inner)
+    outer = np.where(map_.increasing, own * map_.outer**2, map_.outer)
+    bent = np.tanh(np.einsum("bj,ikj->bik", x, inner) + map_.offset)
+    least = np.logaddexp(0.0, map_.slope)
+    z = least * x + (outer * bent).sum(axis=2)
+    slope = least + (own * outer * (1.0 - bent**2)).sum(axis=2)
+    return z, np.log(slope).sum(axis=1)
+
+
+@_quiet()
+def maf_log_prob(blocks: Sequence[Invertible], x: Array) -> Array:
     """log p(x) in nats, per row: (B,).
 
     log p(x) = log N(z; 0, I) + sum of the blocks' log-determinants, where x goes through every
     block's inverse followed by the reversal of its columns (``PermuteLayer``).
 
     Args:
-        blocks: ``MadeWeights`` or ``TriangularMap``, in the order of ``MAF.nf``.
+        blocks: ``MadeWeights`` or known maps, in the order of ``MAF.nf``.
         x: (B, D).
 
     Source: handout problem 1, change of variables; MAF, arXiv:1705.07057.

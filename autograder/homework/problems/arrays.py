@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from autograder.homework.problems.flow_parameters import (
-    MAP_PARAMETERS,
     Array,
     MadeParameters,
     MapParameters,
+    TrainableParameters,
 )
 from autograder.homework.problems.probe_networks import Critic, Generator, Labels, LinearCritic
 
-Block: TypeAlias = MadeParameters | MapParameters
+Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 
 
 class MadeProblem(Protocol):
@@ -93,8 +94,8 @@ def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
         if isinstance(block, MadeParameters):
             arrays.update(made_arrays(block, k))
         else:
-            for name in MAP_PARAMETERS:
-                arrays[f"block{k}.{name}"] = float32(getattr(block, name))
+            for field in fields(block):
+                arrays[f"block{k}.{field.name}"] = float32(getattr(block, field.name))
     return arrays
 
 

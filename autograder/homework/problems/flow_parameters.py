@@ -141,3 +141,53 @@ class MapParameters:
     def input_size(self) -> int:
         """D."""
         return len(self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainableParameters:
+    """The parameters of the known map that is trained in place of a MADE; K units a variable.
+
+    Args:
+        slope: (D,).
+        inner: (D, K, D); only the entries that `sees` marks are used.
+        offset: (D, K).
+        outer: (D, K).
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+
+    slope: Array
+    inner: Array
+    offset: Array
+    outer: Array
+
+    def __post_init__(self) -> None:
+        size, units = self.offset.shape
+        expected = ((size,), (size, units, size), (size, units))
+        shapes = (self.slope.shape, self.inner.shape, self.outer.shape)
+        if shapes != expected:
+            raise ValueError(
+                f"slope, inner and outer must have shapes {expected} beside offset "
+                f"{self.offset.shape}, got {shapes}"
+            )
+
+    @property
+    def input_size(self) -> int:
+        """D."""
+        return len(self.slope)
+
+    @property
+    def increasing(self) -> NDArray[np.bool_]:
+        """The units that see their own variable, (K,): the first half."""
+        units = self.offset.shape[1]
+        increasing: NDArray[np.bool_] = np.arange(units) < units // 2
+        return increasing
+
+    @property
+    def sees(self) -> Array:
+        """1 where a unit sees a variable, (D, K, D): those before its own, and perhaps its own."""
+        size = self.input_size
+        before = np.tril(np.ones((size, size)), -1)[:, None, :]
+        sees: Array = before + np.eye(size)[:, None, :] * self.increasing[:, None]
+        return sees

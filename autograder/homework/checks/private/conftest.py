@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -26,7 +27,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     judge = stash[JUDGE]
     if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
-        stash[_TRAINING] = FlowTraining(judge.new_caller(), judge.settings)
+        stash[_TRAINING] = FlowTraining(
+            judge.new_caller(), judge.settings, partial(judge.part_is_right, "1.2")
+        )
         judge.background.add(stash[_TRAINING])
 
 

@@ -1,7 +1,8 @@
 """1.3 MAF.log_probs: the change of variables through all blocks, and the trained flow.
 
 Follow-through marking: log_probs is right when it is right with the student's own MADE blocks, or
-right with known maps in their place. A wrong MADE.inverse has cost its points in 1.2.
+right with known maps in their place. So it is with the trained flow. A wrong MADE.inverse has cost
+its points in 1.2.
 """
 
 from collections.abc import Callable, Sequence
@@ -187,18 +188,23 @@ def test_log_probs_takes_any_number_of_variables(
 @weight(4)
 @pytest.mark.counts_with("1.3.1", "1.3.2", "1.3.6")
 @pytest.mark.run_last
-@pytest.mark.blocked_by("1.2")
 def test_trained_flow_fits_held_out_data(
     flow_training: FlowTraining, assignment: Assignment, figure: Figure
 ) -> None:
     """A short training run reaches the held-out log-likelihood that the moons allow."""
     full = assignment.training["full_log_likelihood"]
     half = assignment.training["half_log_likelihood"]
-    reached = figure.value = flow_training.held_out_log_likelihood
+    trained = flow_training.result
+    reached = trained.log_likelihood
+    if not trained.with_known_blocks:  # else the flow is not the student's alone
+        figure.value = reached
     if reached < full:
         raise CheckFailed(
             f"Trained with your log_probs(), the flow reaches {reached:.3f} nats per held-out "
             f"point; {full:.2f} is asked for.",
+            # The same whatever 1.2 came to: not everyone who sees this check may see those of 1.2.
+            where="Where MADE.inverse() is incorrect, the flow is trained with known maps in place "
+            "of the MADE blocks, so the mistake is in log_probs().",
             numbers=f"Half of the points from {half:.2f} nats on. A right solution reaches about "
             "-1.19; the best possible is about -1.13.",
             share=0.5 if reached >= half else 0.0,
