@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from autograder.engine.audit import Case, Row
+from autograder.engine.audit_page import AuditReport, write_report
+from autograder.engine.certificate import Certificate
 from autograder.engine.classroom import page as views
 from autograder.engine.classroom.page import About, write_views
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.store import Listed, Record, Store
-from tests.made_class import HOSTILE_NAME, PARTS, WORTH, changed, make_store, record
+from autograder.engine.guide import build_guide
+from autograder.engine.ledger import Entry, Verdict
+from tests.made_class import HOSTILE_NAME, PARTS, PLAN, WORTH, changed, make_store, record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ABOUT = About("Homework <3", PARTS, WORTH, {"gp-missing": "There is no penalty."})
@@ -58,7 +63,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     older.write(before)
     store.write(changed(before, "1.2.3", score=0.0, output=HOSTILE_OUTPUT))
     store.write(record("submission_1006", results={}, trouble="The grading process died"))
-    write_views(store, ABOUT, older)
+    write_views(store, ABOUT, older, "visible")
     return store
 
 
@@ -199,7 +204,9 @@ def test_no_page_can_run_or_fetch_anything_of_others(store: Store, browser: Brow
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_a_phone_and_text_stands_out(store: Store, browser: Browser, scheme: str) -> None:
+def test_page_fits_a_phone_and_text_stands_out(
+    store: Store, browser: Browser, scheme: str, tmp_path: Path
+) -> None:
     """Nothing is wider than the screen; text has the contrast that WCAG asks for, 4.5 to 1."""
     context = browser.new_context(
         viewport={"width": 360, "height": 740},
@@ -211,11 +218,68 @@ def test_page_fits_a_phone_and_text_stands_out(store: Store, browser: Browser, s
         store.root / "index.html",
         store.path("feedback", key, "html"),
         store.path("compare", key, "html"),
+        next((store.root / "students").glob(f"*{key}.html")),
+        audit_page(tmp_path / "audit"),
+        guide_page(tmp_path / "guide.html"),
     ):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == 360, path
         assert page.evaluate(_LEAST_CONTRAST) >= 4.5, path
+        (red, *_) = page.evaluate(_BEHIND_ALL)
+        assert (red < 64) == (scheme == "dark"), path
     context.close()
+
+
+def audit_page(folder: Path) -> Path:
+    """The page of an audit, with ids and sentences as long as they come."""
+    plan = tuple(PLAN)
+    long = "a-very-long-name-of-a-solution-that-is-wrong-in-more-than-one-way"
+    entries = {
+        c.check_id: Entry(c.check_id, Verdict.FAILED, 0.0, f"{c.title} Not.", long) for c in plan
+    }
+    case = Case(
+        long, "wrong", "conditional_loss_nonsaturating_d: It is. " * 3, {}, frozenset({"1.1"})
+    )
+    certificates = tuple(Certificate(c.number, 0.01, long, 500.0, long) for c in plan)
+    report = AuditReport(
+        "A", plan, (Row(case, entries, 0.0),), certificates, (), "0123456789abcdef"
+    )
+    *_, page = write_report(report, folder)
+    return page
+
+
+def guide_page(page: Path) -> Path:
+    """A guide with a wide formula in its text, and one in a table."""
+    pytest.importorskip("pypandoc")
+    sum_ = " + ".join(rf"\mathbb{{E}}_{{z_{{{i}}}}}\log(1 - D(G(z)))" for i in range(9))
+    source = page.with_suffix(".md")
+    source.write_text(f"# A\n\nThere is ${sum_}$.\n\n| a | b |\n|---|---|\n| ${sum_}$ | word |\n")
+    return build_guide([source], page, title="A", subtitle="B")
+
+
+# What the whole page stands on, and the picture in it if it has one.
+_BEHIND_ALL = """() => {
+  const paper = document.querySelector("svg.matrix .paper");
+  const style = getComputedStyle(paper || document.body);
+  return (paper ? style.fill : style.backgroundColor).match(/[\\d.]+/g).map(Number);
+}"""
+
+
+def test_sentences_have_the_width_of_a_phone_and_tables_keep_their_columns(
+    store: Store, browser: Browser
+) -> None:
+    """The name of a check is a line or three, not a word a line; a table of text does not wrap."""
+    page = browser.new_page(viewport={"width": 390, "height": 740})
+    page.goto((store.root / "index.html").as_uri())
+    assert page.evaluate("document.querySelector('.checks tbody th').clientWidth") > 250
+    page.goto(store.path("feedback", "submission_1005", "html").as_uri())
+    lines, height = page.evaluate("""() => {
+      const table = document.querySelector("pre.table");
+      const line = parseFloat(getComputedStyle(table).lineHeight);
+      return [table.textContent.split("\\n").length, table.clientHeight / line];
+    }""")
+    assert round(height) == lines
+    page.close()
 
 
 _LEAST_CONTRAST = """() => {

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from autograder.commands.class_ import _about
+from autograder.engine.assignment import load_assignment
 from autograder.engine.classroom.comparison import FEEDBACK, POINTS, SHARES, compare
 from autograder.engine.classroom.export import NotGraded, Submission
 from autograder.engine.classroom.page import About, write_views
@@ -311,6 +314,15 @@ def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
         assert sum(count for _, count in part.bars) == 4
         assert part.bars[-1][0] == f"{part.max_score:g}"
     assert summary.parts["1.1"].median <= 5
+
+
+def test_a_mistake_is_listed_with_the_function_that_it_is_about() -> None:
+    """By itself, "Returns plus the sum of alpha" could be about two functions."""
+    sentences = _about(load_assignment("autograder.homework"), None).sentences
+    about = {name: sentence.partition(": ")[0] for name, sentence in sentences.items()}
+    assert about["inverse-log-det-sign"] == "MADE.inverse"
+    assert about["gp-missing"] == "loss_wasserstein_gp_d"
+    assert all(re.match(r"(MADE|MAF)\.|(conditional_)?loss_", where) for where in about.values())
 
 
 # ---- scores.csv -------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def _about(assignment: Assignment, patterns: list[str] | None) -> About:
     from autograder.homework.mistakes.catalogue import WRONG
 
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
-    sentences = {wrong.id: wrong.sentence for wrong in WRONG}
+    sentences = {wrong.id: wrong.titled for wrong in WRONG}
     points = {part.number: part.points for part in assignment.parts}
     return About(assignment.title, assignment.part_titles, points, sentences, note)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from autograder.engine.results.text import clean_text, one_line
 
 LONGEST_LINE = 300  # characters
+_RULE = re.compile(r"^-{10,}$", re.MULTILINE)
 _PAGES = Path(__file__).resolve().parents[1] / "pages" / "classroom"
 
 
@@ -25,7 +27,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"line": partial(one_line, limit=LONGEST_LINE), "clean": clean_text}
+    made.filters |= {
+        "line": partial(one_line, limit=LONGEST_LINE),
+        "clean": clean_text,
+        "paragraphs": paragraphs,
+    }
     return made
 
 
@@ -44,6 +50,12 @@ def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
         "base-uri 'none'; form-action 'none'"
     )
     return {"style": Markup(style_text), "script": Markup(script_text), "policy": policy}
+
+
+def paragraphs(text: str) -> list[tuple[bool, str]]:
+    """Split a text at blank lines; say of each piece whether it is a table, which must not wrap."""
+    pieces = [piece.strip("\n") for piece in re.split(r"\n[ \t]*\n", text)]
+    return [(bool(_RULE.search(piece)), piece) for piece in pieces if piece.strip()]
 
 
 def _sha256(text: str) -> str:

@@ -48,7 +48,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
         yield Case(
             right.id,
             "right",
-            right.sentence,
+            right.titled,
             edited(texts, right),
             edits=right.parts,
             **touched((right.region, *right.also), trains=bool(right.parts & _IN_TRAINING)),
@@ -57,7 +57,7 @@ def all_cases(reference: Path, template: Path) -> Iterator[Case]:
         yield Case(
             wrong.id,
             "wrong",
-            wrong.sentence,
+            wrong.titled,
             edited(texts, wrong),
             parts=wrong.parts,
             edits=wrong.parts,

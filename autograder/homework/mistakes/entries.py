@@ -68,6 +68,11 @@ class Right:
         """The parts that are written differently."""
         return _parts_of((self.region, *self.also))
 
+    @property
+    def titled(self) -> str:
+        """The sentence, with the functions that it is about."""
+        return _titled(self.sentence, (self.region, *self.also))
+
 
 def right(id: str, sentence: str, code: Mapping[str, str]) -> Right:
     """Make an entry from the code of all its regions, the first of which names it."""
@@ -108,6 +113,16 @@ class Wrong:
         """The parts that must lose points."""
         return _parts_of((self.region, *self.also)) - self.keeps
 
+    @property
+    def titled(self) -> str:
+        """The sentence, with the functions that it is about: by itself it names none."""
+        return _titled(self.sentence, (self.region, *self.also))
+
 
 def _parts_of(regions: Iterable[str]) -> frozenset[str]:
     return frozenset(region.partition(" ")[0] for region in regions)
+
+
+def _titled(sentence: str, regions: Iterable[str]) -> str:
+    functions = (region.partition(" ")[2] for region in regions)
+    return f"{' and '.join(functions)}: {sentence}"
