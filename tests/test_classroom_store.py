@@ -18,7 +18,15 @@ from autograder.engine.classroom.page import About, write_views
 from autograder.engine.classroom.privacy import Pseudonyms, key_for
 from autograder.engine.classroom.roster import Submitter
 from autograder.engine.classroom.scores import ScoresWriter, defused
-from autograder.engine.classroom.store import Listed, Record, Store, StoreError, relative, replacing
+from autograder.engine.classroom.store import (
+    Listed,
+    Record,
+    Store,
+    StoreError,
+    relative,
+    replacing,
+    title_of,
+)
 from autograder.engine.classroom.summary import ABSENT, ERROR, GRADED, MISSING, REFUSED, Summary
 from autograder.engine.ledger import Entry, Verdict
 from tests.made_class import PARTS, PLAN, WORTH, changed, make_store, record, results_of
@@ -179,6 +187,12 @@ def test_what_changed_is_said_in_sentences() -> None:
         "1 is new.",
         "1 is no longer in the class.",
     ]
+
+
+@pytest.mark.parametrize("name", ["It holds.", "1.2.3 It holds."])
+def test_a_check_is_titled_by_its_number_once(name: str) -> None:
+    """Results of an earlier version have the number in the name, too."""
+    assert title_of({"number": "1.2.3", "name": name}) == "1.2.3 It holds."
 
 
 def test_texts_that_stayed_are_not_on_the_page_of_a_change(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.engine.classroom.store import Record, points_of, verdict_of
+from autograder.engine.classroom.store import Record, points_of, title_of, verdict_of
 from autograder.engine.ledger import Verdict
 
 GONE, CAME, POINTS, SHARES, FEEDBACK = "gone", "new", "points", "shares", "feedback"
@@ -112,7 +112,7 @@ def _compare_check(
     there = new or old
     return CheckChange(
         number=number,
-        name=str(there.get("name", number)),
+        name=title_of(there),
         old_score=old.get("score"),
         new_score=new.get("score"),
         max_score=there.get("max_score"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from autograder.engine.classroom.store import title_of
 from autograder.engine.results.text import clean_text, one_line
 
 LONGEST_LINE = 300  # characters
@@ -31,6 +32,7 @@ def environment() -> Environment:
         "line": partial(one_line, limit=LONGEST_LINE),
         "clean": clean_text,
         "paragraphs": paragraphs,
+        "title_of": title_of,
     }
     return made
 

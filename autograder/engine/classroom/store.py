@@ -108,6 +108,12 @@ def verdict_of(test: Mapping[str, Any]) -> str:
     return str(test.get("extra_data", {}).get("verdict", ""))
 
 
+def title_of(test: Mapping[str, Any]) -> str:
+    """Return a check's number and name; results of an earlier version have both in the name."""
+    number, name = str(test.get("number", "")), str(test.get("name", ""))
+    return name if name.startswith(f"{number} ") else f"{number} {name}".strip()
+
+
 def points_of(record: Record) -> dict[str, float]:
     """Return the points by part, hidden checks included."""
     parts = record.results.get("extra_data", {}).get("parts", ())

@@ -17,7 +17,7 @@ from autograder.engine.classroom.comparison import (
     Change,
     total_of,
 )
-from autograder.engine.classroom.store import Listed, Record, points_of, verdict_of
+from autograder.engine.classroom.store import Listed, Record, points_of, title_of, verdict_of
 from autograder.engine.ledger import Verdict
 
 GRADED, ERROR, UNFINISHED, MISSING = "graded", "grader error", "not finished", "not graded yet"
@@ -284,7 +284,7 @@ class Summary:
             check = self.checks.get(number)
             if check is None:
                 part = number.rpartition(".")[0]
-                check = CheckSum(number, str(test.get("name", "")), part, test.get("max_score"))
+                check = CheckSum(number, title_of(test), part, test.get("max_score"))
                 self.checks[number] = check
             check.verdicts[verdict_of(test)] += 1
             name = test.get("extra_data", {}).get("mistake")
