@@ -34,8 +34,6 @@ _FRONT = "handout"  # the homework's folder of what lies at the top of the zip
 _RENAMED = {"README.md": "TRAINING.md"}
 _PACKS = "make_submission.py"
 _NO_PYTHON = b'GRADER_PYTHON = ""\n'
-# Extras of pyproject.toml that the drivers need.
-_EXTRAS = ("reference",)
 
 
 class LeakError(ValueError):
@@ -138,12 +136,9 @@ def _with_python(name: str, file: Packed, python: str | None) -> Packed:
 
 
 def requirements(pyproject: Path) -> str:
-    """Return what students install: what grading needs, and what the drivers need beyond that."""
+    """Return what students install: what the grader itself needs, so that both have the same."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    wanted = list(project["dependencies"])
-    for extra in _EXTRAS:
-        wanted += project["optional-dependencies"][extra]
-    return "\n".join(wanted) + "\n"
+    return "\n".join(project["dependencies"]) + "\n"
 
 
 def write_zip(path: Path, files: Mapping[str, Packed]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from autograder.engine import fingerprint
 from autograder.engine.assignment import Assignment
+from autograder.engine.imports import modules_to_prepare
 from autograder.engine.intake import StagedSubmission, stage
 from autograder.engine.inventory import hash_of_checks, plan_checks
 from autograder.engine.judge.job import Job
@@ -150,6 +151,7 @@ class _Grading:
         self._started = started
         self._deadline = started + request.assignment.deadline_s - _LAST_STEPS_S
         self._staged: StagedSubmission | None = None
+        self._modules: tuple[str, ...] = ()
         self._checks_sha256 = request.checks_sha256
         self.refused = ""
         self._crashed = False
@@ -183,7 +185,8 @@ class _Grading:
                 only = left[1:] if attempt == 0 and len(left) > 1 else left
             return self.crashed(place, f"the judge did not come to: {', '.join(left)}\n")
         finally:
-            if shared is None or not ended_well:
+            # What was imported for this submission must not be there for another.
+            if shared is None or not ended_well or self._modules:
                 zygote.close()
 
     def _stage(self, place: Workplace) -> None:
@@ -197,6 +200,7 @@ class _Grading:
         except IntakeError as error:
             self.refused = str(error)
             return
+        self._modules = modules_to_prepare(place.submission, self._staged.found)
         self._fingerprint = f"Fingerprint: {fingerprint.take(self._assignment, place.submission)}"
 
     def _judge(self, place: Workplace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
@@ -212,6 +216,7 @@ class _Grading:
             ledger=str(place.ledger),
             log=str(place.log),
             only=tuple(only),
+            modules=self._modules,
         ).write(job_file)
         process = self._judges.start(job_file, zygote.control.fileno(), place.log)
         try:

@@ -38,7 +38,7 @@ def warmed(
     recorder.note("value", list(WARMED))
 
 
-# What a zygote for many gradings does once.
+# What a zygote does once.
 WARM_UPS = (lambda: WARMED.append("warm"),)
 
 EXPERIMENTS: dict[str, Experiment] = {"call": call, "warmed": warmed}

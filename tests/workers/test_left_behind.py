@@ -77,14 +77,14 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
 
 
 @pytest.mark.parametrize("nest", [False, True])
-def test_a_nest_warms_up_for_all_workers(submission: Path, nest: bool) -> None:
-    """What takes a worker long at its first use is done once; a single grading is not kept."""
+def test_a_zygote_warms_up_for_all_its_workers(submission: Path, nest: bool) -> None:
+    """What takes a worker long at its first use is done once, before any worker is forked."""
     with open_folder() as folder:
         grader = Grader(submission, folder, nest=nest)
         try:
             worker = grader.launcher.open()
             outcome = worker.call("warmed", {}, {}, seed=0, limit_s=PATIENCE_S)
-            assert outcome.values == {"value": ["warm"] if nest else []}
+            assert outcome.values == {"value": ["warm"]}
         finally:
             grader.close()
 

@@ -17,6 +17,7 @@ def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None
     now, inherited = hand.value("environment"), psutil.Process(hand.pid).environ()
     expected = {"PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
     expected |= {"OMP_THREAD_LIMIT", "PYTHONHASHSEED", "CUDA_VISIBLE_DEVICES", "GLIBC_TUNABLES"}
+    expected |= {"OPENBLAS_NUM_THREADS", "MPLBACKEND", "MPLCONFIGDIR"}
     # torch and the C library may add a few of their own while they are imported.
     assert not (set(now) - expected) & {*os.environ, "CANARY"}
     assert set(inherited) == expected

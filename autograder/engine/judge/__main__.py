@@ -42,6 +42,7 @@ def judge(job: Job, control: socket.socket) -> int:
         _ZYGOTE_START_S,
         ahead=True,
         side_by_side=container().side_by_side,
+        modules=job.modules,
     )
     plugin = JudgePlugin(assignment, plan, launcher, LedgerWriter(Path(job.ledger)), job)
     try:

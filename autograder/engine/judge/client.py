@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,7 @@ class Launcher:
         ahead: whether to have the next worker forked while a check goes on, and not to wait for
             the end of one that ended well. `close` must then be called.
         side_by_side: how many workers there is room for beside the one of a check.
+        modules: what the zygote imports before it forks the first worker.
     """
 
     def __init__(
@@ -123,12 +124,14 @@ class Launcher:
         *,
         ahead: bool = False,
         side_by_side: int = 0,
+        modules: Sequence[str] = (),
     ) -> None:
         self._control = Control(control)
         self._submission = submission
         self._start_timeout_s = start_timeout_s
         self._ahead = ahead
         self.side_by_side = side_by_side
+        self._modules = tuple(modules)
         # The next worker: our end of its socket, and the number of the request for it.
         self._next: tuple[socket.socket, int] | None = None
         self._last_end: int | None = None
@@ -194,7 +197,11 @@ class Launcher:
         """Ask for a worker; return our end of its socket, and the number of the request."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            request = {"op": "spawn", "submission": str(self._submission)}
+            request = {
+                "op": "spawn",
+                "submission": str(self._submission),
+                "modules": self._modules,
+            }
             try:
                 return ours, self._control.ask(request, [theirs.fileno()])
             except ZygoteGone:

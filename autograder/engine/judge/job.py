@@ -19,6 +19,7 @@ class Job:
     ledger: str
     log: str
     only: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()  # for the zygote, see `engine/imports.py`
 
     def write(self, path: Path) -> None:
         """Write the job where only this user can read it."""
@@ -29,4 +30,5 @@ class Job:
     def read(path: Path) -> Job:
         """Read a job that `write` wrote."""
         told = json.loads(path.read_text(encoding="utf-8"))
-        return Job(**{**told, "missing": tuple(told["missing"]), "only": tuple(told["only"])})
+        tuples = {key: tuple(told[key]) for key in ("missing", "only", "modules")}
+        return Job(**{**told, **tuples})

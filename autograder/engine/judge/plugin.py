@@ -19,6 +19,7 @@ import pytest
 from hypothesis.errors import Flaky
 
 from autograder.engine.assignment import Assignment
+from autograder.engine.imports import Missing, missing_packages
 from autograder.engine.judge import draws
 from autograder.engine.judge.background import Background
 from autograder.engine.judge.client import Launcher, OutOfMemory
@@ -70,6 +71,10 @@ class Submitted:
             return None
         return (self.submission / name).read_text(encoding="utf-8", errors="replace")
 
+    def missing_packages(self, name: str) -> tuple[Missing, ...]:
+        """Return what a file imports that is not installed here."""
+        return missing_packages(self.submission, (name,))
+
     def template(self, name: str) -> str:
         """Return the same file as it was handed out."""
         return (self.pristine / name).read_text(encoding="utf-8")
@@ -99,7 +104,10 @@ class JudgePlugin:
         self._ledger = ledger
         self._job = job
         self._strikes = Strikes()
-        self._sentences = Sentences.of_homework(assignment.folder)
+        # The only packages that a worker may name as missing are those that the files import.
+        missing = missing_packages(Path(job.submission), assignment.files)
+        names = {*assignment.files, *(each.package for each in missing)}
+        self._sentences = Sentences.of_homework(assignment.folder).knowing(names)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._requirements = Requirements(

@@ -13,7 +13,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -83,6 +83,10 @@ class Sentences:
             tuple(pattern for patterns, _ in read for pattern in patterns),
             frozenset(word for _, words in read for word in words),
         )
+
+    def knowing(self, words: Iterable[str]) -> Sentences:
+        """Return these sentences with more words that may stand in a blank."""
+        return replace(self, words=self.words.union(words))
 
     def include(self, text: str, words: Sequence[str] = ()) -> bool:
         """Whether a text is one of the sentences.

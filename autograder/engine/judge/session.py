@@ -283,7 +283,8 @@ class Caller:
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             error = with_source(outcome.error, self._launcher.submission, needs)
-            conclusion = conclusion_of(replace(error, file=error.file or needs), self._sentences)
+            error = replace(error, file=error.file or needs)
+            conclusion = conclusion_of(error, self._sentences, (needs,))
             if isinstance(conclusion, Unusable):
                 conclusion.of_file = conclusion.of_file or _not_imported(needs)
             raise conclusion

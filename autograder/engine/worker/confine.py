@@ -104,6 +104,10 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        # Figures need no screen; the folder is where `preparation.py` lays the lists of fonts.
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(temporary / "matplotlib"),
         "PYTHONHASHSEED": "0",
         # A fork copies the tables of pages: what malloc gives has pages of 2 MiB where it can.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from autograder.engine.worker import frames
+from autograder.engine.worker.stand_ins import StandIns
 
 _MESSAGE_LENGTH = 600
 # More than the names and shapes of all arrays of a reply can take.
@@ -54,6 +55,7 @@ class StudentCode:
         # Appended, not inserted: the student's files must never shadow ours or the library's.
         # The second entry is for solutions that write `import network`.
         sys.path += [str(root), str(root / "codebase")]
+        self.stand_ins = StandIns(root, _not_installed)
 
     def module(self, name: str) -> ModuleType:
         """Import `codebase.<name>`.
@@ -61,7 +63,23 @@ class StudentCode:
         Raises:
             BaseException: whatever the student's file raises while it is imported.
         """
-        return importlib.import_module(f"codebase.{name}")
+        return self.load(f"codebase.{name}")
+
+    def load(self, name: str) -> ModuleType:
+        """Import a module, with stand-ins for what is not installed; raises as `module` does."""
+        while True:
+            try:
+                return importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                if not self.stand_ins.admit(error):
+                    raise
+                self._forget()
+
+    def _forget(self) -> None:
+        """Let the submission's modules be imported from the start."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self.root)):
+                del sys.modules[name]
 
     def attribute(self, module: str, name: str) -> Any:
         """Return a class or function of the submission.
@@ -141,12 +159,14 @@ def serve(
     """Answer requests until the judge closes the connection; see `StudentCode`."""
     _refuse_dialogues()
     student = StudentCode(submission, speed)
-    while True:
-        try:
+    try:
+        while True:
             request = frames.receive(sock, math.inf)
-        except frames.PeerClosed:
-            return
-        frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
+            frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
+    except frames.PeerClosed:
+        return
+    finally:
+        student.stand_ins.close()
 
 
 def _refuse_dialogues() -> None:
@@ -167,7 +187,7 @@ def _import(
     recorder: Recorder,
 ) -> None:
     """Import one file of the submission: the experiment that every homework has."""
-    importlib.import_module(str(arguments["module"]))
+    student.load(str(arguments["module"]))
 
 
 def _answer(
@@ -176,17 +196,33 @@ def _answer(
     """Return the reply to a request, encoded: also that runs what the student's code changed."""
     header = request.header
     number, name = header["id"], header["experiment"]
-    set_seeds(int(header["seed"]))
-    recorder = Recorder()
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in request.arrays.items()}
     experiment = _import if name == "import" else experiments[name]
     try:
-        experiment(student, header["arguments"], tensors, recorder)
+        recorder = _recorded(experiment, request, student)
         header = {"id": number, "values": recorder.values}
         return frames.encode(frames.Frame(header, recorder.arrays))
     except BaseException as error:
         header = {"id": number, "error": _described(error, student.root)}
         return frames.encode(frames.Frame(header))
+
+
+def _recorded(experiment: Experiment, request: frames.Frame, student: StudentCode) -> Recorder:
+    """Run an experiment; again, where it came to the import of something that is not installed."""
+    while True:
+        set_seeds(int(request.header["seed"]))
+        recorder = Recorder()
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in request.arrays.items()}
+        try:
+            experiment(student, request.header["arguments"], tensors, recorder)
+        except ModuleNotFoundError as error:
+            if not student.stand_ins.admit(error):
+                raise
+        else:
+            return recorder
+
+
+def _not_installed(package: str, file: str) -> NoReturn:
+    raise Misuse(f"{package} is not installed where this is graded; remove its use from {file}")
 
 
 def set_seeds(seed: int) -> None:

@@ -1,9 +1,10 @@
 """The zygote: imports torch once, then forks a fresh, confined worker whenever it is asked.
 
 It runs no student code and holds no secret. It talks with one judge over a SOCK_SEQPACKET pair,
-one JSON object a packet: `{"op": "spawn", "submission": PATH}` (with the worker's end of a socket
-attached) and `{"op": "end", "pid": N}`, each with a `number`; it answers each with one packet that
-has the same number, in the order in which they came. A worker's own first frame says that it is
+one JSON object a packet: `{"op": "spawn", "submission": PATH, "modules": [NAME, ...]}` (with the
+worker's end of a socket attached; the modules are imported first) and `{"op": "end", "pid": N}`,
+each with a `number`; it answers each with one packet that has the same number, in the order in
+which they came. A worker's own first frame says that it is
 confined, or why it could not be. When the judge's end closes, the zygote kills every worker and
 whatever they left behind, and exits.
 """
@@ -26,7 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.worker import confine, container, frames, huge_pages, identity, watch
+from autograder.engine.worker import (
+    confine,
+    container,
+    frames,
+    huge_pages,
+    identity,
+    preparation,
+    watch,
+)
 
 # How often orphans and hogs are looked for while no request comes.
 _SWEEP_S = 0.25
@@ -72,8 +81,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
 
     Args:
         homework: the package that holds `experiments`.
-        many: whether many gradings are to be served: then what takes a worker long at its first use
-            is done here, once for all of them.
+        many: whether many gradings are to be served, so that dear preparations pay.
     """
     import torch
 
@@ -82,9 +90,8 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     _warm_up(torch)
     # Before the rest: what it is compared with is this much and no more.
     speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
-    if many:
-        for warm_up in getattr(module, "WARM_UPS", ()):
-            warm_up()
+    for warm_up in getattr(module, "WARM_UPS", ()):
+        warm_up()
     # A worker's garbage collector must not touch, and so copy, the pages it shares with us.
     gc.collect()
     gc.freeze()
@@ -157,6 +164,7 @@ class Zygote:
         request = json.loads(packet)
         answer: dict[str, int | float | str | None]
         if request["op"] == "spawn":
+            preparation.import_all(request["modules"])
             try:
                 pid = self._spawn(descriptors[0], Path(request["submission"]))
                 answer = {"pid": pid, "speed": self._prepared.speed}

@@ -3,7 +3,9 @@
 from autograder.engine.worker.serve import Experiment
 from autograder.homework.experiments import devices, flow, gan, training
 
-# What a zygote that serves many gradings does once, so that no worker has to.
+# What a zygote does once, so that no worker has to. Torch's operations on the meta device import
+# torch._dynamo (2 s of processor time), and so do the first use of torch.func, of
+# torch.utils.checkpoint, of torch.use_deterministic_algorithms and of grad_outputs.
 WARM_UPS = (devices.warm_up,)
 
 EXPERIMENTS: dict[str, Experiment] = {

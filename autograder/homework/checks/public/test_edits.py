@@ -9,6 +9,7 @@ from autograder.engine.judge.verdicts import Advice, NotAttempted
 from autograder.homework.student import FLOW_FILE, GAN_FILE
 
 _SHOWN = 100
+_LISTED = 3
 
 
 @number("1.3.9")
@@ -30,19 +31,37 @@ def _advise(submitted: Submitted, name: str) -> None:
     given = submitted.template(name)
     if text is None or text == given:
         raise NotAttempted("Not attempted: nothing to advise on.")
+    advice = [each for each in (_on_edits(name, text, given), _on_imports(submitted, name)) if each]
+    if advice:
+        raise Advice("\n".join(advice) + "\nNo points are lost for this.")
+
+
+def _on_imports(submitted: Submitted, name: str) -> str:
+    """Name the packages that are not installed; a stand-in took their place."""
+    missing = submitted.missing_packages(name)
+    listed = ", ".join(f"{each.package} (line {each.line})" for each in missing[:_LISTED])
+    more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+    return (
+        f"{name} imports what is not installed where this is graded: {listed}{more}. "
+        "Using it fails the checks that come to it, so remove the import and its use."
+        if missing
+        else ""
+    )
+
+
+def _on_edits(name: str, text: str, given: str) -> str:
+    """Say what was changed outside the marked regions, if anything."""
     if "# BEGIN SOLUTION " in text:  # the reference is graded
         try:
             text = make_template_text(text, name)
         except MarkerError:  # or a line of a student's own making
-            raise Advice(
-                f"{name} holds markers that the template does not. No points are lost for this."
-            ) from None
+            return f"{name} holds markers that the template does not."
     added, missing = edits_outside_regions(text, given)
     if not added and not missing:
-        return
+        return ""
     first = f"for instance: {added[0][:_SHOWN]}" if added else "lines of the template are missing"
-    raise Advice(
+    return (
         f"{name} is changed outside the marked regions: {len(added)} lines added or changed, "
         f"{len(missing)} of the template gone ({first}). That is allowed, but the rest of the "
-        "homework relies on what was given. No points are lost for this."
+        "homework relies on what was given."
     )
