@@ -112,12 +112,37 @@ Your code could not be called as the template's would be (TypeError).
 Keep names, arguments and their order as the template has them.
 """,
     ),
-    "package that is not there": Broken(
-        "import tensorflow as tf\n" + REFERENCE[GAN].replace("from __future__", "#"),
+    "module that is not there": Broken(
+        REFERENCE[GAN] + "import sklearn.nothing\n",
         f"""
-codebase/gan.py, line 1 imports something that is not there.
-The line reads: import tensorflow as tf
+codebase/gan.py, line {END} imports something that is not there.
+The line reads: import sklearn.nothing
 {LIBRARY}
+""",
+    ),
+    "misspelt file of the homework": Broken(
+        REFERENCE[GAN] + "import netwrok\n",
+        f"""
+codebase/gan.py, line {END} imports something that is not there.
+The line reads: import netwrok
+{LIBRARY}
+""",
+    ),
+    "use of a package that is not installed, at the top": Broken(
+        REFERENCE[GAN] + "import wandb\nwandb.init()\n",
+        """
+wandb is not installed where this is graded; remove its use from codebase/gan.py.
+The line reads: wandb.init()
+""",
+    ),
+    "use of a package that is not installed, in a function": Broken(
+        "import wandb as w\n"
+        + REFERENCE[GAN].replace("from __future__", "#")
+        + HEAD
+        + "    w.log(1)\n",
+        """
+wandb is not installed where this is graded; remove its use from codebase/gan.py.
+The line reads: w.log(1)
 """,
     ),
     "an exception": Broken(
@@ -155,6 +180,31 @@ or under `if __name__ == "__main__":`.
 """,
     ),
 }
+
+
+HARMLESS = {
+    "not installed, unused": "import wandb\nfrom tensorboardX.a import SummaryWriter\n",
+    "not installed, with a fallback": "try:\n    import wandb\nexcept ImportError:\n"
+    "    wandb = None\nif wandb:\n    wandb.init()\n",
+    "figures": "import matplotlib.pyplot as plt\nplt.figure()\nplt.plot([1])\nplt.show()\n",
+    "the homework's own": "from codebase.gan_training import gan_batches\nimport figures\n",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_an_import_costs_nothing(court: Court, name: str) -> None:
+    """Whether it is installed or not, as long as nobody uses what is not."""
+    with tempfile.TemporaryDirectory(prefix="broken-") as folder:
+        (Path(folder) / "codebase").mkdir()
+        (Path(folder) / GAN).write_text(REFERENCE[GAN] + HARMLESS[name], encoding="utf-8")
+        report = court.grade(Path(folder), ("2.2.1", "2.2.9"))
+    assert report.entries[court.numbers["2.2.1"]].share == 1
+    advice = report.entries[court.numbers["2.2.9"]].feedback
+    listed = {
+        "not installed, unused": f"wandb (line {END}), tensorboardX (line {END + 1})",
+        "not installed, with a fallback": f"wandb (line {END + 1})",
+    }.get(name)
+    assert (f"is not installed where this is graded: {listed}. " in advice) == bool(listed)
 
 
 @pytest.mark.parametrize("name", BROKEN)

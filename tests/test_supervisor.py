@@ -65,6 +65,16 @@ def test_a_shared_zygote_that_was_killed_is_replaced_and_lives_on(court: Court) 
         assert court.zygote.pid == second
 
 
+def test_a_zygote_that_imported_for_one_submission_serves_no_other(court: Court) -> None:
+    """`import sklearn` alone must give the next one no `sklearn.datasets`."""
+    with submission("") as folder:
+        court.grade(folder, ("1.2.5",))
+    first = court.zygote.pid
+    with submission("from sklearn import datasets") as folder:
+        court.grade(folder, ("1.2.5",))
+    assert (first is None, court.zygote.pid) == (False, None)
+
+
 def test_a_worker_that_cannot_be_confined_is_the_graders_fault(court: Court) -> None:
     """No sentence about the student's code: an error number, and the cause in the staff's log."""
     court.zygote.close()

@@ -19,6 +19,7 @@ _MAX_BYTES = 1024 * 1024
 _LONGEST_STATEMENT = 4000
 _LONGEST_NAME = 100
 _MOST_STATEMENTS = 500
+_MOST_IMPORTS = 1000
 # Takes the place of a backslash at the end of a line: the statement goes on.
 _CONTINUED = "\v"
 _MOST_FILES = 20
@@ -98,7 +99,7 @@ def read_imports(text: str) -> tuple[Import, ...]:
     """Return what a file imports, wherever the statements are.
 
     Args:
-        text: the file; only the first MiB is read, and no more than 500 statements.
+        text: the file; only the first MiB is read, and of it at most 500 statements.
     """
     code = _without_noise(text)
     found: list[Import] = []
@@ -116,7 +117,7 @@ def read_imports(text: str) -> tuple[Import, ...]:
             module, names = _split_from(rest)
             if module:
                 found.append(Import(module, names, line))
-    return tuple(found)
+    return tuple(found[:_MOST_IMPORTS])
 
 
 def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
@@ -146,8 +147,9 @@ def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
     for file in files:
         for each in read_imports(_text_of(root / file)):
             name = each.package
-            if name and not _is_own(root, name) and not _is_installed(name):
-                found.setdefault((file, name), Missing(name, file, each.line))
+            known = not name or (file, name) in found
+            if not known and not _is_own(root, name) and not _is_installed(name):
+                found[file, name] = Missing(name, file, each.line)
     return tuple(found.values())
 
 

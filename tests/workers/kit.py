@@ -21,6 +21,32 @@ HOMEWORK = "tests.small_homework"
 VECTOR = np.array([1.0, 2.0, 3.0], np.float32)
 SOLUTION = (ROOT / "tests" / "small_homework" / "solution.py").read_text()
 
+IMPORTS_LATE = """
+def unused(x):
+    from nothing_of_this_name import init
+    return x.mul_(2)
+
+
+def used(x):
+    import nothing_of_this_name as nothing
+    return nothing.init(x)
+
+
+def loaded():
+    import sys
+    return sorted({"matplotlib.pyplot", "sklearn.datasets", "sklearn.nope"} & set(sys.modules))
+
+
+def plots(x):
+    import matplotlib.pyplot as plt
+    plt.figure()
+    plt.plot(x)
+    plt.title("$x$")
+    plt.show()
+    plt.savefig("figure.png")
+    return x
+"""
+
 FILES = {
     "solution.py": SOLUTION,
     "unreadable.py": "def f():\n    return (1 +\n",
@@ -29,7 +55,8 @@ FILES = {
     "exits_on_import.py": "import sys\nsys.exit(0)\n",
     "dies_on_import.py": "import os\nos._exit(0)\n",
     "loops_on_import.py": "while True:\n    pass\n",
-    "needs_sklearn.py": "import nothing_of_this_name\n",
+    "needs_sklearn.py": "import sklearn.nothing_of_this_name\n",
+    "imports_late.py": IMPORTS_LATE,
     # Never picked up: the student's folders come after the library's.
     "json.py": "raise SystemError('shadowed')\n",
     "torch.py": "raise SystemError('shadowed')\n",
@@ -64,7 +91,13 @@ class Grader:
     """A zygote, alone or out of a nest, and a launcher that asks it for workers."""
 
     def __init__(
-        self, submission: Path, folder: Path, homework: str = HOMEWORK, *, nest: bool = False
+        self,
+        submission: Path,
+        folder: Path,
+        homework: str = HOMEWORK,
+        *,
+        nest: bool = False,
+        modules: tuple[str, ...] = (),
     ) -> None:
         self.nest = open_nest(homework, folder) if nest else None
         self.submission = submission
@@ -73,7 +106,7 @@ class Grader:
         self.log = folder / "log"
         self.holder = ZygoteHolder(homework, self.temporary, self.log, self.nest)
         self.control = self.holder.control  # starts it
-        self.launcher = Launcher(self.control, submission, PATIENCE_S)
+        self.launcher = Launcher(self.control, submission, PATIENCE_S, modules=modules)
 
     @property
     def zygote(self) -> psutil.Process:

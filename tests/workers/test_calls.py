@@ -170,6 +170,23 @@ def test_a_missing_library_raises_with_its_line(hand: Hand) -> None:
     assert (outcome.error.type, outcome.error.line) == ("ModuleNotFoundError", 1)
 
 
+def test_a_function_that_imports_what_is_not_installed_is_called_again(hand: Hand) -> None:
+    """With a stand-in, and with inputs that the first call has not changed."""
+    outcome = hand.call("unused", VECTOR, module="imports_late")
+    np.testing.assert_array_equal(outcome.arrays["recorded"], 2 * VECTOR)
+
+
+def test_using_what_is_not_installed_is_a_misuse(hand: Hand) -> None:
+    """It points at the use, not at the import."""
+    outcome = hand.call("used", VECTOR, module="imports_late")
+    assert outcome.error is not None
+    assert (outcome.error.misuse, outcome.error.line) == (True, 9)
+    assert outcome.error.message == (
+        "nothing_of_this_name is not installed where this is graded; remove its use from "
+        "codebase/imports_late.py"
+    )
+
+
 def test_an_endless_message_is_cut(hand: Hand) -> None:
     """An exception's text is cut, whatever is in it, so that its reply fits a frame."""
     outcome = hand.call("says_much")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
 from autograder.engine.judge.client import Ending
-from tests.workers.kit import VECTOR, Grader, Hand, is_alive_and_well
+from tests.workers.kit import VECTOR, Grader, Hand, is_alive_and_well, open_folder
 
 
 def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None:
@@ -24,6 +25,26 @@ def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None
     for text in (*now.values(), *inherited.values()):
         assert "/a/path/of/ours" not in text
     assert now["OMP_NUM_THREADS"] == inherited["OMP_NUM_THREADS"] == "1"
+
+
+def test_what_is_asked_for_is_imported_before_workers_are_forked(
+    submission: Path,
+) -> None:
+    """What cannot be imported harms nothing; figures need no screen, and have their fonts."""
+    asked = ("no_such_module", "sklearn.nope", "matplotlib.pyplot")
+    with open_folder() as folder:
+        grader = Grader(submission, folder, modules=asked)
+        hand = Hand(grader)
+        try:
+            loaded = hand.call("loaded", module="imports_late")
+            assert loaded.values["value"] == ["matplotlib.pyplot"]
+            plotted = hand.call("plots", VECTOR, module="imports_late")
+            assert plotted.ending is Ending.RETURNED, plotted
+            assert list(folder.glob("workers/matplotlib/fontlist-*.json"))
+            assert "started a thread" not in grader.log.read_text()
+        finally:
+            hand.worker.close()
+            grader.close()
 
 
 def test_every_worker_is_a_fresh_process(grader: Grader) -> None:

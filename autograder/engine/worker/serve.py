@@ -10,6 +10,7 @@ import builtins
 import importlib
 import math
 import pdb
+import os
 import random
 import socket
 import sys
@@ -77,8 +78,9 @@ class StudentCode:
 
     def _forget(self) -> None:
         """Let the submission's modules be imported from the start."""
+        inside = f"{self.root}{os.sep}"
         for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None)).startswith(str(self.root)):
+            if str(getattr(module, "__file__", None)).startswith(inside):
                 del sys.modules[name]
 
     def attribute(self, module: str, name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import difflib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ _MISSPELT = 0.8
 _OPERATORS = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "xor")
 _USES = (
     *("call", "setitem", "delitem", "contains", "len", "iter", "next", "enter", "exit"),
-    *("mro_entries", "instancecheck", "subclasscheck", "torch_function", "array"),
+    *("mro_entries", "instancecheck", "subclasscheck", "array"),
     *("bool", "int", "float", "complex", "index", "lt", "le", "gt", "ge", "neg", "pos", "abs"),
     *(f"{side}{operator}" for operator in _OPERATORS for side in ("", "r", "i")),
 )
@@ -35,6 +36,8 @@ class StandIn:
     All but what only names something: `package.thing`, and `package.Thing["B D"] | None` in an
     annotation.
     """
+
+    _StandIn_refuse: Callable[[], NoReturn]
 
     def __init__(self, package: str, file: str, refuse: Refuse) -> None:
         object.__setattr__(self, "_StandIn_refuse", lambda: refuse(package, file))
@@ -61,7 +64,6 @@ class StandIn:
 
 def _use(stand_in: StandIn, *_arguments: object, **_named: object) -> NoReturn:
     stand_in._StandIn_refuse()
-    raise AssertionError("refuse() returned")
 
 
 for _name in _USES:
@@ -77,7 +79,8 @@ class StandIns:
     """
 
     def __init__(self, root: Path, refuse: Refuse) -> None:
-        self._root = str(root)
+        self._root = root
+        self._inside = f"{root}{os.sep}"
         self._refuse = refuse
         self._lines: set[tuple[str, str, int]] = set()
         self._import = builtins.__import__
@@ -106,7 +109,7 @@ class StandIns:
         package = error.name
         if not isinstance(package, str) or not package.isidentifier():  # a module in a package
             return None
-        files = [path.stem for path in Path(self._root, "codebase").glob("*.py")]
+        files = [path.stem for path in (self._root / "codebase").glob("*.py")]
         if difflib.get_close_matches(package, files, cutoff=_MISSPELT):
             return None
         try:
@@ -119,7 +122,7 @@ class StandIns:
             for frame in traceback.extract_tb(error.__traceback__)
             if not frame.filename.startswith("<frozen importlib") and frame.filename != __file__
         ]
-        if not frames or not frames[-1].filename.startswith(self._root):
+        if not frames or not frames[-1].filename.startswith(self._inside):
             return None
         return package, frames[-1].filename, frames[-1].lineno or 0
 
