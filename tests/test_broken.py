@@ -136,10 +136,7 @@ The line reads: wandb.init()
 """,
     ),
     "use of a package that is not installed, in a function": Broken(
-        "import wandb as w\n"
-        + REFERENCE[GAN].replace("from __future__", "#")
-        + HEAD
-        + "    w.log(1)\n",
+        REFERENCE[GAN] + "import wandb as w\n" + HEAD + "    w.log(1)\n",
         """
 wandb is not installed where this is graded; remove its use from codebase/gan.py.
 The line reads: w.log(1)

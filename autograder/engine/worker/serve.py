@@ -9,8 +9,8 @@ from __future__ import annotations
 import builtins
 import importlib
 import math
-import pdb
 import os
+import pdb
 import random
 import socket
 import sys
@@ -163,10 +163,11 @@ def serve(
     student = StudentCode(submission, speed)
     try:
         while True:
-            request = frames.receive(sock, math.inf)
+            try:
+                request = frames.receive(sock, math.inf)
+            except frames.PeerClosed:
+                return
             frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
-    except frames.PeerClosed:
-        return
     finally:
         student.stand_ins.close()
 
