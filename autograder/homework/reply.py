@@ -146,7 +146,7 @@ class Form:
         if sum(sizes) > most_rows:  # before anything is made of them: they cost the judge's time
             raise Unusable(
                 f"{self._function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
-                "few times the size of the batch."
+                "few times the size of the batch, x_real.shape[0]."
             )
         rows = self._reply.arrays.get(f"{network}.input")
         if rows is None or rows.shape != (sum(sizes), width):

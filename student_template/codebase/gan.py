@@ -3,6 +3,9 @@
 You write six functions: the discriminator's and the generator's loss of the non-saturating GAN
 (2.2), of the conditional GAN (4.2) and of WGAN-GP (5.5). `d` returns logits, that is, values
 before the sigmoid; for WGAN-GP it is a critic, whose values are used as they are.
+
+B is the size of the batch that a function is called with, x_real.shape[0]: 64 in training, another
+number in the tests.
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ def loss_nonsaturating_d(
     """The discriminator's loss: -mean log D(x) - mean log(1 - D(G(z))).
 
     Args:
-        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
-        d: the discriminator; d(x) takes images (64, 1, 28, 28) to logits (64,).
-        x_real: training images, (64, 1, 28, 28).
+        g: the generator; g(z) takes (B, g.dim_z) to images (B, 1, 28, 28).
+        d: the discriminator; d(x) takes images (B, 1, 28, 28) to logits (B,).
+        x_real: training images, (B, 1, 28, 28).
         device: where new tensors belong.
 
     Returns:
@@ -50,9 +53,9 @@ def loss_nonsaturating_g(
     """The generator's non-saturating loss: -mean log D(G(z)).
 
     Args:
-        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
-        d: the discriminator; d(x) takes images (64, 1, 28, 28) to logits (64,).
-        x_real: training images, (64, 1, 28, 28); only their number matters here.
+        g: the generator; g(z) takes (B, g.dim_z) to images (B, 1, 28, 28).
+        d: the discriminator; d(x) takes images (B, 1, 28, 28) to logits (B,).
+        x_real: training images, (B, 1, 28, 28); only their number matters here.
         device: where new tensors belong.
 
     Returns:
@@ -77,10 +80,10 @@ def conditional_loss_nonsaturating_d(
     """The conditional discriminator's loss: -mean log D(x, y) - mean log(1 - D(G(z, y), y)).
 
     Args:
-        g: the generator; g(z, y) takes (64, g.dim_z) and labels (64,) to images (64, 1, 28, 28).
-        d: the discriminator; d(x, y) takes images (64, 1, 28, 28) and labels (64,) to logits (64,).
-        x_real: training images, (64, 1, 28, 28).
-        y_real: their labels, (64,), int64. They may serve as the labels of the fake images too.
+        g: the generator; g(z, y) takes (B, g.dim_z) and labels (B,) to images (B, 1, 28, 28).
+        d: the discriminator; d(x, y) takes images (B, 1, 28, 28) and labels (B,) to logits (B,).
+        x_real: training images, (B, 1, 28, 28).
+        y_real: their labels, (B,), int64. They may serve as the labels of the fake images too.
         device: where new tensors belong.
 
     Returns:
@@ -105,10 +108,10 @@ def conditional_loss_nonsaturating_g(
     """The conditional generator's non-saturating loss: -mean log D(G(z, y), y).
 
     Args:
-        g: the generator; g(z, y) takes (64, g.dim_z) and labels (64,) to images (64, 1, 28, 28).
-        d: the discriminator; d(x, y) takes images (64, 1, 28, 28) and labels (64,) to logits (64,).
-        x_real: training images, (64, 1, 28, 28); only their number matters here.
-        y_real: their labels, (64,), int64. They may serve as the labels of the fake images too.
+        g: the generator; g(z, y) takes (B, g.dim_z) and labels (B,) to images (B, 1, 28, 28).
+        d: the discriminator; d(x, y) takes images (B, 1, 28, 28) and labels (B,) to logits (B,).
+        x_real: training images, (B, 1, 28, 28); only their number matters here.
+        y_real: their labels, (B,), int64. They may serve as the labels of the fake images too.
         device: where new tensors belong.
 
     Returns:
@@ -131,9 +134,9 @@ def loss_wasserstein_gp_d(
     every pair of images.
 
     Args:
-        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
-        d: the critic; d(x) takes images (64, 1, 28, 28) to values (64,).
-        x_real: training images, (64, 1, 28, 28).
+        g: the generator; g(z) takes (B, g.dim_z) to images (B, 1, 28, 28).
+        d: the critic; d(x) takes images (B, 1, 28, 28) to values (B,).
+        x_real: training images, (B, 1, 28, 28).
         device: where new tensors belong.
 
     Returns:
@@ -153,9 +156,9 @@ def loss_wasserstein_gp_g(
     """The generator's Wasserstein loss: -mean D(G(z)).
 
     Args:
-        g: the generator; g(z) takes (64, g.dim_z) to images (64, 1, 28, 28).
-        d: the critic; d(x) takes images (64, 1, 28, 28) to values (64,).
-        x_real: training images, (64, 1, 28, 28); only their number matters here.
+        g: the generator; g(z) takes (B, g.dim_z) to images (B, 1, 28, 28).
+        d: the critic; d(x) takes images (B, 1, 28, 28) to values (B,).
+        x_real: training images, (B, 1, 28, 28); only their number matters here.
         device: where new tensors belong.
 
     Returns:

@@ -32,7 +32,7 @@ Batches = DataLoader[tuple[Tensor, ...]]
 
 
 def gan_batches(*tensors: Tensor) -> Batches:
-    """Return shuffled batches of 64 examples, the last incomplete batch dropped.
+    """Return shuffled batches of BATCH_SIZE examples, the last incomplete batch dropped.
 
     Args:
         tensors: images (N, 1, 28, 28), and for the conditional GAN labels (N,).

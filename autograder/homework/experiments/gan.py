@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, set_seeds
+from autograder.homework.experiments.batches import explain_by_batch, is_nan
 from autograder.homework.experiments.probes import (
     IMAGE,
     ProbeCritic,
@@ -46,39 +47,60 @@ def _call_once(
     recorder: Recorder,
     prefix: str,
 ) -> None:
-    conditional = bool(arguments["conditional"])
-    g = ProbeGenerator(tensors, conditional)
-    d = ProbeCritic(tensors, conditional)
-    # A copy: what this call does to its images is not to be met by the next.
-    x_real = tensors["x_real"].reshape(-1, *IMAGE).clone()
-    inputs = [x_real, tensors["labels"].clone()] if conditional else [x_real]
+    name, conditional = str(arguments["function"]), bool(arguments["conditional"])
+    batch = len(tensors["x_real"])
+
+    def call(size: int, g: ProbeGenerator, d: ProbeCritic) -> object:
+        # Copies: what this call does to its images is not to be met by the next.
+        rows = torch.arange(size) % batch
+        x_real = tensors["x_real"][rows].reshape(-1, *IMAGE)
+        inputs = [x_real, tensors["labels"][rows]] if conditional else [x_real]
+        return function(g, d, *inputs, device=torch.device("cpu"))
+
+    def call_again(size: int) -> object:
+        return call(size, ProbeGenerator(tensors, conditional), ProbeCritic(tensors, conditional))
+
+    g, d = ProbeGenerator(tensors, conditional), ProbeCritic(tensors, conditional)
     everything = [*g.parameters(), *d.parameters()]
     before = bits(everything)
-    loss = function(g, d, *inputs, device=torch.device("cpu"))
+    try:
+        loss = call(batch, g, d)
+    except Exception as error:
+        explain_by_batch(name, batch, call_again, error)
+        raise
     # The state of the random numbers afterwards: a loss that seeds them leaves the same every time.
     recorder.note(f"{prefix}next_random", torch.rand(4, dtype=torch.float64).tolist())
     recorder.add(f"{prefix}loss", loss)
+    if is_nan(loss):
+        explain_by_batch(name, batch, call_again)
     g.report(recorder, f"{prefix}g")
     d.report(recorder, f"{prefix}d", images=bool(arguments["images"]))
     trained = g if arguments["trains"] == "g" else d
     if not isinstance(loss, Tensor) or loss.dim() != 0 or not arguments["gradient"]:
         return
     parameters = dict(trained.named_parameters())
-    found: tuple[Tensor | None, ...] = (None,) * len(parameters)
+    went_backward = any(parameter.grad is not None for parameter in everything)
+    for parameter in (*everything, *parameters.values()):
+        parameter.grad = None
     if loss.requires_grad:
         try:
-            found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            # As the training loop does it: not all of autograd works with torch.autograd.grad.
+            loss.backward()  # type: ignore[no-untyped-call]
         except RuntimeError:
-            _explain(str(arguments["function"]), everything, before)
+            _explain(name, everything, before, went_backward=went_backward)
             raise
-    recorder.note(f"{prefix}reached", any(gradient is not None for gradient in found))
-    for (name, parameter), gradient in zip(parameters.items(), found, strict=True):
+    found = {key: parameter.grad for key, parameter in parameters.items()}
+    recorder.note(f"{prefix}reached", any(gradient is not None for gradient in found.values()))
+    for key, gradient in found.items():
         recorder.add(
-            f"{prefix}grad.{name}", torch.zeros_like(parameter) if gradient is None else gradient
+            f"{prefix}grad.{key}",
+            torch.zeros_like(parameters[key]) if gradient is None else gradient,
         )
 
 
-def _explain(function: str, parameters: Sequence[Tensor], before: Tensor) -> None:
+def _explain(
+    function: str, parameters: Sequence[Tensor], before: Tensor, *, went_backward: bool
+) -> None:
     """Say why a loss cannot be differentiated any more, where it did itself what the loop does.
 
     Raises:
@@ -86,7 +108,7 @@ def _explain(function: str, parameters: Sequence[Tensor], before: Tensor) -> Non
     """
     if not torch.equal(before, bits(parameters)):
         raise changed_parameters(function)
-    if any(parameter.grad is not None for parameter in parameters):
+    if went_backward:
         raise Misuse(
             f"{function} calls backward() itself, so that the training loop's backward() finds "
             "nothing left; only return the loss"

@@ -6,6 +6,7 @@ them, so they need not travel to the platform.
 
 from autograder.homework.mistakes import (
     clamped,
+    batch_size,
     conditional,
     flow,
     gradient_penalty,
@@ -27,4 +28,5 @@ WRONG: tuple[Wrong, ...] = (
     *wasserstein.WRONG,
     *interpolates.WRONG,
     *gradient_penalty.WRONG,
+    *batch_size.WRONG,
 )

@@ -1,0 +1,62 @@
+"""Find a batch size that is written into a loss as a number.
+
+A loss that fails is called again, on a batch of the size that training uses or that the exception
+speaks of. Where that works, the size of the batch is what it failed on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+from torch import Tensor
+
+from autograder.engine.worker.serve import Misuse
+
+_IN_TRAINING = 64
+_LARGEST = 256
+_MOST_NUMBERS = 8  # of an exception's text
+
+
+def explain_by_batch(
+    name: str, batch: int, call: Callable[[int], object], error: Exception | None = None
+) -> None:
+    """Say that a loss that has failed works on a batch of another size, if it does.
+
+    Args:
+        name: the loss.
+        batch: the size of the batch on which it failed.
+        call: calls it on a batch of a given size, between networks of its own.
+        error: what it raised, if it did.
+
+    Raises:
+        Misuse: it works on a batch of another size.
+    """
+    numbers = [int(number) for number in re.findall(r"\b\d{1,3}\b", _text_of(error))]
+    for size in dict.fromkeys((_IN_TRAINING, *numbers[:_MOST_NUMBERS])):
+        if size not in (0, 1, batch) and size <= _LARGEST and _works(call, size):
+            raise Misuse(
+                f"{name} works on a batch of {size} images and fails on one of {batch}; take the "
+                "number of images from x_real.shape[0] instead of writing it as a number"
+            ).with_traceback(None if error is None else error.__traceback__)  # it has the line
+
+
+def _text_of(error: Exception | None) -> str:
+    try:
+        return "" if error is None else str(error)
+    except Exception:  # the student's own class of exceptions
+        return ""
+
+
+def _works(call: Callable[[int], object], size: int) -> bool:
+    try:
+        loss = call(size)
+    except Exception:
+        return False
+    return isinstance(loss, Tensor) and loss.dim() == 0 and not is_nan(loss)
+
+
+def is_nan(loss: object) -> bool:
+    """Whether a loss is NaN, as the mean of no numbers is."""
+    return isinstance(loss, Tensor) and loss.numel() == 1 and math.isnan(loss.item())
