@@ -112,6 +112,8 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         # A fork copies the tables of pages: what malloc gives has pages of 2 MiB where it can.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "CUDA_VISIBLE_DEVICES": "",
+        # No compiler here: what goes around the worker's own torch.compile runs eagerly, too.
+        "TORCHDYNAMO_DISABLE": "1",
     }
 
 

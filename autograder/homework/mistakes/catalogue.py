@@ -5,8 +5,8 @@ them, so they need not travel to the platform.
 """
 
 from autograder.homework.mistakes import (
-    clamped,
     batch_size,
+    clamped,
     conditional,
     flow,
     gradient_penalty,

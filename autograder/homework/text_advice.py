@@ -1,0 +1,78 @@
+"""Advice on a file's text: edits outside the regions, missing packages, torch.compile."""
+
+from __future__ import annotations
+
+import re
+
+from autograder.engine.handout import MarkerError, edits_outside_regions, make_template_text
+from autograder.engine.judge.plugin import Submitted
+from autograder.engine.judge.verdicts import Advice, NotAttempted
+
+_SHOWN = 100
+_LISTED = 3
+_COMPILES = re.compile(
+    r"^[^#\n]*\b(torch\.compile\b|from torch import [^#\n]*\bcompile\b)", re.MULTILINE
+)
+
+
+def advise_on_text(submitted: Submitted, name: str) -> None:
+    """Say what is to be said of a file.
+
+    Args:
+        submitted: the student's files beside the template's.
+        name: the file, "codebase/gan.py".
+
+    Raises:
+        Advice: there is something.
+        NotAttempted: the file is missing, or as it was given.
+    """
+    text = submitted.text(name)
+    given = submitted.template(name)
+    if text is None or text == given:
+        raise NotAttempted("Not attempted: nothing to advise on.")
+    advice = (
+        _on_edits(text, given, name),
+        _on_imports(submitted, name),
+        _on_compiling(text, name),
+    )
+    if any(advice):
+        raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))
+
+
+def _on_edits(text: str, given: str, name: str) -> str:
+    if "# BEGIN SOLUTION " in text:  # the reference is graded
+        try:
+            text = make_template_text(text, name)
+        except MarkerError:  # or a line of a student's own making
+            return f"{name} holds markers that the template does not."
+    added, missing = edits_outside_regions(text, given)
+    if not added and not missing:
+        return ""
+    first = f"for instance: {added[0][:_SHOWN]}" if added else "lines of the template are missing"
+    return (
+        f"{name} is changed outside the marked regions: {len(added)} lines added or changed, "
+        f"{len(missing)} of the template gone ({first}). That is allowed, but the rest of the "
+        "homework relies on what was given."
+    )
+
+
+def _on_imports(submitted: Submitted, name: str) -> str:
+    """Name the packages that are not installed; a stand-in took their place."""
+    missing = submitted.missing_packages(name)
+    if not missing:
+        return ""
+    listed = ", ".join(f"{each.package} (line {each.line})" for each in missing[:_LISTED])
+    more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+    return (
+        f"{name} imports what is not installed where this is graded: {listed}{more}. "
+        "Using it fails the checks that come to it, so remove the import and its use."
+    )
+
+
+def _on_compiling(text: str, name: str) -> str:
+    if _COMPILES.search(text) is None:
+        return ""
+    return (
+        f"{name} uses torch.compile, which does nothing in this test: your code ran eagerly, "
+        "without being compiled. The results are the same."
+    )
