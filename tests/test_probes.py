@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.gan import gan_losses
@@ -48,6 +49,34 @@ def test_what_is_missing_is_told_with_what_there_is() -> None:
     assert not hasattr(d, "net")
     with pytest.raises(AttributeError, match="have no net; call g"):
         _ = d.net
+
+
+def test_a_loss_checkpointed_by_an_autograd_function_has_its_gradient() -> None:
+    """Such a loss only works with backward(), which is what the training loop calls."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        fake = g(torch.randn(len(x_real), g.dim_z), y_real)
+        logits: Tensor = checkpoint(d, fake, y_real, use_reentrant=True)
+        return logits.mean()
+
+    found = recorded(loss)
+    assert found.values["0.reached"] is True
+    assert found.arrays["0.grad.w1"].any()
+
+
+def test_gradients_that_a_loss_leaves_are_not_added_to_its_own() -> None:
+    """The training loop forgets them, too."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        value = judged(g, d, x_real, y_real)
+        value.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        return value
+
+    def plain(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        return judged(g, d, x_real, y_real)
+
+    gradients = [recorded(each).arrays["0.grad.w1"] for each in (loss, plain)]
+    assert (gradients[0] == gradients[1]).all()
 
 
 def test_a_copy_records_where_the_original_does_and_learns_by_itself() -> None:

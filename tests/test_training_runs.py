@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted, WorkerLost
 from autograder.engine.worker.frames import Array
+from autograder.homework.experiments.training import FlatAdam
 from autograder.homework.oracles import flow
 from autograder.homework.runs import gan_training as trained_gan
 from autograder.homework.runs.flow_training import (
@@ -315,3 +318,19 @@ def test_a_generator_that_runs_away_covers_less_than_nothing() -> None:
     problem = small_problem(False, 1)
     away = {**problem.weights, "g.bias": 2 * problem.weights["g.bias"] - problem.means[0]}
     assert share_covered(problem, away) == pytest.approx(-1.0)
+
+
+# ---- the optimiser --------------------------------------------------------------------------
+
+
+def test_a_network_whose_values_were_moved_still_learns() -> None:
+    """`net.double()` and back, within a loss, gives every parameter another place in memory."""
+    net = nn.Linear(2, 1)
+    optimiser = FlatAdam(net.parameters())
+    before = net.weight.detach().clone()
+    loss = net.double().float()(torch.ones(1, 2)).sum()
+    optimiser.zero_gradient()
+    loss.backward()
+    optimiser.gradient_norm()
+    optimiser.step(0.1)
+    assert (net.weight != before).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,27 +46,31 @@ def changed_parameters(function: str) -> Misuse:
 
 @dataclass
 class _Seen:
-    """The rows and labels of every call, and how many rows that are together."""
+    """The rows and labels of every call, and how many rows that are together.
+
+    A copy of a network writes into the record of the original.
+    """
 
     calls: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
     rows: int = 0
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Seen:
+        """Return the record itself."""
+        return self
+
 
 class Probe(StandIn):
-    """Keeps a copy of the input and labels of every call of `forward`."""
+    """Keeps a copy of the input and labels of every call of `forward`.
+
+    It allows what the given network allows, so what it returns is a view exactly where the given
+    network's output is one: a view cannot be detached in place.
+    """
 
     def __init__(self, name: str, conditional: bool) -> None:
         super().__init__()
         self._name = name
         self._conditional = conditional
         self._seen = _Seen()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Probe:
-        """Return a copy with parameters of its own: what it is given is recorded all the same."""
-        twin = copy.copy(self)
-        memo[id(self)] = twin
-        twin._parameters = copy.deepcopy(self._parameters, memo)
-        return twin
 
     def note(self, value: object, labels: tuple[object, ...]) -> tuple[Tensor, Tensor | None]:
         """Check and record the arguments of a call.
@@ -156,10 +159,11 @@ class ProbeGenerator(Probe):
             shape = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
             raise Misuse(f"g was called with {shape}, expected z of shape (B, g.dim_z)")
         z, label = self.note(z, labels if y is None else (*labels, y))
-        images = z @ self.weight.T + self.bias
+        # A sum of images, not a view of a sum of rows.
+        images = (z @ self.weight.T).reshape(-1, *IMAGE) + self.bias.reshape(IMAGE)
         if label is not None:
-            images = images + self.label_embedding[label]
-        return images.reshape(-1, *IMAGE)
+            images = images + self.label_embedding[label].reshape(-1, *IMAGE)
+        return images
 
 
 class ProbeCritic(Probe):
@@ -181,10 +185,21 @@ class ProbeCritic(Probe):
             shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise Misuse(f"d was called with {shape}, expected images of shape (B, 1, 28, 28)")
         x, label = self.note(x, labels if y is None else (*labels, y))
-        rows = x.reshape(x.shape[0], -1)
+        rows = rows_of(x)
         if hasattr(self, "w1"):
             rows = torch.tanh(rows @ self.w1.T + self.b1)
         logits = rows @ self.w2.T + self.b2
-        if label is None:
-            return logits[:, 0]
-        return logits.gather(1, label.unsqueeze(1))[:, 0]
+        return of_label(logits, label)
+
+
+def rows_of(x: Tensor) -> Tensor:
+    """Images (B, ...) as rows (B, n), so that the gradient that comes back to x is no view either.
+
+    What flattening gives back is one, what a product gives back is not.
+    """
+    return (x * 1.0).flatten(1)
+
+
+def of_label(logits: Tensor, label: Tensor | None) -> Tensor:
+    """The entry (B,) of a label, or the only one: a view, as the given discriminators return it."""
+    return (logits if label is None else logits.gather(1, label.unsqueeze(1))).squeeze(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,9 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.batches import explain_by_batch
 from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
-from autograder.homework.experiments.probes import IMAGE, StandIn, bits, changed_parameters
+from autograder.homework.experiments.probes import (
+    IMAGE,
+    StandIn,
+    bits,
+    changed_parameters,
+    of_label,
+    rows_of,
+)
 
 _MAX_RESCUES = 20
 # A run makes hundreds of calls within 80 s, or 150: with one that takes so long it cannot end.
@@ -37,11 +46,13 @@ class FlatAdam:
         self._second = torch.zeros_like(self.flat)
         self._betas = betas
         self._steps = 0
+        self._homes: list[Tensor] = []  # where the values of the parameters lie
         self._views = []
         start = 0
         for parameter in self.parameters:
             end = start + parameter.numel()
             parameter.data = self.flat[start:end].view_as(parameter)
+            self._homes.append(parameter.data)
             self._views.append(self._gradient[start:end].view_as(parameter))
             start = end
 
@@ -53,6 +64,10 @@ class FlatAdam:
 
     def gradient_norm(self) -> float:
         """The Euclidean norm of the whole gradient."""
+        for parameter, home in zip(self.parameters, self._homes, strict=True):
+            if parameter.data_ptr() != home.data_ptr():  # `net.double()` and back moved it
+                home.copy_(parameter.data)
+                parameter.data = home
         for parameter, view in zip(self.parameters, self._views, strict=True):
             if parameter.grad is not view:  # `net.zero_grad()` within a loss puts None in its place
                 with torch.no_grad():
@@ -163,7 +178,8 @@ class SmallGenerator(StandIn):
         images: Tensor = self.layer(z)
         if y is not None:
             images = images + self.label_embedding[y]
-        return images.reshape(-1, *IMAGE)
+        # Not a view of the layer's rows, for the given generator's output is none.
+        return images.reshape(-1, *IMAGE).clone()
 
     def weights(self) -> dict[str, Tensor]:
         """Return the parameters under the names that they were sent with."""
@@ -182,9 +198,8 @@ class SmallDiscriminator(StandIn):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map images (B, 1, 28, 28) to logits (B,)."""
-        hidden = nn.functional.leaky_relu(self.first(x.reshape(x.shape[0], -1)), 0.2)
-        logits: Tensor = self.second(hidden)
-        return logits[:, 0] if y is None else logits.gather(1, y.unsqueeze(1))[:, 0]
+        hidden = nn.functional.leaky_relu(self.first(rows_of(x)), 0.2)
+        return of_label(self.second(hidden), y)
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
@@ -248,6 +263,12 @@ def train_gan(
     batch, steps = int(arguments["batch"]), int(arguments["steps"])
     generator = torch.Generator().manual_seed(int(arguments["order_seed"]))
     device = torch.device("cpu")
+
+    def call_again(function: Callable[..., Any], size: int) -> object:
+        inputs = [images[:size], tensors["labels"][:size]] if conditional else [images[:size]]
+        networks = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
+        return function(*networks, *inputs, device=device)
+
     for _ in range(steps):
         rows = torch.randint(len(images), (batch,), generator=generator)
         inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
@@ -258,6 +279,9 @@ def train_gan(
                     loss = function(g, d, *inputs, device=device)
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None
+            except Exception as error:
+                explain_by_batch(name, batch, functools.partial(call_again, function), error)
+                raise
             _must_only_have_computed(name, g, d, before)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")

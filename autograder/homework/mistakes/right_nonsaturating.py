@@ -345,4 +345,60 @@ RIGHT: tuple[Right, ...] = (
             """,
         },
     ),
+    right(
+        "right-detached-in-place",
+        "The fake images are detached in place, and g is called by keyword.",
+        {
+            _D: """
+            x_fake = g(z=z).detach_()
+            d_loss = F.softplus(-d(x=x_real)).mean() + F.softplus(d(x=x_fake)).mean()
+            """
+        },
+    ),
+    right(
+        "right-checkpointed",
+        "d is run again when the gradient is taken, by torch's older checkpoint.",
+        {
+            _G: """
+            from torch.utils.checkpoint import checkpoint
+
+            g_loss = F.softplus(-checkpoint(d, g(z), use_reentrant=True)).mean()
+            """
+        },
+    ),
+    right(
+        "right-compiled",
+        "torch.compile in all its forms; a worker runs eagerly what is to be compiled.",
+        {
+            _D: """
+            @torch.compile
+            def softplus(h):
+                return F.softplus(h).mean()
+
+            d = torch.compile(d, mode="reduce-overhead")
+            d_loss = softplus(-d(x_real)) + softplus(d(g(z)))
+            """,
+            _G: """
+            @torch.compile(fullgraph=True)
+            def softplus(h):
+                return F.softplus(h).mean()
+
+            g.compile()
+            g_loss = torch.compile(softplus)(-d(g(z)))
+            """,
+        },
+    ),
+    right(
+        "right-scripted",
+        "A term is compiled by torch.jit.",
+        {
+            _D: """
+            @torch.jit.script
+            def softplus(h: Tensor) -> Tensor:
+                return torch.nn.functional.softplus(h).mean()
+
+            d_loss = softplus(-d(x_real)) + softplus(d(g(z)))
+            """,
+        },
+    ),
 )

@@ -319,4 +319,16 @@ RIGHT: tuple[Right, ...] = (
         "Norms and penalty are computed in float64.",
         with_step(norms="norms = slopes.double().flatten(1).norm(dim=1)"),
     ),
+    _right(
+        "right-gp-changed-in-place",
+        "Fake images are detached, and slopes scaled, in place.",
+        with_step(
+            x_fake="x_fake = g(z).detach_()",
+            slopes="""
+            (slopes,) = torch.autograd.grad(d(points).mean(), points, create_graph=True)
+            slopes.mul_(batch_size)
+            """,
+        ),
+        "g_loss = d(g(z)).neg_().mean()",
+    ),
 )
