@@ -111,7 +111,8 @@ def test_it_is_told_in_the_training_run_too() -> None:
     problem = small_problem(conditional=False, seed=0)
     tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images, dtype=torch.float32)
-    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: of_size(64)))
+    code = SimpleNamespace(attribute=lambda _module, _name: of_size(64), speed=1.0)
+    student = cast(StudentCode, code)
     arguments = {"conditional": False, "order_seed": 0, **RECIPE}
     functions = {"d_function": "d_loss", "g_function": "g_loss"}
     with pytest.raises(Misuse, match="d_loss works on a batch of 64 images and fails on one of 32"):

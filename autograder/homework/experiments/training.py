@@ -265,7 +265,8 @@ def train_gan(
     device = torch.device("cpu")
 
     def call_again(function: Callable[..., Any], size: int) -> object:
-        inputs = [images[:size], tensors["labels"][:size]] if conditional else [images[:size]]
+        rows = torch.arange(size)
+        inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
         networks = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
         return function(*networks, *inputs, device=device)
 
