@@ -242,15 +242,16 @@ class Export:
                 parcels.append(self._packed_file(piece, wanted))
         zips = [path for path in archives if path.lower().endswith(".zip")] or archives[:1]
         if not zips or _holds_all(parcels, wanted):
-            return _merged(parcels, wanted)
+            return _merged([("", parcel) for parcel in parcels], wanted)
         from_zips = []
         for path in zips:
             with self._tree.file(path) as file:
-                from_zips.append(pack(file, wanted))
+                from_zips.append((basename(path), pack(file, wanted)))
         # Pictures beside a zip say nothing, and files that are not wanted neither.
-        if not any(_wanted_in(parcel, wanted) for parcel in parcels):
-            parcels = []
-        return _merged([*parcels, *from_zips], wanted)
+        if len(from_zips) == 1 and not any(_wanted_in(parcel, wanted) for parcel in parcels):
+            return from_zips[0][1]
+        # A zip becomes a folder, so that intake says where it took a file from.
+        return _merged([*(("", parcel) for parcel in parcels), *from_zips], wanted)
 
     def _packed_file(self, piece: _Piece, wanted: Sequence[str]) -> bytes:
         def read() -> bytes:
@@ -337,18 +338,19 @@ def _holds_all(parcels: Sequence[bytes], wanted: Sequence[str]) -> bool:
     return held == {basename(path) for path in wanted}
 
 
-def _merged(parcels: Sequence[bytes], wanted: Sequence[str]) -> bytes:
-    """Return one parcel of several; the first that intake will refuse stands for all."""
+def _merged(parcels: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
+    """Return one parcel of several, each in its folder; one that intake will refuse is for all."""
     if len(parcels) == 1:
-        return parcels[0]
+        return parcels[0][1]
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-merge-")))
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-merge-")))
         items: list[Item] = []
-        for i, parcel in enumerate(parcels):
-            path = folder / f"{i}.zip"
+        for i, (folder, parcel) in enumerate(parcels):
+            path = place / f"{i}.zip"
             path.write_bytes(parcel)
             try:
-                items += stack.enter_context(listed(path, _LIMITS))
+                found = stack.enter_context(listed(path, _LIMITS))
             except IntakeError:
                 return parcel
+            items += [Item(join(folder, item.path), item.kind, item.read) for item in found]
         return pack_items(items, wanted)
