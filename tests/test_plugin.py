@@ -126,8 +126,8 @@ def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
 def test_every_check_has_a_worker_of_its_own_which_is_ended(session: Session) -> None:
     """As many workers were ended as were opened, one for each check that called one."""
     # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs, two slow ones; the one
-    # that was forked ahead for a check that never came
-    calling = 11 + 1
+    # that was forked ahead for a check that never came; and first, one that tries the environment
+    calling = 1 + 11 + 1
     assert session.opened == calling
     assert sorted(session.ended) == list(range(1, calling + 1))
 
@@ -505,3 +505,15 @@ def test_other_failures_are_told_in_full() -> None:
     faults = FileFaults()
     for number in ("1.1.1", "1.1.2"):
         assert faults.told_once(planned(number, "public"), "Bad.", "") == ("Bad.", "")
+
+
+def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) -> None:
+    """No check is run, so none blames the student."""
+    write_homework(tmp_path, ALL)
+    broken = raises("PermissionError", "torch cannot be read")
+    with FakeZygote({**BEHAVIOURS, "self_test": broken}) as zygote:
+        session = judge(tmp_path, zygote)
+    assert session.status not in (0, 1)
+    assert session.order == []
+    assert "a worker cannot use the environment" in session.log
+    assert "torch cannot be read" in session.log

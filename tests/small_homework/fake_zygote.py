@@ -145,7 +145,7 @@ class FakeZygote:
             while True:
                 request = frames.receive(sock, math.inf)
                 experiment = request.header["experiment"]
-                if experiment == "import" and "import" not in self.behaviours:
+                if experiment in ("import", "self_test") and experiment not in self.behaviours:
                     frames.send(
                         sock,
                         frames.Frame({"id": request.header["id"], "values": {}}),

@@ -319,3 +319,9 @@ def takes_memory() -> int:
     for _ in range(300):
         taken.append(bytearray(os.urandom(1)) * (4 << 20))
     return len(taken)
+
+
+def imports_from_nowhere() -> None:
+    module = type(sys)("nowhere")
+    module.__file__ = "/root/nowhere.py"
+    sys.modules["nowhere"] = module

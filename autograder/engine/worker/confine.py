@@ -219,14 +219,15 @@ def libraries() -> set[Path]:
     known = [path.resolve() for path in found]
     for place in places:
         real = place.resolve()
-        if not any(real.is_relative_to(path) for path in known) and not _is_ours(real):
+        if not any(real.is_relative_to(path) for path in known) and not is_ours(real):
             found.add(real)
     return {path for path in found if path.exists()}
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a folder lies in this project, or the project lies in it."""
-    return path.is_relative_to(ROOT) or ROOT.is_relative_to(path)
+def is_ours(path: Path) -> bool:
+    """Whether a path lies in this project and not in its environment, or the project lies in it."""
+    inside = path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix)
+    return inside or ROOT.is_relative_to(path)
 
 
 def keep_only(descriptors: Iterable[int]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from autograder.engine.worker import frames
+from autograder.engine.worker.confine import is_ours
 from autograder.engine.worker.stand_ins import StandIns
 
 _MESSAGE_LENGTH = 600
@@ -203,13 +204,32 @@ def _import(
     student.load(str(arguments["module"]))
 
 
+def _self_test(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    recorder: Recorder,
+) -> None:
+    """Use what student code will use, before any of it runs: what fails here is the grader's fault.
+
+    A package may be imported in the zygote and its files out of reach here.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if "." not in name and file and not is_ours(Path(file)):
+            with open(file, "rb"):
+                pass
+    weight = torch.ones(2, requires_grad=True)
+    torch.nn.functional.softplus(torch.outer(weight, weight)).sum().backward()  # type: ignore[no-untyped-call]
+
+
 def _answer(
     request: frames.Frame, experiments: Mapping[str, Experiment], student: StudentCode
 ) -> bytes:
     """Return the reply to a request, encoded: also that runs what the student's code changed."""
     header = request.header
     number, name = header["id"], header["experiment"]
-    experiment = _import if name == "import" else experiments[name]
+    experiment = {"import": _import, "self_test": _self_test}.get(name) or experiments[name]
     try:
         recorder = _recorded(experiment, request, student)
         header = {"id": number, "values": recorder.values}
