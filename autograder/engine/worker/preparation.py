@@ -20,14 +20,16 @@ from pathlib import Path
 _FONT_LISTS = Path(sys.prefix) / "share" / "matplotlib-cache"
 
 
-def import_all(modules: Iterable[str]) -> None:
-    """Import modules; what they do beside to this process is undone as far as it matters here.
+def import_all(modules: Iterable[str]) -> tuple[str, ...]:
+    """Import modules; undo what else they change in this process.
 
-    A thread that an import leaves behind is told in the staff's log: forks would not have it.
+    Returns:
+        those that started a thread, which forks will not have.
     """
     asked = [name for name in modules if name not in sys.modules]
     if not asked:
-        return
+        return ()
+    threaded = []
     _lay_out_font_lists()
     threads = _threads()
     for name in asked:
@@ -35,10 +37,11 @@ def import_all(modules: Iterable[str]) -> None:
             importlib.import_module(name)
         if _threads() > threads:
             threads = _threads()
-            print(f"prepare: importing {name} started a thread", flush=True)
+            threaded.append(name)
     # As in zygote.prepare: the collector of a worker must not touch what it shares with us.
     gc.collect()
     gc.freeze()
+    return tuple(threaded)
 
 
 @contextlib.contextmanager

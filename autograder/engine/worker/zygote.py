@@ -164,7 +164,8 @@ class Zygote:
         request = json.loads(packet)
         answer: dict[str, int | float | str | None]
         if request["op"] == "spawn":
-            preparation.import_all(request["modules"])
+            for name in preparation.import_all(request["modules"]):
+                print(f"prepare: importing {name} started a thread", flush=True)
             try:
                 pid = self._spawn(descriptors[0], Path(request["submission"]))
                 answer = {"pid": pid, "speed": self._prepared.speed}
