@@ -513,7 +513,6 @@ def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) 
     broken = raises("PermissionError", "torch cannot be read")
     with FakeZygote({**BEHAVIOURS, "self_test": broken}) as zygote:
         session = judge(tmp_path, zygote)
-    assert session.status not in (0, 1)
     assert session.order == []
     assert "a worker cannot use the environment" in session.log
     assert "torch cannot be read" in session.log

@@ -323,5 +323,5 @@ def takes_memory() -> int:
 
 def imports_from_nowhere() -> None:
     module = type(sys)("nowhere")
-    module.__file__ = "/root/nowhere.py"
+    module.__path__ = ["/etc"]  # it is there, and no worker may read it
     sys.modules["nowhere"] = module

@@ -215,10 +215,9 @@ def _self_test(
     A package may be imported in the zygote and its files out of reach here.
     """
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if "." not in name and file and not is_ours(Path(file)):
-            with open(file, "rb"):
-                pass
+        for folder in [] if "." in name else getattr(module, "__path__", []):
+            if os.path.isdir(folder) and not is_ours(Path(folder)):
+                os.listdir(folder)
     weight = torch.ones(2, requires_grad=True)
     torch.nn.functional.softplus(torch.outer(weight, weight)).sum().backward()  # type: ignore[no-untyped-call]
 
