@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from autograder.commands.common import REFERENCE
 from autograder.engine.judge.client import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, set_seeds
+from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, run_eagerly, set_seeds
 from autograder.homework.experiments import EXPERIMENTS
 from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.entries import Right, Wrong
@@ -51,7 +52,8 @@ class InProcess:
         tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
         student = SimpleNamespace(attribute=lambda m, a: getattr(self._modules[m], a))
         try:
-            EXPERIMENTS[name](cast(StudentCode, student), arguments, tensors, recorder)
+            with mock.patch.object(torch, "compile", run_eagerly):  # as in a worker
+                EXPERIMENTS[name](cast(StudentCode, student), arguments, tensors, recorder)
         except Misuse as error:
             raise CheckFailed(f"{error}.") from error
         except NotImplementedError as error:

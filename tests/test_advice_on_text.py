@@ -41,7 +41,7 @@ def test_torch_compile_is_told(tmp_path: Path, body: str) -> None:
 
 def test_an_import_of_compile_is_told(tmp_path: Path) -> None:
     """Beside the line that was added for it."""
-    feedback = said(tmp_path, "pass", "from torch import nn, compile\n")
+    feedback = said(tmp_path, "pass", "from torch import nn, compile\nLIMIT = 3\n")
     assert "changed outside the marked regions" in feedback
     assert "uses torch.compile" in feedback
     assert feedback.endswith("\nNo points are lost for this.")

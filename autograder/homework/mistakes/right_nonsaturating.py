@@ -388,17 +388,4 @@ RIGHT: tuple[Right, ...] = (
             """,
         },
     ),
-    right(
-        "right-scripted",
-        "A term is compiled by torch.jit.",
-        {
-            _D: """
-            @torch.jit.script
-            def softplus(h: Tensor) -> Tensor:
-                return torch.nn.functional.softplus(h).mean()
-
-            d_loss = softplus(-d(x_real)) + softplus(d(g(z)))
-            """,
-        },
-    ),
 )
