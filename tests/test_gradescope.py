@@ -356,12 +356,12 @@ def test_the_summary_shows_parts_points_and_what_failed() -> None:
         "What to fix\n"
         "- 1.1 MADE.forward, -2 points: x is not mu + z exp(alpha). (1.1.1)\n"
         "\n"
-        "Part              Points  Checks passed\n"
-        "---------------------------------------\n"
-        "1.1 MADE.forward   3 / 5         1 of 2\n"
-        "1.2 MADE.inverse   0 / 5         0 of 1\n"
-        "---------------------------------------\n"
-        "Total             3 / 10         1 of 3\n"
+        "Points  Passed  Part\n"
+        "---------------------\n"
+        " 3 / 5  1 of 2  1.1 MADE.forward\n"
+        " 0 / 5  0 of 1  1.2 MADE.inverse\n"
+        "---------------------\n"
+        "3 / 10  1 of 3  Total\n"
         "\n"
         "Not attempted\n"
         "  1.2.1\n"
@@ -376,7 +376,7 @@ def test_the_summary_of_full_marks_is_the_table_alone() -> None:
     """Nothing to say is not said."""
     plan = PLAN[:3]
     table = summary(plan, [entry(c.number, Verdict.PASSED) for c in plan], TITLES)
-    assert table.endswith("Total             10 / 10         3 of 3")
+    assert table.endswith("10 / 10  3 of 3  Total")
 
 
 @pytest.mark.parametrize(
@@ -425,12 +425,12 @@ def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> No
     assert summary(plan, [entry("1.1.1", Verdict.PASSED)], TITLES) == (
         "All checks that are shown passed.\n"
         "\n"
-        "Part              Points  Whole part  Checks passed\n"
-        "---------------------------------------------------\n"
-        "1.1 MADE.forward   1 / 1           5         1 of 1\n"
-        "1.2 MADE.inverse   0 / 0           5         0 of 0\n"
-        "---------------------------------------------------\n"
-        "Shown so far       1 / 1          10         1 of 1\n"
+        "Points  Whole part  Passed  Part\n"
+        "---------------------------------\n"
+        " 1 / 1           5  1 of 1  1.1 MADE.forward\n"
+        " 0 / 0           5  0 of 0  1.2 MADE.inverse\n"
+        "---------------------------------\n"
+        " 1 / 1          10  1 of 1  Shown so far\n"
         "\n"
         "Shown so far: 1 of 10 points; 2 more checks appear after the due date, "
         "1 more check is not shown to students."
@@ -441,7 +441,7 @@ def test_hidden_advice_leaves_the_total_a_total() -> None:
     """All points are shown, so the sum is that of the whole."""
     plan = (check("1.1.1", 1.0), check("1.1.2", None, "hidden"))
     table = summary(plan, [entry("1.1.1", Verdict.PASSED)], TITLES)
-    assert "\nTotal " in table
+    assert "  Total" in table
     assert table.endswith("\n\n1 more check is not shown to students.")
 
 

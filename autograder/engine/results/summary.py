@@ -102,24 +102,26 @@ def _lost(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row], shown: Sequence[Row], part_titles: Mapping[str, str]) -> list[str]:
-    """Return the table's lines: a part each, and the total; of what is shown, beside the whole."""
-    cells: list[tuple[str, ...]] = [("Part", "Points", "Whole part", "Checks passed")]
+    """Return the table's lines: a part each, and the total; of what is shown, beside the whole.
+
+    Names come last, so that on a narrow screen they alone are wrapped.
+    """
+    cells: list[tuple[str, ...]] = [("Points", "Whole part", "Passed", "Part")]
     for part, of_part in by_part([row for row in rows if row.scored]):
         name = one_line(f"{part} {part_titles.get(part, '')}", 60)
-        cells.append((name, *_sums([row for row in of_part if row in shown], of_part)))
+        cells.append((*_sums([row for row in of_part if row in shown], of_part), name))
     partial = any(row.scored and row not in shown for row in rows)
-    cells.append(("Shown so far" if partial else "Total", *_sums(shown, rows)))
+    cells.append((*_sums(shown, rows), "Shown so far" if partial else "Total"))
     if not partial:
-        cells = [(*row[:2], *row[3:]) for row in cells]
+        cells = [(row[0], *row[2:]) for row in cells]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(
-            f"{cell:>{width}}" if i else f"{cell:<{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            [*(f"{cell:>{width}}" for cell, width in zip(row[:-1], widths, strict=False)), row[-1]]
         )
         for row in cells
     ]
-    rule = "-" * len(lines[0])
+    rule = "-" * (sum(widths[:-1]) + 2 * (len(widths) - 1) + len("Total"))
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
 
