@@ -17,6 +17,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the whole catalogue."""
+    parser.addoption("--all", action="store_true", help="run every test, over the whole catalogue")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the audit does as well."""
+    if not config.getoption("--all"):
+        left_out = [item for item in items if item.get_closest_marker("whole_catalogue")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("whole_catalogue")]
+
+
 @pytest.fixture
 def pristine(tmp_path: Path) -> Path:
     """The template's tree: its stubs must never stand in for the student's files."""

@@ -37,6 +37,7 @@ from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_arrays, maf_arrays
 from autograder.homework.strategies import STEEP, USED, USED_MAF, MadeCase, MafCase
 from autograder.homework.student import Student
+from tests.catalogue_spread import for_each
 
 Array = NDArray[np.float64]
 Answers = dict[str, Array | None]
@@ -63,11 +64,6 @@ MAF_CASES = (
     MafCase(6, 10, 1, 1, 3, 4),
     MafCase(4, 6, 1, 2, 3, 1),
 )
-
-
-def for_each(entries: Sequence[Wrong | Right]) -> pytest.MarkDecorator:
-    """Run a test once for every entry."""
-    return pytest.mark.parametrize("entry", [pytest.param(e, id=e.id) for e in entries])
 
 
 def text_of(entry: Wrong | Right) -> str:

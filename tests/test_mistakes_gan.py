@@ -7,7 +7,7 @@ which entry a change has broken. The small trainings and the advice are left to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.wasserstein_steps import with_step
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.student import Student
+from tests.catalogue_spread import for_each
 from tests.in_process import student_of
 
 WRONG: tuple[Wrong, ...] = (
@@ -71,11 +72,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def for_each(entries: Sequence[Wrong | Right]) -> pytest.MarkDecorator:
-    """Run a test once for every entry."""
-    return pytest.mark.parametrize("entry", [pytest.param(e, id=e.id) for e in entries])
 
 
 def functions_of(entry: Wrong | Right) -> list[str]:
