@@ -21,7 +21,7 @@ import torch
 
 from autograder.commands.common import HOMEWORK, REFERENCE
 from autograder.engine.assignment import load_assignment
-from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.engine.worker.experiment import Recorder, StudentCode
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays

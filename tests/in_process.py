@@ -12,10 +12,16 @@ import numpy as np
 import torch
 
 from autograder.commands.common import REFERENCE
-from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode, run_eagerly, set_seeds
+from autograder.engine.worker.experiment import (
+    Misuse,
+    Recorder,
+    StudentCode,
+    run_eagerly,
+    set_seeds,
+)
 from autograder.homework.experiments import EXPERIMENTS
 from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.entries import Right, Wrong
@@ -50,7 +56,11 @@ class InProcess:
         set_seeds(seed)
         recorder = Recorder()
         tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
-        student = SimpleNamespace(attribute=lambda m, a: getattr(self._modules[m], a))
+        student = SimpleNamespace(
+            attribute=lambda m, a: getattr(self._modules[m], a),
+            own_process=False,
+            speed=1.0,
+        )
         try:
             with mock.patch.object(torch, "compile", run_eagerly):  # as in a worker
                 EXPERIMENTS[name](cast(StudentCode, student), arguments, tensors, recorder)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.engine.judge.plugin import Submitted
+from autograder.engine.judge.fixtures import Submitted
 from autograder.engine.judge.verdicts import Advice
-from autograder.engine.worker.serve import run_eagerly
+from autograder.engine.worker.experiment import run_eagerly
 from autograder.homework.student import GAN_FILE
 from autograder.homework.text_advice import advise_on_text
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.batches import explain_by_batch
 from autograder.homework.experiments.gan import gan_losses
 from autograder.homework.experiments.training import train_gan
@@ -111,7 +111,9 @@ def test_it_is_told_in_the_training_run_too() -> None:
     problem = small_problem(conditional=False, seed=0)
     tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images, dtype=torch.float32)
-    code = SimpleNamespace(attribute=lambda _module, _name: of_size(64), speed=1.0)
+    code = SimpleNamespace(
+        attribute=lambda _module, _name: of_size(64), speed=1.0, own_process=False
+    )
     student = cast(StudentCode, code)
     arguments = {"conditional": False, "order_seed": 0, **RECIPE}
     functions = {"d_function": "d_loss", "g_function": "g_loss"}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
 from autograder.homework.experiments import devices, training
 from autograder.homework.experiments.beside import TookTooLong, at_most
 from autograder.homework.problems.arrays import gan_arrays
@@ -79,7 +79,7 @@ def student(**functions: Callable[..., Any]) -> StudentCode:
             raise NotImplementedError
         return functions[name]
 
-    return cast(StudentCode, SimpleNamespace(attribute=attribute, speed=1.0))
+    return cast(StudentCode, SimpleNamespace(attribute=attribute, speed=1.0, own_process=True))
 
 
 def tensors_of(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -110,7 +110,7 @@ def validated() -> Iterator[None]:
 def stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process keeps its priority, and patience is short."""
     for module in (devices, training):
-        monkeypatch.setattr(module, "step_back", lambda: None)
+        monkeypatch.setattr(module, "step_back", lambda _: None)
         monkeypatch.setattr(module, "_LONGEST_CALL_S", 0.3)
 
 

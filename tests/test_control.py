@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.judge.client import Ending, Launcher, WorkerNotReady
+from autograder.engine.judge.calls import Ending
+from autograder.engine.judge.client import Launcher, WorkerNotReady
 from autograder.engine.judge.control import Control, ZygoteGone
 from tests.small_homework.fake_zygote import FakeZygote, returns
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from autograder.commands.common import HOMEWORK, REFERENCE
 from autograder.engine.assignment import load_assignment
-from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.engine.worker.experiment import Recorder, StudentCode
 from autograder.homework.experiments.flow import build_maf, trainable_map
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.mistakes.cases import edited, solution_files

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from autograder.commands.common import REFERENCE
-from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.problems.gan_case import GanCase

@@ -19,11 +19,11 @@ import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
-from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.engine.worker.experiment import Recorder, StudentCode
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.gradients import flat

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from autograder.engine.judge.client import RaisedError
+from autograder.engine.judge.calls import RaisedError
 from autograder.engine.judge.conclusions import conclusion_of
 from autograder.engine.judge.newer_python import (
     explain_annotation,

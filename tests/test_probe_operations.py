@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from autograder.engine.worker.serve import Recorder
+from autograder.engine.worker.experiment import Recorder
 from autograder.homework.experiments.probes import ProbeCritic, ProbeGenerator
 from autograder.homework.experiments.training import SmallDiscriminator, SmallGenerator
 from autograder.homework.problems.arrays import gan_arrays

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.gan import gan_losses
 from autograder.homework.experiments.probes import ProbeCritic, ProbeGenerator
 from autograder.homework.problems.arrays import gan_arrays

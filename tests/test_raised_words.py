@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from autograder.engine.encoding import SAVE_AS_UTF8
-from autograder.engine.judge.client import RaisedError
+from autograder.engine.judge.calls import RaisedError
 from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.sentences import Sentences, known_type
 from autograder.engine.judge.verdicts import Unusable
@@ -148,7 +148,9 @@ def test_every_sentence_of_the_experiments_is_known() -> None:
 def test_a_missing_function_is_named_when_it_was_asked_for() -> None:
     """The engine's own sentence holds a name that the judge sent, and no other."""
     told = "codebase/gan.py does not define loss_g"
-    ours = Sentences.read([ROOT / "autograder/engine/worker/serve.py"])
+    ours = Sentences.read(
+        [ROOT / f"autograder/engine/worker/{name}.py" for name in ("serve", "experiment")]
+    )
     assert ours.include(told, ["loss_g", "codebase/gan.py"])
     assert not ours.include("codebase/gan.py does not define x_is_0_12345", ["loss_g"])
 

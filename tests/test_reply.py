@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.verdicts import Unusable
 from autograder.homework.gradients import flat
 from autograder.homework.reply import Form

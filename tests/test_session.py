@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from autograder.engine.judge import clock
-from autograder.engine.judge.client import Launcher, Outcome, OutOfMemory, WorkerNotReady
+from autograder.engine.judge.calls import Outcome, OutOfMemory
+from autograder.engine.judge.client import Launcher, WorkerNotReady
 from autograder.engine.judge.session import Caller, Strikes
 from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, TooSlow, WorkerLost
 from autograder.engine.worker.frames import Frame

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from autograder.engine.worker.serve import Misuse, StudentCode
+from autograder.engine.worker.experiment import Misuse, StudentCode
 
 Load = Callable[..., ModuleType]
 SENTENCE = "nothing_x is not installed where this is graded; remove its use from codebase/gan.py"

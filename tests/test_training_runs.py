@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from autograder.engine.assignment import Assignment, load_assignment
-from autograder.engine.judge.client import Ending, Outcome
+from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.session import Caller
 from autograder.engine.judge.verdicts import CheckFailed, NotAttempted, WorkerLost
 from autograder.engine.worker.frames import Array

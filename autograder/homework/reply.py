@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.client import Outcome
+from autograder.engine.judge.calls import Outcome
 from autograder.engine.judge.sentences import known_type
 from autograder.engine.judge.verdicts import CheckFailed, Unusable
 from autograder.homework.problems.gan_case import N_CLASSES

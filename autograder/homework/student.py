@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.client import Outcome, PendingCall
-from autograder.engine.judge.session import Caller
+from autograder.engine.judge.calls import Caller, Outcome, PendingCall
 from autograder.engine.judge.verdicts import CheckFailed
 from autograder.homework.problems.arrays import (
     Block,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from autograder.engine.handout import MarkerError, edits_outside_regions, make_template_text
-from autograder.engine.judge.plugin import Submitted
+from autograder.engine.judge.fixtures import Submitted
 from autograder.engine.judge.verdicts import Advice, NotAttempted
 
 _SHOWN = 100

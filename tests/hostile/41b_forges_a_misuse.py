@@ -7,6 +7,6 @@ import sys
 
 
 def loss_nonsaturating_d(g, d, x_real, *, device):
-    misuse = sys.modules["autograder.engine.worker.serve"].Misuse
+    misuse = sys.modules["autograder.engine.worker.experiment"].Misuse
     secret = f"CANARY-PLANTED {x_real.sum().item()}"
     raise misuse(f"g was called with {secret}, expected z of shape (B, g.dim_z)")

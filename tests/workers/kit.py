@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from autograder.engine.judge.client import Ending, Launcher, Outcome, PendingCall, Worker
+from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.client import Launcher, PendingCall, Worker
 from autograder.engine.worker.frames import Array
 from autograder.engine.worker.launch import ZygoteHolder, open_nest
 from tests.processes import PATIENCE_S

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from autograder.engine.judge.client import Ending
+from autograder.engine.judge.calls import Ending
 from autograder.engine.judge.conclusions import with_source
 from autograder.engine.judge.sentences import Sentences
 from tests.processes import PATIENCE_S, is_gone

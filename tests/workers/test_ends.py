@@ -7,7 +7,7 @@ import re
 import pytest
 
 from autograder.engine.judge import client
-from autograder.engine.judge.client import Death, Ending
+from autograder.engine.judge.calls import Death, Ending
 from autograder.engine.judge.control import ZygoteGone
 from tests.processes import is_gone, wait_until
 from tests.workers.kit import Grader, Hand, is_alive_and_well

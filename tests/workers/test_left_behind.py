@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.judge.client import Ending
+from autograder.engine.judge.calls import Ending
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.worker import identity
 from tests.processes import PATIENCE_S, is_gone, wait_until

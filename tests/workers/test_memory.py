@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograder.engine.judge.client import Ending
+from autograder.engine.judge.calls import Ending
 from benchmarks.control_groups import Group, NoControlGroups, limited
 from tests.processes import wait_until
 from tests.workers.kit import Grader, Hand, open_folder, write_submission

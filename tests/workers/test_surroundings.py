@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from autograder.engine.judge.client import Ending
+from autograder.engine.judge.calls import Ending
 from tests.workers.kit import VECTOR, Grader, Hand, is_alive_and_well, open_folder
 
 

@@ -7,17 +7,17 @@ this module only knows the first.
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 import select
 import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory, RaisedError
 from autograder.engine.judge.clock import TICK_S, WorkerClock
 from autograder.engine.judge.control import Control, ZygoteGone
 from autograder.engine.worker import frames
@@ -28,79 +28,11 @@ _KILL_TIMEOUT_S = 60.0
 _TRANSFER_S = 10.0
 
 
-class Ending(str, enum.Enum):
-    """How a call ended."""
-
-    RETURNED = "returned"
-    RAISED = "raised"
-    TIMED_OUT = "timed out"
-    DIED = "died"
-    BAD_REPLY = "bad reply"
-
-
-@dataclass(frozen=True)
-class RaisedError:
-    """What the student's code raised, as the worker tells it (so: not to be trusted)."""
-
-    type: str
-    message: str
-    misuse: bool
-    file: str | None
-    line: int | None
-    # Never the worker's word: read from the staged file by who concludes.
-    source: str | None = None
-    # The file that Python cannot decode, and why.
-    undecodable: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Death:
-    """The end of a worker, as the zygote saw it.
-
-    Args:
-        status: exit status, or minus the signal; None when it was ended before.
-        excess: why the zygote had to end it, or "".
-        out_of_memory: whether the kernel killed it because memory ran out.
-        memory_bytes: what it took beside what it shared with the zygote, at its peak.
-    """
-
-    status: int | None = None
-    excess: str = ""
-    out_of_memory: bool = False
-    memory_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of one call."""
-
-    ending: Ending
-    values: Mapping[str, Any] = field(default_factory=dict)
-    arrays: Mapping[str, frames.Array] = field(default_factory=dict)
-    error: RaisedError | None = None
-    detail: str = ""
-    # Time used and time of it slept, in seconds of the machine that the limits were set on.
-    seconds: float = 0.0
-    slept_s: float = 0.0
-    # How a worker that died had come to its end; None for one that lives.
-    death: Death | None = None
-
-
 class WorkerNotReady(BaseException):
     """A worker could not be started or confined: the grader's fault, not the student's.
 
     No line of the student's code has run in it. Not an Exception, as `ZygoteGone`.
     """
-
-
-class OutOfMemory(BaseException):
-    """The kernel killed a worker for memory that the student's code did not take.
-
-    Not an Exception, as `ZygoteGone`.
-    """
-
-    def __init__(self, death: Death) -> None:
-        super().__init__(f"the kernel killed a worker that had taken {death.memory_bytes:,} bytes")
 
 
 class Launcher:

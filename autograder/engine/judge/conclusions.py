@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.engine.encoding import SAVE_AS_UTF8, encoding_fault
-from autograder.engine.judge.client import RaisedError
+from autograder.engine.judge.calls import RaisedError
 from autograder.engine.judge.newer_python import (
     explain_annotation,
     explain_missing_name,

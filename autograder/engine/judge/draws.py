@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
 import hypothesis
+import pytest
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
@@ -34,3 +39,24 @@ def set_up() -> None:
     if hasattr(providers, "_get_local_constants"):  # its own business, so it may go one day
         nothing = Constants()
         providers._get_local_constants = lambda: nothing
+
+
+def seed(
+    item: pytest.Item,
+    check_id: str,
+    seed: int,
+    wrap: Callable[[Callable[..., None]], Callable[..., None]] = lambda check: check,
+) -> None:
+    """Let a check draw its cases from the assignment's seed and its own name.
+
+    Args:
+        item: any check; one that draws no cases stays as it is.
+        check_id: its name in the ledger.
+        seed: the assignment's.
+        wrap: what to put around the property, to see each case.
+    """
+    if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
+        digest = hashlib.sha256(f"{seed}:{check_id}".encode()).digest()
+        hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
+        inner: Any = item.obj.hypothesis
+        inner.inner_test = wrap(inner.inner_test)

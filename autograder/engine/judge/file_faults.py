@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autograder.engine.ledger import PlannedCheck
+from dataclasses import replace
+
+from autograder.engine.ledger import Entry, PlannedCheck, Verdict
 
 
 class FileFaults:
@@ -11,6 +13,13 @@ class FileFaults:
     def __init__(self) -> None:
         self._told: dict[str, list[tuple[PlannedCheck, str]]] = {}
         self._short: dict[str, str] = {}
+
+    def settle(self, check: PlannedCheck, entry: Entry, of_file: str) -> Entry:
+        """Return the entry of a check as it goes into the ledger; see `told_once`."""
+        if entry.verdict is not Verdict.FAILED:
+            return entry
+        told, same_as = self.told_once(check, entry.feedback, of_file)
+        return replace(entry, feedback=told, same_as=same_as)
 
     def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> tuple[str, str]:
         """Return the feedback of a failed check, or a reference to the check that told the same.

@@ -4,87 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import inspect
 import math
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis.errors import Flaky
 
 from autograder.engine.assignment import Assignment
-from autograder.engine.imports import Missing, missing_packages
+from autograder.engine.imports import missing_packages
 from autograder.engine.judge import draws
 from autograder.engine.judge.background import Background
-from autograder.engine.judge.client import Launcher, OutOfMemory
+from autograder.engine.judge.calls import OutOfMemory
+from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.control import ZygoteGone
+from autograder.engine.judge.entries import conclude, figure_of, required_by
 from autograder.engine.judge.file_faults import FileFaults
+from autograder.engine.judge.fixtures import JUDGE, MARKERS, Submitted
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.order import sort_checks
 from autograder.engine.judge.requirements import Requirements
 from autograder.engine.judge.sentences import Sentences
 from autograder.engine.judge.session import Caller, Strikes
-from autograder.engine.judge.verdicts import (
-    Advice,
-    CheckFailed,
-    Concluded,
-    Figure,
-    NotAttempted,
-    TooSlow,
-    Unusable,
-)
+from autograder.engine.judge.verdicts import CheckFailed, Figure
 from autograder.engine.ledger import (
     Entry,
+    LedgerWriter,
     PlannedCheck,
     Verdict,
     error_number,
     read_ledger,
 )
-
-
-@runtime_checkable
-class Diagnoser(Protocol):
-    """A fixture value that can name the mistake behind what a check saw."""
-
-    def diagnose(self) -> tuple[str, str] | None:
-        """Return (mistake id, hint), or None when nothing known gives these answers."""
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """The student's files as text, beside the template's."""
-
-    submission: Path
-    pristine: Path
-    missing: tuple[str, ...]
-
-    def text(self, name: str) -> str | None:
-        """Return a file of the submission, "codebase/gan.py"; None when it is missing."""
-        if name in self.missing:
-            return None
-        return (self.submission / name).read_text(encoding="utf-8", errors="replace")
-
-    def missing_packages(self, name: str) -> tuple[Missing, ...]:
-        """Return what a file imports that is not installed here."""
-        return missing_packages(self.submission, (name,))
-
-    def template(self, name: str) -> str:
-        """Return the same file as it was handed out."""
-        return (self.pristine / name).read_text(encoding="utf-8")
-
-
-class EntrySink(Protocol):
-    """What takes the verdicts: the ledger's file, or a student's terminal."""
-
-    def write(self, entry: Entry) -> None:
-        """Take one verdict."""
 
 
 class JudgePlugin:
@@ -95,7 +48,7 @@ class JudgePlugin:
         assignment: Assignment,
         plan: tuple[PlannedCheck, ...],
         launcher: Launcher,
-        ledger: EntrySink,
+        ledger: LedgerWriter,
         job: Job,
     ) -> None:
         self._assignment = assignment
@@ -179,24 +132,15 @@ class JudgePlugin:
         """Declare the markers of checks and load the hypothesis profile."""
         draws.set_up()
         config.stash[JUDGE] = self
-        config.addinivalue_line("markers", "run_last: after all other checks")
-        config.addinivalue_line(
-            "markers", "blocked_by(part): cannot pass while that part is wrong; says so"
-        )
-        config.addinivalue_line(
-            "markers", "counts_with(*numbers): counts only if one of these checks passes too"
-        )
+        for marker in MARKERS:
+            config.addinivalue_line("markers", marker)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put the checks in their order and seed each of them."""
         sort_checks(items, self._plan)
         for item in items:
-            if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
-                text = f"{self._assignment.seed}:{item.nodeid}"
-                digest = hashlib.sha256(text.encode()).digest()
-                hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
-                inner = item.obj.hypothesis.inner_test
-                item.obj.hypothesis.inner_test = self._remembering(inner, item.nodeid)
+            wrap = functools.partial(self._remembering, check_id=item.nodeid)
+            draws.seed(item, item.nodeid, self._assignment.seed, wrap)
 
     def pytest_exception_interact(
         self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
@@ -265,76 +209,30 @@ class JudgePlugin:
     def _entry(self, item: pytest.Item, error: BaseException | None) -> Entry:
         seconds = time.monotonic() - item.stash[_STARTED]
         public = item.nodeid.startswith("public/")
-        verdict, share, feedback, mistake, hint = Verdict.FAILED, 0.0, "", None, ""
-        if isinstance(error, Flaky):
-            error = _first_failure(error) or error
-        if isinstance(error, TooSlow):  # what was found before the time was up counts
-            error = self._failures.get(item.nodeid, error)
-        if error is None:
-            verdict, share = Verdict.PASSED, 1.0
-        elif isinstance(error, Advice):
-            feedback = error.feedback
-        elif isinstance(error, NotAttempted):
-            verdict, feedback = Verdict.NOT_ATTEMPTED, error.feedback
-        elif isinstance(error, Concluded):
-            feedback = error.feedback
-        elif isinstance(error, CheckFailed):
-            error = self._diagnosed(item, error)
-            # The name of a mistake goes to the staff also where students are given no hints.
-            to_try = "" if isinstance(error, Unusable) else _what_to_try(item)
-            error.hint = (error.hint or to_try) if self._assignment.hints else ""
-            share, feedback, mistake = error.share, error.feedback(public=public), error.mistake
-            hint = error.hint
-        else:
-            verdict = Verdict.GRADER_ERROR
-            number = self._complain(item.nodeid, error)
-            what = (
-                "The machine ran out of memory during this check"
-                if isinstance(error, OutOfMemory)
-                else "This check could not be run"
-            )
-            feedback = (
-                f"{what}. That is the grader's fault, not yours. "
-                f"Error number for the course staff: {number}."
-            )
+        found = conclude(
+            item,
+            error,
+            functools.partial(self._complain, item.nodeid),
+            public=public,
+            hints=self._assignment.hints,
+            failed_before=self._failures.get(item.nodeid),
+        )
         excess = item.stash[_METER].worst if _METER in item.stash else None
         entry = Entry(
             item.nodeid,
-            verdict,
-            share,
-            feedback,
-            mistake,
+            found.verdict,
+            found.share,
+            found.feedback,
+            found.mistake,
             seconds=round(seconds, 3),
             excess=None if excess is None else min(excess, _HUGE),
-            figure=_figure(item),
-            hint=hint,
+            figure=figure_of(item),
+            hint=found.hint,
         )
-        blocker = item.get_closest_marker("blocked_by")
-        entry = self._requirements.settle(
-            entry,
-            str(blocker.args[0]) if blocker is not None else None,
-            [tuple(map(str, marker.args)) for marker in item.iter_markers("counts_with")],
-        )
-        if entry.verdict is Verdict.FAILED and item.nodeid in self._plan:
-            of_file = getattr(error, "of_file", "")
-            told, same_as = self._faults.told_once(self._plan[item.nodeid], entry.feedback, of_file)
-            entry = replace(entry, feedback=told, same_as=same_as)
+        entry = self._requirements.settle(entry, *required_by(item))
+        if item.nodeid in self._plan:
+            entry = self._faults.settle(self._plan[item.nodeid], entry, found.of_file)
         return entry
-
-    def _diagnosed(self, item: pytest.Item, error: CheckFailed) -> CheckFailed:
-        """Add the hint, where the answers seen are those of a known mistake."""
-        if error.hint:
-            return error
-        funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
-        for value in funcargs.values():
-            try:
-                named = value.diagnose() if isinstance(value, Diagnoser) else None
-            except Exception as trouble:  # it works on numbers of the student's making
-                self._complain(item.nodeid, trouble)
-                continue
-            if named is not None:
-                error.mistake, error.hint = named
-        return error
 
     # ---- output ---------------------------------------------------------------------------
 
@@ -362,33 +260,3 @@ class JudgePlugin:
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
-# Where a homework's conftest finds the session's judge.
-JUDGE: pytest.StashKey[JudgePlugin] = pytest.StashKey()
-
-
-def _figure(item: pytest.Item) -> float | None:
-    funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
-    figure = funcargs.get("figure")
-    if isinstance(figure, Figure) and figure.value is not None and math.isfinite(figure.value):
-        return float(figure.value)
-    return None
-
-
-def _what_to_try(item: pytest.Item) -> str:
-    """The rest of the check's docstring: where to look when no mistake could be named."""
-    text = inspect.getdoc(getattr(item, "obj", None)) or ""
-    return " ".join(text.partition("\n")[2].split())
-
-
-def _first_failure(error: BaseException) -> BaseException | None:
-    """Find the check's own failure inside hypothesis's complaint that it does not always fail."""
-    for inner in getattr(error, "exceptions", ()):
-        if isinstance(inner, (CheckFailed, Concluded)):
-            return inner
-        deeper = _first_failure(inner)
-        if deeper is not None:
-            return deeper
-    for linked in (error.__cause__, error.__context__):
-        if isinstance(linked, (CheckFailed, Concluded)):
-            return linked
-    return None

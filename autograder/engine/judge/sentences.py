@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-_SERVE = Path(__file__).resolve().parents[1] / "worker" / "serve.py"
+_WORKER = Path(__file__).resolve().parents[1] / "worker"
+_OWN = ("experiment.py", "serve.py")  # a student's machine has the first only
 _MAX_FILE_BYTES = 1024 * 1024
 # A number, a shape, a dtype: short enough to carry nothing but itself.
 _NUMBERS = r"\(?\d{1,9}(?:, ?\d{1,9}){0,7},?\)?|\(\)"
@@ -63,12 +64,13 @@ class Sentences:
 
     @staticmethod
     def of_homework(folder: Path) -> Sentences:
-        """Collect what a worker may say: the sentences of `serve` and of the experiments.
+        """Collect what a worker may say: the sentences of its own modules and of the experiments.
 
         Args:
             folder: the homework's.
         """
-        return Sentences.read([_SERVE, *sorted(folder.glob("experiments/*.py"))])
+        own = [path for name in _OWN if (path := _WORKER / name).is_file()]
+        return Sentences.read([*own, *sorted(folder.glob("experiments/*.py"))])
 
     @staticmethod
     def read(files: Iterable[Path]) -> Sentences:

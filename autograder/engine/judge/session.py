@@ -8,14 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograder.engine.judge.client import (
-    Death,
-    Ending,
-    Launcher,
-    Outcome,
-    OutOfMemory,
-    PendingCall,
-)
+from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory
+from autograder.engine.judge.client import Launcher, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
 from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.sentences import Sentences

@@ -31,6 +31,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from autograder.engine.worker.limits import MAX_BODY_BYTES
+
 Array = NDArray[Any]
 
 # Kept from here: student code in the same process may put others in their place.
@@ -48,7 +50,7 @@ class Limits:
     """The largest frame that is read; both counts in bytes."""
 
     max_header_bytes: int = 64 * 1024
-    max_body_bytes: int = 64 * 1024 * 1024
+    max_body_bytes: int = MAX_BODY_BYTES
     max_arrays: int = 256
     max_dimensions: int = 8
 

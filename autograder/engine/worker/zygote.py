@@ -86,6 +86,8 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     import torch
 
     torch.set_num_threads(1)
+    # A worker is confined before it imports anything: its loop must be there already.
+    importlib.import_module("autograder.engine.worker.serve")
     module = importlib.import_module(f"{homework}.experiments")
     _warm_up(torch)
     # Before the rest: what it is compared with is this much and no more.

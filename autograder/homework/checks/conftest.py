@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from autograder.engine.assignment import Assignment
-from autograder.engine.judge.plugin import JUDGE
-from autograder.engine.judge.session import Caller
+from autograder.engine.judge.calls import Caller
+from autograder.engine.judge.fixtures import JUDGE
 from autograder.homework.runs.device_advice import DeviceAdvice
 from autograder.homework.runs.gan_training import GanTraining
 from autograder.homework.student import Student

@@ -9,14 +9,16 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from autograder.engine.worker.experiment import StudentCode
+
 # The checks wait for each other and are the longer way; a run beside them is waited for at the end.
 _NICENESS = 5
 
 
-def step_back() -> None:
-    """Leave the processor to the workers that a check waits for; Windows has no such call."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, _NICENESS - os.nice(0)))  # once, where a worker serves several checks
+def step_back(student: StudentCode) -> None:
+    """Leave the processor to the workers that a check waits for, in a process of its own."""
+    if student.own_process:
+        os.nice(_NICENESS)
 
 
 class TookTooLong(BaseException):
@@ -28,7 +30,7 @@ class TookTooLong(BaseException):
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside once it has computed for so long, where the system can.
+    """Interrupt what runs inside once it has computed for so long.
 
     For what nobody waits for while it hangs: it would only keep a processor busy. The student's
     code may get around it, so it replaces no deadline. Time slept does not count here.
@@ -39,7 +41,7 @@ def at_most(seconds: float) -> Iterator[None]:
     Raises:
         TookTooLong: the time is up.
     """
-    if not hasattr(signal, "setitimer") or math.isinf(seconds):  # Windows has no such timer
+    if math.isinf(seconds):
         yield
         return
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.serve import Recorder, StudentCode
+from autograder.engine.worker.experiment import Recorder, StudentCode
 from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
@@ -32,9 +32,10 @@ def on_meta_device(
     recorder: Recorder,
 ) -> None:
     """Note, for every function of the homework, how it went: fine, mixed, missing or other."""
-    step_back()
-    with contextlib.suppress(Exception):  # without a folder to write to: then no call goes well
-        warm_up()
+    step_back(student)
+    if student.own_process:  # where calls are timed, which the first must not pay for
+        with contextlib.suppress(Exception):  # without a folder to write to: no call goes well
+            warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
     with _as_if_there_were_a_gpu():
@@ -46,7 +47,7 @@ def on_meta_device(
 def _as_if_there_were_a_gpu() -> Iterator[None]:
     """Let code that asks whether there is a GPU do what it would do there.
 
-    A worker on a laptop goes on with other checks, so all is put back.
+    All is put back: a student's own pytest goes on with other checks.
     """
     asks, moves = torch.cuda.is_available, torch.Tensor.cuda
     torch.cuda.is_available = lambda: True

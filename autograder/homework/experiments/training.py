@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.engine.worker.serve import Misuse, Recorder, StudentCode
+from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
 from autograder.homework.experiments.batches import explain_by_batch
 from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
@@ -113,7 +113,7 @@ def train_flow(
     """
     # With validation on, a NaN inside `base_dist.log_prob` raises instead of coming out as a NaN.
     torch.distributions.Distribution.set_default_validate_args(False)
-    step_back()
+    step_back(student)
     maf, parameters = build_maf(student, arguments, tensors)
     data = tensors["x_train"]
     batch, epochs = int(arguments["batch"]), int(arguments["epochs"])
@@ -249,7 +249,7 @@ def train_gan(
     recorder: Recorder,
 ) -> None:
     """Train two small networks with the student's losses; record the generator's weights."""
-    step_back()
+    step_back(student)
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
     trained = g.weights()

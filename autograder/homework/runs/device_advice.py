@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from autograder.engine.judge.client import PendingCall
-from autograder.engine.judge.session import Caller
+from autograder.engine.judge.calls import Caller, PendingCall
 from autograder.engine.judge.verdicts import Advice, CheckFailed, Concluded, NotAttempted
 from autograder.homework.student import Student
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.engine.assignment import Assignment
-from autograder.engine.judge.client import PendingCall
-from autograder.engine.judge.session import Caller
+from autograder.engine.judge.calls import Caller, PendingCall
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
 from autograder.engine.worker import frames
 from autograder.homework.oracles import flow
@@ -204,7 +203,11 @@ class FlowTraining:
     @property
     def is_at_work(self) -> bool:
         """Whether the run goes on."""
-        return isinstance(self._pending, PendingCall) and self._pending.is_at_work
+        return (
+            self._pending is not None
+            and not isinstance(self._pending, Concluded)
+            and self._pending.is_at_work
+        )
 
     def _start(self, setup: Setup, order_seed: int) -> PendingCall:
         return self._caller.start(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.engine.judge.client import PendingCall
-from autograder.engine.judge.session import Caller
+from autograder.engine.judge.calls import Caller, PendingCall
 from autograder.engine.judge.verdicts import CheckFailed, Concluded
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
@@ -110,7 +109,11 @@ class GanTraining:
     @property
     def is_at_work(self) -> bool:
         """Whether the run goes on."""
-        return isinstance(self._pending, PendingCall) and self._pending.is_at_work
+        return (
+            self._pending is not None
+            and not isinstance(self._pending, Concluded)
+            and self._pending.is_at_work
+        )
 
     def _start(self) -> PendingCall | Concluded:
         problem = self._problem

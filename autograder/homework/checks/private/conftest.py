@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from autograder.engine.judge.plugin import JUDGE
+from autograder.engine.judge.fixtures import JUDGE
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.diagnosis import Diagnosis
 from autograder.homework.runs.flow_training import FlowTraining

@@ -1,0 +1,129 @@
+"""How a check calls the student's code, whatever runs it, and how such a call can end.
+
+Gradescope's judge asks a worker (session.py), a student's own pytest runs the experiment itself
+(laptop/caller.py).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Ending(str, enum.Enum):
+    """How a call ended."""
+
+    RETURNED = "returned"
+    RAISED = "raised"
+    TIMED_OUT = "timed out"
+    DIED = "died"
+    BAD_REPLY = "bad reply"
+
+
+@dataclass(frozen=True)
+class RaisedError:
+    """What the student's code raised, as the worker tells it (so: not to be trusted)."""
+
+    type: str
+    message: str
+    misuse: bool
+    file: str | None
+    line: int | None
+    # Never the worker's word: read from the staged file by who concludes.
+    source: str | None = None
+    # The file that Python cannot decode, and why.
+    undecodable: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a worker, as the zygote saw it.
+
+    Args:
+        status: exit status, or minus the signal; None when it was ended before.
+        excess: why the zygote had to end it, or "".
+        out_of_memory: whether the kernel killed it because memory ran out.
+        memory_bytes: what it took beside what it shared with the zygote, at its peak.
+    """
+
+    status: int | None = None
+    excess: str = ""
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one call."""
+
+    ending: Ending
+    values: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    error: RaisedError | None = None
+    detail: str = ""
+    # Time used and time of it slept, in seconds of the machine that the limits were set on.
+    seconds: float = 0.0
+    slept_s: float = 0.0
+    # How a worker that died had come to its end; None for one that lives.
+    death: Death | None = None
+
+
+class OutOfMemory(BaseException):
+    """The kernel killed a worker for memory that the student's code did not take.
+
+    Not an Exception, as `ZygoteGone`.
+    """
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(f"the kernel killed a worker that had taken {death.memory_bytes:,} bytes")
+
+
+class PendingCall(Protocol):
+    """A call that was started. Only the caller that started it knows what else it holds."""
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it goes on: its worker has neither answered nor ended."""
+
+
+class Caller(Protocol):
+    """Calls experiments for one check and raises what follows from how they ended."""
+
+    def call(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, Array] | None = None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str] = (),
+        timeout_s: float | None = None,
+        times: int = 1,
+    ) -> Outcome:
+        """Run an experiment and return what it saw."""
+
+    def start(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, Array] | None = None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str] = (),
+        timeout_s: float | None = None,
+    ) -> PendingCall:
+        """Start an experiment; `finish` waits for its end."""
+
+    def finish(self, pending: Any) -> Outcome:
+        """Return what a started experiment saw."""
+
+    def close(self) -> None:
+        """End what runs."""
