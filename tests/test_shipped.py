@@ -41,7 +41,9 @@ def test_nothing_secret_is_shipped() -> None:
     public = {p.relative_to(ROOT).as_posix() for p in (HOMEWORK / "checks/public").glob("*.py")}
     assert public <= names
     assert "autograder/homework/checks/public/golden.json" in names
-    assert "autograder/engine/worker/zygote.py" in names, "it is started by name"
+    for name in ("zygote", "frames", "serve", "launch"):
+        assert f"autograder/engine/worker/{name}.py" not in names, "there is no worker"
+    assert "autograder/engine/worker/experiment.py" in names
 
 
 @pytest.mark.parametrize(

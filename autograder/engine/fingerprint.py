@@ -91,8 +91,9 @@ def explain(here: Fingerprint, there: Fingerprint) -> list[str]:
     ]
     if versions:
         reasons.append(
-            f"Versions differ: {'; '.join(versions)}. Right code passes with all of them; code "
-            "that draws random numbers in another order, or is barely within a tolerance, may not."
+            f"Versions differ: {'; '.join(versions)}. Correct code can fail there for this: it may "
+            "use what only the newer version has, or lie close to a tolerance. If Gradescope names "
+            "an error in your file, look there first."
         )
     if not reasons:
         reasons.append(

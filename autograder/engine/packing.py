@@ -14,8 +14,7 @@ from pathlib import Path
 from autograder.engine.assignment import Assignment
 from autograder.engine.boot import ROOT
 from autograder.engine.handout import compare_template
-from autograder.engine.laptop.planned import PLAN, public_plan, write_plan
-from autograder.engine.laptop.session import PRISTINE
+from autograder.engine.laptop.planned import PLAN, PRISTINE, public_plan, write_plan
 from autograder.engine.leaks import Leak, collect_secrets, find_leaks
 from autograder.engine.shipped import shipped_files
 
@@ -27,11 +26,19 @@ else:
 ZIP = "handout.zip"
 # Zip files know no earlier time; the same input shall give the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
-# A folder of its own: beside `codebase/` the worker would import that in place of the staged one.
+# A folder of its own: what students have to do with lies at the top.
 GRADER = "grader"
 _FRONT = "handout"  # the homework's folder of what lies at the top of the zip
 # What the template names as the zip's own front does: under another name it does not hide that.
 _RENAMED = {"README.md": "TRAINING.md"}
+# The extra of pyproject.toml that running checks at home needs.
+_LOCAL = "local"
+_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+# Imported at home only where a check imports hypothesis itself.
+_ONLY_WITH_HYPOTHESIS = "engine/judge/draws.py"
+# Distributions whose modules have other names.
+_MODULES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
 _PACKS = "make_submission.py"
 _NO_PYTHON = b'GRADER_PYTHON = ""\n'
 
@@ -117,7 +124,12 @@ def handout_files(sources: Sources) -> dict[str, Packed]:
                 files[f"{inside}/{PRISTINE}/{relative}"] = _packed(path)
     plan = write_plan(public_plan(sources.assignment))
     files[f"{inside}/{PLAN}"] = Packed(plan.encode())
-    files["requirements.txt"] = Packed(requirements(ROOT / "pyproject.toml").encode())
+    texts = [
+        file.content.decode()
+        for name, file in files.items()
+        if name.endswith(".py") and not name.endswith(_ONLY_WITH_HYPOTHESIS)
+    ]
+    files["requirements.txt"] = Packed(requirements(ROOT / "pyproject.toml", texts).encode())
     return files
 
 
@@ -135,10 +147,25 @@ def _with_python(name: str, file: Packed, python: str | None) -> Packed:
     return replace(file, content=file.content.replace(_NO_PYTHON, told))
 
 
-def requirements(pyproject: Path) -> str:
-    """Return what students install: what the grader itself needs, so that both have the same."""
+def requirements(pyproject: Path, texts: Iterable[str]) -> str:
+    """Return what students install: what their files import of the grader's own requirements.
+
+    Args:
+        pyproject: the project's file.
+        texts: of all modules that are handed out.
+    """
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return "\n".join(project["dependencies"]) + "\n"
+    imported = {
+        word for text in texts for line in _IMPORT.findall(text) for word in _WORD.findall(line)
+    }
+    wanted = [one for one in project["dependencies"] if _module_of(one) in imported]
+    return "\n".join([*wanted, *project["optional-dependencies"][_LOCAL]]) + "\n"
+
+
+def _module_of(requirement: str) -> str:
+    name = re.match(r"[\w.-]+", requirement)
+    found = "" if name is None else name[0]
+    return _MODULES.get(found, found.replace("-", "_"))
 
 
 def write_zip(path: Path, files: Mapping[str, Packed]) -> None:

@@ -16,6 +16,7 @@ from autograder.engine.inventory import plan_checks
 from autograder.engine.ledger import PlannedCheck
 
 PLAN = "public_plan.json"  # beside the homework's checks
+PRISTINE = "pristine"  # there too: the template's code as it was handed out
 
 
 @dataclass(frozen=True)
