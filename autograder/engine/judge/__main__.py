@@ -12,7 +12,8 @@ import pytest
 
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
-from autograder.engine.judge.client import Ending, Launcher, WorkerNotReady
+from autograder.engine.judge.calls import Ending
+from autograder.engine.judge.client import Launcher, WorkerNotReady
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.ledger import LedgerWriter
