@@ -248,7 +248,7 @@ def test_an_exception_shows_the_students_frames_only(homework: Path) -> None:
     done = checks(homework, "-k", "2.2.11 or 2.2.6")
     assert ">       g_loss = nothing(d(g(z))).mean()" in done.stdout
     assert "E       NameError: name 'nothing' is not defined" in done.stdout
-    assert "codebase/gan.py, line 70 raised NameError.\n" in done.stdout
+    assert re.search(r"codebase/gan\.py, line \d+ raised NameError\.$", done.stdout, re.MULTILINE)
     assert "raised NameError. The same as 2.2.11, see above." in " ".join(done.stdout.split())
     assert done.stdout.count("E       NameError") == 1
     assert "autograder/engine" not in done.stdout

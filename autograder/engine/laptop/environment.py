@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
 
@@ -24,11 +25,17 @@ def missing() -> str:
 
 
 def broken() -> str:
-    """Import torch and say what is wrong with it; "" if nothing is."""
+    """Import torch and say what is wrong with it; "" if nothing is.
+
+    What it brings stays until the end: the garbage collector need not look at it, now or later.
+    """
+    collects = gc.isenabled()
+    gc.disable()
     try:
         import numpy
         import torch
 
+        gc.freeze()
         torch.from_numpy(numpy.zeros(1)).numpy()
     except Exception as error:
         import importlib.metadata as metadata
@@ -45,4 +52,7 @@ def broken() -> str:
             f"({type(error).__name__}: {error}). Your code is not the cause. Install what "
             f"fits together: {_INSTALL}"
         )
+    finally:
+        if collects:
+            gc.enable()
     return ""
