@@ -57,6 +57,7 @@ def court() -> Iterator[Court]:
         ("hostile-results.json", 0, False),
         ("hostile-results.json", 30_000, True),
     ],
+    ids=["a mark of ours", "a mark of another", "no mark", "our user"],
 )
 def test_only_what_these_cases_left_counts_as_left(name: str, uid: int, is_ours: bool) -> None:
     """Other gradings, and other runs of these tests, leave files meanwhile."""
