@@ -283,6 +283,9 @@ def _too_many(limits: IntakeLimits) -> str:
 
 
 def as_shown(name: str) -> str:
-    """Return a name in quotes with everything unprintable escaped, cut to 80 characters."""
+    """Return a name in quotes with everything unprintable escaped, at most 80 characters of it.
+
+    A long one is cut in the middle: its end says which file it is.
+    """
     text = repr(name)
-    return text if len(text) <= 80 else text[:76] + "..." + text[-1]
+    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"
