@@ -142,8 +142,8 @@ Next, on Gradescope:
   1. Create Assignment > Programming Assignment. "Autograder points": {assignment.points:g};
      {leaderboard}.
   2. Container: the default one (0.5 CPU, 0.75 GB) is enough for the reference, which takes
-     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for what submissions import. "Autograder timeout":
-     {minutes} minutes.
+     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for what submissions import.
+     "Autograder timeout": {minutes} minutes.
   3. Configure Autograder: upload {archive.path.name}, base image Ubuntu 22.04, Update Autograder.
      The image builds once; most of the time goes to PyTorch.
   4. Test Autograder with the reference's two files: {assignment.points:g} points. Then with the

@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: did not return within|waited for
+# says: did not return within|waited for|too slow
 import time
 
 

@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: did not return within
+# says: did not return within|waited for
 import time
 
 import torch

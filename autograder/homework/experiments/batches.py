@@ -59,4 +59,9 @@ def _works(call: Callable[[int], object], size: int) -> bool:
 
 def is_nan(loss: object) -> bool:
     """Whether a loss is NaN, as the mean of no numbers is."""
-    return isinstance(loss, Tensor) and loss.numel() == 1 and math.isnan(loss.item())
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        return False
+    try:
+        return math.isnan(loss.item())
+    except Exception:  # complex, on the meta device, or a subclass: its form is told elsewhere
+        return False
