@@ -120,3 +120,11 @@ def test_another_mistake_is_no_same_cause() -> None:
     assert feedback_of(both[1], both) == both[1].entry.feedback
     unnamed = rows(failed("1.2.1"), failed("1.2.2"))
     assert feedback_of(unnamed[1], unnamed) == unnamed[1].entry.feedback
+
+
+def test_nothing_refers_to_advice() -> None:
+    """It costs nothing and is read last."""
+    advice = PlannedCheck("1.3.5", "1.3.5", "Advice.", "1.3", None, "visible")
+    plan = [advice, check("2.2.1")]
+    both = rows_of(plan, [failed("1.3.5", "It exited."), failed("2.2.1", "It exited.")])
+    assert feedback_of(both[1], both) == both[1].entry.feedback

@@ -61,6 +61,8 @@ def feedback_of(row: Row, rows: Sequence[Row]) -> str:
     for earlier in rows[: rows.index(row)]:
         if earlier.entry.verdict is not Verdict.FAILED or not row.check.may_tell_of(earlier.check):
             continue
+        if not earlier.scored:  # advice comes last, whatever its number
+            continue
         reference = f"Same cause as {earlier.check.number}."
         if earlier.entry.feedback == said:
             return reference
