@@ -43,7 +43,9 @@ def submission(inverse: str | None = None, log_probs: str | None = None) -> Stud
             files = edited(files, Wrong("x", region, "", code))
     namespace: dict[str, Any] = {"__name__": "flow_network"}
     exec(compile(files["codebase/flow_network.py"], "flow_network.py", "exec"), namespace)
-    student = SimpleNamespace(attribute=lambda _module, name: namespace[name], speed=1.0)
+    student = SimpleNamespace(
+        attribute=lambda _module, name: namespace[name], speed=1.0, own_process=False
+    )
     return cast(StudentCode, student)
 
 
