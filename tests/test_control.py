@@ -106,7 +106,7 @@ def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
         assert first.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
         second = launcher.open()
         assert second.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
-        assert (first._pid, second._pid) == (1, 2)
+        assert (zygote.number_of(first._pid), zygote.number_of(second._pid)) == (1, 2)
         first.dismiss()
         second.dismiss()
         launcher.close()

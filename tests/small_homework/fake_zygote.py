@@ -97,6 +97,10 @@ class FakeZygote:
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
 
+    def number_of(self, pid: int) -> int:
+        """Return the place of a worker among those that were started, from 1."""
+        return 1 + [process.pid for process in self._processes].index(pid)
+
     def end_otherwise(self, **ends: Any) -> None:
         """Say this of the workers that end from now on."""
         self._ends = ends
@@ -130,8 +134,7 @@ class FakeZygote:
                 sock = socket.socket(fileno=descriptors[0])
                 self._begin(self._work, sock)
             else:
-                pids = [process.pid for process in self._processes]
-                self.ended.append(1 + pids.index(request["pid"]))
+                self.ended.append(self.number_of(request["pid"]))
                 answer = {"status": self._status, "why": self._why, **self._ends}
             with contextlib.suppress(OSError):
                 told = {**answer, "number": request["number"]}
