@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -334,7 +335,7 @@ def test_the_deadline_ends_the_grading_with_what_is_known(tmp_path: Path) -> Non
     """A grading that would take too long ends before its deadline; the rest is not run."""
     config = tmp_path / "short.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace("deadline_s = 240", "deadline_s = 8"), encoding="utf-8")
+    config.write_text(re.sub(r"deadline_s = \d+", "deadline_s = 8", text), encoding="utf-8")
     told = grade(ROOT / "reference", tmp_path, "--config", config)
     assert "The time for grading (8 s) was used up" in told["output"]
     assert verdicts(told)["1.3.4"] == "not run"
