@@ -294,7 +294,8 @@ class _Grading:
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
         text = summary(self._plan, list(entries.values()), titles)
-        told = [self.refused, trouble, text, *notes, self._fingerprint]
+        foot = "\n".join(filter(None, (self._assignment.title, self._fingerprint)))
+        told = [self.refused, trouble, text, *notes, foot]
         output = "\n\n".join(text for text in told if text)
         results = to_results(
             self._plan,
