@@ -508,11 +508,13 @@ def test_other_failures_are_told_in_full() -> None:
 
 
 def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) -> None:
-    """No check is run, so none blames the student."""
+    """No check that runs the student's code blames it."""
     write_homework(tmp_path, ALL)
     broken = raises("PermissionError", "torch cannot be read")
     with FakeZygote({**BEHAVIOURS, "self_test": broken}) as zygote:
         session = judge(tmp_path, zygote)
-    assert session.order == []
+    for name in ("test_right", "test_dies", "test_hangs", "test_public_raises"):
+        assert session.entry(name).verdict is Verdict.GRADER_ERROR
+        assert "the grader's fault, not yours" in session.entry(name).feedback
     assert "a worker cannot use the environment" in session.log
     assert "torch cannot be read" in session.log

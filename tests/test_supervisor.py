@@ -89,7 +89,7 @@ def test_a_worker_that_cannot_be_confined_is_the_graders_fault(court: Court) -> 
     assert entry.verdict is Verdict.GRADER_ERROR
     number = re.search("Error number for the course staff: ([0-9a-f]{8})", entry.feedback)
     assert number is not None
-    assert f"error {number[1]}: the grading" in report.log, report.log + str(report.entries)
+    assert f"error {number[1]}: public/" in report.log, report.log + str(report.entries)
     assert "OSError: no such layer" in report.log
     assert "no such layer" not in json.dumps(report.results)
 

@@ -12,8 +12,7 @@ import pytest
 
 from autograder.engine.assignment import Assignment, load_assignment
 from autograder.engine.inventory import plan_checks
-from autograder.engine.judge.calls import Ending
-from autograder.engine.judge.client import Launcher, WorkerNotReady
+from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.ledger import LedgerWriter
@@ -22,7 +21,6 @@ from autograder.engine.worker.container import container
 
 # Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
 _ZYGOTE_START_S = 90.0
-_SELF_TEST_S = 60.0
 _MOST_BYTES = 2_000_000_000
 
 
@@ -45,29 +43,13 @@ def judge(job: Job, control: socket.socket) -> int:
         ahead=True,
         side_by_side=container().side_by_side,
         modules=job.modules,
+        tries_environment=True,
     )
-    _try_environment(launcher)
     plugin = JudgePlugin(assignment, plan, launcher, LedgerWriter(Path(job.ledger)), job)
     try:
         return _run(assignment, plugin, job)
     finally:
         launcher.close()
-
-
-def _try_environment(launcher: Launcher) -> None:
-    """Have a worker use torch and read what is imported, before any check does.
-
-    Raises:
-        WorkerNotReady: it cannot; without this, every check would blame the student.
-    """
-    worker = launcher.open()
-    try:
-        outcome = worker.call("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S)
-        if outcome.ending is not Ending.RETURNED:
-            what = outcome.error or outcome.detail
-            raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {what}")
-    finally:
-        worker.dismiss()
 
 
 def _bound_memory() -> None:

@@ -26,6 +26,7 @@ from autograder.engine.worker import frames
 _KILL_TIMEOUT_S = 60.0
 # What a worker may take to take a whole request, or to give a whole reply once it has begun to.
 _TRANSFER_S = 10.0
+_SELF_TEST_S = 60.0
 
 
 class WorkerNotReady(BaseException):
@@ -46,6 +47,8 @@ class Launcher:
             the end of one that ended well. `close` must then be called.
         side_by_side: how many workers there is room for beside the one of a check.
         modules: what the zygote imports before it forks the first worker.
+        tries_environment: whether the first worker only tries what student code will use: without
+            this, a broken environment would be blamed on the student.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Launcher:
         ahead: bool = False,
         side_by_side: int = 0,
         modules: Sequence[str] = (),
+        tries_environment: bool = False,
     ) -> None:
         self._control = Control(control)
         self._submission = submission
@@ -64,6 +68,7 @@ class Launcher:
         self._ahead = ahead
         self.side_by_side = side_by_side
         self._modules = tuple(modules)
+        self._untried = tries_environment
         # The next worker: our end of its socket, and the number of the request for it.
         self._next: tuple[socket.socket, int] | None = None
         self._last_end: int | None = None
@@ -78,8 +83,25 @@ class Launcher:
 
         Raises:
             ZygoteGone: the zygote died or does not answer.
-            WorkerNotReady: the zygote could not fork.
+            WorkerNotReady: the zygote could not fork, or workers cannot use the environment.
         """
+        if self._untried:
+            self._try_environment()
+        return self._open()
+
+    def _try_environment(self) -> None:
+        """Have a worker use torch and read what is imported."""
+        worker = self._open()
+        try:
+            outcome = worker.call("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S)
+        finally:
+            worker.dismiss()
+        if outcome.ending is not Ending.RETURNED:
+            what = outcome.error or outcome.detail
+            raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {what}")
+        self._untried = False
+
+    def _open(self) -> Worker:
         ours, number = self._next or self._spawn()
         self._next = None
         answer = self._control.answer(number, self._start_timeout_s)
