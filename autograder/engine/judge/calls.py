@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+# Imports a file of the submission: an experiment that every homework has, see worker/experiment.py.
+IMPORT = "import"
+NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
+
 
 class Ending(str, enum.Enum):
     """How a call ended."""

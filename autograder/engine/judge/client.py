@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory, RaisedError
 from autograder.engine.judge.clock import TICK_S, WorkerClock
 from autograder.engine.judge.control import Control, ZygoteGone
+from autograder.engine.judge.deaths import how_it_died
 from autograder.engine.worker import frames
 
 # By the clock on the wall, so generous: only a broken zygote takes so long.
@@ -386,27 +386,3 @@ def _descriptor_of(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):  # not Linux, or before 5.3
         return None
-
-
-def how_it_died(death: Death) -> str:
-    """Say how the process ended. SIGKILL may be ours: then it was ending by itself, slowly."""
-    if death.out_of_memory:
-        return "the memory ran out"
-    status = death.status
-    if status is None or status == -signal.SIGKILL:
-        return "it was killed"
-    if status == -signal.SIGXCPU:
-        return "it used up its processor time"
-    if status < 0:
-        name = _SIGNALS.get(-status)
-        return f"it was ended by signal {-status}" + (f" ({name})" if name else "")
-    return f"it exited with status {status}"
-
-
-_SIGNALS: dict[int, str] = {
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGABRT: "abort",
-    signal.SIGFPE: "arithmetic error",
-    signal.SIGBUS: "bad memory access",
-    signal.SIGXFSZ: "a file grew too large",
-}

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory
+from autograder.engine.judge.calls import (
+    IMPORT,
+    NOT_AGAIN,
+    Death,
+    Ending,
+    Outcome,
+    OutOfMemory,
+)
 from autograder.engine.judge.client import Launcher, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
 from autograder.engine.judge.conclusions import conclusion_of, with_source
@@ -17,7 +24,6 @@ from autograder.engine.judge.verdicts import NotAttempted, TooSlow, Unusable, Wo
 from autograder.engine.worker import frames
 
 _NO_SENTENCES = Sentences()
-_NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # After a function's calls hung or took too long twice, the next ones are not even tried.
@@ -31,8 +37,6 @@ _IMPORTS_TAKE = 2
 _OWN_BYTES = 256 * 2**20
 # Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
 _AFTER_FAILURE_S = 8.0
-# Imports a file of the submission; every worker knows it, see worker/serve.py.
-IMPORT = "import"
 
 
 class Strikes:
@@ -53,7 +57,7 @@ class Strikes:
         """
         strikes = max(self._count[function] for function in functions)
         if strikes >= _MAX_STRIKES:
-            raise WorkerLost(_NOT_AGAIN)
+            raise WorkerLost(NOT_AGAIN)
         return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
 
     def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
@@ -215,7 +219,7 @@ class Caller:
             pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
         if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
-            raise WorkerLost(_NOT_AGAIN)
+            raise WorkerLost(NOT_AGAIN)
         return self._conclude(pending, outcome, budgeted=False)
 
     def _conclude(self, pending: PendingCall, outcome: Outcome, *, budgeted: bool) -> Outcome:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.engine.judge.calls import Array, Outcome
+from autograder.engine.judge.calls import IMPORT, NOT_AGAIN, Array, Outcome
 from autograder.engine.judge.verdicts import NotAttempted, WorkerLost
 
 if TYPE_CHECKING:
     from autograder.engine.laptop.process import Runner
 
-IMPORT = "import"  # see worker/experiment.py, which imports torch
 # Not the student's doing, or not to be kept from pytest: Ctrl-C, a debugger's "quit", a timeout.
 _PASS_ON = (KeyboardInterrupt, pytest.exit.Exception, pytest.fail.Exception, pytest.skip.Exception)
-_NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class LocalCaller:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
         called = tuple(functions) or (experiment,)
         if self._runner.hung.intersection(called):
-            raise WorkerLost(_NOT_AGAIN)
+            raise WorkerLost(NOT_AGAIN)
         return Call(experiment, arguments or {}, arrays or {}, seed, needs, called)
 
     def _import(self, needs: str) -> None:
