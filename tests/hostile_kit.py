@@ -165,7 +165,7 @@ def nothing_is_left(court: Court) -> Iterator[None]:
     known = {p.pid for p in psutil.Process().children(recursive=True)}
     try:
         yield
-        assert (_tree(), stray_files()) == before
+        assert (_tree(), stray_files()) == before, "files were changed or left"
         family = {
             p.pid: " ".join(p.cmdline()[-9:])
             for p in psutil.Process().children(recursive=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -378,13 +379,14 @@ sys.exit(pytest.main([*options, "public", "private"], plugins=[Collector()]))
 """
 
 
-def test_the_plan_is_what_pytest_collects() -> None:
+def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
     """The real checks, imported: the same ids, numbers, weights, visibility and titles."""
     assignment = load_assignment("autograder.homework")
     ini = ROOT / "autograder" / "engine" / "judge" / "pytest.ini"
     run = subprocess.run(
         [sys.executable, "-I", "-c", _COLLECT, str(ROOT), str(ini)],
         cwd=assignment.folder / "checks",
+        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
