@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from autograder.commands.common import WRONG_ARGUMENTS
-from autograder.engine.assignment import AssignmentError
+from autograder.engine.homework import AssignmentError
 
 # name: what it does; the module of the same name declares its options. Only the one that is asked
 # for is imported: a grading needs nothing of the others and must not fail because of them.

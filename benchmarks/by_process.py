@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, TEMPLATE
-from autograder.engine.assignment import load_assignment
-from autograder.engine.boot import command
-from autograder.engine.judges import RunningJudge, environment
-from autograder.engine.supervisor import Request, grade
+from autograder.engine.grading.judge_process import RunningJudge, environment
+from autograder.engine.grading.supervisor import Request, grade
+from autograder.engine.homework import load_assignment
+from autograder.engine.sandbox.isolated import command
 
 _JUDGE = "benchmarks.naming_judge"
 _READ_EVERY_S = 0.01
@@ -46,7 +46,7 @@ class _NamingJudges:
         self._notes = notes
 
     def start(self, job: Path, control_fd: int, log: Path) -> RunningJudge:
-        """Start a judge; see `autograder.engine.judges.Judges`."""
+        """Start a judge; see `autograder.engine.grading.judge_process.Judges`."""
         with log.open("ab") as sink:
             return subprocess.Popen(
                 [*command(sys.executable, _JUDGE), str(job), str(control_fd), str(self._notes)],

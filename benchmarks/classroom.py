@@ -201,12 +201,12 @@ def head(options: argparse.Namespace) -> None:
 
 def _one_head(count: int) -> dict[str, Any]:
     """Hand out, keep, look again, write pages, with the stand-in for the gradings."""
-    from autograder.engine.classroom.page import About, write_views
-    from autograder.engine.classroom.parcel import pack
-    from autograder.engine.classroom.runner import local_crew
-    from autograder.engine.classroom.store import Store
-    from tests.made_class import PARTS, WORTH, make_export
-    from tests.made_class.work import class_of, grade_with
+    from autograder.engine.batch.page import About, write_views
+    from autograder.engine.batch.payload import pack
+    from autograder.engine.batch.scheduler import local_crew
+    from autograder.engine.batch.store import Store
+    from tests.engine.batch.made_class import PARTS, WORTH, make_export
+    from tests.engine.batch.made_class.work import class_of, grade_with
 
     with tempfile.TemporaryDirectory(prefix="classroom-") as name:
         place = Path(name)

@@ -19,10 +19,10 @@ from pathlib import Path
 from unittest import mock
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine import boot
-from autograder.engine.assignment import load_assignment
-from autograder.engine.supervisor import Request, grade
-from autograder.engine.worker import confine, launch, zygote
+from autograder.engine.grading.supervisor import Request, grade
+from autograder.engine.homework import load_assignment
+from autograder.engine.sandbox import confine, launch, zygote
+from autograder.engine.sandbox import isolated as boot
 
 _MODULE = "benchmarks.confinement"
 

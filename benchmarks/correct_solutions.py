@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autograder.commands.common import REFERENCE, TEMPLATE
+from autograder.engine.catalogue.solutions import right
 from autograder.homework.mistakes.cases import all_cases, edited, solution_files
-from autograder.homework.mistakes.entries import right
 
 _DEFINITIONS = re.compile(r"^(def \w*loss_)", re.MULTILINE)
 FLOW, GAN = "codebase/flow_network.py", "codebase/gan.py"

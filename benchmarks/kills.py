@@ -22,11 +22,11 @@ from pathlib import Path
 
 import psutil
 
-from autograder.engine.assignment import load_assignment
-from autograder.engine.inventory import plan_checks
-from autograder.engine.ledger import Verdict
-from autograder.engine.supervisor import Report, Request, grade
-from autograder.engine.worker.launch import ZygoteHolder
+from autograder.engine.grading.ledger import Verdict
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.grading.supervisor import Report, Request, grade
+from autograder.engine.homework import load_assignment
+from autograder.engine.sandbox.launch import ZygoteHolder
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKS = ("1.1.1", "1.2.5", "2.2.1", "2.2.3", "4.2.3", "5.5.3")

@@ -19,8 +19,8 @@ import zipfile
 from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.assignment import load_assignment
-from autograder.engine.packing import ZIP, Sources, build_handout
+from autograder.engine.homework import load_assignment
+from autograder.engine.release.handout import ZIP, Sources, build_handout
 
 # Times the processor time of importing torch; what may be needed at most.
 MOST = {"pytest -k 1.1": 1.3, "pytest": 3.0}

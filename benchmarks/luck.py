@@ -22,9 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.assignment import load_assignment
-from autograder.engine.audit import Case, audit
-from autograder.engine.inventory import hash_of_checks, plan_checks
+from autograder.engine.catalogue.audit import Case, audit
+from autograder.engine.grading.plan import hash_of_checks, plan_checks
+from autograder.engine.homework import load_assignment
 from autograder.homework.mistakes.cases import TRAINING, all_cases
 
 # The settings' own seed is the audit's; these are as good as any.

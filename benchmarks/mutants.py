@@ -19,8 +19,8 @@ from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator, operator_names
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.audit import Case, audit
-from autograder.engine.ledger import Verdict
+from autograder.engine.catalogue.audit import Case, audit
+from autograder.engine.grading.ledger import Verdict
 from autograder.homework.mistakes.cases import solution_files, touched
 
 

@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.assignment import load_assignment
-from autograder.engine.supervisor import Request, grade
+from autograder.engine.grading.supervisor import Request, grade
+from autograder.engine.homework import load_assignment
 
 
 def result_without_times(submission: Path) -> str:

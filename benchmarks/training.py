@@ -20,12 +20,12 @@ from multiprocessing import get_context
 import torch
 
 from autograder.commands.common import HOMEWORK, REFERENCE
-from autograder.engine.assignment import load_assignment
-from autograder.engine.worker.experiment import Recorder, StudentCode
+from autograder.engine.homework import load_assignment
+from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
-from autograder.homework.runs.flow_training import (
+from autograder.homework.training_runs.flow_training import (
     KNOWN,
     ORDERS,
     OWN,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from autograder.homework.mistakes.entries import Right, Wrong
+from autograder.engine.catalogue.solutions import Right, Wrong
 
 
 def for_each(entries: Sequence[Wrong | Right]) -> pytest.MarkDecorator:

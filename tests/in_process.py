@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from autograder.commands.common import REFERENCE
+from autograder.engine.catalogue.solutions import Right, Wrong
+from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Ending, Outcome
-from autograder.engine.judge.session import Caller
-from autograder.engine.judge.verdicts import CheckFailed, NotAttempted
-from autograder.engine.worker.experiment import (
+from autograder.engine.judge.exceptions import CheckFailed, NotAttempted
+from autograder.engine.sandbox.experiment import (
     Misuse,
     Recorder,
     StudentCode,
@@ -24,7 +25,6 @@ from autograder.engine.worker.experiment import (
 )
 from autograder.homework.experiments import EXPERIMENTS
 from autograder.homework.mistakes.cases import edited, solution_files
-from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.student import Student
 
 SEED = 236

@@ -76,21 +76,24 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
     shutil.copytree(AUTOGRADER, tmp_path / "autograder")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     lines = {
-        "The engine knows no homework": ("engine/handout.py", "autograder.homework.tolerances"),
+        "The engine knows no homework": (
+            "engine/release/template.py",
+            "autograder.homework.tolerances",
+        ),
         "The untrusted side takes nothing from the trusted one": (
             "homework/experiments/probes.py",
             "autograder.homework.oracles.flow",
         ),
         "The judge takes frames, launch, confine and container from the worker, nothing else": (
-            "engine/judge/verdicts.py",
-            "autograder.engine.worker.serve",
+            "engine/judge/exceptions.py",
+            "autograder.engine.sandbox.serve",
         ),
         "Only the untrusted side imports torch": ("homework/oracles/gan.py", "torch"),
         "The way from ledger to results needs neither judge nor worker": (
             "engine/results/gradescope.py",
             "autograder.engine.judge.job",
         ),
-        "The supervisor needs the standard library only": ("engine/boot.py", "numpy"),
+        "The supervisor needs the standard library only": ("engine/sandbox/isolated.py", "numpy"),
     }
     for path, module in lines.values():
         with (tmp_path / "autograder" / path).open("a", encoding="utf-8") as file:
@@ -109,9 +112,9 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
 def test_the_judge_takes_four_modules_from_the_worker() -> None:
     """A new module of the worker is not allowed by itself."""
     names = ("frames", "launch", "confine", "container")
-    allowed = {f"autograder.engine.worker.{name}" for name in names}
+    allowed = {f"autograder.engine.sandbox.{name}" for name in names}
     for path in modules(AUTOGRADER / "engine" / "judge"):
-        taken = within(imported(path), "autograder.engine.worker") - {"autograder.engine.worker"}
+        taken = within(imported(path), "autograder.engine.sandbox") - {"autograder.engine.sandbox"}
         assert all(any(within({name}, a) for a in allowed) for name in taken), (path, taken)
 
 
@@ -126,7 +129,7 @@ def test_checks_touch_neither_torch_nor_the_untrusted_side() -> None:
     """A check sees the student's code through `Student` only."""
     for path in modules(CHECKS):
         names = imported(path)
-        for package in ("torch", "autograder.engine.worker", "autograder.homework.experiments"):
+        for package in ("torch", "autograder.engine.sandbox", "autograder.homework.experiments"):
             assert not within(names, package), path
 
 
@@ -155,7 +158,7 @@ def test_only_the_command_line_prints() -> None:
     may = {
         AUTOGRADER / "cli.py",
         *modules(AUTOGRADER / "commands"),
-        AUTOGRADER / "engine" / "worker" / "zygote.py",
+        AUTOGRADER / "engine" / "sandbox" / "zygote.py",
     }
     for path in modules(AUTOGRADER):
         if path not in may:
@@ -200,10 +203,10 @@ def third_party_after(statements: str, *arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "autograder.engine.supervisor",
+        "autograder.engine.grading.supervisor",
         "autograder.cli",
         "autograder.commands.grade",
-        "autograder.engine.worker.launch",
+        "autograder.engine.sandbox.launch",
     ],
 )
 def test_the_supervisor_loads_the_standard_library_only(module: str) -> None:

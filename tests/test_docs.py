@@ -23,9 +23,9 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.assignment import parse_assignment
-from autograder.engine.inventory import plan_checks
-from autograder.engine.settings import Table
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.grading.settings import Table
+from autograder.engine.homework import parse_assignment
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

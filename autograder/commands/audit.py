@@ -14,14 +14,14 @@ from autograder.commands.common import (
     HOMEWORK,
     REFERENCE,
     TEMPLATE,
-    complain,
+    usage_error,
 )
-from autograder.engine.assignment import load_assignment
-from autograder.engine.audit import Case, Row, audit, narrowed
-from autograder.engine.audit_page import AuditReport, counted, in_order, write_report
-from autograder.engine.certificate import certify
-from autograder.engine.inventory import hash_of_checks, plan_checks
-from autograder.engine.ledger import PlannedCheck, Verdict
+from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
+from autograder.engine.catalogue.audit_page import AuditReport, counted, in_order, write_report
+from autograder.engine.catalogue.tolerance_report import tolerance_reports
+from autograder.engine.grading.ledger import PlannedCheck, Verdict
+from autograder.engine.grading.plan import hash_of_checks, plan_checks
+from autograder.engine.homework import load_assignment
 from autograder.homework.mistakes.cases import all_cases
 
 
@@ -51,17 +51,17 @@ def _audit(options: argparse.Namespace) -> int:
         if options.only is None or fnmatch.fnmatch(case.id, options.only)
     ]
     if not cases:
-        return complain("autograder", f"no case of the catalogue matches {options.only!r}")
+        return usage_error("autograder", f"no case of the catalogue matches {options.only!r}")
     assignment = load_assignment(HOMEWORK)
     plan = plan_checks(assignment)
     if options.check is not None:
         return _try_check(options, cases, plan)
     started = time.monotonic()
     rows = _graded(cases, plan, options.jobs)
-    certificates = certify(rows, plan)
-    problems = tuple(c.complaint for c in certificates if c.complaint)
+    tolerances = tolerance_reports(rows, plan)
+    problems = tuple(c.complaint for c in tolerances if c.complaint)
     report = AuditReport(
-        assignment.title, plan, rows, tuple(certificates), problems, hash_of_checks(assignment)
+        assignment.title, plan, rows, tuple(tolerances), problems, hash_of_checks(assignment)
     )
     for path in write_report(report, options.out):
         print(f"{path} written")
@@ -99,10 +99,10 @@ def _try_check(
     """Grade by one check alone; say which solutions fail it."""
     check = next((each for each in plan if each.number == options.check), None)
     if check is None:
-        return complain("autograder", f"there is no check {options.check}; `checks` lists all")
+        return usage_error("autograder", f"there is no check {options.check}; `checks` lists all")
     cases = narrowed(cases, plan, check)
     if not cases:
-        return complain("autograder", f"no solution that was chosen can change {check.number}")
+        return usage_error("autograder", f"no solution that was chosen can change {check.number}")
     rows = _graded(cases, plan, options.jobs)
     right, wrong = ([r for r in rows if r.case.kind == kind] for kind in ("right", "wrong"))
     failing = [row.case.id for row in wrong if _verdict(row, check) is Verdict.FAILED]
@@ -112,16 +112,16 @@ def _try_check(
     print(f"failed by {len(failing)} of {counted(len(wrong), 'wrong solution')}", end="")
     print(f": {', '.join(failing)}" if failing else "")
     problems = ["it fails on no wrong solution of these"] if wrong and not failing else []
-    for certificate in certify(rows, [check]):
-        problems += [certificate.complaint] if certificate.complaint else []
+    for report in tolerance_reports(rows, [check]):
+        problems += [report.complaint] if report.complaint else []
         print(
-            f"largest error of a right solution: {certificate.right:.2g} times the tolerance "
-            f"({certificate.right_id})"
+            f"largest error of a right solution: {report.right:.2g} times the tolerance "
+            f"({report.right_id})"
         )
-        if certificate.wrong is not None:
+        if report.wrong is not None:
             print(
-                f"smallest error of a wrong solution that fails it: {certificate.wrong:.3g} times "
-                f"the tolerance ({certificate.wrong_id})"
+                f"smallest error of a wrong solution that fails it: {report.wrong:.3g} times "
+                f"the tolerance ({report.wrong_id})"
             )
     for problem in problems:
         print(problem)

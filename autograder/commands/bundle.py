@@ -16,15 +16,15 @@ from autograder.commands.common import (
     REFERENCE,
     TEMPLATE,
     add_config,
-    complain,
     load_homework,
+    usage_error,
 )
-from autograder.engine.assignment import Assignment
-from autograder.engine.bundle import Archive, collect, write_archive
-from autograder.engine.gate import Gate, sample
-from autograder.engine.inventory import hash_of_checks, plan_checks
-from autograder.engine.packing import LeakError, OutOfStep, Sources, build_handout
-from autograder.engine.shipped import NotToBeShipped
+from autograder.engine.grading.plan import hash_of_checks, plan_checks
+from autograder.engine.homework import Assignment
+from autograder.engine.release.bundle import Archive, collect, write_archive
+from autograder.engine.release.handout import LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.manifest import SecretFileNeeded
+from autograder.engine.release.preflight import Preflight, sample
 from autograder.homework.mistakes.cases import all_cases
 
 # What docs/container.md measures in the default container, and what leaves room for imports.
@@ -70,14 +70,14 @@ def _at_least_one(text: str) -> int:
 
 def _bundle(options: argparse.Namespace) -> int:
     if options.out.is_dir():
-        return complain("autograder", f"--out must name a file, {options.out} is a folder")
+        return usage_error("autograder", f"--out must name a file, {options.out} is a folder")
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
-        return complain("autograder", f"--torch-index {options.torch_index!r} is no address")
+        return usage_error("autograder", f"--torch-index {options.torch_index!r} is no address")
     started = time.monotonic()
     assignment = load_homework(options)
     plan_checks(assignment)  # an entry that does not fit the checks is said before all else
     files = collect(assignment, TEMPLATE, options.torch_index)
-    gate = Gate(
+    gate = Preflight(
         assignment=assignment,
         files=files,
         reference=REFERENCE,
@@ -93,12 +93,12 @@ def _bundle(options: argparse.Namespace) -> int:
     )
     stopped = False
     print("The gate:")
-    for finding in gate.findings():
-        verdict = "STOP" if finding.wrong else "ok"
-        print(f"  {verdict:<4} {finding.asked} ({finding.seconds:.0f} s)", flush=True)
-        for sentence in finding.wrong:
+    for result in gate.results():
+        verdict = "STOP" if result.problems else "ok"
+        print(f"  {verdict:<4} {result.name} ({result.seconds:.0f} s)", flush=True)
+        for sentence in result.problems:
             print("         " + sentence.rstrip().replace("\n", "\n         "))
-        stopped |= bool(finding.wrong)
+        stopped |= bool(result.problems)
     if stopped:
         print(f"{options.out} was not written. One that is there comes from an earlier run.")
         return FOUND_SOMETHING
@@ -115,7 +115,7 @@ def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
         with tempfile.TemporaryDirectory(prefix="handout-") as folder:
             try:
                 build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
-            except (LeakError, NotToBeShipped, OutOfStep) as error:
+            except (LeakError, SecretFileNeeded, OutOfStep) as error:
                 return str(error).splitlines()
         return []
 

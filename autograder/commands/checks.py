@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 
 from autograder.commands.common import DONE, add_config, load_homework
-from autograder.engine.inventory import plan_checks
-from autograder.engine.ledger import PlannedCheck
+from autograder.engine.grading.ledger import PlannedCheck
+from autograder.engine.grading.plan import plan_checks
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

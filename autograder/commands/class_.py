@@ -18,20 +18,20 @@ from autograder.commands.common import (
     TEMPLATE,
     WRONG_ARGUMENTS,
     add_config,
-    complain,
     load_homework,
+    usage_error,
 )
-from autograder.engine.assignment import Assignment
-from autograder.engine.inventory import plan_checks
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.grading.signals import Interrupted, Signals
+from autograder.engine.homework import Assignment
 from autograder.engine.results.text import one_line
-from autograder.engine.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
-    from autograder.engine.classroom.export import NotGraded
-    from autograder.engine.classroom.page import About
-    from autograder.engine.classroom.runner import Crew, Grading
-    from autograder.engine.classroom.store import Store
-    from autograder.engine.classroom.summary import Summary
+    from autograder.engine.batch.export import NotGraded
+    from autograder.engine.batch.page import About
+    from autograder.engine.batch.scheduler import Crew, Grading
+    from autograder.engine.batch.store import Store
+    from autograder.engine.batch.summary import Summary
 
 _BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
 _MOST_TOLD = 10  # things in the export that are no submissions
@@ -96,17 +96,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _class(options: argparse.Namespace) -> int:
     if options.jobs < 1:
-        return complain("autograder", f"--jobs {options.jobs} must be at least 1")
+        return usage_error("autograder", f"--jobs {options.jobs} must be at least 1")
     try:
-        from autograder.engine.classroom.roster import ExportError
-        from autograder.engine.classroom.runner import WorkError
-        from autograder.engine.classroom.store import StoreError
+        from autograder.engine.batch.metadata import ExportError
+        from autograder.engine.batch.scheduler import WorkError
+        from autograder.engine.batch.store import StoreError
 
         if options.scheduler is not None:
             import distributed  # noqa: F401 - seen before anything is written
     except ModuleNotFoundError as error:
         extra = "cluster" if options.scheduler is not None else "class"
-        return complain(
+        return usage_error(
             "autograder", f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
         )
     try:
@@ -115,28 +115,28 @@ def _class(options: argparse.Namespace) -> int:
         print(f"autograder: {error}", file=sys.stderr)
         return WRONG_ARGUMENTS
     except OSError as error:
-        return complain("autograder", f"the results cannot be kept: {error}")
+        return usage_error("autograder", f"the results cannot be kept: {error}")
 
 
 def _run(options: argparse.Namespace) -> int:
-    from autograder.engine.classroom.page import write_views
-    from autograder.engine.classroom.roster import moment
-    from autograder.engine.classroom.store import Store
+    from autograder.engine.batch.metadata import moment
+    from autograder.engine.batch.page import write_views
+    from autograder.engine.batch.store import Store
 
     assignment = load_homework(options)
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
-        return complain("autograder", "--compare: one of the two has no names (--anonymous)")
+        return usage_error("autograder", "--compare: one of the two has no names (--anonymous)")
     due = moment(options.due) if options.due is not None else None
     if options.due is not None and due is None:
-        return complain(
+        return usage_error(
             "autograder",
             f"--due {options.due!r} must be a time with its zone: '2026-11-20 23:59 +0100'",
         )
     only = _numbers_matching(assignment, options.only)
     if options.only and not only:
-        return complain("autograder", f"no check matches {' or '.join(options.only)}")
+        return usage_error("autograder", f"no check matches {' or '.join(options.only)}")
     if options.export is None:
         store.settings()  # or an error that says that there is nothing
     else:
@@ -163,7 +163,7 @@ def _numbers_matching(assignment: Assignment, patterns: list[str] | None) -> tup
 
 
 def _about(assignment: Assignment, patterns: list[str] | None) -> About:
-    from autograder.engine.classroom.page import About
+    from autograder.engine.batch.page import About
     from autograder.homework.mistakes.catalogue import WRONG
 
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
@@ -179,10 +179,10 @@ def _grade(
     only: tuple[str, ...],
     due: datetime | None,
 ) -> None:
-    from autograder.engine.classroom.export import open_export
-    from autograder.engine.classroom.grader import Settings, fingerprint
-    from autograder.engine.classroom.privacy import Names, Pseudonyms, key_for
-    from autograder.engine.classroom.runner import Grading, grade_due, make_plan
+    from autograder.engine.batch.export import open_export
+    from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
+    from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
+    from autograder.engine.batch.worker_process import Settings, fingerprint
 
     settings = Settings.of(assignment, TEMPLATE, only)
     grading = Grading(
@@ -209,10 +209,10 @@ def _grade(
 
 def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractContextManager[Crew]:
     if options.scheduler is not None:
-        from autograder.engine.classroom.cluster import cluster_crew
+        from autograder.engine.batch.cluster import cluster_crew
 
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
-    from autograder.engine.classroom.runner import local_crew
+    from autograder.engine.batch.scheduler import local_crew
 
     return local_crew(options.jobs, HOMEWORK)
 

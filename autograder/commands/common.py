@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.engine.assignment import Assignment, load_assignment
-from autograder.engine.boot import ROOT
+from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.sandbox.isolated import ROOT
 
 HOMEWORK = "autograder.homework"
 REFERENCE = ROOT / "reference"
@@ -42,7 +42,7 @@ def load_homework(options: argparse.Namespace) -> Assignment:
     return load_assignment(HOMEWORK, options.config)
 
 
-def complain(command: str, sentence: str) -> int:
+def usage_error(command: str, sentence: str) -> int:
     """Say in one line why a command does not run; return its exit status."""
     print(f"{command}: {sentence} (--help tells more)", file=sys.stderr)
     return WRONG_ARGUMENTS

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from autograder.commands.common import DONE, FOUND_SOMETHING
-from autograder.engine.boot import ROOT
+from autograder.engine.sandbox.isolated import ROOT
 from autograder.homework.golden.maker import make_golden, same_golden, write_golden
 from autograder.homework.golden.problems import GOLDEN
 from autograder.homework.mistakes.catalogue import WRONG

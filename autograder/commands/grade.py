@@ -10,11 +10,11 @@ from autograder.commands.common import (
     REFERENCE,
     TEMPLATE,
     add_config,
-    complain,
     load_homework,
+    usage_error,
 )
+from autograder.engine.grading.supervisor import Report, Request, grade
 from autograder.engine.results.summary import summary
-from autograder.engine.supervisor import Report, Request, grade
 
 _NO_USER = "users of their own: no"
 PLATFORM = Path("/autograder")  # where Gradescope puts everything
@@ -55,9 +55,9 @@ def _grade(options: argparse.Namespace) -> int:
         platform / "results" / "results.json" if on_gradescope else Path("results.json")
     )
     if not submission.exists():
-        return complain("run_autograder", f"there is no submission at {submission}")
+        return usage_error("run_autograder", f"there is no submission at {submission}")
     if results.is_dir():
-        return complain("run_autograder", f"--results must name a file, {results} is a folder")
+        return usage_error("run_autograder", f"--results must name a file, {results} is a folder")
     assignment = load_homework(options)
     try:
         report = grade(
@@ -70,7 +70,7 @@ def _grade(options: argparse.Namespace) -> int:
             )
         )
     except OSError as error:
-        return complain("run_autograder", f"the results cannot be written: {error}")
+        return usage_error("run_autograder", f"the results cannot be written: {error}")
     _print_report(report, assignment.part_titles, results, on_gradescope)
     return DONE
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autograder.commands.common import DONE, REFERENCE, complain
-from autograder.engine.guide import GuideError, build_guide
+from autograder.commands.common import DONE, REFERENCE, usage_error
+from autograder.engine.release.guide import GuideError, build_guide
 
 WRITTEN = REFERENCE / "written"
 PARTS = (
@@ -37,6 +37,6 @@ def _guide(options: argparse.Namespace) -> int:
     try:
         build_guide(PARTS, page, title=TITLE, subtitle=SUBTITLE)
     except (GuideError, OSError) as error:
-        return complain("autograder", str(error))
+        return usage_error("autograder", str(error))
     print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, needs no network")
     return DONE

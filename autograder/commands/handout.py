@@ -13,8 +13,8 @@ from autograder.commands.common import (
     add_config,
     load_homework,
 )
-from autograder.engine.packing import ZIP, LeakError, OutOfStep, Sources, build_handout
-from autograder.engine.shipped import NotToBeShipped
+from autograder.engine.release.handout import ZIP, LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.manifest import SecretFileNeeded
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def _handout(options: argparse.Namespace) -> int:
     sources = Sources(load_homework(options), REFERENCE, TEMPLATE)
     try:
         names = build_handout(sources, options.out)
-    except (LeakError, NotToBeShipped, OutOfStep) as error:
+    except (LeakError, SecretFileNeeded, OutOfStep) as error:
         print(f"no handout was built: {error}")
         return FOUND_SOMETHING
     path = options.out / ZIP

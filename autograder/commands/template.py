@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from autograder.commands.common import DONE, FOUND_SOMETHING, REFERENCE, TEMPLATE, complain
-from autograder.engine import handout
-from autograder.engine.boot import ROOT
+from autograder.commands.common import DONE, FOUND_SOMETHING, REFERENCE, TEMPLATE, usage_error
+from autograder.engine.release import template
+from autograder.engine.sandbox.isolated import ROOT
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,17 +20,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _template(options: argparse.Namespace) -> int:
     try:
         return _make_or_compare(options)
-    except handout.MarkerError as error:
-        return complain("autograder", str(error))
+    except template.MarkerError as error:
+        return usage_error("autograder", str(error))
 
 
 def _make_or_compare(options: argparse.Namespace) -> int:
     if options.check:
-        differences = handout.compare_template(REFERENCE, TEMPLATE)
+        differences = template.compare_template(REFERENCE, TEMPLATE)
         for line in differences:
             print(line)
         print("student_template/ is " + ("out of step" if differences else "in step"))
         return FOUND_SOMETHING if differences else DONE
-    for path in handout.make_template(REFERENCE, TEMPLATE):
+    for path in template.make_template(REFERENCE, TEMPLATE):
         print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
     return DONE

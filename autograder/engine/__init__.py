@@ -1,1 +1,1 @@
-"""What grades a submission; it knows no homework and is told where one lies."""
+"""Grades any homework and knows none: each room says what it does and what it may import."""

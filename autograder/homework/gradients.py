@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -40,22 +40,6 @@ def gradient_error(
         f"gradient w.r.t. {name}: norm {norm:.4g}, expected {right_norm:.4g}; relative error "
         f"{worst:.2g} (allowed {allowed:g})."
     )
-
-
-def with_their_values(
-    explained: set[str], wrong: Iterable[str], value_of: Callable[[str], str | None]
-) -> set[str]:
-    """Drop derivatives from what a mistake explains, where their value is wrong for another reason.
-
-    Of a wrong value the derivative is wrong as well, and says nothing of what cuts off gradients.
-
-    Args:
-        explained: names of the wrong answers that the mistake would give.
-        wrong: names of all wrong answers.
-        value_of: the answer that an answer is a derivative of; None where it is none.
-    """
-    unexplained = set(wrong) - explained
-    return {answer for answer in explained if value_of(answer) not in unexplained}
 
 
 def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograder.engine.judge.calls import Outcome
-from autograder.engine.judge.sentences import known_type
-from autograder.engine.judge.verdicts import CheckFailed, Unusable
+from autograder.engine.judge.exceptions import CheckFailed, Unusable
+from autograder.engine.judge.trusted_messages import known_type
 from autograder.homework.problems.gan_case import N_CLASSES
 from autograder.homework.problems.probe_networks import Array
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograder.engine.judge.calls import Caller, Outcome, PendingCall
-from autograder.engine.judge.verdicts import CheckFailed
+from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.problems.arrays import (
     Block,
     GanProblem,

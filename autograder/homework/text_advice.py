@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-from autograder.engine.handout import MarkerError, edits_outside_regions, make_template_text
+from autograder.engine.judge.exceptions import Advice, NotAttempted
 from autograder.engine.judge.fixtures import Submitted
-from autograder.engine.judge.verdicts import Advice, NotAttempted
+from autograder.engine.release.template import (
+    MarkerError,
+    edits_outside_regions,
+    make_template_text,
+)
 
 _SHOWN = 100
 _LISTED = 3

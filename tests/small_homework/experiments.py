@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autograder.engine.worker.experiment import Experiment, Recorder, StudentCode
+from autograder.engine.sandbox.experiment import Experiment, Recorder, StudentCode
 
 
 def call(

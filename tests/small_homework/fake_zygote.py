@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from autograder.engine.worker import frames
+from autograder.engine.sandbox import frames
 
 # What a worker does with a request: reply with a frame (its id is added), send raw bytes, close
 # the connection without a word (None), or not answer at all (HANG).

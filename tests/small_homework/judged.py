@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.assignment import parse_assignment
-from autograder.engine.inventory import plan_checks
+from autograder.engine.grading.judge_process import environment
+from autograder.engine.grading.ledger import Entry, PlannedCheck, read_ledger
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import parse_assignment
 from autograder.engine.judge.job import Job
-from autograder.engine.judges import environment
-from autograder.engine.ledger import Entry, PlannedCheck, read_ledger
-from autograder.engine.worker.frames import Frame
+from autograder.engine.sandbox.frames import Frame
 from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
 from tests.small_homework.tiny import CONFTEST, HEAD, PRIVATE, PUBLIC, SETTINGS
 

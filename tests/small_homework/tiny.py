@@ -32,7 +32,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.engine.judge.compare import Tolerance, close
-from autograder.engine.judge.verdicts import Advice, CheckFailed, NotAttempted, Unusable, WorkerLost
+from autograder.engine.judge.exceptions import (
+    Advice, CheckFailed, NotAttempted, Unusable, WorkerLost,
+)
 
 def call(caller, experiment, **arguments):
     return caller.call(experiment, arguments, seed=0, needs="codebase/a.py")
@@ -132,20 +134,20 @@ def test_stub_on_it():
 
 @number("1.2.11")
 @weight(1)
-@pytest.mark.counts_with("1.1.2")
+@pytest.mark.requires_any_of("1.1.2")
 def test_holds_for_much():
     """It has a door."""
 
 @number("1.2.12")
 @weight(1)
-@pytest.mark.counts_with("1.1.2", "1.2.2", "1.2.13")
-@pytest.mark.counts_with("9.9.9")
+@pytest.mark.requires_any_of("1.1.2", "1.2.2", "1.2.13")
+@pytest.mark.requires_any_of("9.9.9")
 def test_holds_beside_another():
     """It has a window."""
 
 @number("1.2.13")
 @weight(1)
-@pytest.mark.counts_with("1.1.2")
+@pytest.mark.requires_any_of("1.1.2")
 def test_does_not_hold():
     """It has a chimney."""
     raise CheckFailed("It has none.")

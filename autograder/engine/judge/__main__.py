@@ -1,4 +1,4 @@
-"""Entry of the judge process: `boot.py autograder.engine.judge JOB_FILE CONTROL_FD`."""
+"""Entry of the judge process: `isolated.py autograder.engine.judge JOB_FILE CONTROL_FD`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.assignment import Assignment, load_assignment
-from autograder.engine.inventory import plan_checks
+from autograder.engine.grading.ledger import LedgerWriter
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import Assignment, load_assignment
 from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.plugin import JudgePlugin
-from autograder.engine.ledger import LedgerWriter
-from autograder.engine.worker.confine import die_with_parent
-from autograder.engine.worker.container import container
+from autograder.engine.sandbox.confine import die_with_parent
+from autograder.engine.sandbox.container import container
 
 # Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
 _ZYGOTE_START_S = 90.0

@@ -1,7 +1,7 @@
 """How a check calls the student's code, whatever runs it, and how such a call can end.
 
 Gradescope's judge asks a worker (session.py), a student's own pytest runs the experiment itself
-(laptop/caller.py).
+(local/caller.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# Imports a file of the submission: an experiment that every homework has, see worker/experiment.py.
+# The experiment of every homework that imports a file of the submission; see sandbox/experiment.py.
 IMPORT = "import"
 NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 

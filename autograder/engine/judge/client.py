@@ -20,7 +20,7 @@ from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory, R
 from autograder.engine.judge.clock import TICK_S, WorkerClock
 from autograder.engine.judge.control import Control, ZygoteGone
 from autograder.engine.judge.deaths import how_it_died
-from autograder.engine.worker import frames
+from autograder.engine.sandbox import frames
 
 # By the clock on the wall, so generous: only a broken zygote takes so long.
 _KILL_TIMEOUT_S = 60.0

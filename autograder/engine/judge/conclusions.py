@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autograder.engine.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.judge.calls import RaisedError
+from autograder.engine.judge.exceptions import NotAttempted, Unusable
 from autograder.engine.judge.newer_python import (
     explain_annotation,
     explain_missing_name,
     explain_syntax,
 )
-from autograder.engine.judge.sentences import Sentences, bytes_of
 from autograder.engine.judge.syntax_messages import is_pythons_own
-from autograder.engine.judge.verdicts import NotAttempted, Unusable
+from autograder.engine.judge.trusted_messages import TrustedMessages, bytes_of
+from autograder.engine.submission.encoding import SAVE_AS_UTF8, encoding_fault
 
 _LONGEST_LINE = 160
 _INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
-_NO_SENTENCES = Sentences()
+_NO_SENTENCES = TrustedMessages()
 
 
 def with_source(error: RaisedError, submission: Path, needs: str = "") -> RaisedError:
@@ -59,7 +59,7 @@ def _undecodable(
 
 def conclusion_of(
     error: RaisedError,
-    sentences: Sentences = _NO_SENTENCES,
+    sentences: TrustedMessages = _NO_SENTENCES,
     words: Sequence[str] = (),
 ) -> BaseException:
     """Return what a check concludes from an exception of the student's code.

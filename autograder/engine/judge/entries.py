@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 import pytest
 
+from autograder.engine.grading.ledger import Verdict
 from autograder.engine.judge.calls import OutOfMemory
-from autograder.engine.judge.fixtures import Diagnoser
-from autograder.engine.judge.verdicts import (
+from autograder.engine.judge.exceptions import (
     Advice,
     CheckFailed,
-    Concluded,
+    CheckStopped,
     Figure,
     NotAttempted,
     TooSlow,
     Unusable,
 )
-from autograder.engine.ledger import Verdict
+from autograder.engine.judge.fixtures import Diagnoser
 
 # Puts an error of the grader's own into the staff's log; returns the number it can be found by.
 Complain = Callable[[BaseException], str]
@@ -47,7 +47,7 @@ class Conclusion:
 def conclude(
     item: pytest.Item,
     error: BaseException | None,
-    complain: Complain,
+    usage_error: Complain,
     *,
     public: bool,
     hints: bool,
@@ -58,7 +58,7 @@ def conclude(
     Args:
         item: the check.
         error: what it raised, None when it returned.
-        complain: is told of errors that are the grader's own.
+        usage_error: is told of errors that are the grader's own.
         public: whether the student may be told what an exception of his code says.
         hints: whether he is told what to try.
         failed_before: the failure that was met before time was up, while it was being shrunk.
@@ -73,11 +73,11 @@ def conclude(
         return Conclusion(Verdict.FAILED, 0.0, error.feedback)
     if isinstance(error, NotAttempted):
         return Conclusion(Verdict.NOT_ATTEMPTED, 0.0, error.feedback)
-    if isinstance(error, Concluded):
+    if isinstance(error, CheckStopped):
         of_file = getattr(error, "of_file", "")
         return Conclusion(Verdict.FAILED, 0.0, error.feedback, of_file=of_file)
     if isinstance(error, CheckFailed):
-        error = _diagnosed(item, error, complain)
+        error = _diagnosed(item, error, usage_error)
         # The name of a mistake goes to the staff also where students are given no hints.
         to_try = "" if isinstance(error, Unusable) else _what_to_try(item)
         error.hint = (error.hint or to_try) if hints else ""
@@ -95,7 +95,7 @@ def conclude(
         Verdict.GRADER_ERROR,
         0.0,
         f"{what}. That is the grader's fault, not yours. "
-        f"Error number for the course staff: {complain(error)}.",
+        f"Error number for the course staff: {usage_error(error)}.",
     )
 
 
@@ -104,7 +104,7 @@ def required_by(item: pytest.Item) -> tuple[str | None, list[tuple[str, ...]]]:
     blocker = item.get_closest_marker("blocked_by")
     return (
         None if blocker is None else str(blocker.args[0]),
-        [tuple(map(str, marker.args)) for marker in item.iter_markers("counts_with")],
+        [tuple(map(str, marker.args)) for marker in item.iter_markers("requires_any_of")],
     )
 
 
@@ -120,13 +120,13 @@ def figure_of(item: pytest.Item) -> float | None:
 def first_failure(error: BaseException | None) -> BaseException | None:
     """Find the check's own failure inside hypothesis's complaint that it does not always fail."""
     for inner in getattr(error, "exceptions", ()):
-        if isinstance(inner, (CheckFailed, Concluded)):
+        if isinstance(inner, (CheckFailed, CheckStopped)):
             return inner
         deeper = first_failure(inner)
         if deeper is not None:
             return deeper
     for linked in (getattr(error, "__cause__", None), getattr(error, "__context__", None)):
-        if isinstance(linked, (CheckFailed, Concluded)):
+        if isinstance(linked, (CheckFailed, CheckStopped)):
             return linked
     return None
 
@@ -137,7 +137,7 @@ def _is_flaky(error: BaseException | None) -> bool:
     return hypothesis is not None and isinstance(error, hypothesis.Flaky)
 
 
-def _diagnosed(item: pytest.Item, error: CheckFailed, complain: Complain) -> CheckFailed:
+def _diagnosed(item: pytest.Item, error: CheckFailed, usage_error: Complain) -> CheckFailed:
     """Add the hint, where the answers seen are those of a known mistake."""
     if error.hint:
         return error
@@ -146,7 +146,7 @@ def _diagnosed(item: pytest.Item, error: CheckFailed, complain: Complain) -> Che
         try:
             named = value.diagnose() if isinstance(value, Diagnoser) else None
         except Exception as trouble:  # it works on numbers of the student's making
-            complain(trouble)
+            usage_error(trouble)
             continue
         if named is not None:
             error.mistake, error.hint = named

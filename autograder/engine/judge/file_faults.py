@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
 
 class FileFaults:

@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 
 import pytest
 
-from autograder.engine.assignment import Assignment
-from autograder.engine.imports import Missing, missing_packages
+from autograder.engine.homework import Assignment
 from autograder.engine.judge.background import Background
 from autograder.engine.judge.calls import Caller
+from autograder.engine.submission.imports import Missing, missing_packages
 
 
 class Judge(Protocol):
@@ -36,7 +36,7 @@ class Judge(Protocol):
 MARKERS = (
     "run_last: after all other checks",
     "blocked_by(part): cannot pass while that part is wrong; says so",
-    "counts_with(*numbers): counts only if one of these checks passes too",
+    "requires_any_of(*numbers): counts only if one of these checks passes too",
 )
 # Where a homework's conftest finds the session's judge.
 JUDGE: pytest.StashKey[Judge] = pytest.StashKey()

@@ -19,7 +19,7 @@ class Job:
     ledger: str
     log: str
     only: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()  # for the zygote, see `engine/imports.py`
+    modules: tuple[str, ...] = ()  # for the zygote, see `engine/submission/imports.py`
 
     def write(self, path: Path) -> None:
         """Write the job where only this user can read it."""

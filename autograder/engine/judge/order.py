@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from autograder.engine.ledger import PlannedCheck
+from autograder.engine.grading.ledger import PlannedCheck
 
 
 def sort_checks(
@@ -45,7 +45,7 @@ def _depths(
     needs = {
         id_of(item): {
             ids[str(number)]
-            for marker in item.iter_markers("counts_with")
+            for marker in item.iter_markers("requires_any_of")
             for number in marker.args
             if str(number) in ids
         }

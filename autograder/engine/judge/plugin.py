@@ -13,24 +13,7 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.assignment import Assignment
-from autograder.engine.imports import missing_packages
-from autograder.engine.judge import draws
-from autograder.engine.judge.background import Background
-from autograder.engine.judge.calls import OutOfMemory
-from autograder.engine.judge.client import Launcher
-from autograder.engine.judge.compare import Meter, measuring
-from autograder.engine.judge.control import ZygoteGone
-from autograder.engine.judge.entries import conclude, figure_of, required_by
-from autograder.engine.judge.file_faults import FileFaults
-from autograder.engine.judge.fixtures import JUDGE, MARKERS, Submitted
-from autograder.engine.judge.job import Job
-from autograder.engine.judge.order import sort_checks
-from autograder.engine.judge.requirements import Requirements
-from autograder.engine.judge.sentences import Sentences
-from autograder.engine.judge.session import Caller, Strikes
-from autograder.engine.judge.verdicts import CheckFailed, Figure
-from autograder.engine.ledger import (
+from autograder.engine.grading.ledger import (
     Entry,
     LedgerWriter,
     PlannedCheck,
@@ -38,6 +21,23 @@ from autograder.engine.ledger import (
     error_number,
     read_ledger,
 )
+from autograder.engine.homework import Assignment
+from autograder.engine.judge import hypothesis_profile
+from autograder.engine.judge.background import Background
+from autograder.engine.judge.caller import Caller, HangTracker
+from autograder.engine.judge.calls import OutOfMemory
+from autograder.engine.judge.client import Launcher
+from autograder.engine.judge.compare import Meter, measuring
+from autograder.engine.judge.control import ZygoteGone
+from autograder.engine.judge.entries import conclude, figure_of, required_by
+from autograder.engine.judge.exceptions import CheckFailed, Figure
+from autograder.engine.judge.file_faults import FileFaults
+from autograder.engine.judge.fixtures import JUDGE, MARKERS, Submitted
+from autograder.engine.judge.job import Job
+from autograder.engine.judge.order import sort_checks
+from autograder.engine.judge.requirements import Requirements
+from autograder.engine.judge.trusted_messages import TrustedMessages
+from autograder.engine.submission.imports import missing_packages
 
 
 class JudgePlugin:
@@ -56,11 +56,11 @@ class JudgePlugin:
         self._launcher = launcher
         self._ledger = ledger
         self._job = job
-        self._strikes = Strikes()
+        self._strikes = HangTracker()
         # The only packages that a worker may name as missing are those that the files import.
         missing = missing_packages(Path(job.submission), assignment.files)
         names = {*assignment.files, *(each.package for each in missing)}
-        self._sentences = Sentences.of_homework(assignment.folder).knowing(names)
+        self._sentences = TrustedMessages.of_homework(assignment.folder).knowing(names)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._requirements = Requirements(
@@ -130,7 +130,7 @@ class JudgePlugin:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Declare the markers of checks and load the hypothesis profile."""
-        draws.set_up()
+        hypothesis_profile.set_up()
         config.stash[JUDGE] = self
         for marker in MARKERS:
             config.addinivalue_line("markers", marker)
@@ -140,7 +140,7 @@ class JudgePlugin:
         sort_checks(items, self._plan)
         for item in items:
             wrap = functools.partial(self._remembering, check_id=item.nodeid)
-            draws.seed(item, item.nodeid, self._assignment.seed, wrap)
+            hypothesis_profile.seed(item, item.nodeid, self._assignment.seed, wrap)
 
     def pytest_exception_interact(
         self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]

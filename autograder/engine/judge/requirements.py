@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
 _OFTEN = "This property holds, but incorrect code often has it too."
 _DEPENDS = "Its points also depend on checks that are not shown here."
@@ -64,21 +64,21 @@ class Requirements:
         )
 
     def settle(
-        self, entry: Entry, blocked_by: str | None, counts_with: Sequence[Collection[str]]
+        self, entry: Entry, blocked_by: str | None, requires_any_of: Sequence[Collection[str]]
     ) -> Entry:
         """Return the entry as it goes into the ledger.
 
         Args:
             entry: what the check came to by itself.
             blocked_by: the number of a part; see the marker of this name.
-            counts_with: numbers of checks, of which one must earn points; for each such marker.
+            requires_any_of: numbers of checks, of which one must earn points; for each such marker.
         """
         if entry.check_id not in self._plan:
             return entry
         if blocked_by is not None:
             entry = self._blocked(entry, blocked_by)
         passed = entry.verdict is Verdict.PASSED
-        entry, earned = self._counted(entry, counts_with)
+        entry, earned = self._counted(entry, requires_any_of)
         self._settled[entry.check_id] = entry
         self._known[entry.check_id] = _Known(earned if passed else False, earned)
         return entry
@@ -116,14 +116,14 @@ class Requirements:
         return bool(others) and all(verdict is Verdict.NOT_ATTEMPTED for verdict in others)
 
     def _counted(
-        self, entry: Entry, counts_with: Sequence[Collection[str]]
+        self, entry: Entry, requires_any_of: Sequence[Collection[str]]
     ) -> tuple[Entry, bool | None]:
         """Withhold the points if no required check earned any; return also what readers know."""
         if entry.share <= 0:
             return entry, False
         counts = True
         known: list[bool | None] = []
-        for numbers in counts_with:
+        for numbers in requires_any_of:
             others = [c for c in self._settled if self._plan[c].number in numbers]
             if not others:  # on a student's machine, those that are not there are not required
                 continue

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.assignment import AssignmentError, load_assignment
-from autograder.engine.fork_server import serve
-from autograder.engine.inventory import plan_checks
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import AssignmentError, load_assignment
 from autograder.engine.judge.__main__ import judge
 from autograder.engine.judge.job import Job
-from autograder.engine.judge.sentences import Sentences
-from autograder.engine.worker.confine import die_with_parent
+from autograder.engine.judge.trusted_messages import TrustedMessages
+from autograder.engine.sandbox.confine import die_with_parent
+from autograder.engine.sandbox.fork_server import serve
 
 
 def main(argv: list[str]) -> int:
@@ -56,7 +56,7 @@ def preload(package: str) -> None:
     with contextlib.suppress(AssignmentError, OSError, SyntaxError):
         assignment = load_assignment(package)
         plan_checks(assignment)
-        Sentences.of_homework(assignment.folder)
+        TrustedMessages.of_homework(assignment.folder)
 
 
 def _judge(request: Mapping[str, Any], server: int, control: int, log: int) -> int:

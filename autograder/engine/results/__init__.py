@@ -1,1 +1,4 @@
-"""What leaves a grading: Gradescope's JSON and the texts that all readers see. Standard library."""
+"""The results of a grading: Gradescope's JSON, and the texts that students and staff read.
+
+May import: grading's ledger and points. Standard library only.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autograder.engine.ledger import Verdict
+from autograder.engine.grading.ledger import Verdict
 from autograder.engine.results.rows import Row
 
 

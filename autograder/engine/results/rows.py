@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict, not_run
-from autograder.engine.points import apportion
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, not_run
+from autograder.engine.grading.points import apportion
 
 UNITS = 10_000  # points are counted in ten-thousandths, so that sums of them are exact
 

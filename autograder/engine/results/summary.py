@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from autograder.engine.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.results.causes import Cause, causes_of
 from autograder.engine.results.rows import Row, by_part, points, rows_of
 from autograder.engine.results.text import one_line

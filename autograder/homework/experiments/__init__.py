@@ -1,6 +1,6 @@
 """What runs in the worker beside the student's code: build probes, call, record. No verdicts."""
 
-from autograder.engine.worker.experiment import Experiment
+from autograder.engine.sandbox.experiment import Experiment
 from autograder.homework.experiments import devices, flow, gan, training
 
 # What a zygote does once, so that no worker has to. Torch's operations on the meta device import

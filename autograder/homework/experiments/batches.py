@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from autograder.engine.worker.experiment import Misuse
+from autograder.engine.sandbox.experiment import Misuse
 
 _IN_TRAINING = 64
 _LARGEST = 256

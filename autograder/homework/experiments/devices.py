@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.experiment import Recorder, StudentCode
-from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
+from autograder.engine.sandbox.experiment import Recorder, StudentCode
+from autograder.homework.experiments.background import TookTooLong, at_most, step_back
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
 _META = torch.device("meta")

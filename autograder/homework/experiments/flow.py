@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
 
 # The parameters of `known_map` and of `trainable_map`.
 _MAP_PARAMETERS = ("scale", "bend", "shift", "lean")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode, set_seeds
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode, set_seeds
 from autograder.homework.experiments.batches import explain_by_batch, is_nan
 from autograder.homework.experiments.probes import (
     IMAGE,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.engine.worker.experiment import Misuse, Recorder
+from autograder.engine.sandbox.experiment import Misuse, Recorder
 
 IMAGE = (1, 28, 28)
 # A solution that handles the images one by one calls a network 1024 times in the largest check.

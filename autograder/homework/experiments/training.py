@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.engine.worker.experiment import Misuse, Recorder, StudentCode
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.background import TookTooLong, at_most, step_back
 from autograder.homework.experiments.batches import explain_by_batch
-from autograder.homework.experiments.beside import TookTooLong, at_most, step_back
 from autograder.homework.experiments.flow import build_maf
 from autograder.homework.experiments.probes import (
     IMAGE,

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.engine.judge.compare import Tolerance, close
-from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.problems.flow_parameters import Array
 
 # As in `golden`: closer than this, a mistake and the right answer are the same.

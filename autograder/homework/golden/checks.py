@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import with_their_values
 from autograder.engine.judge.compare import Tolerance, close, close_to_any, difference
-from autograder.engine.judge.verdicts import CheckFailed, Concluded
+from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 from autograder.homework import tolerances
 from autograder.homework.golden.problems import (
     Answers,
@@ -22,7 +23,7 @@ from autograder.homework.golden.problems import (
     load,
 )
 from autograder.homework.golden.snippets import snippet
-from autograder.homework.gradients import gradient_error, with_their_values
+from autograder.homework.gradients import gradient_error
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
@@ -58,7 +59,7 @@ def check_golden(student: Student, function: str) -> None:
         return
     if not failure.hint and len(seen) == golden.judged:
         # An answer that does not come is none: then there is no name.
-        with contextlib.suppress(CheckFailed, Concluded):
+        with contextlib.suppress(CheckFailed, CheckStopped):
             seen += [ask(student, function, one) for one in golden.problems[golden.judged :]]
     if not failure.hint and len(seen) == len(golden.problems):
         named = name_mistake(golden, seen)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.golden.answers import Given, Predict, alike
 from autograder.homework.golden.maker_flow import (
     made_problem,
@@ -21,7 +22,6 @@ from autograder.homework.golden.maker_flow import (
 )
 from autograder.homework.golden.maker_gan import GANS, loss_right, predict_loss
 from autograder.homework.golden.problems import Gan, Problem
-from autograder.homework.mistakes.entries import Wrong
 
 MADE, MAF = ("MADE.forward", "MADE.inverse"), ("MAF.log_probs",)
 # Function and the problems that it is asked.

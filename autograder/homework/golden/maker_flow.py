@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.golden.answers import Given, Predict, unflattened
 from autograder.homework.golden.problems import Made, Maf
-from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 from autograder.homework.strategies import MadeCase, MafCase, is_well_conditioned

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.homework.golden.answers import Given, Predict, unflattened
 from autograder.homework.golden.problems import Gan, in_patterns
 from autograder.homework.losses import expected as losses
-from autograder.homework.losses.evidence import Evidence
-from autograder.homework.mistakes.entries import Wrong
+from autograder.homework.losses.recovered import Evidence
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import N_CLASSES
@@ -102,12 +102,12 @@ def _draws(problem: Gan) -> Iterator[_Draw]:
         yield _Draw(z, fake_labels, alpha)
 
 
-def _situation(function: str, problem: Gan, draw: _Draw) -> losses.Situation:
+def _situation(function: str, problem: Gan, draw: _Draw) -> losses.LossCall:
     """What the networks are given by a right solution with these draws."""
     images = problem.generator.images(draw.z, draw.fake_labels)
     penalised = function == "loss_wasserstein_gp_d"
     labels = problem.labels if problem.conditional else None
-    return losses.Situation(
+    return losses.LossCall(
         function,
         problem,
         problem.critic,

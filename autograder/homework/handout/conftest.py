@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = "autograder.homework"
 sys.path.insert(0, str(HERE / "grader"))
 
-from autograder.engine.laptop import hooks  # noqa: E402 - found by the line above
+from autograder.engine.local import hooks  # noqa: E402 - found by the line above
 
 pytest_addoption = hooks.pytest_addoption
 

@@ -7,15 +7,15 @@ from functools import partial
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.compare import Tolerance, close, difference
-from autograder.engine.judge.verdicts import CheckFailed, Unusable
+from autograder.engine.judge.exceptions import CheckFailed, Unusable
 from autograder.homework import tolerances
 from autograder.homework.gradients import flat, gradient_error
 from autograder.homework.losses import expected as losses
-from autograder.homework.losses.evidence import recover
-from autograder.homework.losses.expected import Situation
-from autograder.homework.losses.selection import require_drawn
-from autograder.homework.mistakes.diagnosis import Diagnosis
+from autograder.homework.losses.expected import LossCall
+from autograder.homework.losses.recovered import recover
+from autograder.homework.losses.validity import require_drawn
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import GanCase, HighGanCase, SureGanCase
 from autograder.homework.strategies import and_special
@@ -92,7 +92,7 @@ def _check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, funct
         )
 
 
-def _require_evidence(situation: Situation) -> None:
+def _require_evidence(situation: LossCall) -> None:
     """Refuse an equality that says nothing, because the networks were not asked what they must be.
 
     Raises:
@@ -113,10 +113,10 @@ def _require_evidence(situation: Situation) -> None:
 
 def _observe_value(
     student: Student, diagnosis: Diagnosis, case: GanCase, function: str
-) -> tuple[Situation, GanLoss, float]:
+) -> tuple[LossCall, GanLoss, float]:
     """Call the loss and note its value, so that a known mistake can be named; and the right one."""
     loss = student.gan_loss(function, case)
-    situation = Situation(function, case, case.critic, recover(case, loss, function))
+    situation = LossCall(function, case, case.critic, recover(case, loss, function))
     try:
         right = losses.expected_value(situation)
     except Unusable:  # d saw no interpolates: there is no right value, but there may be a name
@@ -128,7 +128,7 @@ def _observe_value(
 
 def _observe_gradient(
     student: Student, diagnosis: Diagnosis, case: GanCase, function: str
-) -> tuple[Situation, GanLoss, dict[str, Array]]:
+) -> tuple[LossCall, GanLoss, dict[str, Array]]:
     """Call the loss and note its value and its gradient; return it and the right gradient."""
     situation, loss, _ = _observe_value(student, diagnosis, case, function)
     expected = losses.expected_gradient(situation)
@@ -165,7 +165,7 @@ def _extreme(case: GanCase, function: str, logit: float) -> Iterator[GanCase]:
         yield SureGanCase(5, 4, 1.0, case.conditional, 5, signed)
 
 
-def _what_d_was_given(situation: Situation) -> Iterator[str]:
+def _what_d_was_given(situation: LossCall) -> Iterator[str]:
     """Say which images d was given that the loss is not about, or was not given."""
     seen, function = situation.evidence, situation.function
     others = len(seen.strange)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.homework.losses.evidence import Evidence
+from autograder.homework.losses.recovered import Evidence
 from autograder.homework.oracles import gan
 from autograder.homework.problems.arrays import GanProblem
 from autograder.homework.problems.flow_parameters import Array
@@ -14,7 +14,7 @@ from autograder.homework.problems.probe_networks import Critic, LinearCritic, Ro
 
 
 @dataclass(frozen=True, eq=False)
-class Situation:
+class LossCall:
     """One call of a loss: what was drawn, what was recovered. What mistakes are predicted from."""
 
     function: str
@@ -57,12 +57,12 @@ class Situation:
         return gradient_norms(self.critic, self.between)
 
 
-def expected_value(situation: Situation) -> float:
+def expected_value(situation: LossCall) -> float:
     """The loss that the handout states, from what the networks were given."""
     return expected_loss(situation).value
 
 
-def expected_gradient(situation: Situation) -> dict[str, Array]:
+def expected_gradient(situation: LossCall) -> dict[str, Array]:
     """Its gradient by the parameters of the network that it trains."""
     loss, seen = expected_loss(situation), situation.evidence
     if situation.function.endswith("_d"):
@@ -78,7 +78,7 @@ def expected_gradient(situation: Situation) -> dict[str, Array]:
     return situation.case.generator.vjp(seen.fake_z, seen.fake.labels, images_bar)
 
 
-def expected_loss(situation: Situation) -> gan.Loss:
+def expected_loss(situation: LossCall) -> gan.Loss:
     """The loss that the handout states, with its derivatives by logits and gradient norms."""
     match situation.function.removeprefix("conditional_"):
         case "loss_nonsaturating_d":
@@ -93,7 +93,7 @@ def expected_loss(situation: Situation) -> gan.Loss:
             raise ValueError(f"{other} is not a loss of the handout")
 
 
-def linear_critic_value(situation: Situation) -> float:
+def linear_critic_value(situation: LossCall) -> float:
     """The WGAN-GP loss of a linear critic w x + b: its gradient is w everywhere."""
     critic = situation.critic
     if not isinstance(critic, LinearCritic):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autograder.engine.judge.verdicts import Advice
+from autograder.engine.judge.exceptions import Advice
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import LinearCritic
 from autograder.homework.student import Student

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from autograder.engine.assignment import load_assignment
-from autograder.engine.audit import Case
-from autograder.engine.inventory import plan_checks
-from autograder.engine.ledger import PlannedCheck
+from autograder.engine.catalogue.audit import Case
+from autograder.engine.catalogue.solutions import Right, Wrong
+from autograder.engine.grading.ledger import PlannedCheck
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import load_assignment
 from autograder.homework.mistakes.catalogue import WRONG
-from autograder.homework.mistakes.entries import Right, Wrong
 from autograder.homework.mistakes.right import RIGHT
 
 _HOMEWORK = "autograder.homework"

@@ -4,6 +4,7 @@ The right-but-different solutions of the catalogue stand in `right.py`: the judg
 them, so they need not travel to the platform.
 """
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes import (
     batch_size,
     clamped,
@@ -16,7 +17,6 @@ from autograder.homework.mistakes import (
     nonsaturating_g,
     wasserstein,
 )
-from autograder.homework.mistakes.entries import Wrong
 
 WRONG: tuple[Wrong, ...] = (
     *flow.WRONG,

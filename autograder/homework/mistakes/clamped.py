@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autograder.homework.losses.expected import Situation
-from autograder.homework.mistakes.entries import Family, Wrong
+from autograder.engine.catalogue.solutions import Family, Wrong
+from autograder.homework.losses.expected import LossCall
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, mean
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
@@ -39,11 +39,11 @@ def _raised(logits: Array, number: float) -> Array:
     return -np.log(gan.sigmoid(logits) + number)
 
 
-def _of_d(on_real: _Term, on_fake: _Term) -> Callable[[Situation, float], float]:
+def _of_d(on_real: _Term, on_fake: _Term) -> Callable[[LossCall, float], float]:
     return lambda s, number: mean(on_real(s.real, number)) + mean(on_fake(-s.fake, number))
 
 
-def _of_g(on_fake: _Term) -> Callable[[Situation, float], float]:
+def _of_g(on_fake: _Term) -> Callable[[LossCall, float], float]:
     return lambda s, number: mean(on_fake(s.fake, number))
 
 
@@ -51,7 +51,7 @@ def _unchanged(logits: Array, number: float) -> Array:
     return as_real(logits)
 
 
-def _only_real(s: Situation, number: float) -> float:
+def _only_real(s: LossCall, number: float) -> float:
     """D is raised to the number in both terms: so 1 - D is not."""
     fake = np.maximum(s.fake, np.log(number) - np.log1p(-number))
     return mean(_floored(s.real, number)) + mean(as_fake(fake))

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes import (
     clamped,
     nonsaturating_d,
     nonsaturating_d_other,
     nonsaturating_g,
 )
-from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, d_loss
 
 _wrong_d = LossMistakes("conditional_loss_nonsaturating_d")

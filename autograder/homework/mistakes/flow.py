@@ -1,5 +1,6 @@
 """Mistakes of problem 1: MADE.forward, MADE.inverse, MAF.log_probs."""
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes import (
     made_forward,
     made_forward_log_det,
@@ -9,7 +10,6 @@ from autograder.homework.mistakes import (
     maf_density,
     maf_walk,
 )
-from autograder.homework.mistakes.entries import Wrong
 
 WRONG: tuple[Wrong, ...] = (
     *made_forward.WRONG,

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Prediction
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.gradients import flat
-from autograder.homework.mistakes.entries import Prediction
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase, MafCase

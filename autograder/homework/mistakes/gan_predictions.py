@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autograder.engine.catalogue.solutions import Family, Prediction, Wrong
 from autograder.homework.gradients import flat
 from autograder.homework.losses import expected as losses
-from autograder.homework.losses.expected import Situation
-from autograder.homework.mistakes.entries import Family, Prediction, Wrong
+from autograder.homework.losses.expected import LossCall
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 
@@ -138,11 +138,11 @@ def g_loss(on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> 
 
 
 def on_images(
-    change: Callable[[Array], Array], loss: Callable[[Situation, Array], Any]
+    change: Callable[[Array], Array], loss: Callable[[LossCall, Array], Any]
 ) -> Prediction:
     """A loss of the logits of changed fake images; `loss` is given the situation and these."""
 
-    def predict(s: Situation) -> Any:
+    def predict(s: LossCall) -> Any:
         fake = s.evidence.fake
         return loss(s, s.critic.logits(change(fake.x), fake.labels))
 
@@ -157,7 +157,7 @@ def mean(values: Array) -> float:
 def gradient_without(*dropped: str) -> Prediction:
     """The discriminator's gradient where some terms have none: "real", "fake", "between"."""
 
-    def predict(s: Situation) -> ArrayLike | None:
+    def predict(s: LossCall) -> ArrayLike | None:
         if len(s.evidence.between) == 0 and "wasserstein" in s.function:
             return None
         loss = losses.expected_loss(s)
@@ -201,17 +201,17 @@ def from_norms(penalty: Callable[[Array], Any]) -> Penalty:
 RIGHT_PENALTY: Penalty = from_norms(squared_excess)
 
 
-def interpolates_of(s: Situation) -> Array | None:
+def interpolates_of(s: LossCall) -> Array | None:
     """The points between real and fake images that d was given; None if there were none."""
     return s.evidence.between if len(s.evidence.between) else None
 
 
-def real_images(s: Situation) -> Array | None:
+def real_images(s: LossCall) -> Array | None:
     """The real images."""
     return s.evidence.real.x
 
 
-def fake_images(s: Situation) -> Array | None:
+def fake_images(s: LossCall) -> Array | None:
     """The generated images."""
     return s.evidence.fake.x
 
@@ -219,14 +219,14 @@ def fake_images(s: Situation) -> Array | None:
 def critic_loss(
     penalty: Penalty = RIGHT_PENALTY,
     *,
-    at: Callable[[Situation], Array | None] = interpolates_of,
+    at: Callable[[LossCall], Array | None] = interpolates_of,
     lam: float = gan.LAMBDA,
-    first: Callable[[Situation], Any] = lambda s: mean(s.fake) - mean(s.real),
+    first: Callable[[LossCall], Any] = lambda s: mean(s.fake) - mean(s.real),
     factor: float = 1.0,
 ) -> Prediction:
     """factor * (first + lam * penalty(gradients at the given points))."""
 
-    def predict(s: Situation) -> Any:
+    def predict(s: LossCall) -> Any:
         points = at(s)
         if points is None:
             return None
@@ -235,10 +235,10 @@ def critic_loss(
     return predict
 
 
-def critic_loss_by_weights(penalty: Callable[[Array, Array, Situation], Any]) -> Prediction:
+def critic_loss_by_weights(penalty: Callable[[Array, Array, LossCall], Any]) -> Prediction:
     """A WGAN-GP loss whose penalty sees the gradients and the fake images' weights too."""
 
-    def predict(s: Situation) -> Any:
+    def predict(s: LossCall) -> Any:
         if len(s.evidence.between) != len(s.evidence.real.x):
             return None
         gradients = s.critic.input_gradient(s.evidence.between)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.homework.mistakes.entries import Wrong
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.gan_predictions import LossMistakes
 from autograder.homework.mistakes.wasserstein_steps import with_step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.mistakes.entries import Wrong
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
     forward_log_det,

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.mistakes.entries import Wrong
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
     gradient_where,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.homework.mistakes.entries import Right, right
+from autograder.engine.catalogue.solutions import Right, right
 
 _COND_D, _COND_G = "4.2 conditional_loss_nonsaturating_d", "4.2 conditional_loss_nonsaturating_g"
 

@@ -1,6 +1,6 @@
 """Right but different solutions of 1.1 and 1.2: MADE.forward and MADE.inverse."""
 
-from autograder.homework.mistakes.entries import Right
+from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import FORWARD, INVERSE, MADE_FORWARD, MADE_INVERSE, but
 
 _STEP = "(x - mu) * torch.exp(-alpha)"

@@ -1,6 +1,6 @@
 """Right but different solutions of 1.3: MAF.log_probs."""
 
-from autograder.homework.mistakes.entries import Right
+from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 
 _ADD = "total = total + log_det.view(-1)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.homework.mistakes.entries import Right
+from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.wasserstein_steps import with_step
 
 _D, _G = "5.5 loss_wasserstein_gp_d", "5.5 loss_wasserstein_gp_g"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.homework.mistakes.entries import Wrong
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.gan_predictions import (
     LossMistakes,
     as_fake,

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.fixtures import JUDGE
 from autograder.homework.mistakes.catalogue import WRONG
-from autograder.homework.mistakes.diagnosis import Diagnosis
-from autograder.homework.runs.flow_training import FlowTraining
+from autograder.homework.training_runs.flow_training import FlowTraining
 
 
 @pytest.fixture

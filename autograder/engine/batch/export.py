@@ -1,0 +1,361 @@
+"""The export of a class: which submissions there are, who handed them in, and their parcels.
+
+Four layouts are known, each as a zip or as the folder that was in it, under any wrapping folders:
+
+    Gradescope   submission_<id>/..., and submission_metadata.yml
+    Moodle       <name>_<id>_assignsubmission_file_/..., or files whose names begin so
+    Canvas       <name>_[LATE_]<user>_<attachment>_<file>, all in one folder
+    any other    a folder or an archive a student
+
+Nothing is unpacked. What is no submission is listed with the reason why it is not graded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from posixpath import basename, join, splitext
+
+from autograder.engine.batch.metadata import (
+    METADATA,
+    ExportError,
+    Handed,
+    Submitter,
+    moment,
+    read_roster,
+)
+from autograder.engine.batch.payload import UnreadableSubmission, pack, pack_items
+from autograder.engine.batch.trees import FILE, FOLDER, FolderTree, Tree, ZipTree
+from autograder.engine.submission.entries import (
+    FileEntry,
+    InvalidSubmission,
+    SubmissionLimits,
+    listed,
+)
+
+_LIMITS = SubmissionLimits()
+_GRADESCOPE = re.compile(r"submission_\d+")
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assign(?P<what>submission_[a-z]+)_?(?P<file>.*)")
+_CANVAS = re.compile(
+    r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<attachment>\d+)_(?P<file>.+)"
+)
+_VERSION = re.compile(r"(?P<stem>.+)-(?P<version>\d+)")
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".rar", ".7z")
+_MOST_WRAPPING = 8
+LATE = "late"
+
+
+class NothingHandedIn(UnreadableSubmission):
+    """The export names a student, and holds no file of his or hers."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission of a class, before anything of it is read.
+
+    Args:
+        name: its folder or file, or what the layout makes of several; unique in the export.
+        submitters: the students; several for a group, none where the export names nobody.
+        handed_in: when, as the export says it; "" where it does not.
+        late: "late" or by how much, "" where it was in time or nobody knows.
+    """
+
+    name: str
+    submitters: tuple[Submitter, ...] = ()
+    handed_in: str = ""
+    late: str = ""
+
+
+@dataclass(frozen=True)
+class NotGraded:
+    """Something in the export that is no submission, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A folder, archive or file of a submission.
+
+    Args:
+        path: in the tree.
+        kind: see `trees`.
+        name: of a file, as the student called it.
+    """
+
+    path: str
+    kind: str
+    name: str
+
+
+@contextlib.contextmanager
+def open_export(path: Path, wanted: Sequence[str], due: datetime | None = None) -> Iterator[Export]:
+    """Open an export.
+
+    Args:
+        path: a folder or a zip.
+        wanted: the files of a submission that are read, such as "codebase/gan.py".
+        due: what was handed in later is late, where the export says when.
+
+    Raises:
+        ExportError: there is none at the path, or it holds no submission.
+    """
+    with contextlib.ExitStack() as stack:
+        if path.is_dir():
+            tree: Tree = FolderTree(path)
+        elif path.is_file():
+            try:
+                tree = ZipTree(stack.enter_context(zipfile.ZipFile(path)))
+            except (zipfile.BadZipFile, OSError) as error:
+                raise ExportError(
+                    f"{path} cannot be read as a zip ({error}): download the export again"
+                ) from error
+        else:
+            raise ExportError(f"there is no export at {path}: a folder or a zip is expected")
+        export = Export(tree, wanted, due)
+        if next(export.submissions(), None) is None:
+            raise ExportError(
+                f"{path} holds no submission: an export of Gradescope, Moodle or Canvas, or a "
+                "folder or zip for each student is expected"
+            )
+        yield export
+
+
+class Export:
+    """Where submissions come from; iterating twice gives the same."""
+
+    def __init__(self, tree: Tree, wanted: Sequence[str], due: datetime | None = None) -> None:
+        self._tree = tree
+        self._due = due
+        self.not_graded: list[NotGraded] = []
+        root = _root(tree, wanted)
+        entries = tree.entries(root)
+        self._metadata = join(root, METADATA) if (METADATA, FILE) in entries else None
+        is_canvas = self._metadata is None and _is_canvas(entries)
+        self._pieces: dict[str, list[_Piece]] = defaultdict(list)
+        self._who: dict[str, Submission] = {}
+        for name, kind in entries:
+            found = self._sort_in(name, kind, is_canvas)
+            if isinstance(found, str):
+                self.not_graded.append(NotGraded(name, found))
+            elif found is not None:
+                self._who[found[0].name] = found[0]
+                self._pieces[found[0].name].append(_Piece(join(root, name), kind, found[1]))
+        if is_canvas:
+            self._drop_earlier_versions()
+
+    def submissions(self) -> Iterator[Submission]:
+        """Yield all submissions, those that the metadata names first, in its order."""
+        seen: set[str] = set()
+        if self._metadata is not None:
+            with self._tree.open(self._metadata) as stream:
+                for name, handed in read_roster(stream, METADATA):
+                    if _is_plain(name) and name not in seen:
+                        seen.add(name)
+                        yield Submission(name, handed.submitters, handed.at, self._late(handed))
+        yield from (who for name, who in sorted(self._who.items()) if name not in seen)
+
+    def parcel(self, name: str, wanted: Sequence[str]) -> bytes:
+        """Pack one of them.
+
+        Raises:
+            NothingHandedIn: there is no file.
+            UnreadableSubmission: what is there cannot be read.
+        """
+        pieces = self._pieces.get(name, [])
+        if not any(p.kind != FOLDER or self._tree.entries(p.path) for p in pieces):
+            raise NothingHandedIn(
+                f"The export holds no file of {name}. If something was handed in, download the "
+                "export again."
+            )
+        if self._metadata is not None and pieces[0].kind == FOLDER:  # as Gradescope grades it
+            return self._tree.pack(pieces[0].path, wanted)
+        return self._packed(pieces, wanted)
+
+    def _sort_in(
+        self, name: str, kind: str, is_canvas: bool
+    ) -> tuple[Submission, str] | str | None:
+        """Return whose a piece is and its own name, or why it is nobody's; None for our own."""
+        if name == METADATA:
+            return None
+        moodle = _MOODLE.fullmatch(name)
+        if moodle is not None and self._metadata is None:
+            if moodle["what"] != "submission_file":
+                return "not a file that a student handed in"
+            who = Submitter(moodle["name"], f"Participant {moodle['id']}")
+            return Submission(f"{moodle['name']}_{moodle['id']}", (who,)), moodle["file"]
+        canvas = _CANVAS.fullmatch(name) if is_canvas else None
+        if canvas is not None:
+            who = Submitter(canvas["name"], canvas["user"])
+            late = LATE if canvas["late"] else ""
+            key = f"{canvas['name']}_{canvas['user']}"
+            return Submission(key, (who,), late=late), canvas["file"]
+        if kind == FOLDER or (kind == FILE and _is_archive(name)):
+            return Submission(name), name
+        if kind == FILE:
+            return "a file by itself: put the files of each student into a folder or a zip"
+        return "neither a folder nor a file"
+
+    def _drop_earlier_versions(self) -> None:
+        """Keep the last of the files that Canvas numbered because they came again: gan-1.py."""
+        for key, pieces in self._pieces.items():
+            latest: dict[str, tuple[tuple[int, int], _Piece]] = {}
+            for piece in pieces:
+                stem, ending = splitext(piece.name)
+                numbered = _VERSION.fullmatch(stem)
+                name = f"{numbered['stem']}{ending}" if numbered else piece.name
+                canvas = _CANVAS.fullmatch(basename(piece.path))
+                attachment = int(canvas["attachment"]) if canvas else 0
+                rank = (int(numbered["version"]) if numbered else 0, attachment)
+                older = latest.get(name)
+                if older is None or rank > older[0]:
+                    latest[name] = (rank, _Piece(piece.path, piece.kind, name))
+            kept = {piece.path for _, piece in latest.values()}
+            self.not_graded += [
+                NotGraded(basename(piece.path), "an earlier version of a file that came again")
+                for piece in pieces
+                if piece.path not in kept
+            ]
+            self._pieces[key] = [piece for _, piece in latest.values()]
+
+    def _late(self, handed: Handed) -> str:
+        at = moment(handed.at)
+        if at is None or self._due is None or at <= self._due:
+            return ""
+        return _hours(at - self._due)
+
+    def _packed(self, pieces: Sequence[_Piece], wanted: Sequence[str]) -> bytes:
+        """Pack a submission; what lies in archives counts where the files themselves are not."""
+        parcels, archives = [], []
+        for piece in pieces:
+            if piece.kind == FOLDER:
+                parcels.append(self._tree.pack(piece.path, wanted))
+                inside = self._tree.entries(piece.path)
+                archives += [join(piece.path, n) for n, k in inside if k == FILE and _is_archive(n)]
+            elif _is_archive(piece.name):
+                archives.append(piece.path)
+            else:
+                parcels.append(self._packed_file(piece, wanted))
+        zips = [path for path in archives if path.lower().endswith(".zip")] or archives[:1]
+        if not zips or _holds_all(parcels, wanted):
+            return _merged([("", parcel) for parcel in parcels], wanted)
+        from_zips = []
+        for path in zips:
+            with self._tree.file(path) as file:
+                from_zips.append((basename(path), pack(file, wanted)))
+        # Pictures beside a zip say nothing, and files that are not wanted neither.
+        if len(from_zips) == 1 and not any(_wanted_in(parcel, wanted) for parcel in parcels):
+            return from_zips[0][1]
+        # A zip becomes a folder, so that intake says where it took a file from.
+        return _merged([*(("", parcel) for parcel in parcels), *from_zips], wanted)
+
+    def _packed_file(self, piece: _Piece, wanted: Sequence[str]) -> bytes:
+        def read() -> bytes:
+            with self._tree.open(piece.path) as file:
+                return file.read(_LIMITS.max_file_bytes + 1)
+
+        try:
+            return pack_items([FileEntry(piece.name, "file", read)], wanted)
+        except OSError as error:
+            raise UnreadableSubmission(f"{piece.path} cannot be read: {error.strerror}") from error
+
+
+# ---- where the submissions lie ------------------------------------------------------------------
+
+
+def _root(tree: Tree, wanted: Sequence[str]) -> str:
+    """Return the folder that holds the submissions, below all that is only wrapped around them."""
+    root = ""
+    for _ in range(_MOST_WRAPPING):
+        entries = tree.entries(root)
+        folders = [name for name, kind in entries if kind == FOLDER]
+        if (
+            (METADATA, FILE) in entries
+            or len(folders) != 1
+            or _is_one(tree, root, folders[0], wanted)
+        ):
+            break
+        inner = join(root, folders[0])
+        others = [name for name, kind in entries if kind == FILE]
+        # Beside an unpacked export may lie its zip; beside a student's folder, another student's.
+        if others and (METADATA, FILE) not in tree.entries(inner):
+            break
+        root = inner
+    return root
+
+
+def _is_one(tree: Tree, root: str, name: str, wanted: Sequence[str]) -> bool:
+    """Whether an only folder is a submission, and not wrapped around submissions."""
+    if _GRADESCOPE.fullmatch(name) or _MOODLE.fullmatch(name):
+        return True
+    entries = tree.entries(join(root, name))
+    firsts = {path.partition("/")[0] for path in wanted} | {basename(path) for path in wanted}
+    if any(inner in firsts for inner, _ in entries):
+        return True
+    return not any(k == FOLDER or _is_archive(n) or _CANVAS.fullmatch(n) for n, k in entries)
+
+
+def _is_canvas(entries: Sequence[tuple[str, str]]) -> bool:
+    """Whether this is the flat folder of a Canvas download."""
+    matching = sum(bool(_CANVAS.fullmatch(name)) for name, _ in entries)
+    return 2 * matching > len(entries) and not any(kind == FOLDER for _, kind in entries)
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(_ARCHIVES)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name from the metadata is that of something in the export's own folder."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def _hours(late: timedelta) -> str:
+    """Return a time as Gradescope's own table has it: H:MM:SS."""
+    seconds = int(late.total_seconds())
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+# ---- parcels of several pieces ------------------------------------------------------------------
+
+
+def _wanted_in(parcel: bytes, wanted: Sequence[str]) -> set[str]:
+    """Return the wanted files' names that a parcel holds; none for what intake will refuse."""
+    names = {basename(path) for path in wanted}
+    try:
+        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+            return names.intersection(map(basename, archive.namelist()))
+    except zipfile.BadZipFile:
+        return set()
+
+
+def _holds_all(parcels: Sequence[bytes], wanted: Sequence[str]) -> bool:
+    held: set[str] = set().union(*(_wanted_in(parcel, wanted) for parcel in parcels))
+    return held == {basename(path) for path in wanted}
+
+
+def _merged(parcels: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
+    """Return one parcel of several, each in its folder; one that intake will refuse is for all."""
+    if len(parcels) == 1:
+        return parcels[0][1]
+    with contextlib.ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-merge-")))
+        items: list[FileEntry] = []
+        for i, (folder, parcel) in enumerate(parcels):
+            path = place / f"{i}.zip"
+            path.write_bytes(parcel)
+            try:
+                found = stack.enter_context(listed(path, _LIMITS))
+            except InvalidSubmission:
+                return parcel
+            items += [FileEntry(join(folder, item.path), item.kind, item.read) for item in found]
+        return pack_items(items, wanted)

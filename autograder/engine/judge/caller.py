@@ -1,0 +1,368 @@
+"""How a check calls the student's code, and what it concludes from how the call ended."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from autograder.engine.judge.calls import (
+    IMPORT,
+    NOT_AGAIN,
+    Death,
+    Ending,
+    Outcome,
+    OutOfMemory,
+)
+from autograder.engine.judge.client import Launcher, PendingCall
+from autograder.engine.judge.client import Worker as WorkerProcess
+from autograder.engine.judge.conclusions import conclusion_of, with_source
+from autograder.engine.judge.exceptions import NotAttempted, TooSlow, Unusable, WorkerLost
+from autograder.engine.judge.trusted_messages import TrustedMessages
+from autograder.engine.sandbox import frames
+
+_NO_SENTENCES = TrustedMessages()
+
+# All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
+# After a function's calls hung or took too long twice, the next ones are not even tried.
+_MAX_STRIKES = 2
+_SECOND_TIMEOUT_S = 3.0
+_SECOND_BUDGET_S = 8.0
+# What a file imports may have to come from a cold disk first.
+_IMPORTS_TAKE = 2
+# What a solution may take for itself in a container that is short of memory. A worker that is
+# killed with less than this was killed for what others had taken.
+_OWN_BYTES = 256 * 2**20
+# Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
+_AFTER_FAILURE_S = 8.0
+
+
+class HangTracker:
+    """Remembers what hangs or takes too long, so that one endless loop cannot eat the whole time.
+
+    Counted by the student's function that was called, so that one that hangs costs the others
+    nothing; a file that hangs while it is imported is counted as such.
+    """
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+
+    def timeout_s(self, functions: Sequence[str], wanted_s: float) -> float:
+        """Return how long the next call of these functions may take.
+
+        Raises:
+            WorkerLost: one of them has hung too often to be tried again.
+        """
+        strikes = max(self._count[function] for function in functions)
+        if strikes >= _MAX_STRIKES:
+            raise WorkerLost(NOT_AGAIN)
+        return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
+
+    def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
+        """Return how long all calls of these functions in one check may take together."""
+        struck = any(self._count[function] for function in functions)
+        return min(wanted_s, _SECOND_BUDGET_S) if struck else wanted_s
+
+    def out(self, functions: Sequence[str]) -> bool:
+        """Whether one of these functions is not tried any more."""
+        return any(self._count[function] >= _MAX_STRIKES for function in functions)
+
+    def add(self, functions: Sequence[str]) -> None:
+        """Note that a call of these functions timed out."""
+        self._count.update(functions)
+
+
+class Caller:
+    """Calls experiments in one fresh worker and raises what follows from how they ended.
+
+    Args:
+        launcher: starts the worker, at the first call.
+        strikes: what the session remembers of hangs.
+        timeout_s: for one call.
+        missing: files that are not in the submission.
+        budget_s: for all calls together, but for those that are given a time of their own.
+        sentences: what a worker may say in words of ours.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        strikes: HangTracker,
+        timeout_s: float,
+        missing: tuple[str, ...],
+        budget_s: float = math.inf,
+        sentences: TrustedMessages = _NO_SENTENCES,
+    ) -> None:
+        self._launcher = launcher
+        self._strikes = strikes
+        self._timeout_s = timeout_s
+        self._missing = missing
+        self._budget_s = budget_s
+        self._sentences = sentences
+        self._spent_s = 0.0
+        self._calls = 0
+        self._failed = False
+        self._imported: set[str] = set()
+        self._worker: WorkerProcess | None = None
+
+    def note_failure(self) -> None:
+        """Note that the check has failed already: what it still asks is for its feedback only."""
+        if not self._failed:
+            self._failed = True
+            self._budget_s = min(self._budget_s, self._spent_s + _AFTER_FAILURE_S)
+
+    def call(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, frames.Array] | None = None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str] = (),
+        timeout_s: float | None = None,
+        times: int = 1,
+    ) -> Outcome:
+        """Run an experiment and return what it saw.
+
+        Args:
+            experiment: its name in the homework's `EXPERIMENTS`.
+            arguments: JSON values for it.
+            arrays: arrays for it.
+            seed: seeds torch, numpy and random before the call; must follow from the case, so
+                that a replayed case gives the same answer.
+            needs: the student's file that it calls, such as "codebase/gan.py".
+            functions: the student's functions that it calls, where the experiment's own name does
+                not say; what hangs is remembered by them.
+            timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
+            times: how often the experiment calls the student's function.
+
+        Raises:
+            CheckFailed: the student's code raised.
+            NotAttempted: the stub is still there, or the file is missing.
+            WorkerLost: the worker hung, died or sent rubbish.
+            TooSlow: the calls of this check took too long together.
+            WorkerNotReady: the grader could not start a confined worker.
+            OutOfMemory: the kernel killed the worker for memory that others had taken.
+        """
+        called = tuple(functions) or (experiment,)
+        self._strikes.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
+        self._import(needs)
+        pending = self._start(
+            experiment,
+            arguments,
+            arrays,
+            seed=seed,
+            needs=needs,
+            functions=functions,
+            timeout_s=timeout_s,
+        )
+        self._calls += times - 1
+        return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
+
+    def start(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, frames.Array] | None = None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str] = (),
+        timeout_s: float | None = None,
+    ) -> PendingCall:
+        """Send the request of `call`; ask `finish` for its end. Such a call has no budget.
+
+        What hangs in other checks meanwhile is not waited for here either: `functions` should name
+        all that the experiment runs.
+        """
+        return self._start(
+            experiment,
+            arguments,
+            arrays,
+            seed=seed,
+            needs=needs,
+            functions=(*(functions or (experiment,)), *([_importing(needs)] if needs else [])),
+            timeout_s=timeout_s or self._timeout_s,
+        )
+
+    def _start(
+        self,
+        experiment: str,
+        arguments: Mapping[str, Any] | None,
+        arrays: Mapping[str, frames.Array] | None,
+        *,
+        seed: int,
+        needs: str,
+        functions: Sequence[str],
+        timeout_s: float | None,
+    ) -> PendingCall:
+        if needs in self._missing:
+            raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
+        called = tuple(functions) or (experiment,)
+        allowed_s = self._strikes.timeout_s(called, timeout_s or self._timeout_s)
+        if timeout_s is None:
+            allowed_s = min(allowed_s, self._left_s(called))
+        if self._worker is None:
+            self._worker = self._launcher.open()
+        pending = self._worker.start(
+            experiment, arguments or {}, arrays or {}, seed=seed, limit_s=allowed_s
+        )
+        return replace(pending, functions=called, file=needs)
+
+    def finish(self, pending: PendingCall) -> Outcome:
+        """Wait for the end of a started call; raises as `call` does."""
+        if self._strikes.out(pending.functions):
+            # What it runs is known to hang: if it is not answered yet, it is not waited for.
+            pending = replace(pending, limit_s=0.0)
+        outcome = pending.result()
+        if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
+            raise WorkerLost(NOT_AGAIN)
+        return self._conclude(pending, outcome, budgeted=False)
+
+    def _conclude(self, pending: PendingCall, outcome: Outcome, *, budgeted: bool) -> Outcome:
+        self._calls += 1
+        if budgeted:
+            self._spent_s += outcome.seconds
+        if outcome.ending is Ending.RETURNED:
+            return outcome
+        if outcome.ending is Ending.RAISED and outcome.error is not None:
+            error = with_source(outcome.error, self._launcher.submission, pending.file)
+            raise conclusion_of(error, self._sentences, (*pending.functions, pending.file))
+        if outcome.ending is Ending.TIMED_OUT:
+            if budgeted and self._spent_s >= self._budget_of(pending.functions):
+                raise self._too_slow(pending.functions)
+            self._strikes.add(pending.functions)
+            raise WorkerLost(_timed_out(pending, outcome))
+        if outcome.ending is Ending.DIED:
+            _unless_short_of_memory(outcome.death)
+            raise WorkerLost(
+                f"The process that ran your code ended before it answered: {outcome.detail}.\n"
+                + _look_for(outcome.death)
+            )
+        raise WorkerLost(
+            f"The process that ran your code sent something that is no answer: {outcome.detail}."
+        )
+
+    def _import(self, needs: str) -> None:
+        """Import a file by itself, so that what goes wrong with it is not a function's fault."""
+        if not needs or needs in self._imported or needs in self._missing:
+            return
+        hung = _lost_importing(
+            needs,
+            f"{needs} did not finish when it was imported.\n"
+            "Look for work at the top level of the file: loops, training, input(). It belongs "
+            'into functions, or under `if __name__ == "__main__":`.',
+        )
+        called = _importing(needs)
+        if self._strikes.out([called]):
+            raise hung
+        pending = self._start(
+            IMPORT,
+            {"module": needs.removesuffix(".py").replace("/", ".")},
+            {},
+            seed=0,
+            needs=needs,
+            functions=[called],
+            timeout_s=_IMPORTS_TAKE * self._timeout_s,
+        )
+        outcome = pending.result()
+        if outcome.ending is Ending.TIMED_OUT:
+            self._strikes.add([called])
+            raise hung
+        if outcome.ending is Ending.DIED:
+            _unless_short_of_memory(outcome.death)
+            raise _lost_importing(
+                needs,
+                f"The process that ran your code ended while {needs} was imported: "
+                f"{outcome.detail}.\nLook for exit() and for work at the top level of the file.",
+            )
+        if outcome.ending is Ending.RAISED and outcome.error is not None:
+            error = with_source(outcome.error, self._launcher.submission, needs)
+            error = replace(error, file=error.file or needs)
+            conclusion = conclusion_of(error, self._sentences, (needs,))
+            if isinstance(conclusion, Unusable):
+                conclusion.of_file = conclusion.of_file or _not_imported(needs)
+            raise conclusion
+        if outcome.ending is not Ending.RETURNED:
+            raise _lost_importing(
+                needs,
+                "The process that ran your code sent something that is no answer while "
+                f"{needs} was imported: {outcome.detail}.",
+            )
+        self._imported.add(needs)
+
+    def _left_s(self, functions: Sequence[str]) -> float:
+        left_s = self._budget_of(functions) - self._spent_s
+        if left_s <= 0:
+            raise self._too_slow(functions)
+        return left_s
+
+    def _budget_of(self, functions: Sequence[str]) -> float:
+        return self._strikes.budget_s(functions, self._budget_s)
+
+    def _too_slow(self, functions: Sequence[str]) -> TooSlow:
+        if not self._failed:
+            self._strikes.add(functions)
+        return TooSlow(
+            f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
+            f"processor time, and it had called your code {_times(self._calls)} by then.\n"
+            "Work on whole tensors instead of looping over their entries, and do nothing in a "
+            "call that can be done once."
+        )
+
+    def close(self) -> None:
+        """End the worker, if one was started."""
+        if self._worker is not None:
+            self._worker.dismiss()
+            self._worker = None
+            self._imported.clear()
+
+
+def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
+    if outcome.slept_s > outcome.seconds / 2:
+        return (
+            f"Your code waited for {outcome.slept_s:.3g} s without computing anything.\n"
+            "Look for input(), sleep(), or a lock that nobody opens."
+        )
+    return (
+        f"Your code did not return within {pending.limit_s:.3g} s of processor time.\n"
+        "Look for a loop that never ends, or work that grows with the size of the input."
+    )
+
+
+def _unless_short_of_memory(death: Death | None) -> None:
+    """Tell a kill for memory that others had taken from one that the code brought on itself.
+
+    Raises:
+        OutOfMemory: it was the former.
+    """
+    if death is not None and death.out_of_memory and death.memory_bytes < _OWN_BYTES:
+        raise OutOfMemory(death)
+
+
+def _look_for(death: Death | None) -> str:
+    if death is not None and death.out_of_memory:
+        taken = death.memory_bytes / 2**20
+        return f"It had taken {taken:,.0f} MiB of memory. Look for very large tensors."
+    return "Look for exit(), for endless recursion, or for very large tensors."
+
+
+def _importing(needs: str) -> str:
+    return f"{IMPORT} {needs}"
+
+
+def _not_imported(needs: str) -> str:
+    return f"{needs} cannot be imported"
+
+
+def _lost_importing(needs: str, feedback: str) -> WorkerLost:
+    lost = WorkerLost(feedback)
+    lost.of_file = _not_imported(needs)
+    return lost
+
+
+def _times(calls: int) -> str:
+    return "once" if calls == 1 else f"{calls} times"

@@ -1,1 +1,0 @@
-"""The public checks on a student's own machine, whatever system it runs."""

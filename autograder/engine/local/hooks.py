@@ -1,0 +1,67 @@
+"""What conftest.py in a student's folder hands to pytest: an option, and the plugin.
+
+Standard library and pytest only: what else is needed may be missing or broken, and then one
+sentence says what to install.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.local import environment
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what a student may ask for beside pytest's own options."""
+    parser.addoption(
+        "--compare",
+        metavar="FINGERPRINT",
+        help="say why a result with this fingerprint (from Gradescope) may differ from yours",
+    )
+
+
+def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
+    """Explain a fingerprint that was pasted; None where pytest was asked for something else.
+
+    Args:
+        config: of the session that pytest was about to run.
+        folder: where the homework lies.
+        package: the homework's package, such as "autograder.homework".
+    """
+    pasted = config.getoption("--compare")
+    if not pasted:
+        return None
+    _stop_if_missing()
+    from autograder.engine.homework import load_assignment
+    from autograder.engine.release import fingerprint
+
+    there = fingerprint.parse(pasted)
+    if there is None:
+        raise pytest.UsageError(
+            "That holds no fingerprint. Copy the line that begins with Fingerprint: from the top "
+            "of your result on Gradescope."
+        )
+    here = fingerprint.take(load_assignment(package), folder)
+    sys.stdout.write("\n".join(fingerprint.explain(here, there)) + "\n")
+    return 0
+
+
+def set_up(config: pytest.Config, folder: Path, package: str) -> None:
+    """Let the plugin judge the homework's checks; other tests are none of its business.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    _stop_if_missing()
+    from autograder.engine.local.plugin import LocalChecks
+
+    config.pluginmanager.register(LocalChecks(folder, package), f"checks of {folder}")
+
+
+def _stop_if_missing() -> None:
+    problem = environment.missing()
+    if problem:
+        raise pytest.UsageError(problem)

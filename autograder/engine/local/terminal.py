@@ -1,0 +1,254 @@
+"""What a student reads in the terminal: the feedback of a check, and the end of a run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.judge.file_faults import FileFaults
+from autograder.engine.judge.requirements import Requirements
+from autograder.engine.local.planned import PublicPlan
+from autograder.engine.results.rows import points, rows_of
+from autograder.engine.results.text import clean_text
+
+_WIDTH = 100
+_TELLS = (Verdict.FAILED, Verdict.GRADER_ERROR)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One line for pytest's short summary, and for `--tb=line`."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Feedback:
+    """What pytest shows of a check that failed, in place of a traceback through our code.
+
+    Args:
+        paragraphs: each with the markup that it is written with.
+        frames: the student's own frames, as pytest shows them or as text.
+        snippet: Python that shows the same.
+    """
+
+    def __init__(
+        self,
+        paragraphs: Sequence[tuple[str, Mapping[str, bool]]],
+        frames: Any = None,
+        snippet: str = "",
+    ) -> None:
+        self._paragraphs = paragraphs
+        self._frames = frames
+        self._snippet = snippet
+        self.reprcrash = Message(paragraphs[0][0])
+
+    @staticmethod
+    def of(
+        data: Mapping[str, Any], check: PlannedCheck, frames: Any = None, earlier: str = ""
+    ) -> Feedback:
+        """Return the feedback of a check.
+
+        Args:
+            data: what the plugin put into its report.
+            check: the check.
+            frames: the student's own, if an exception ended it.
+            earlier: the number of a check that failed for the same cause.
+        """
+        entry = data["entry"]
+        what, *rest = clean_text(entry["feedback"]).split("\n")
+        if earlier:
+            return Feedback([(f"{what} The same as {earlier}, see above.", {"red": True})])
+        if frames:  # which show the line and say what was raised
+            rest = [line for line in rest if not line.startswith(("It says: ", "The line reads: "))]
+        named = rest.pop() if entry["mistake"] and rest else ""
+        paragraphs: list[tuple[str, Mapping[str, bool]]] = [(what, {"red": True, "bold": True})]
+        paragraphs += [(line, {}) for line in rest]
+        paragraphs += [(named, {"yellow": True, "bold": True})] if named else []
+        return Feedback(paragraphs, frames, "" if frames else data["snippet"])
+
+    def toterminal(self, tw: Any) -> None:
+        """Write it with pytest's writer, which leaves colours out where nobody sees them."""
+        if hasattr(self._frames, "toterminal"):
+            self._frames.toterminal(tw)
+            tw.line()
+        elif self._frames:
+            tw.line(f"{self._frames}\n")
+        for text, markup in self._paragraphs:
+            tw.line(textwrap.fill(text, min(tw.fullwidth, _WIDTH)), **markup)
+        if self._snippet:
+            tw.line("\nTo reproduce it, save this here as try.py and run: python try.py\n")
+            tw.line(textwrap.indent(self._snippet.rstrip("\n"), "    "))
+
+    def __str__(self) -> str:
+        texts = [str(self._frames)] if self._frames else []
+        texts += [text for text, _ in self._paragraphs]
+        if self._snippet:
+            texts += ["", self._snippet]
+        return "\n".join(texts)
+
+
+class Summary:
+    """Gathers the verdicts of a run, in whatever order they come, for its end."""
+
+    def __init__(self, plan: PublicPlan) -> None:
+        self._plan = plan
+        self._data: dict[str, Mapping[str, Any]] = {}
+        self._first: dict[tuple[str, str], str] = {}
+
+    def add(self, data: Mapping[str, Any]) -> None:
+        """Take what the plugin put into a report."""
+        self._data[data["entry"]["check_id"]] = data
+
+    def same_cause(self, data: Mapping[str, Any]) -> str:
+        """Return the number of an earlier check that the same exception ended; else ""."""
+        check_id = data["entry"]["check_id"]
+        number = next(c.number for c in self._plan.checks if c.check_id == check_id)
+        if not data["cause"]:
+            return ""
+        key = (data["cause"], data["entry"]["feedback"].partition("\n")[0])
+        first = self._first.setdefault(key, number)
+        return "" if first == number else first
+
+    def entries(self) -> dict[str, Entry]:
+        """Every verdict by the check's id, with what the checks require of each other."""
+        waiting = [c for c in self._plan.checks if c.check_id in self._data]
+        waiting.sort(key=lambda check: self._data[check.check_id]["run_last"])
+        requirements = Requirements(
+            {check.check_id: check for check in self._plan.checks}, self._plan.titles
+        )
+        faults = FileFaults()
+        settled: dict[str, Entry] = {}
+        while waiting:
+            numbers = {check.number for check in waiting}
+            check = next((c for c in waiting if not self._waits_for(c, numbers)), waiting[0])
+            waiting.remove(check)
+            data = self._data[check.check_id]
+            told = data["entry"]
+            entry = Entry(**{**told, "verdict": Verdict(told["verdict"])})
+            entry = requirements.settle(entry, data["blocked_by"], data["requires_any_of"])
+            settled[check.check_id] = faults.settle(check, entry, data["of_file"])
+        return settled
+
+    def _waits_for(self, check: PlannedCheck, numbers: set[str]) -> bool:
+        data = self._data[check.check_id]
+        required = {number for some in data["requires_any_of"] for number in some}
+        if data["blocked_by"]:
+            required |= {n for n in numbers if n.startswith(f"{data['blocked_by']}.")}
+        return bool((required & numbers) - {check.number})
+
+    # ---- the end of a run -------------------------------------------------------------------
+
+    def show(
+        self, terminal: pytest.TerminalReporter, warnings: Sequence[str], *, nothing_ran: bool
+    ) -> None:
+        """Write a line for every part, and what to do next."""
+        if terminal.config.option.collectonly:
+            return
+        entries = self.entries()
+        if not entries:
+            if nothing_ran:
+                parts = ", ".join(self._parts(self._plan.checks))
+                terminal.write_line(f"No public check was run; the parts are {parts}.")
+            return
+        terminal.section("public checks, by part")
+        for part in self._parts(c for c in self._plan.checks if c.check_id in entries):
+            self._show_part(terminal, part, entries)
+        self._show_texts(terminal, entries)
+        for warning in warnings:
+            _write(terminal, warning, red=True, bold=True)
+        _write(terminal, self._next(entries))
+
+    def _show_part(
+        self, terminal: pytest.TerminalReporter, part: str, entries: Mapping[str, Entry]
+    ) -> None:
+        checks = [c for c in self._plan.checks if c.part == part and c.check_id in entries]
+        title = f"{part} {self._plan.titles[part]}"
+        scored = [(check, entries[check.check_id]) for check in checks if check.points is not None]
+        if not scored:
+            return
+        if all(entry.verdict is Verdict.NOT_ATTEMPTED for _, entry in scored):
+            terminal.write_line(f"{title:<46} not implemented yet")
+            return
+        rows = rows_of(checks, entries.values())
+        earned, most = (
+            sum(units) for units in zip(*((r.units, r.max_units) for r in rows), strict=True)
+        )
+        whole = f"{points(earned)} of {points(most)} points"
+        notes = "; ".join(
+            f"{', '.join(found)} {word}"
+            for verdict, word in _WORDS.items()
+            if (found := [c.number for c, entry in scored if entry.verdict is verdict])
+        )
+        passed = all(entry.verdict is Verdict.PASSED for _, entry in scored)
+        failed = any(entry.verdict in _TELLS for _, entry in scored)
+        markup = {"green": passed, "red": failed, "yellow": not passed and not failed}
+        terminal.write_line(f"{title:<46} {whole:<20} {notes}".rstrip(), **markup)
+
+    def _show_texts(self, terminal: pytest.TerminalReporter, entries: Mapping[str, Entry]) -> None:
+        """Show what is not told by a failure above: advice, and what is not counted."""
+        for check in self._plan.checks:
+            entry = entries.get(check.check_id)
+            if entry is None:
+                continue
+            if check.points is None and entry.verdict is Verdict.FAILED:
+                _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
+            elif entry.verdict is Verdict.BLOCKED:
+                _write(terminal, f"\n{check.number} {entry.feedback}")
+
+    def _next(self, entries: Mapping[str, Entry]) -> str:
+        """Say what to do next."""
+        scored = [check for check in self._plan.checks if check.points is not None]
+        ran = [check for check in scored if check.check_id in entries]
+        verdicts = [entries[check.check_id].verdict for check in ran]
+        if not ran:
+            return ""
+        parts = self._parts(scored)
+        if all(verdict is Verdict.NOT_ATTEMPTED for verdict in verdicts):
+            return (
+                f"\nNothing is implemented yet. Start with {self._titled(ran[0].part)}: write it "
+                f"between the two markers that name it, then run: pytest -k {ran[0].part}"
+            )
+        if any(verdict is not Verdict.PASSED for verdict in verdicts):
+            return _OTHERS
+        if len(ran) == len(scored):
+            return (
+                "\nAll public checks pass. Gradescope runs them too, and others that draw new "
+                "problems. Next: train and look at what your models draw (README.md says how), "
+                "then pack your submission with: python make_submission.py"
+            )
+        after = parts[parts.index(ran[-1].part) + 1 :]
+        if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):
+            return "\nThese checks pass. Run them all with: pytest"
+        return f"\nThese parts pass. Next: {self._titled(after[0])}, then run: pytest -k {after[0]}"
+
+    def _titled(self, part: str) -> str:
+        return f"{part} {self._plan.titles[part]}"
+
+    def _parts(self, checks: Iterable[PlannedCheck]) -> list[str]:
+        return list(dict.fromkeys(check.part for check in checks))
+
+
+_OTHERS = (
+    "\nThese are the public checks. Gradescope runs them too, and others that draw new problems; "
+    "most points of a part hang on those."
+)
+_WORDS = {
+    Verdict.FAILED: "failed",
+    Verdict.GRADER_ERROR: "could not be run",
+    Verdict.BLOCKED: "not counted yet",
+    Verdict.NOT_ATTEMPTED: "not implemented yet",
+}
+
+
+def _write(terminal: pytest.TerminalReporter, text: str, **markup: bool) -> None:
+    width = min(terminal._tw.fullwidth, _WIDTH)
+    for line in clean_text(text).split("\n"):
+        terminal.write_line(textwrap.fill(line, width), **markup)

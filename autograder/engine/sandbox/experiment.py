@@ -1,0 +1,265 @@
+"""Run one experiment beside the student's code and record what it saw.
+
+The sandbox's worker does it for Gradescope (serve.py), a student's own pytest in its own process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autograder.engine.sandbox.limits import MAX_BODY_BYTES
+from autograder.engine.sandbox.stand_ins import StandIns
+
+Array = NDArray[Any]
+
+# Imports a file of the submission: the experiment that every homework has.
+IMPORT = "import"
+
+_MESSAGE_LENGTH = 600
+# More than the names and shapes of all arrays of a reply can take.
+_SAFETENSORS_HEADER = 64 * 1024
+_DTYPES = frozenset(
+    {
+        *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+    }
+)
+
+
+class Misuse(Exception):
+    """The student's code used a given thing in a way that cannot work; the text says how."""
+
+
+class StudentCode:
+    """The staged submission, importable; its modules are imported when first asked for.
+
+    Args:
+        root: the folder of the staged submission.
+        speed: how many times slower this machine is than the one that limits of time were set
+            on; infinite where nothing is to be limited.
+    """
+
+    # Whether this process serves nothing but the student's code, and may give way to others.
+    own_process = True
+
+    def __init__(self, root: Path, speed: float = 1.0) -> None:
+        self.root = root
+        self.speed = speed
+        # Appended, not inserted: the student's files must never shadow ours or the library's.
+        # The second entry is for solutions that write `import network`.
+        sys.path += [str(root), str(root / "codebase")]
+        self.stand_ins = StandIns(root, _not_installed)
+
+    def place_of(self, file: str) -> str | None:
+        """Return a file's path within the submission; None where it does not belong to it."""
+        inside = file.startswith(str(self.root))
+        return Path(file).relative_to(self.root).as_posix() if inside else None
+
+    def module(self, name: str) -> ModuleType:
+        """Import `codebase.<name>`.
+
+        Raises:
+            BaseException: whatever the student's file raises while it is imported.
+        """
+        return self.load(f"codebase.{name}")
+
+    def load(self, name: str) -> ModuleType:
+        """Import a module, with stand-ins for what is not installed; raises as `module` does."""
+        while True:
+            try:
+                return importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                if not self.stand_ins.admit(error):
+                    raise
+                self._forget()
+
+    def _forget(self) -> None:
+        """Let the submission's modules be imported from the start."""
+        inside = f"{self.root}{os.sep}"
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(inside):
+                del sys.modules[name]
+
+    def attribute(self, module: str, name: str) -> Any:
+        """Return a class or function of the submission.
+
+        Raises:
+            Misuse: the file does not define it.
+        """
+        found = getattr(self.module(module), name, None)
+        if found is None:
+            file = f"codebase/{module}.py"
+            raise Misuse(f"{file} does not define {name}")
+        return found
+
+
+class Recorder:
+    """What an experiment saw: plain values for the header, arrays for the body."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.arrays: dict[str, Array] = {}
+        self._room = MAX_BODY_BYTES - _SAFETENSORS_HEADER
+
+    def add(self, name: str, value: object) -> None:
+        """Record any object: a tensor by its contents, a number by its value, else by its type.
+
+        A tensor that cannot be sent (sparse, quantised, on the meta device, of an odd dtype, too
+        large) is recorded by what is known about it, without its contents.
+        """
+        if isinstance(value, torch.Tensor):
+            # In words of its own: a subclass may answer anything to everything.
+            plain = value.detach()
+            if plain.layout == torch.strided:  # others have no storage to share
+                plain = plain.as_subclass(torch.Tensor)
+            self.values[name] = {
+                "kind": "tensor",
+                "dtype": str(plain.dtype).removeprefix("torch."),
+                "shape": [int(n) for n in plain.shape],
+                "requires_grad": bool(value.requires_grad),
+            }
+            if obstacle := self._obstacle(plain):
+                self.values[name]["not_sent"] = obstacle
+            else:
+                array = self.arrays[name] = _to_array(plain)
+                self._room -= array.nbytes
+        elif isinstance(value, (bool, int, float)) and math.isfinite(value):
+            self.values[name] = {
+                "kind": "number",
+                "type": type(value).__name__,
+                "value": float(value),
+            }
+        else:
+            self.values[name] = {"kind": "other", "type": type(value).__name__[:80]}
+
+    def _obstacle(self, plain: torch.Tensor) -> str:
+        if plain.layout != torch.strided:
+            return "sparse"
+        if plain.is_quantized:
+            return "quantised"
+        if plain.device.type != "cpu":
+            return f"on the {plain.device.type} device"
+        if plain.dtype not in _DTYPES:
+            return "dtype"
+        size = plain.numel() * max(plain.element_size(), 4 if plain.dtype == torch.bfloat16 else 1)
+        return "too large" if size > self._room else ""
+
+    def note(self, name: str, value: bool | int | float | str | list[Any] | None) -> None:
+        """Record a plain value of our own."""
+        self.values[name] = value
+
+
+Experiment = Callable[[StudentCode, Mapping[str, Any], Mapping[str, torch.Tensor], Recorder], None]
+
+
+def run(
+    name: str,
+    arguments: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    seed: int,
+    student: StudentCode,
+    experiments: Mapping[str, Experiment],
+) -> Recorder:
+    """Run an experiment by its name; return what it saw.
+
+    It is run again where it came to the import of something that is not installed.
+
+    Raises:
+        BaseException: whatever the student's code raises.
+    """
+    experiment = _import if name == IMPORT else experiments[name]
+    while True:
+        set_seeds(seed)
+        recorder = Recorder()
+        tensors = {key: torch.from_numpy(array.copy()) for key, array in arrays.items()}
+        try:
+            experiment(student, arguments, tensors, recorder)
+        except ModuleNotFoundError as error:
+            if not student.stand_ins.admit(error):
+                raise
+        else:
+            return recorder
+
+
+def _import(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    recorder: Recorder,
+) -> None:
+    """Import one file of the submission."""
+    student.load(str(arguments["module"]))
+
+
+def run_eagerly(model: Any = None, **_options: Any) -> Any:
+    """Stand in for torch.compile: return what it is given, as a function or as a decorator.
+
+    The real one needs a C++ compiler, which a worker has not, and imports for seconds even where
+    torch's own switch tells it to compile nothing.
+    """
+    return run_eagerly if model is None else model
+
+
+def _not_installed(package: str, file: str) -> NoReturn:
+    raise Misuse(f"{package} is not installed where this is graded; remove its use from {file}")
+
+
+def set_seeds(seed: int) -> None:
+    """Seed all that the student's code may draw from."""
+    # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
+    """Say what was raised and where in the student's files: type, text, file and line."""
+    try:
+        return _describe(error, student)
+    except Exception:  # what it asks of the exception is code of the student's
+        return {"type": "Exception", "message": "(it could not be read)", "misuse": False}
+
+
+def _describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
+    file, line = None, None
+    unreadable = (
+        isinstance(error, SyntaxError) and student.place_of(str(error.filename)) is not None
+    )
+    if isinstance(error, SyntaxError) and unreadable:
+        file, line = error.filename, error.lineno
+    else:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if student.place_of(frame.filename) is not None:
+                file, line = frame.filename, frame.lineno
+    try:
+        message = str(error.msg if isinstance(error, SyntaxError) and unreadable else error)
+    except Exception:
+        message = "(its text could not be read)"
+    return {
+        "type": str(type(error).__name__)[:80],
+        "message": message[:_MESSAGE_LENGTH],
+        "misuse": isinstance(error, Misuse),
+        "file": student.place_of(file) if file else None,
+        "line": line,
+    }
+
+
+def _to_array(plain: torch.Tensor) -> Array:
+    if plain.dtype == torch.bfloat16:  # numpy has none
+        plain = plain.float()
+    # A clone, so that what the student's code changes later is not what was recorded.
+    array: Array = plain.resolve_neg().contiguous().numpy().copy()
+    return array

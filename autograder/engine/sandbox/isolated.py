@@ -1,0 +1,24 @@
+"""Run a module of this project in isolated mode: `python -I isolated.py MODULE [ARG ...]`.
+
+`-I` keeps the caller's environment, the current folder and the user's site-packages out of
+`sys.path`; this file then adds the one folder that holds the project.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def command(python: str, module: str) -> list[str]:
+    """Return the command line that runs `module` in isolated mode."""
+    return [python, "-I", str(Path(__file__).resolve()), module]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,242 @@
+"""The imports of a submission, read as text: which to have ready, and which are not installed.
+
+Nothing is executed and nothing is parsed with `ast`, which deep nesting can crash. Every step takes
+time that grows with the length of the text and no faster. A text can only choose among the packages
+that are named here. Standard library only: the supervisor imports this.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+_MAX_BYTES = 1024 * 1024
+_LONGEST_STATEMENT = 4000
+_LONGEST_NAME = 100
+_MOST_STATEMENTS = 500
+_MOST_IMPORTS = 1000
+# Takes the place of a backslash at the end of a line: the statement goes on.
+_CONTINUED = "\v"
+_MOST_FILES = 20
+_MOST_MODULES = 64
+_CODE_FOLDER = "codebase"
+
+# Packages whose import costs time and changes nothing that a check could see. What torch and numpy
+# import by themselves, a zygote has anyway.
+_READY = frozenset(
+    {
+        "PIL",
+        "einops",
+        "functorch",
+        "matplotlib",
+        "mpl_toolkits",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "torchvision",
+        "tqdm",
+    }
+)
+# Parts of them that nobody needs and that do things when they are imported.
+_NOT_READY = frozenset({"conftest", "tests", "setup"})
+# What torch imports at the first use of a function: 0.4 s of processor time.
+_FORWARD_MODE = "torch._decomp.decompositions_for_jvp"
+_FIRST_USE = {
+    f"{package}.{function}": _FORWARD_MODE
+    for package in ("torch.func", "functorch")
+    for function in ("hessian", "jacfwd", "jvp", "linearize")
+} | {"torch.autograd.forward_ad": _FORWARD_MODE}
+
+# Strings and comments. Once begun, each matches, at the latest where the text or the line ends, so
+# that no character is read twice.
+_NOISE = re.compile(
+    r'"""(?:[^"\\]+|\\(?:.|\Z)|"(?!""))*(?:"""|\Z)'
+    r"|'''(?:[^'\\]+|\\(?:.|\Z)|'(?!''))*(?:'''|\Z)"
+    r'|"(?:[^"\\\n]|\\.)*"?'
+    r"|'(?:[^'\\\n]|\\.)*'?"
+    r"|\#[^\n]*",
+    re.DOTALL,
+)
+_STATEMENT = re.compile(r"(?:^|[;:])[ \t\f\v]*(import|from)(?=[ \t\f\v.(])", re.MULTILINE)
+_MENTION = re.compile(r"\b(?:torch|functorch|scipy|sklearn)(?:\.\w+)+")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module that a file imports.
+
+    Args:
+        module: as it is written; leading dots are kept.
+        names: what is taken from it; each may be a module of its own.
+        line: where the statement begins.
+    """
+
+    module: str
+    names: tuple[str, ...]
+    line: int
+
+    @property
+    def package(self) -> str:
+        """Its first part, empty for a relative import."""
+        return self.module.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A package that a file imports and that is not installed."""
+
+    package: str
+    file: str
+    line: int
+
+
+def read_imports(text: str) -> tuple[Import, ...]:
+    """Return what a file imports, wherever the statements are.
+
+    Args:
+        text: the file; only the first MiB is read, and of it at most 500 statements.
+    """
+    code = _without_noise(text)
+    found: list[Import] = []
+    line, counted = 1, 0
+    for match in islice(_STATEMENT.finditer(code), _MOST_STATEMENTS):
+        start = match.start(1)
+        line += code.count("\n", counted, start) + code.count(_CONTINUED, counted, start)
+        counted = start
+        rest = code[match.end(1) : match.end(1) + _LONGEST_STATEMENT]
+        if match[1] == "import":
+            for part in re.split(r"[;\n]", rest, maxsplit=1)[0].split(","):
+                if module := _dotted(part):
+                    found.append(Import(module, (), line))
+        else:
+            module, names = _split_from(rest)
+            if module:
+                found.append(Import(module, names, line))
+    return tuple(found[:_MOST_IMPORTS])
+
+
+def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
+    """Return what a zygote should import before it forks workers for a submission.
+
+    Args:
+        root: the staged submission; its own modules are followed, not returned.
+        files: the student's files, such as "codebase/gan.py".
+    """
+    wanted: dict[str, None] = {}
+    for _, text, imports in _followed(root, files):
+        for each in imports:
+            if _is_own(root, each.package):
+                continue
+            wanted[each.module] = None
+            wanted.update(dict.fromkeys(f"{each.module}.{name}" for name in each.names))
+        for chain in _MENTION.findall(_without_noise(text)):
+            parts = chain.split(".")[:3]
+            wanted.update(dict.fromkeys(".".join(parts[:n]) for n in (2, 3)))
+    prepared = dict.fromkeys(name for module in wanted for name in _prepared_for(module))
+    return tuple(prepared)[:_MOST_MODULES]
+
+
+def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
+    """Return which packages the student's files import that are not installed, each once a file."""
+    found: dict[tuple[str, str], Missing] = {}
+    for file in files:
+        for each in read_imports(_text_of(root / file)):
+            name = each.package
+            known = not name or (file, name) in found
+            if not known and not _is_own(root, name) and not _is_installed(name):
+                found[file, name] = Missing(name, file, each.line)
+    return tuple(found.values())
+
+
+def _prepared_for(module: str) -> Iterator[str]:
+    if module in _FIRST_USE:
+        yield _FIRST_USE[module]
+    parts = module.split(".")
+    if parts[0] in _READY and not any(p.startswith("_") or p in _NOT_READY for p in parts):
+        yield module
+
+
+def _followed(root: Path, files: Sequence[str]) -> Iterator[tuple[str, str, tuple[Import, ...]]]:
+    """Yield path, text and imports of the files and of all modules of the homework they import."""
+    due = list(files)
+    done: set[str] = set()
+    while due and len(done) < _MOST_FILES:
+        file = due.pop()
+        if file in done:
+            continue
+        done.add(file)
+        text = _text_of(root / file)
+        imports = read_imports(text)
+        yield file, text, imports
+        for each in imports:
+            if each.module.startswith(".") or _is_own(root, each.package):
+                names = [part for part in each.module.split(".") if part] + list(each.names)
+                paths = (f"{_CODE_FOLDER}/{name}.py" for name in names)
+                due += [path for path in paths if (root / path).is_file()]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BYTES).decode("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_own(root: Path, package: str) -> bool:
+    """Whether a name is the homework's: `codebase`, or a module in it that is imported barely."""
+    folders = (root, root / _CODE_FOLDER)
+    return any((f / package).is_dir() or (f / f"{package}.py").is_file() for f in folders)
+
+
+def _is_installed(package: str) -> bool:
+    """Whether a package can be found, without importing anything."""
+    if package in sys.stdlib_module_names or package in sys.builtin_module_names:
+        return True
+    ours = str(Path(__file__).resolve().parents[3])  # what lies beside us is not installed
+    paths = [path for path in sys.path if path and path != ours]
+    try:
+        return importlib.machinery.PathFinder.find_spec(package, paths) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _without_noise(text: str) -> str:
+    """Return the first MiB of a text without strings and comments, its lines where they were."""
+    plain = text[:_MAX_BYTES].replace("\r\n", "\n").replace("\r", "\n")
+    plain = plain.replace("\0", " ").replace(_CONTINUED, " ")
+    return _NOISE.sub(_blank, plain).replace("\\\n", _CONTINUED)
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Return an empty string for a string, nothing for a comment, and the lines it took."""
+    return ("" if match[0].startswith("#") else "''") + "\n" * match[0].count("\n")
+
+
+def _split_from(rest: str) -> tuple[str, tuple[str, ...]]:
+    """Return module and names of what follows the word `from`."""
+    match = re.search(r"(?<=[\s.])import\b", rest)
+    if match is None or "\n" in rest[: match.start()]:
+        return "", ()
+    module = _dotted(rest[: match.start()], relative=True)
+    names = rest[match.end() :].lstrip(" \t\f\v")
+    if names.startswith("("):
+        names = names[1:].partition(")")[0].replace("\n", " ")
+    else:
+        names = re.split(r"[;\n]", names, maxsplit=1)[0]
+    return module, tuple(name for part in names.split(",") if (name := _dotted(part)))
+
+
+def _dotted(part: str, *, relative: bool = False) -> str:
+    """Return the module's name in `a.b as c`; empty where there is none."""
+    words = part.split()
+    name = words[0] if len(words) == 1 or words[1:2] == ["as"] else ""
+    bare = name.lstrip(".") if relative else name
+    pieces = bare.split(".") if bare else []
+    fits = len(name) <= _LONGEST_NAME and all(piece.isidentifier() for piece in pieces)
+    return name if fits else ""

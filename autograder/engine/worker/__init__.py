@@ -1,1 +1,0 @@
-"""The untrusted side: the processes in which student code runs, and the wire to them."""

@@ -1,0 +1,275 @@
+"""What a loss of problems 2, 4 and 5 draws: latents, labels and interpolation weights.
+
+Every statistical test refuses a right solution with probability 1e-10 at most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autograder.engine.judge.exceptions import CheckFailed
+from autograder.homework.losses.recovered import recover
+from autograder.homework.problems.gan_case import N_CLASSES, GanCase
+from autograder.homework.problems.probe_networks import Array, Labels
+from autograder.homework.reply import Call
+from autograder.homework.sampling import statistics
+from autograder.homework.student import GanLoss, Student
+
+# How many calls of how large a batch the statistics are made of.
+_MANY_LATENTS = (8, 128)
+_SHOWN_LATENTS = (32, 32)  # the same where it is looked at which images d was given
+_MANY_LABELS = (16, 256)
+_MANY_WEIGHTS = (64, 16)
+_FEW_IMAGES = (4, 16)
+# The networks and images are sent once for several calls. Together they may take the time of one,
+# so they are not too many for a solution that handles images one by one.
+_IMAGES_AT_ONCE = 512
+# Of 1024 uniform weights more than a dozen agree in five digits once in 10^30 gradings.
+_DIGITS, _MOST_EQUAL = 5, 12
+# A point whose weight lies within 1e-5 of 0 or 1 may look like the image itself.
+_MOST_POINTS = 0.95
+
+
+def check_latents(student: Student, function: str, *, conditional: bool) -> None:
+    """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
+    case, loss = next(_draws(student, function, conditional, (1, _SHOWN_LATENTS[1]), images=True))
+    seen = recover(case, loss, function)
+    shown, wanted = seen.shown_of_batch(case.batch)
+    # Where some images go nowhere, theirs are not the z that count. But a loss that shows d less
+    # than a batch is wrong for that, and has its own checks.
+    some_go_nowhere = seen.d_saw_fake > 0 and shown >= wanted and not seen.z_shown.all()
+    _check_latents(student, function, conditional, only_shown=some_go_nowhere)
+
+
+def _check_latents(student: Student, function: str, conditional: bool, *, only_shown: bool) -> None:
+    batches, states = [], set()
+    size = _SHOWN_LATENTS if only_shown else _MANY_LATENTS
+    for case, loss in _draws(student, function, conditional, size, images=only_shown):
+        states.add(loss.next_random)
+        fresh = list({call.rows.tobytes(): call.rows for call in loss.g_calls}.values())
+        if only_shown:
+            seen = recover(case, loss, function)
+            fresh = [np.unique(seen.z[seen.z_shown], axis=0)]
+        if not fresh:
+            raise CheckFailed(f"{function} never calls g.")
+        for rows in fresh:
+            if statistics.distinct_rows(rows) < len(rows):
+                raise CheckFailed(
+                    f"{function} gives the generator the same z for several examples.",
+                    numbers=f"{statistics.distinct_rows(rows)} different z in a batch of "
+                    f"{len(rows)}, expected {len(rows)}.",
+                )
+        made = sum(len(rows) for rows in fresh)
+        if made < case.batch:
+            raise CheckFailed(
+                f"{function} gives the generator fewer z than there are real images.",
+                numbers=f"{made} for a batch of {case.batch}.",
+            )
+        batches += fresh
+    if len(states) == 1 and len(batches) > 1:
+        raise CheckFailed(
+            f"{function} seeds the random numbers itself: whatever is drawn after it is the same "
+            "after every call, the next batch's z too.",
+            hint="Leave out torch.manual_seed() within the loss.",
+        )
+    z = np.concatenate(batches)
+    if statistics.distinct_rows(z) < len(z):
+        raise CheckFailed(
+            f"{function} draws the same z again in later calls.",
+            numbers=f"{statistics.distinct_rows(z)} different z in {len(batches)} batches of "
+            f"together {len(z)} examples.",
+        )
+    _check_normal(function, z)
+
+
+def _check_normal(function: str, z: Array) -> None:
+    distance, bound = statistics.ks_distance_normal(z), statistics.dkw_bound(z.size)
+    square = statistics.mean_square(z)
+    low, high = statistics.mean_square_bounds(z.size)
+    if statistics.distinct_fraction(z) < 0.5:
+        raise CheckFailed(
+            f"{function} gives the generator z whose entries repeat each other.",
+            numbers=f"Only {statistics.distinct_fraction(z):.0%} of {z.size} entries differ.",
+        )
+    if distance > bound or not low <= square <= high:
+        raise CheckFailed(
+            f"The z that {function} gives the generator are not standard normal.",
+            numbers=f"{z.size} numbers: mean {z.mean():.3f} (expected 0), mean square {square:.3f} "
+            f"(expected 1, allowed {low:.3f} to {high:.3f}), distance from the normal "
+            f"distribution {distance:.3f} (allowed {bound:.3f}); a right z is refused once in "
+            "10^10 gradings.",
+        )
+    pairs = z.shape[1] * (z.shape[1] - 1) // 2
+    correlation = statistics.largest_correlation(z)
+    allowed = statistics.correlation_bound(len(z), pairs)
+    if correlation > allowed:
+        raise CheckFailed(
+            f"The entries of the z that {function} gives the generator depend on each other.",
+            numbers=f"Greatest correlation {correlation:.3f} (allowed {allowed:.3f}).",
+        )
+
+
+def check_labels(student: Student, function: str) -> None:
+    """Labels stay with their images, and fake labels are the real ones or uniform over classes."""
+    for case, loss in _draws(student, function, True, _FEW_IMAGES, images=True):
+        seen = recover(case, loss, function)
+        if function.endswith("_d") and (
+            seen.real_labels_seen is None
+            or not np.array_equal(seen.real_labels_seen, _labels(seen.real_labels_true))
+        ):
+            raise CheckFailed(
+                f"{function} gives d real images with labels that are not theirs.",
+                hint="A real image and its label must stay together.",
+            )
+        if seen.fake_labels_seen is None:
+            raise CheckFailed(f"{function} never shows d the images that g made.")
+        if not np.array_equal(seen.fake_labels_seen, _labels(seen.fake.labels)):
+            raise CheckFailed(
+                f"{function} shows d a fake image with another label than it was made for.",
+                hint="Give g and d the very same labels for the fake images.",
+            )
+    drawn = []
+    for case, loss in _draws(student, function, True, _MANY_LABELS, images=False):
+        calls = _distinct_calls(loss.g_calls)
+        if calls:
+            drawn.append(np.concatenate([_labels(call.labels) for call in calls]))
+        shares_in_batch = _shares(case.labels)
+    if not drawn:
+        raise CheckFailed(f"{function} never calls g.")
+    # Each call by itself too: one label for a whole batch is uniform in the long run.
+    for labels in (np.concatenate(drawn), *drawn):
+        bound = statistics.dkw_bound(len(labels), statistics.FALSE_ALARM / (1 + len(drawn)))
+        from_uniform = statistics.discrete_distance_uniform(labels, N_CLASSES)
+        # y_real itself, in another order, or drawn from it.
+        from_real = float(np.abs(_shares(labels) - shares_in_batch).max())
+        # Class by class too, where a class that never comes stands out.
+        counted, wanted = (
+            np.bincount(labels, minlength=N_CLASSES),
+            np.full(N_CLASSES, 1 / N_CLASSES),
+        )
+        in_batch = np.diff(shares_in_batch, prepend=0.0)
+        allowed = statistics.FALSE_ALARM / (1 + len(drawn))
+        fits_uniform = from_uniform <= bound and statistics.fits(counted, wanted, allowed)
+        fits_real = from_real <= bound and statistics.fits(counted, in_batch, allowed)
+        if not fits_uniform and not fits_real:
+            # By their shares alone they may be right.
+            if from_uniform <= bound and all(np.array_equal(drawn[0], each) for each in drawn):
+                raise CheckFailed(
+                    f"The labels of the fake images in {function} are the same in every call, and "
+                    "are not those of the real images.",
+                    numbers=f"The first ten: {drawn[0][:10].tolist()}.",
+                    hint="Take y_real, or draw new labels, uniform over the ten classes, in every "
+                    "call.",
+                )
+            raise CheckFailed(
+                f"The labels of the fake images in {function} are neither y_real nor uniform over "
+                "the ten classes.",
+                numbers=f"Drawn per class: {counted.tolist()}; uniform would be about "
+                f"{len(labels) / N_CLASSES:.0f} each.",
+            )
+
+
+def check_interpolation(student: Student, function: str) -> None:
+    """One weight per example, uniform on [0, 1]: the tests err with probability 1e-10 each."""
+    pooled = []
+    for case, loss in _draws(student, function, False, _MANY_WEIGHTS, images=True):
+        seen = recover(case, loss, function)
+        if len(seen.strange):
+            raise CheckFailed(
+                f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
+                "number a for the whole image.",
+                numbers=f"{len(seen.strange)} of {len(seen.strange) + len(seen.between)} images "
+                "beside the real and the fake ones lie off the line between a real and a fake.",
+            )
+        seen.require_between(function)
+        alpha = seen.alpha
+        if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
+            raise CheckFailed(
+                "The interpolation weights are not confined to [0, 1].",
+                numbers=f"Found weights from {alpha.min():.3f} to {alpha.max():.3f}.",
+            )
+        if len(alpha) > 1 and statistics.distinct_rows(np.round(alpha, _DIGITS)[:, None]) == 1:
+            raise CheckFailed(
+                "All examples of a batch share one interpolation weight; each needs its own.",
+                numbers=f"A batch of {len(alpha)} had the one weight {alpha[0]:.3f}.",
+            )
+        pooled.append(alpha)
+    weights = np.concatenate(pooled)
+    values, counts = np.unique(np.round(weights, _DIGITS), return_counts=True)
+    piled = values[counts > _MOST_EQUAL]
+    if 1 <= len(piled) <= 2:
+        several = int(counts[counts > _MOST_EQUAL].sum())
+        raise CheckFailed(
+            "Many interpolation weights have the very same value: not uniform on [0, 1].",
+            numbers=f"{several} of {len(weights)} weights are "
+            f"{' or '.join(f'{value:.3f}' for value in piled + 0.0)}.",
+            hint="Do not clamp or round the weights.",
+        )
+    pairs = math.prod(_MANY_WEIGHTS)
+    if len(weights) < _MOST_POINTS * pairs:
+        raise CheckFailed(
+            f"{function} takes the gradient penalty for some of the pairs of images only.",
+            numbers=f"d was given {len(weights)} points between real and fake images for {pairs} "
+            "pairs, expected one for each.",
+        )
+    if len(values) < 0.75 * len(weights):
+        raise CheckFailed(
+            "The interpolation weights repeat each other; each example needs one of its own, drawn "
+            "anew in every call.",
+            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
+            f"{len(values)} different ones.",
+        )
+    gap = statistics.end_gap(len(weights))
+    if weights.min() > gap or weights.max() < 1 - gap:
+        raise CheckFailed(
+            "The interpolation weights do not reach both ends of [0, 1]: not uniform on [0, 1].",
+            numbers=f"{len(weights)} weights lie between {weights.min():.3f} and "
+            f"{weights.max():.3f}; expected below {gap:.3f} and above {1 - gap:.3f}.",
+        )
+    distance, bound = statistics.ks_distance_uniform(weights), statistics.dkw_bound(len(weights))
+    if distance > bound:
+        raise CheckFailed(
+            "The interpolation weights are not uniform on [0, 1].",
+            numbers=f"{len(weights)} weights: mean {weights.mean():.3f} (expected 0.5), distance "
+            f"from uniform {distance:.3f} (allowed {bound:.3f}).",
+        )
+
+
+def _draws(
+    student: Student,
+    function: str,
+    conditional: bool,
+    size: tuple[int, int],
+    *,
+    images: bool,
+) -> Iterator[tuple[GanCase, GanLoss]]:
+    """Call the loss several times on one problem, with other random numbers every time."""
+    calls, batch = size
+    case = GanCase(batch, 6, 1.0, conditional, student.seed)
+    seeds = [(student.seed * 1000 + n) % 2**32 for n in range(calls)]
+    at_once = max(1, _IMAGES_AT_ONCE // batch)
+    for start in range(0, calls, at_once):
+        some = seeds[start : start + at_once]
+        for loss in student.gan_losses(function, case, some, images=images):
+            yield case, loss
+
+
+def _distinct_calls(calls: Sequence[Call]) -> list[Call]:
+    """The calls of g without those whose latents and labels were merely used again."""
+    first: dict[tuple[bytes, bytes], Call] = {}
+    for call in calls:
+        first.setdefault((call.rows.tobytes(), _labels(call.labels).tobytes()), call)
+    return list(first.values())
+
+
+def _shares(labels: Labels) -> Array:
+    """The share of labels up to 0, up to 1, ..., up to 9."""
+    ordered = np.sort(labels)
+    return np.searchsorted(ordered, np.arange(N_CLASSES), side="right") / len(ordered)
+
+
+def _labels(labels: Labels | None) -> Labels:
+    return np.zeros(0, np.int64) if labels is None else labels

@@ -1,0 +1,324 @@
+"""`make_submission.sh` and its twin: what they pack, what they warn about, when they refuse."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = (ROOT / "make_submission.sh", ROOT / "make_submission.py")
+TEMPLATE = ROOT / "student_template"
+
+PYTHON_FILES = ["codebase/flow_network.py", "codebase/gan.py"]
+# What the script calls besides the shell itself, without zip and python3.
+PLAIN_TOOLS = ("bash", "dirname", "mktemp", "mv", "rm", "sed")
+
+
+@pytest.fixture(params=[script.name for script in SCRIPTS])
+def name(request: pytest.FixtureRequest) -> str:
+    """Either script: what one does, the other does."""
+    return str(request.param)
+
+
+@pytest.fixture
+def homework(tmp_path: Path) -> Path:
+    """A finished homework with the scripts in it, figures included."""
+    folder = tmp_path / "my homework"
+    for name in (
+        *PYTHON_FILES,
+        "codebase/network.py",
+        "run_gan.py",
+        "maf/samples_epoch40.png",
+        "maf/samples_epoch50.png",
+        "out_nonsaturating/fake_0000.png",
+        "out_nonsaturating/fake_0900.png",
+        "out_nonsaturating/fake_0937.png",
+        "out_nonsaturating_conditional/fake_0050.png",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}\n")
+    (folder / "out_wasserstein_gp").mkdir()
+    for script in SCRIPTS:
+        shutil.copy(script, folder)
+    return folder
+
+
+def run(
+    script: Path, *, cwd: Path, path: str | None = None, console: str = ""
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run the script; return how it ended and what is in the archive under `cwd`, if any."""
+    shell = sys.executable if script.suffix == ".py" else shutil.which("bash") or "bash"
+    outcome = subprocess.run(
+        [shell, str(script)],
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PATH": path or os.environ["PATH"],
+            **({"PYTHONIOENCODING": console} if console else {}),
+        },
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    archive = script.parent / "submission.zip"
+    archive = archive if archive.exists() else cwd / "submission.zip"
+    if not archive.exists():
+        return outcome, []
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.testzip() is None
+        return outcome, sorted(opened.namelist())
+
+
+def tools(folder: Path, *extra: str) -> str:
+    """Return a PATH that holds the plain tools and the extra ones alone."""
+    folder.mkdir()
+    for name in PLAIN_TOOLS:
+        found = shutil.which(name)
+        assert found is not None, name
+        (folder / name).symlink_to(found)
+    for name in extra:
+        wrapper = folder / name
+        wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        wrapper.chmod(0o755)
+    return str(folder)
+
+
+EXPECTED = [
+    *PYTHON_FILES,
+    "maf/samples_epoch50.png",
+    "out_nonsaturating/fake_0937.png",
+    "out_nonsaturating_conditional/fake_0050.png",
+]
+
+
+def test_packs_the_files_and_the_last_figures_of_its_own_folder(
+    name: str, homework: Path, tmp_path: Path
+) -> None:
+    """Called from anywhere, it packs where it lies, lists what it packed, and warns of nothing."""
+    outcome, names = run(homework / name, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert names == EXPECTED
+    assert all(f"  {one}\n" in outcome.stdout for one in names)
+    assert f"Packed into {homework}/submission.zip" in outcome.stdout
+    assert outcome.stderr == ""
+
+
+def test_packs_the_current_folder_where_its_own_has_no_code(
+    name: str, homework: Path, tmp_path: Path
+) -> None:
+    """A copy elsewhere packs the folder that it is called from."""
+    elsewhere = tmp_path / "bin"
+    elsewhere.mkdir()
+    script = Path(shutil.move(homework / name, elsewhere))
+    outcome, names = run(script, cwd=homework)
+    assert outcome.returncode == 0, outcome.stderr
+    assert names == EXPECTED
+    assert not (elsewhere / "submission.zip").exists()
+
+
+def test_python_packs_where_zip_is_missing(homework: Path, tmp_path: Path) -> None:
+    """Without zip, python3 writes the same archive."""
+    path = tools(tmp_path / "bin", "python3")
+    outcome, names = run(homework / "make_submission.sh", cwd=homework, path=path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert names == EXPECTED
+
+
+def test_without_any_packer_it_says_what_to_install(homework: Path, tmp_path: Path) -> None:
+    """With neither zip nor python3 there is one line and no archive."""
+    outcome, names = run(
+        homework / "make_submission.sh", cwd=homework, path=tools(tmp_path / "bin")
+    )
+    assert outcome.returncode != 0
+    assert outcome.stderr == (
+        "make_submission.sh: needs zip or python3, and neither was found; install one of them\n"
+    )
+    assert names == []
+    assert not list(homework.glob(".submission*"))
+
+
+@pytest.mark.parametrize("missing", PYTHON_FILES)
+def test_a_missing_python_file_is_refused(name: str, homework: Path, missing: str) -> None:
+    """Nothing is packed without both Python files; the one line names the missing one."""
+    (homework / missing).unlink()
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode != 0
+    assert f"{missing} is missing; nothing was packed" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+    assert names == []
+
+
+def test_a_folder_without_code_is_refused(name: str, tmp_path: Path) -> None:
+    """Away from any homework the script says where it looked."""
+    shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "empty").mkdir()
+    outcome, _ = run(tmp_path / name, cwd=tmp_path / "empty")
+    assert outcome.returncode != 0
+    assert "holds a folder codebase/; run it in your homework's folder" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) -> None:
+    """The untouched template packs with one warning for each of its nine stubs."""
+    homework = tmp_path / "homework"
+    shutil.copytree(TEMPLATE, homework)
+    gan = homework / "codebase" / "gan.py"
+    text = gan.read_text()
+    gan.write_text(text.replace("    raise NotImpl", "    # raise NotImpl", 1))
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode == 0
+    assert names == PYTHON_FILES
+    warnings = outcome.stderr.splitlines()
+    assert len(warnings) == 8  # one was commented out
+    assert warnings[0] == (
+        "Warning: codebase/flow_network.py: 1.1 MADE.forward is not implemented yet"
+    )
+    assert "maf/samples_epoch50.png is not there; 'python run_flow.py' makes it" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        ("def f():\n    x = (1,\n", "line 2: Python cannot read this file: '(' was never closed"),
+        ("x = 1\nbreakpoint()\n", "line 2: breakpoint() cannot be used in a grading; remove it"),
+        ("def f():\n  return input()", "line 2: input() cannot be used in a grading; remove it"),
+        ("import pdb\n", "line 1: pdb cannot be used in a grading; remove it"),
+        ("from pdb import set_trace\n", "line 1: pdb cannot be used in a grading; remove it"),
+        (
+            "class A:\n  def f(self):\n    raise NotImplementedError\n",
+            "line 3: A.f still raises NotImplementedError",
+        ),
+        ("x = 'caf\xe9'".encode("latin-1"), " is not saved as UTF-8, so Python cannot read it; sa"),
+        ("x = 1".encode("utf-16"), " is not saved as UTF-8, so Python cannot read it; save it as"),
+        (b"x = 1\0", " is not saved as UTF-8, so Python cannot read it; save it as UTF-8"),
+        ("x = " + "-" * 5000 + "1", " could not be looked at ("),
+    ],
+)
+def test_what_will_fail_is_warned_of_and_packed(
+    name: str, homework: Path, code: str | bytes, warning: str
+) -> None:
+    """One warning with its line; whoever wants to can hand it in all the same."""
+    content = code if isinstance(code, bytes) else code.encode()
+    (homework / "codebase/gan.py").write_bytes(content)
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    [told] = outcome.stderr.splitlines()
+    assert told.startswith("Warning: codebase/gan.py")
+    assert warning in told
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "# breakpoint()\n'input()'\n",
+        "# -*- coding: latin-1 -*-\nx = 'caf\xe9'".encode("latin-1"),
+        "\ufeffx = 1",
+        "def input_size(): return model.input(1)\n",
+        "x = f\"{names['a']}\"\n",
+        'x = f"""{d["a"]}"""\n',
+    ],
+)
+def test_what_works_is_not_warned_of(name: str, homework: Path, code: str | bytes) -> None:
+    """Comments, texts and other functions of these names are nobody's mistake."""
+    content = code if isinstance(code, bytes) else code.encode()
+    (homework / "codebase/gan.py").write_bytes(content)
+    set_grader(homework, "3.10")
+    outcome, _ = run(homework / name, cwd=homework)
+    assert outcome.stderr == ""
+
+
+def set_grader(homework: Path, version: str) -> None:
+    """Let the scripts know what grades, as the handout does."""
+    script = homework / "make_submission.py"
+    text = script.read_text(encoding="utf-8")
+    assert 'GRADER_PYTHON = ""' in text
+    filled = text.replace('GRADER_PYTHON = ""', f'GRADER_PYTHON = "{version}"')
+    script.write_text(filled, encoding="utf-8")
+
+
+NEWER = {
+    "except* and more": ("try:\n  pass\nexcept* ValueError:\n  pass\n", (3, 11)),
+    "type statements": ("type X = int\n", (3, 12)),
+    "type parameters": ("def f[T](x: T) -> T:\n  return x\n", (3, 12)),
+    "quotes": ('x = f"{d["a"]}"\n', (3, 12)),
+    "inner quotes": ('x = f"{f\'{d["a"]}\'}"\n', (3, 12)),
+    "backslashes": ("x = f'{\"\\n\".join(d)}'\n", (3, 12)),
+    "lines": ('x = f"{\nd}"\n', (3, 12)),
+    "comments": ('x = f"{d # d\n}"\n', (3, 12)),
+}
+
+
+@pytest.mark.parametrize(("code", "since"), NEWER.values(), ids=list(NEWER))
+def test_grammar_that_the_grader_lacks_is_warned_of(
+    name: str, homework: Path, code: str, since: tuple[int, int]
+) -> None:
+    """Where this Python knows it and the one that grades does not; else it does not parse."""
+    set_grader(homework, "3.10")
+    (homework / "codebase/gan.py").write_text(code, encoding="utf-8")
+    outcome, names = run(homework / name, cwd=homework)
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    told = "Gradescope runs Python 3.10, which cannot read it: "
+    told = told if sys.version_info >= since else "Python cannot read this file: "
+    assert told in outcome.stderr
+
+
+def test_a_console_without_the_letters_of_a_path_is_no_error(name: str, homework: Path) -> None:
+    """The archive is written and named, and the script ends well."""
+    elsewhere = homework.rename(homework.with_name("Übungen 作业"))
+    outcome, names = run(elsewhere / name, cwd=elsewhere, console="ascii")
+    assert outcome.returncode == 0
+    assert names == EXPECTED
+    assert "submission.zip" in outcome.stdout
+    assert "Traceback" not in outcome.stderr
+
+
+def test_the_shells_script_without_python_warns_of_stubs(homework: Path, tmp_path: Path) -> None:
+    """It does what it can."""
+    shutil.copy(TEMPLATE / "codebase/gan.py", homework / "codebase")
+    path = tools(tmp_path / "bin")
+    outcome, _ = run(homework / "make_submission.sh", cwd=homework, path=path)
+    assert "codebase/gan.py: 2.2 loss_nonsaturating_d is not implemented yet" in outcome.stderr
+
+
+def test_last_figure_is_last_by_number(name: str, homework: Path) -> None:
+    """Step 10000 comes after 9999 and 0900, and other files are no steps."""
+    for figure in ("fake_9999.png", "fake_10000.png", "fake_final.png", "fake_.png"):
+        (homework / "out_wasserstein_gp" / figure).write_text("")
+    _, names = run(homework / name, cwd=homework)
+    assert [one for one in names if "wasserstein" in one] == ["out_wasserstein_gp/fake_10000.png"]
+
+
+def test_an_older_archive_is_replaced(name: str, homework: Path) -> None:
+    """Packing again starts anew: nothing of an older archive stays."""
+    with zipfile.ZipFile(homework / "submission.zip", "w") as archive:
+        archive.writestr("stale.txt", "stale")
+    _, names = run(homework / name, cwd=homework)
+    assert names == EXPECTED
+
+
+def test_scripts_are_handed_out() -> None:
+    """Students get the same scripts, the shell's ready to run."""
+    for script in SCRIPTS:
+        assert (TEMPLATE / script.name).read_bytes() == script.read_bytes()
+    assert os.access(SCRIPTS[0], os.X_OK)
+    assert os.access(TEMPLATE / SCRIPTS[0].name, os.X_OK)
+
+
+def test_both_scripts_pack_the_same_bytes(homework: Path) -> None:
+    """Names in the same order, and the contents of the files."""
+    packed = []
+    for script in SCRIPTS:
+        run(homework / script.name, cwd=homework)
+        with zipfile.ZipFile(homework / "submission.zip") as archive:
+            packed.append([(n, archive.read(n)) for n in archive.namelist()])
+        (homework / "submission.zip").unlink()
+    assert packed[0] == packed[1]

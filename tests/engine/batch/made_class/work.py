@@ -1,0 +1,64 @@
+"""Grades made-up exports with the stand-in, as the command does with the real grader."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.engine.batch.export import open_export
+from autograder.engine.batch.privacy import Names
+from autograder.engine.batch.scheduler import Crew, Grading, grade_due, local_crew, make_plan
+from autograder.engine.batch.store import Record, Store
+from autograder.engine.batch.worker_process import Settings, fingerprint
+from autograder.engine.homework import load_assignment
+
+STAND_IN = "tests.engine.batch.made_class.stand_in"
+PACKAGE = "autograder.homework"
+TEMPLATE = Path(__file__).resolve().parents[4] / "student_template"
+
+
+def grading(timeout_s: float = 30.0, only: tuple[str, ...] = ()) -> Grading:
+    """What the command would grade by."""
+    assignment = load_assignment(PACKAGE)
+    settings = Settings.of(assignment, TEMPLATE, only)
+    return Grading(settings, fingerprint(assignment, only), assignment.files, timeout_s)
+
+
+def class_of(folder: Path, *asks: str) -> Path:
+    """An export whose submissions ask these things of the stand-in."""
+    for i, words in enumerate(asks):
+        path = folder / f"s{i:03d}" / "codebase" / "gan.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{words}\n", encoding="utf-8")
+    return folder
+
+
+def grade_here(
+    export: Path, out: Path, by: Grading | None = None, names: Names | None = None, jobs: int = 2
+) -> list[Record]:
+    """Grade what is due on this machine; return the records in the order they were done."""
+    with local_crew(jobs) as crew:
+        return list(grade_with(crew, export, out, by, names))
+
+
+def grade_with(
+    crew: Crew,
+    export: Path,
+    out: Path,
+    by: Grading | None = None,
+    names: Names | None = None,
+    module: str = STAND_IN,
+) -> Iterator[Record]:
+    """Grade what is due with a crew, by the stand-in or the grading process of another module."""
+    by, names, store = by or grading(), names or Names(), Store(out)
+    store.prepare(anonymous=type(names) is not Names)
+    crew = dataclasses.replace(crew, module=module)
+    with open_export(export, by.wanted) as opened:
+        plan = make_plan(opened, store, by, names)
+        yield from grade_due(plan, opened, store, by, names, crew)
+
+
+def keys(records: list[Record]) -> list[str]:
+    """Whose records these are, in order of their names."""
+    return sorted(record.key for record in records)

@@ -1,0 +1,459 @@
+"""The results of a class: kept, counted, compared, without names, and as a table of scores."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder.commands.class_ import _about
+from autograder.engine.batch.comparison import FEEDBACK, POINTS, SHARES, compare
+from autograder.engine.batch.export import NotGraded, Submission
+from autograder.engine.batch.metadata import Submitter
+from autograder.engine.batch.page import About, write_views
+from autograder.engine.batch.privacy import Pseudonyms, key_for
+from autograder.engine.batch.scores import ScoresWriter, defused
+from autograder.engine.batch.store import (
+    Listed,
+    Record,
+    Store,
+    StoreError,
+    relative,
+    replacing,
+    title_of,
+)
+from autograder.engine.batch.summary import ABSENT, ERROR, GRADED, MISSING, REFUSED, Summary
+from autograder.engine.grading.ledger import Entry, Verdict
+from autograder.engine.homework import load_assignment
+from tests.engine.batch.made_class import (
+    PARTS,
+    PLAN,
+    WORTH,
+    changed,
+    make_store,
+    record,
+    results_of,
+)
+
+ABOUT = About("Homework", PARTS, WORTH, {"gp-missing": "There is no penalty."})
+
+
+# ---- store ------------------------------------------------------------------------------------
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Whatever the key, its file lies inside the store."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    for key in ("submission_1", "../../evil", "a/b", "\ud800", ".hidden", "x" * 300, "Zoë"):
+        store.write(record(key))
+        assert store.read(key) == record(key)
+        assert store.path("results", key, "json").resolve().is_relative_to(store.root.resolve())
+
+
+def test_a_record_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
+    """What a crash left of another program's copy is graded again."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    assert store.read("a") is None
+    store.write(record("a"))
+    path = store.path("results", "a", "json")
+    for text in (
+        path.read_text(encoding="utf-8")[:-20],
+        "[]",
+        '{"key": "a", "more": 1}',
+        "[" * 9999,
+    ):
+        path.write_text(text, encoding="utf-8")
+        assert store.read("a") is None
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A writer that fails leaves the file of before and no litter."""
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(TypeError), replacing(tmp_path / "a") as file:
+        file.writelines(["half", None])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_results_are_for_their_owner_only(tmp_path: Path) -> None:
+    """The folder holds names and grades."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=False)
+    assert store.root.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_with_something_else_is_not_used(tmp_path: Path) -> None:
+    """Nobody's files are mixed with results."""
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StoreError, match="not empty and holds no results"):
+        Store(tmp_path).prepare(anonymous=False)
+    with pytest.raises(StoreError, match="no results of a class"):
+        Store(tmp_path).settings()
+    with pytest.raises(StoreError, match="no list of a class"):
+        next(Store(tmp_path).listed())
+
+
+@pytest.mark.parametrize(("before", "asked"), [(False, "without"), (True, "with")])
+def test_names_and_pseudonyms_are_never_mixed(tmp_path: Path, before: bool, asked: str) -> None:
+    """A store stays with names or without."""
+    store = Store(tmp_path / "out")
+    store.prepare(anonymous=before)
+    store.prepare(anonymous=before)
+    with pytest.raises(StoreError, match=f"repeat the command {asked} --anonymous"):
+        store.prepare(anonymous=not before)
+
+
+# ---- comparison -------------------------------------------------------------------------------
+
+
+def test_the_same_results_are_no_change() -> None:
+    """Times and attempts may differ."""
+    assert compare("a", record("a"), record("a", seconds=99.0, attempts=2)) is None
+    assert compare("a", None, None) is None
+
+
+def test_a_change_says_by_how_much_and_through_which_checks() -> None:
+    """Both texts, both verdicts, the difference."""
+    old = record("a")
+    new = changed(old, "5.5.3", score=0.0, output="Now it is wrong.")
+    change = compare("a", old, new)
+    assert change is not None
+    (check,) = change.checks
+    assert (change.kind, change.delta) == (POINTS, -(check.old_score or 0))
+    assert (check.number, check.old_text, check.new_text) == (
+        "5.5.3",
+        "Passed.",
+        "Now it is wrong.",
+    )
+
+
+def test_another_feedback_is_a_change_of_its_own_kind() -> None:
+    """Points stay, words differ: in a check, or in the text about the whole."""
+    old = record("a")
+    change = compare("a", old, changed(old, "5.5.3", output="Said otherwise."))
+    assert change is not None
+    assert (change.kind, change.delta) == (FEEDBACK, 0)
+    other = Record(**{**vars(old), "results": {**old.results, "output": "Other."}})
+    change = compare("a", old, other)
+    assert change is not None
+    assert (change.checks, change.new_output) == ((), "Other.")
+
+
+def reshared(before: Record, passes: bool = True) -> Record:
+    """The record after a check of 1.1 came, which takes points from another."""
+    results = json.loads(json.dumps(before.results))
+    first = results["tests"][1]
+    assert first["number"] == "1.1.2"
+    came = {**first, "number": "1.1.99", "name": "1.1.99 New.", "max_score": 0.25, "output": ""}
+    came["score"] = 0.25 * passes
+    came["extra_data"] = {"verdict": "passed" if passes else "failed"}
+    worth = first["max_score"]
+    first["max_score"] = worth - 0.25
+    first["score"] *= first["max_score"] / worth
+    results["tests"].append(came)
+    for part in results["extra_data"]["parts"][:1]:
+        of_part = [t for t in results["tests"] if t["number"].startswith("1.1.")]
+        part["score"] = sum(t["score"] for t in of_part)
+    return Record(**{**vars(before), "results": results})
+
+
+def test_other_shares_of_the_same_points_are_a_kind_of_their_own() -> None:
+    """A new check that passes moves points within a part; nobody gains, and nobody reads more."""
+    change = compare("a", record("a"), reshared(record("a")))
+    assert change is not None
+    assert (change.kind, change.delta) == (SHARES, 0)
+    assert [check.number for check in change.checks] == ["1.1.2", "1.1.99"]
+    assert all(check.reads_the_same for check in change.checks)
+    failing = compare("a", record("a"), reshared(record("a"), passes=False))
+    assert failing is not None
+    assert (failing.kind, failing.delta) == (POINTS, -0.25)
+
+
+def test_what_changed_is_said_in_sentences() -> None:
+    """Shares that moved within a part are no change of a score."""
+    summary = Summary({})
+    old, wrong = record("a"), changed(record("a"), "5.5.3", score=0.0)
+    assert summary.what_changed == ["Nothing changed."]
+    for i in range(8):
+        summary.add(Listed(str(i)), old, compare(str(i), old, reshared(old)))
+    assert summary.what_changed == [
+        "No score changed.",
+        "8 differ only in how the points of 1.1 are shared.",
+    ]
+    for now in (wrong, changed(old, "5.5.3", output="Otherwise."), None):
+        summary.add(Listed("b"), now, compare("b", old, now))
+    summary.add(Listed("c"), old, compare("c", None, old))
+    assert summary.what_changed == [
+        "1 of 12 submissions changed in points: 0 gained and 1 lost points.",
+        "1 changed in feedback only.",
+        "8 differ only in how the points of 1.1 are shared.",
+        "1 is new.",
+        "1 is no longer in the class.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["It holds.", "1.2.3 It holds."])
+def test_a_check_is_titled_by_its_number_once(name: str) -> None:
+    """Results of an earlier version have the number in the name, too."""
+    assert title_of({"number": "1.2.3", "name": name}) == "1.2.3 It holds."
+
+
+def test_texts_that_stayed_are_not_on_the_page_of_a_change(tmp_path: Path) -> None:
+    """Only what differs is shown twice."""
+    older, newer = make_store(tmp_path / "old", 1), make_store(tmp_path / "new", 1)
+    before = changed(record("submission_1000"), "5.5.3", output="A text that stays.")
+    older.write(before)
+    for after, seen in [
+        (changed(before, "5.5.3", max_score=0.25), 0),
+        (changed(before, "5.5.3", output="Another text."), 1),
+    ]:
+        newer.write(after)
+        write_views(newer, ABOUT, older)
+        (page,) = (newer.root / "compare").glob("*/*.html")
+        assert page.read_text(encoding="utf-8").count("A text that stays.") == seen
+
+
+def test_a_check_that_came_or_went_is_a_change() -> None:
+    """Its other side has no score."""
+    old = record("a")
+    fewer = {**old.results, "tests": old.tests[1:]}
+    change = compare("a", old, Record(**{**vars(old), "results": fewer}))
+    assert change is not None
+    assert change.checks[0].new_verdict == ""
+    assert change.checks[0].new_score is None
+
+
+def test_who_came_and_who_went_is_told(tmp_path: Path) -> None:
+    """A submission of one side only is a change; the views list both."""
+    older, store = make_store(tmp_path / "old", 3), make_store(tmp_path / "new", 3)
+    listed = list(store.listed())
+    store.write(record("late"))
+    store.write_list([*listed[1:], Listed("late")])
+    summary = write_views(store, ABOUT, older)
+    assert dict(summary.changes) == {"gone": 1, "new": 1}
+    rows = list(csv.DictReader((store.root / "changes.csv").open(encoding="utf-8-sig")))
+    assert [(row["Submission"], row["Kind"]) for row in rows] == [
+        ("late", "new"),
+        (listed[0].key, "gone"),
+    ]
+
+
+def test_views_of_a_comparison_go_when_none_is_asked(tmp_path: Path) -> None:
+    """Differences of another day do not stay beside today's pages."""
+    older, store = make_store(tmp_path / "old", 2), make_store(tmp_path / "new", 2)
+    store.write(changed(record("submission_1000"), "1.1.1", output="Other."))
+    write_views(store, ABOUT, older)
+    assert (store.root / "compare").is_dir()
+    assert "What changed" in (store.root / "index.html").read_text(encoding="utf-8")
+    write_views(store, ABOUT)
+    assert not (store.root / "compare").exists()
+    assert not (store.root / "changes.csv").exists()
+    assert "What changed" not in (store.root / "index.html").read_text(encoding="utf-8")
+
+
+# ---- counting ---------------------------------------------------------------------------------
+
+
+def told(mistake: str | None) -> Record:
+    """A record whose 5.5.1 and 5.5.2 fail by this mistake."""
+    ids = {check.number: check.check_id for check in PLAN}
+    failed = {ids["5.5.1"], ids["5.5.2"]}
+    return record(
+        "a",
+        results=results_of(
+            Entry(c.check_id, Verdict.FAILED, 0.0, "No.", mistake)
+            if c.check_id in failed
+            else Entry(c.check_id, Verdict.PASSED, 1.0, "")
+            for c in PLAN
+        ),
+    )
+
+
+def test_mistakes_are_counted_once_a_submission_and_by_their_sentence() -> None:
+    """Two checks of one submission are one; what no answer tells apart stays together."""
+    summary = Summary({"gp-missing": "There is no penalty.", "b": "It is b."})
+    for i, mistake in enumerate(["gp-missing", "gp-missing", "b+gp-missing", None]):
+        summary.add(Listed(str(i)), told(mistake), None)
+    found = [(m.count, m.sentences, m.where) for m in summary.most_made]
+    assert found == [
+        (2, ("There is no penalty.",), "5.5.1, 5.5.2"),
+        (1, ("It is b.", "There is no penalty."), "5.5.1, 5.5.2"),
+    ]
+    assert [check.number for check in summary.hardest[:2]] == ["5.5.1", "5.5.2"]
+
+
+def test_zeros_of_grader_errors_are_not_counted() -> None:
+    """They are nobody's points, mistakes or failures."""
+    summary = Summary({})
+    error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
+    summary.add(Listed("a"), record("a"), None)
+    summary.add(Listed("b"), record("b", results=error), None)
+    summary.add(Listed("c"), record("c", results={}, trouble="It died."), None)
+    summary.add(Listed("d"), None, None)
+    assert dict(summary.states) == {GRADED: 1, ERROR: 2, MISSING: 1}
+    assert (summary.all.count, summary.all.mean) == (1, 65)
+    assert [fault.what for fault in summary.faults] == ["no zygote", "It died."]
+
+
+def test_who_was_refused_or_handed_in_nothing_is_counted_apart() -> None:
+    """No zero of theirs spoils a mean, and the table shows no points."""
+    summary = Summary({})
+    summary.add(Listed("a", late="1:00:00"), record("a"), None)
+    refused = summary.add(
+        Listed("b"), record("b", results=results_of(()), refused="It is no zip."), None
+    )
+    absent = Record("c", refused="There is no file.", absent=True)
+    summary.add(Listed("c"), absent, None)
+    assert dict(summary.states) == {GRADED: 1, REFUSED: 1, ABSENT: 1}
+    assert (summary.all.count, summary.all.mean, summary.late) == (1, 65, 1)
+    assert refused[:2] == [None, []]
+    assert [fault.what for fault in summary.faults] == ["It is no zip.", "There is no file."]
+
+
+def test_what_is_no_submission_is_kept_with_its_reason(tmp_path: Path) -> None:
+    """So that pages can be made again without the export; a damaged file is an empty list."""
+    store = Store(tmp_path)
+    assert store.not_graded() == []
+    found = [NotGraded("notes.txt", "a file by itself")]
+    store.write_not_graded(found)
+    assert store.not_graded() == found
+    (tmp_path / "not_graded.json").write_text("{}")
+    assert store.not_graded() == []
+
+
+def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
+    """Every submission stands in exactly one bar."""
+    summary = Summary({})
+    for i, skill in enumerate([1.0, 0.9, 0.5, 0.0]):
+        summary.add(Listed(str(i)), record("a", skill), None)
+    for part in (summary.all, *summary.parts.values()):
+        assert len(part.bars) <= 12
+        assert sum(count for _, count in part.bars) == 4
+        assert part.bars[-1][0] == f"{part.max_score:g}"
+    assert summary.parts["1.1"].median <= 5
+
+
+def test_a_mistake_is_listed_with_the_function_that_it_is_about() -> None:
+    """By itself, "Returns plus the sum of alpha" could be about two functions."""
+    sentences = _about(load_assignment("autograder.homework"), None).sentences
+    about = {name: sentence.partition(": ")[0] for name, sentence in sentences.items()}
+    assert about["inverse-log-det-sign"] == "MADE.inverse"
+    assert about["gp-missing"] == "loss_wasserstein_gp_d"
+    assert all(re.match(r"(MADE|MAF)\.|(conditional_)?loss_", where) for where in about.values())
+
+
+# ---- scores.csv -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '=HYPERLINK("http://x")',
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "\uff1d1",
+        "\ufeff=1",
+    ],
+)
+def test_what_a_spreadsheet_would_compute_is_defused(text: str) -> None:
+    """An apostrophe in front makes it text; nothing else is lost."""
+    assert defused(text).startswith("'")
+
+
+@pytest.mark.parametrize("text", ["Ada Lovelace", "O'Brien", "محمد", "submission_1", "3=3", ""])
+def test_names_are_left_as_they_are(text: str) -> None:
+    """Only formulas are touched."""
+    assert defused(text) == text
+
+
+def test_scores_hold_a_row_a_student_and_a_column_a_part() -> None:
+    """A group is several rows with the same points; no grade leaves the points empty."""
+    file = io.StringIO()
+    writer = ScoresWriter(file, {"1.1": "First", "1.2": "Second"}, {"1.1": 5, "1.2": 2.5})
+    people = (Submitter("=Ada", "1", "a@x"), Submitter("Bob\nB", "2", "b@x"))
+    group = Listed("s", people, "2026-11-21 10:00 Z", "0:05:00")
+    writer.write(group, {"1.1": 2.5, "1.2": 1.0}, GRADED)
+    writer.write(Listed("t"), {}, REFUSED, "=It is\nno zip.")
+    late = ("2026-11-21 10:00 Z", "0:05:00")
+    assert list(csv.reader(file.getvalue().splitlines())) == [
+        [
+            "Name",
+            "Student number",
+            "Email",
+            "Submission",
+            "1.1 First (of 5)",
+            "1.2 Second (of 2.5)",
+            "Total (of 7.5)",
+            "State",
+            "Reason",
+            "Handed in",
+            "Late",
+        ],
+        ["'=Ada", "1", "a@x", "s", "2.5", "1", "3.5", "graded", "", *late],
+        ["Bob B", "2", "b@x", "s", "2.5", "1", "3.5", "graded", "", *late],
+        ["", "", "", "t", "", "", "", "refused", "'=It is no zip.", "", ""],
+    ]
+
+
+def test_scores_open_as_utf_8_in_a_spreadsheet(tmp_path: Path) -> None:
+    """The file begins with the mark that Excel needs; a hostile name is one cell."""
+    store = make_store(tmp_path / "out", 3)
+    write_views(store, ABOUT)
+    assert (store.root / "scores.csv").read_bytes().startswith(b"\xef\xbb\xbfName,")
+    rows = list(csv.DictReader((store.root / "scores.csv").open(encoding="utf-8-sig")))
+    assert len(rows) == 3
+    assert all(row["State"] == "graded" for row in rows)
+
+
+# ---- without names ----------------------------------------------------------------------------
+
+ADA = Submission("Ada_Lovelace.zip", (Submitter("Ada Lovelace", "00123", "ada.l@example.org"),))
+
+
+def test_pseudonyms_are_the_same_for_the_same_key_only() -> None:
+    """A rerun recognises a submission; who lacks the key does not."""
+    one = Pseudonyms(b"k" * 16).listed(ADA)
+    assert one == Pseudonyms(b"k" * 16).listed(ADA)
+    assert one.key != Pseudonyms(b"l" * 16).listed(ADA).key
+    assert one.submitters == ()
+
+
+def test_names_are_taken_out_of_what_the_results_say() -> None:
+    """In any spelling that a file's name has; points, checks and mistakes stay."""
+    text = "taken from 'ada_lovelace/gan.py' by AdaLovelace, ADA.L@EXAMPLE.ORG, 00123, Lovelace"
+    results = {**record("a").results, "output": text}
+    before = record("a", results=results, trouble=text, log=text)
+    after = Pseudonyms(b"k").cleaned(changed(before, "1.1.1", output=text), ADA)
+    said = json.dumps(vars(after)).lower()
+    for piece in ("lovelace", "00123", "example.org"):
+        assert piece not in said
+    assert (
+        after.tests[0]["output"] == "taken from '[name]/gan.py' by [name], [name], [name], [name]"
+    )
+    assert after.tests[1:] == before.tests[1:]
+
+
+def test_the_key_lies_beside_the_results_and_is_shared_with_what_is_compared(
+    tmp_path: Path,
+) -> None:
+    """Not among them, readable by its owner only, and the same for an older store's class."""
+    first = key_for(tmp_path / "old", None)
+    assert key_for(tmp_path / "old", None) == first
+    assert key_for(tmp_path / "new", tmp_path / "old") == first
+    assert key_for(tmp_path / "other", None) != first
+    assert (tmp_path / "old.key").stat().st_mode & 0o077 == 0
+
+
+def test_paths_of_submissions_are_spread_over_folders() -> None:
+    """100,000 submissions are 256 folders of some 400 files."""
+    folders = {relative("results", f"submission_{i}", "json").split("/")[1] for i in range(5000)}
+    assert len(folders) == 256

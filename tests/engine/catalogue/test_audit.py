@@ -1,0 +1,324 @@
+"""The grading of the grader: what an audit complains about, tolerances, and the page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.commands import audit as command
+from autograder.commands.common import DONE, FOUND_SOMETHING
+from autograder.engine.catalogue.audit import Case, Row, _with_seed, complaints, narrowed
+from autograder.engine.catalogue.audit_page import AuditReport, in_order, write_report
+from autograder.engine.catalogue.tolerance_report import tolerance_reports
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAN = (
+    PlannedCheck("a", "1.1.1", "A holds.", "1.1", 3, "visible"),
+    PlannedCheck("b", "1.2.1", "B holds.", "1.2", 2, "visible"),
+    PlannedCheck("c", "1.2.2", "Advice: C.", "1.2", None, "visible"),
+)
+PASSED = {check.check_id: Entry(check.check_id, Verdict.PASSED, 1.0, "") for check in PLAN}
+
+
+def failed(check_id: str, feedback: str = "It is off.", mistake: str | None = None) -> Entry:
+    """An entry that costs all points."""
+    return Entry(check_id, Verdict.FAILED, 0.0, feedback, mistake)
+
+
+def wrong(**changes: object) -> Case:
+    """A wrong solution of 1.1 that is to be named "slip"."""
+    settings: dict[str, object] = {
+        "id": "slip",
+        "kind": "wrong",
+        "sentence": "Slips.",
+        "files": {},
+        "parts": frozenset({"1.1"}),
+        "named": frozenset({"slip"}),
+    }
+    return Case(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def said(case: Case, **entries: Entry) -> list[str]:
+    """The complaints about a case all of whose checks passed but these."""
+    return list(complaints(Row(case, {**PASSED, **entries}, 0.0), PLAN))
+
+
+def test_wrong_solution_that_is_caught_in_its_part_and_named_is_as_it_must_be() -> None:
+    """Points lost in the right part, under the right name: no complaint."""
+    assert said(wrong(), a=failed("a", mistake="slip")) == []
+
+
+def test_wrong_solution_named_together_with_another_counts_as_named() -> None:
+    """Two misconceptions that nothing tells apart are named together, joined by a plus."""
+    assert said(wrong(), a=failed("a", mistake="trip+slip")) == []
+
+
+def test_wrong_solution_with_full_marks_is_complained_about() -> None:
+    """A wrong solution that keeps its points shows a hole in the checks."""
+    assert "keeps full marks in 1.1" in said(wrong())
+
+
+def test_points_lost_in_another_part_are_complained_about() -> None:
+    """A mistake may cost points in its own part only."""
+    found = said(wrong(), a=failed("a", mistake="slip"), b=failed("b"))
+    assert found == ["loses points in another part: 1.2.1"]
+
+
+def test_a_blocked_check_in_another_part_is_complained_about() -> None:
+    """Its points are lost as well, and one mistake costs once."""
+    blocked = Entry("b", Verdict.BLOCKED, 0.0, "Not counted yet")
+    found = said(wrong(), a=failed("a", mistake="slip"), b=blocked)
+    assert found == ["loses points in another part: 1.2.1"]
+
+
+def test_a_mistake_without_its_name_is_complained_about() -> None:
+    """Another name, or none, is not enough."""
+    found = said(wrong(), a=failed("a", mistake="trip"))
+    assert found == ["is not named: slip expected, trip said"]
+
+
+def test_a_sentence_that_is_not_said_is_complained_about() -> None:
+    """Entries that a check names by its own words need those words."""
+    case = wrong(named=frozenset(), says="not normal")
+    assert said(case, a=failed("a", "They are not normal.")) == []
+    assert said(case, a=failed("a")) == ["no feedback says 'not normal'"]
+
+
+def test_right_solution_that_loses_points_or_gets_a_hint_is_complained_about() -> None:
+    """A right solution keeps all points and is never told of a mistake."""
+    case = wrong(kind="right", parts=frozenset(), named=frozenset())
+    assert said(case) == []
+    found = said(case, b=failed("b", mistake="slip"))
+    assert found[0] == "a right solution loses points in 1.2.1"
+    assert "a right solution is told that it made slip" in found
+
+
+def test_grader_errors_are_always_complained_about() -> None:
+    """A check that could not be run says nothing about the grader."""
+    broken = Entry("b", Verdict.GRADER_ERROR, 0.0, "no zygote")
+    assert any("1.2.1 ended as grader error" in text for text in said(wrong(), b=broken))
+
+
+def test_template_must_be_not_attempted_everywhere() -> None:
+    """The untouched template passes nothing, advice included."""
+    case = wrong(kind="empty", parts=frozenset(), named=frozenset())
+    idle = {c: Entry(c, Verdict.NOT_ATTEMPTED, 0.0, "") for c in ("a", "b", "c")}
+    assert said(case, **idle) == []
+    assert said(case, **{**idle, "c": PASSED["c"]}) == ["1.2.2 is passed, expected not attempted"]
+
+
+def rows(right: float, wrong_excess: float) -> list[Row]:
+    """A right and a wrong solution with these errors in check a."""
+    good = Entry("a", Verdict.PASSED, 1.0, "", excess=right)
+    bad = Entry("a", Verdict.FAILED, 0.0, "", excess=wrong_excess)
+    return [
+        Row(wrong(id="good", kind="right"), {"a": good}, 0.0),
+        Row(wrong(id="bad"), {"a": bad}, 0.0),
+    ]
+
+
+def test_a_tolerance_between_right_and_wrong_is_certified() -> None:
+    """Far above the right ones and far below the wrong ones: no complaint, both are named."""
+    (report,) = tolerance_reports(rows(0.01, 50.0), PLAN)
+    assert report.complaint == ""
+    assert (report.right_id, report.wrong_id) == ("good", "bad")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong_excess", "complaint"),
+    [(0.5, 50.0, "the right solution good needs 0.5"), (0.01, 2.0, "bad is off by only 2 times")],
+)
+def test_a_tolerance_too_near_to_either_side_is_complained_about(
+    right: float, wrong_excess: float, complaint: str
+) -> None:
+    """The audit fails when the gap closes from either side."""
+    (report,) = tolerance_reports(rows(right, wrong_excess), PLAN)
+    assert complaint in report.complaint
+
+
+def test_report_escapes_text_and_lists_every_case(tmp_path: Path) -> None:
+    """The page is self-contained, the JSON holds every verdict, hostile text is escaped."""
+    hostile = wrong(id="x", sentence="<script>alert(1)</script>")
+    row = Row(hostile, {**PASSED, "a": failed("a", mistake="slip")}, 1.0)
+    report = AuditReport("Homework", PLAN, (row,), (), (), "abc")
+    paths = write_report(report, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    told = json.loads(paths[0].read_text(encoding="utf-8"))
+    assert told["cases"]["x"]["verdicts"] == {
+        "1.1.1": "failed",
+        "1.2.1": "passed",
+        "1.2.2": "passed",
+    }
+
+
+def test_the_picture_counts_the_template_apart_from_right_solutions(tmp_path: Path) -> None:
+    """The number of right solutions in its title is the number at its side."""
+    kinds = {"template": "empty", "one": "right", "two": "right", "slip": "wrong"}
+    graded = tuple(Row(wrong(id=name, kind=kind), PASSED, 1.0) for name, kind in kinds.items())
+    write_report(AuditReport("Homework", PLAN, graded, (), (), "abc"), tmp_path)
+    picture = (tmp_path / "matrix.svg").read_text(encoding="utf-8")
+    assert "1 wrong and 2 right solutions (rows)" in picture
+    for label in ("Template (1)", "Right (2)", "Wrong in 1.1 (1)"):
+        assert f">{label}<" in picture
+
+
+def test_the_page_of_one_wrong_solution_counts_it_and_has_no_empty_table(tmp_path: Path) -> None:
+    """What `--only` grades may hold no right solution: then no tolerance can be judged."""
+    row = Row(wrong(), {**PASSED, "a": failed("a", mistake="slip")}, 1.0)
+    write_report(AuditReport("Homework", PLAN, (row,), (), (), "abc"), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<p>1 wrong solution (1 named" in page
+    assert "0 right solutions." in page
+    assert "no right one whose answers a check compares" in page
+    assert "<tbody>\n</tbody>" not in page
+
+
+# ---- one check ----------------------------------------------------------------------------
+
+
+def test_cases_are_narrowed_to_one_check() -> None:
+    """Those that cannot change its outcome are left out; the others are graded by it alone."""
+    cases = [
+        wrong(id="its part", run=frozenset({"1.1", "1.2"})),
+        wrong(id="everything"),
+        wrong(id="another part", run=frozenset({"1.2"})),
+        wrong(id="not this check", run=frozenset({"1.1"}), skip=frozenset({"1.1.1"})),
+    ]
+    kept = narrowed(cases, PLAN, PLAN[0])
+    assert [case.id for case in kept] == ["its part", "everything"]
+    for case in kept:
+        assert [check.number for check in PLAN if case.touches(check)] == ["1.1.1"]
+
+
+def test_a_wrong_solution_need_not_be_caught_by_one_check() -> None:
+    """Nor named; but a right one must keep the check's points."""
+    (case, good) = narrowed([wrong(), wrong(id="good", kind="right")], PLAN, PLAN[0])
+    assert said(case) == []
+    assert said(good, a=failed("a")) == ["a right solution loses points in 1.1.1"]
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, *outcomes: tuple[str, Entry]) -> int:
+    """Run `audit --check 1.1.1` on made-up solutions, of this kind and with this entry each."""
+    cases = [wrong(id=f"{kind}-{i}", kind=kind) for i, (kind, _) in enumerate(outcomes)]
+
+    def graded(*_: object) -> list[Row]:
+        rows = [Row(c, {"a": e}, 0.0) for c, (_, e) in zip(cases, outcomes, strict=True)]
+        narrow = narrowed(cases, PLAN, PLAN[0])
+        return [
+            Row(c, r.entries, 0.0, tuple(complaints(Row(c, r.entries, 0.0), PLAN)))
+            for c, r in zip(narrow, rows, strict=True)
+        ]
+
+    monkeypatch.setattr(command, "all_cases", lambda *_: cases)
+    monkeypatch.setattr(command, "plan_checks", lambda _: PLAN)
+    monkeypatch.setattr(command, "audit", graded)
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    options = parser.parse_args(["--check", "1.1.1"])
+    status: int = options.run(options)
+    return status
+
+
+def test_one_check_is_tried_on_right_and_wrong_solutions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says who passes, who fails, and where the tolerance lies."""
+    good = Entry("a", Verdict.PASSED, 1.0, "", excess=0.01)
+    bad = Entry("a", Verdict.FAILED, 0.0, "It is off.", "slip", excess=50.0)
+    assert tried(monkeypatch, ("right", good), ("wrong", bad), ("wrong", PASSED["a"])) == DONE
+    printed = capsys.readouterr().out
+    assert "wrong-1: ok (0.0 s), loses points in 1.1.1, named slip\n" in printed
+    assert "1.1.1 A holds.\npassed by 1 of 1 right solution\n" in printed
+    assert "failed by 1 of 2 wrong solutions: wrong-1\n" in printed
+    assert "right solution: 0.01 times the tolerance (right-0)" in printed
+    assert "fails it: 50 times the tolerance (wrong-1)" in printed
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "complaint"),
+    [
+        ([("right", failed("a"))], "a right solution loses points in 1.1.1"),
+        ([("wrong", PASSED["a"])], "it fails on no wrong solution of these"),
+        (
+            [("right", Entry("a", Verdict.PASSED, 1.0, "", excess=0.9))],
+            "needs 0.9 of the tolerance",
+        ),
+    ],
+)
+def test_a_check_that_cannot_tell_right_from_wrong_is_complained_about(
+    outcomes: list[tuple[str, Entry]],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The exit status says so, too."""
+    assert tried(monkeypatch, *outcomes) == FOUND_SOMETHING
+    assert complaint in capsys.readouterr().out
+
+
+def test_rows_are_put_in_the_order_of_the_catalogue() -> None:
+    """The matrix does not depend on which job was faster."""
+    one, two = Row(wrong(id="one"), {}, 0.0), Row(wrong(id="two"), {}, 0.0)
+    assert in_order([two, one], ["one", "two"]) == (one, two)
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
+    """`python -m autograder audit --only` exits 0, and 2 when nothing matches."""
+    words = [sys.executable, "-m", "autograder", "audit", "--jobs", "1", "--out", str(tmp_path)]
+    done = subprocess.run([*words, "--only", "template"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "matrix.svg").exists()
+    for wanted, sentence in (
+        (["--only", "no-*"], "no case of the catalogue matches"),
+        (["--check", "1.1.99"], "there is no check 1.1.99; `checks` lists all"),
+        (["--check", "1.1.1", "--only", "gp-*"], "no solution that was chosen can change 1.1.1"),
+    ):
+        none = subprocess.run([*words, *wanted], cwd=ROOT, capture_output=True, text=True)
+        assert none.returncode == 2
+        assert sentence in none.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_audit_command_tries_one_check() -> None:
+    """A right solution passes it, a wrong one that it is made for does not."""
+    words = [sys.executable, "-m", "autograder", "audit", "--jobs", "1", "--check", "1.1.4"]
+    done = subprocess.run(
+        [*words, "--only", "*forward-log-det-f*"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed by 1 of 1 right solution\n" in done.stdout
+    assert "wrong solution: forward-log-det-first-pass\n" in done.stdout
+    assert "(right-forward-log-det-from-extra-pass)" in done.stdout
+
+
+# ---- seeds --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["seed = 236", "seed=236", "  seed   = 236   # of this term"])
+def test_a_case_can_have_a_seed_of_its_own(tmp_path: Path, line: str) -> None:
+    """However the settings write it, and nothing else in them changes."""
+    config = tmp_path / "given" / "assignment.toml"
+    config.parent.mkdir()
+    config.write_text(f"[grading]\n{line}\nseeds_at = 236\n", encoding="utf-8")
+    copy = _with_seed(config, 7, tmp_path)
+    expected = f"[grading]\n{line.replace('236', '7')}\nseeds_at = 236\n"
+    assert copy.read_text(encoding="utf-8") == expected
+
+
+def test_settings_without_a_seed_are_no_other_seed(tmp_path: Path) -> None:
+    """Grading under the old seed would look like a measurement under the new one."""
+    config = tmp_path / "given.toml"
+    config.write_text("[grading]\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="expected one line `seed = NUMBER`, found 0"):
+        _with_seed(config, 7, tmp_path)

@@ -1,0 +1,419 @@
+"""The plan lists every check of a homework, with its points, without running a line of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from autograder.engine.grading.ledger import PlannedCheck
+from autograder.engine.grading.plan import hash_of_checks, part_of, plan_checks
+from autograder.engine.homework import (
+    Assignment,
+    AssignmentError,
+    CheckSettings,
+    Leaderboard,
+    Part,
+    load_assignment,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def homework(
+    folder: Path, files: dict[str, str], parts: dict[str, float], visibility: str = "visible"
+) -> Assignment:
+    """A homework whose checks are these files, under `checks/`."""
+    for name, text in files.items():
+        path = folder / "checks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Assignment(
+        folder=folder,
+        package="small",
+        title="Small",
+        parts=tuple(Part(number, f"Part {number}", points) for number, points in parts.items()),
+        files=("a.py",),
+        seed=0,
+        visibility=visibility,
+        deadline_s=60.0,
+        call_timeout_s=1.0,
+        training_timeout_s=1.0,
+        training=MappingProxyType({}),
+    )
+
+
+def check(number: str, *decorators: str, name: str | None = None, title: str = "It holds.") -> str:
+    """The source of one check."""
+    lines = [f"@number({number!r})", *(f"@{decorator}" for decorator in decorators)]
+    name = name or "test_" + number.replace(".", "_")
+    return "\n".join([*lines, f"def {name}(student):", f'    """{title}"""', "    ...", "", ""])
+
+
+def plan_of(folder: Path, text: str, points: float = 3) -> tuple[PlannedCheck, ...]:
+    """The plan of a homework of one part, 1.2, and one file of checks."""
+    return plan_checks(homework(folder, {"public/test_a.py": text}, {"1.2": points}))
+
+
+def test_a_check_is_listed_with_all_that_is_known_of_it(tmp_path: Path) -> None:
+    """Id, number, title, part, points and visibility come from decorators and docstring."""
+    text = check(
+        "1.2.3", "weight(3)", 'visibility("hidden")', title="z is right.\n\n    Look at z."
+    )
+    assert plan_of(tmp_path, text) == (
+        PlannedCheck("public/test_a.py::test_1_2_3", "1.2.3", "z is right.", "1.2", 3.0, "hidden"),
+    )
+
+
+def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> None:
+    """Parts in the order of the settings, numbers as numbers: 1.2.10 comes after 1.2.9."""
+    files = {
+        "public/test_a.py": check("1.2.10", "weight(1)") + check("2.1.1", "weight(1)"),
+        "private/test_a.py": check("1.2.9", "weight(1)") + check("1.2.2"),
+        "private/helper.py": check("9.9.9", "weight(1)"),
+        "private/deeper/test_b.py": check("9.9.9", "weight(1)"),
+    }
+    plan = plan_checks(homework(tmp_path, files, {"2.1": 1, "1.2": 2}))
+    assert [(c.number, c.check_id) for c in plan] == [
+        ("2.1.1", "public/test_a.py::test_2_1_1"),
+        ("1.2.2", "private/test_a.py::test_1_2_2"),
+        ("1.2.9", "private/test_a.py::test_1_2_9"),
+        ("1.2.10", "public/test_a.py::test_1_2_10"),
+    ]
+
+
+def test_a_check_is_as_visible_as_the_homework_unless_it_says_so(tmp_path: Path) -> None:
+    """The settings' visibility holds for checks without one of their own."""
+    text = check("1.2.1", "weight(1)") + check("1.2.2", 'visibility("visible")')
+    assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
+    assert [c.visibility for c in plan_checks(assignment)] == ["after_published", "visible"]
+
+
+def test_a_check_without_weight_is_advice(tmp_path: Path) -> None:
+    """Advice carries no points and takes none from the others."""
+    plan = plan_of(tmp_path, check("1.2.1") + check("1.2.2", "weight(3)"))
+    assert [c.points for c in plan] == [None, 3.0]
+
+
+def test_no_line_of_a_check_is_run(tmp_path: Path) -> None:
+    """The plan stands before numpy or the checks can be imported, and when they cannot."""
+    text = "import no_such_module\nraise SystemExit\n" + check("1.2.1", "weight(3)")
+    assert [c.number for c in plan_of(tmp_path, text)] == ["1.2.1"]
+
+
+# ---- points -------------------------------------------------------------------------------
+
+
+def test_weights_are_points_when_they_add_up(tmp_path: Path) -> None:
+    """An instructor who changes nothing sees the numbers that stand in the checks."""
+    text = check("1.2.1", "weight(0.5)") + check("1.2.2", "weight(2.25)") + check("1.2.3")
+    text += check("1.2.4", "weight(0.25)")
+    assert [c.points for c in plan_of(tmp_path, text)] == [0.5, 2.25, None, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("weights", "points", "shares"),
+    [
+        ((1, 1, 1), 10, [3.5, 3.25, 3.25]),
+        ((1, 1, 1, 1, 1, 1), 5, [0.85, 0.85, 0.85, 0.85, 0.8, 0.8]),
+        ((0.5, 1, 1, 1, 1, 0.5), 7, [0.7, 1.4, 1.4, 1.4, 1.4, 0.7]),
+        ((2.5, 3, 2.5, 3, 2, 0.5, 0.5), 20, [3.5, 4.25, 3.5, 4.25, 3, 0.75, 0.75]),
+        ((1, 2), 0.01, [0.0033, 0.0067]),
+        ((1, 1), 12.5, [6.25, 6.25]),
+    ],
+)
+def test_weights_are_scaled_to_round_points_when_a_part_is_worth_something_else(
+    tmp_path: Path, weights: tuple[float, ...], points: float, shares: list[float]
+) -> None:
+    """As coarse as a twentieth of each share allows, and equal for equal weights if possible."""
+    text = "".join(check(f"1.2.{i}", f"weight({w})") for i, w in enumerate(weights, 1))
+    assert [c.points for c in plan_of(tmp_path, text, points)] == shares
+
+
+def test_a_part_may_be_worth_nothing(tmp_path: Path) -> None:
+    """An instructor can switch a part off; its checks still count as graded ones, at 0."""
+    text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(2)")
+    assert [c.points for c in plan_of(tmp_path, text, points=0)] == [0.0, 0.0]
+
+
+@given(
+    weights=st.lists(st.integers(1, 400).map(lambda n: n / 4), min_size=1, max_size=12),
+    points=st.integers(0, 9_999_999).map(lambda n: n / 1000) | st.integers(0, 20).map(float),
+)
+@example(weights=[99.0, 1.0], points=0.006)
+def test_any_points_are_shared_out_whole(
+    weights: list[float], points: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever a part is worth, its checks add up to it, each within a twentieth of its share.
+
+    Where no step is that fine, they lie within the finest.
+    """
+    text = "".join(check(f"1.2.{i}", f"weight({w})") for i, w in enumerate(weights))
+    plan = plan_of(tmp_path_factory.mktemp("homework"), text, points)
+    shares = [c.points for c in plan if c.points is not None]
+    assert math.fsum(shares) == pytest.approx(points, abs=1e-9)
+    for share, weight in zip(shares, weights, strict=True):
+        assert share >= 0
+        exact = points * weight / sum(weights)
+        assert share == pytest.approx(exact, rel=0.05 + 1e-9, abs=1e-4 + 1e-9)
+
+
+# ---- what is refused ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('def test_a(student):\n    """It holds."""\n', "test_a: a check needs @number"),
+        ('@number(1.2)\ndef test_a(s):\n    """It."""\n', "test_a: a check needs @number"),
+        (check("one.two.three"), "a check needs @number"),
+        (check("1"), "a check needs @number"),
+        (check("1.2."), "a check needs @number"),
+        ('@number("1.2.1")\n@weight(1)\ndef test_a(s):\n    ...\n', "test_a: .* and a docstring"),
+        (check("1.2.1", title=""), "and a docstring"),
+        (check("1.2.1", "weight(0)"), r"@weight\(0\) must be a number above 0"),
+        (check("1.2.1", "weight(-1)"), r"@weight\(-1\) must be a number above 0"),
+        (check("1.2.1", "weight('3')"), r"@weight\('3'\) must be a number above 0"),
+        (check("1.2.1", "weight(True)"), r"@weight\(True\) must be a number above 0"),
+        (check("1.2.1", "weight(1e999)"), r"@weight\(inf\) must be a number above 0"),
+        (check("1.2.1", "weight(POINTS)"), r"@weight\(POINTS\) must hold a plain number or text"),
+        (check("1.2.1", "weight(1 + 1)"), r"@weight\(1 \+ 1\) must hold a plain number or text"),
+        (check("1.2.1", 'visibility("secret")'), "'secret'.* must be one of visible, hidden"),
+        (check("1.2.1", "visibility(3)"), r"@visibility\(3\) must be one of visible, hidden"),
+        ("def test_a(:\n", r"public/test_a\.py: cannot be read as Python: .*line 1"),
+        ("x = '\0'\n", r"public/test_a\.py: cannot be read as Python"),
+        (check("1.2.1", "weight(1)") + check("1.2.1", name="test_b"), "is taken by .*::test_1_2_1"),
+        (
+            check("1.2.1", "weight(1)", name="test_a") + check("1.2.2", name="test_a"),
+            "test_a: defined twice",
+        ),
+        (check("1.2.1"), "part 1.2 has no check that carries points"),
+        ("", "part 1.2 has no check that carries points"),
+        (check("1.2.1", "weight(3)") + check("1.3.1"), r"checks of unknown parts: 1\.3$"),
+        (check("1.2.1", "weight(3)") + check("1.2.1.1"), r"checks of unknown parts: 1\.2\.1$"),
+    ],
+)
+def test_a_check_that_makes_no_sense_is_named(tmp_path: Path, text: str, why: str) -> None:
+    """An instructor's slip ends in one sentence that says which check and what is wrong."""
+    with pytest.raises(AssignmentError, match=why):
+        plan_of(tmp_path, text)
+
+
+def test_a_number_is_taken_across_files(tmp_path: Path) -> None:
+    """Public and private checks share one numbering; both are named."""
+    files = {
+        "public/test_a.py": check("1.2.1", "weight(1)"),
+        "private/test_a.py": check("1.2.1", "weight(1)"),
+    }
+    pattern = re.escape("private/test_a.py::test_1_2_1: number 1.2.1 is taken by public/test_a.py")
+    with pytest.raises(AssignmentError, match=pattern):
+        plan_checks(homework(tmp_path, files, {"1.2": 2}))
+
+
+def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
+    """Check 1.2.13 belongs to part 1.2."""
+    assert part_of("1.2.13") == "1.2"
+
+
+# ---- the hash -----------------------------------------------------------------------------
+
+
+def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
+    """Checks, helpers, settings and their names count; caches do not."""
+    text = "from small import oracle, renamed\n" + check("1.2.1", "weight(1)")
+    assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
+    first = hash_of_checks(assignment)
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    assert hash_of_checks(assignment) == first
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.py").write_text("cached")
+    (tmp_path / "notes.txt").write_text("not a check")
+    (tmp_path / "right.py").write_text("# a solution that no check imports")
+    assert hash_of_checks(assignment) == first
+    found = {first}
+    for name in ("oracle.py", "checks/private/deep.py", "assignment.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+        found.add(hash_of_checks(assignment))
+    (tmp_path / "oracle.py").rename(tmp_path / "renamed.py")
+    found.add(hash_of_checks(assignment))
+    (tmp_path / "renamed.py").write_text("x = 2\n")
+    assert len(found | {hash_of_checks(assignment)}) == 6
+
+
+def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own(
+    tmp_path: Path,
+) -> None:
+    """--config changes the hash by what the file says, not by where it lies."""
+    assignment = homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
+    (tmp_path / "hw" / "assignment.toml").write_text("a = 1\n")
+    own = hash_of_checks(assignment)
+    (tmp_path / "term.toml").write_text("a = 2\n")
+    term = replace(assignment, config=tmp_path / "term.toml")
+    other = hash_of_checks(term)
+    assert other != own
+    (tmp_path / "term.toml").write_text("a = 3\n")
+    assert hash_of_checks(term) not in (own, other)
+    (tmp_path / "hw" / "assignment.toml").write_text("a = 2\n")
+    assert hash_of_checks(assignment) == other
+    (tmp_path / "term.toml").write_text("a = 2\n")
+    assert hash_of_checks(term) == other
+
+
+# ---- what the settings say of checks ------------------------------------------------------
+
+
+def told_homework(folder: Path, **told: Any) -> Assignment:
+    """Part 1.2 with a public check, a hidden public one and a private one; settings changed."""
+    text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(1)", 'visibility("hidden")')
+    private = check("1.2.3", "weight(2)")
+    files = {"public/test_a.py": text, "private/test_b.py": private}
+    return replace(homework(folder, files, {"1.2": 4}), **told)
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ({}, ["visible", "hidden", "visible"]),
+        ({"visibility": "after_published"}, ["after_published", "hidden", "after_published"]),
+        ({"private_visibility": "after_due_date"}, ["visible", "hidden", "after_due_date"]),
+        (
+            {"parts": (Part("1.2", "P", 4, "after_published"),), "private_visibility": "hidden"},
+            ["after_published"] * 3,
+        ),
+        (
+            {
+                "parts": (Part("1.2", "P", 4, "hidden"),),
+                "checks": {"1.2.2": CheckSettings(visibility="visible")},
+            },
+            ["hidden", "visible", "hidden"],
+        ),
+    ],
+)
+def test_the_narrowest_word_on_visibility_counts(
+    tmp_path: Path, told: dict[str, Any], seen: list[str]
+) -> None:
+    """Check, then part, then the check's own decorator, then private or all."""
+    assert [c.visibility for c in plan_checks(told_homework(tmp_path, **told))] == seen
+
+
+def test_a_weight_in_the_settings_goes_before_the_decorators(tmp_path: Path) -> None:
+    """The part keeps its points; weight 0 makes a check advice."""
+    told = {"1.2.2": CheckSettings(weight=0.0), "1.2.3": CheckSettings(weight=3.0)}
+    plan = plan_checks(told_homework(tmp_path, checks=told))
+    assert [check.points for check in plan] == [1.0, None, 3.0]
+
+
+def test_a_part_whose_checks_were_all_given_no_weight_is_named(tmp_path: Path) -> None:
+    """Its points could not be earned by anybody."""
+    told = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
+    with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that carries points"):
+        plan_checks(told_homework(tmp_path, checks=told))
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"checks": {"1.2.4": CheckSettings()}}, 'checks."1.2.4"'),
+        ({"leaderboard": Leaderboard("1.2.4", "F", "asc")}, "leaderboard.check"),
+    ],
+)
+def test_settings_for_a_check_that_is_not_there_are_named(
+    tmp_path: Path, told: dict[str, Any], key: str
+) -> None:
+    """The error says file, key and the nearest numbers."""
+    pattern = re.escape(f"term.toml: {key}: there is no check 1.2.4; allowed: the number of a")
+    with pytest.raises(AssignmentError, match=pattern + r".*, such as 1\.2\.\d"):
+        plan_checks(told_homework(tmp_path, config=Path("term.toml"), **told))
+
+
+def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> None:
+    """The figure of a check that is not visible would be on the leaderboard at once."""
+    board = Leaderboard("1.2.2", "F", "asc")
+    pattern = r"leaderboard\.show = true; allowed: false, as long as check 1\.2\.2 is hidden"
+    with pytest.raises(AssignmentError, match=pattern):
+        plan_checks(told_homework(tmp_path, leaderboard=board))
+    assert plan_checks(told_homework(tmp_path, leaderboard=replace(board, check="1.2.1")))
+
+
+# ---- the real homework --------------------------------------------------------------------
+
+_COLLECT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import pytest
+
+class Collector:
+    def pytest_configure(self, config):
+        config.addinivalue_line("markers", "run_last")
+        config.addinivalue_line("markers", "blocked_by(part)")
+        config.addinivalue_line("markers", "requires_any_of(*numbers)")
+
+    @pytest.hookimpl(tryfirst=True)  # before the homework's own hook, which needs a judge
+    def pytest_collection_finish(self, session):
+        names = ("number", "weight", "visibility")
+        found = {
+            item.nodeid: {
+                **{name: getattr(item.obj, f"__{name}__", None) for name in names},
+                "title": item.obj.__doc__.partition("\\n")[0],
+            }
+            for item in session.items
+        }
+        print("FOUND", json.dumps(found))
+        pytest.exit("collected", returncode=0)
+
+options = ["-p", "no:cacheprovider", "--import-mode", "importlib", "--strict-markers", "-q"]
+options += ["-c", sys.argv[2], "--rootdir", ".", "--confcutdir", "."]
+sys.exit(pytest.main([*options, "public", "private"], plugins=[Collector()]))
+"""
+
+
+def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
+    """The real checks, imported: the same ids, numbers, weights, visibility and titles."""
+    assignment = load_assignment("autograder.homework")
+    ini = ROOT / "autograder" / "engine" / "judge" / "pytest.ini"
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", _COLLECT, str(ROOT), str(ini)],
+        cwd=assignment.folder / "checks",
+        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    line = next((x for x in run.stdout.splitlines() if x.startswith("FOUND ")), None)
+    assert line is not None, run.stdout + run.stderr
+    collected: dict[str, dict[str, Any]] = json.loads(line.removeprefix("FOUND "))
+    planned = {
+        c.check_id: {
+            "number": c.number,
+            "weight": c.points,  # as long as the settings give the parts the handout's points
+            "visibility": None if c.visibility == assignment.visibility else c.visibility,
+            "title": c.title,
+        }
+        for c in plan_checks(assignment)
+    }
+    assert collected == planned
+
+
+def test_the_real_plan_adds_up_to_the_handouts_points() -> None:
+    """65 points, 5 + 5 + 10 + 15 + 15 + 15, every check under its part's number."""
+    assignment = load_assignment("autograder.homework")
+    plan = plan_checks(assignment)
+    for part in assignment.parts:
+        points = [c.points for c in plan if c.part == part.number and c.points is not None]
+        assert math.fsum(points) == part.points
+    assert math.fsum(c.points for c in plan if c.points is not None) == 65
+    assert all(c.number.startswith(f"{c.part}.") for c in plan)
+    assert len({c.number for c in plan}) == len({c.check_id for c in plan}) == len(plan)

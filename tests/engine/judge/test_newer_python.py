@@ -1,0 +1,112 @@
+"""Code that needs a newer Python is recognised by its text, and both versions are named."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from autograder.engine.judge.calls import RaisedError
+from autograder.engine.judge.conclusions import conclusion_of
+from autograder.engine.judge.exceptions import Unusable
+from autograder.engine.judge.newer_python import (
+    explain_annotation,
+    explain_missing_name,
+    explain_syntax,
+)
+
+HERE = (3, 10)
+
+
+@pytest.mark.parametrize(
+    ("source", "since", "what"),
+    [
+        ('x = f"{names["a"]}"', "3.12", "the same quotes inside an f-string"),
+        ("print(f'{d['x']:.3f} and {d['y']}')", "3.12", "the same quotes inside an f-string"),
+        ("x = f'{\"\\n\".join(a)}'", "3.12", "a backslash within the braces"),
+        ('x = f"{', "3.12", "an f-string with braces over several lines"),
+        ("type X = int", "3.12", "the type statement"),
+        ("type X[T] = list[T]", "3.12", "the type statement"),
+        ("def f[T](x: T) -> T:", "3.12", "type parameters"),
+        ("class A[T]:", "3.12", "type parameters"),
+        ("except* ValueError:", "3.11", "except*"),
+        ("y = a[*b]", "3.11", "a star within an index"),
+        ('t"{x}"', "3.14", "a template string"),
+    ],
+)
+def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what: str) -> None:
+    """The version that grades, the one that is needed, and what it is about."""
+    told = explain_syntax(source, HERE)
+    assert told.startswith(f"Python 3.10 grades here, and this line needs Python {since}: {what}")
+    assert explain_syntax(source, (3, 14)) == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = (1, 2",
+        'print(f"{x}, {y}" if a else "b" c)',
+        'd["t"] x',
+        'd["f"] = {',
+        'x = {"a": f"{b}" "c": "d"}',
+        'f"{x", "{y}"',
+        "type(x) == y z",
+        "def f(x: list[int]) -> list[int]",
+        "x = [a, *b] c",
+        "except ValueError",
+    ],
+)
+def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
+    """These are wrong in every version."""
+    assert explain_syntax(source, HERE) == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "source", "told"),
+    [
+        (
+            "cannot import name 'override' from 'typing' (/usr/lib/python3.10/typing.py)",
+            "from typing import NamedTuple, override",
+            "Python 3.10 grades here, and its `typing` has no `override`.",
+        ),
+        (
+            "module 'itertools' has no attribute 'batched'",
+            "for pair in itertools.batched(x, 2):",
+            "Python 3.10 grades here, and its `itertools` has no `batched`.",
+        ),
+        ("cannot import name 'SECRET' from 'typing'", "from typing import override", ""),
+        ("cannot import name 'typing' from 'SECRET'", "from typing import override", ""),
+        ("cannot import name 'nn' from 'torch'", "from torch import nn", ""),
+        ("something else about override", "from typing import override", ""),
+    ],
+)
+def test_a_name_that_the_library_lacks_is_told(message: str, source: str, told: str) -> None:
+    """Of Python's own library, and only with names that the line of source holds."""
+    said = explain_missing_name(message, source, HERE)
+    assert said.startswith(told) if told else said == ""
+
+
+def test_annotations_that_are_evaluated_here_only_are_told() -> None:
+    """Python 3.14 leaves them alone until somebody asks."""
+    told = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
+    assert "Python 3.10 grades here: it evaluates the annotations" in told
+    assert explain_annotation("def f(g: Generator) -> Tensor:", (3, 14)) == ""
+    assert explain_annotation("x = Generator()", HERE) == ""
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_every_check_tells_it(public: bool) -> None:
+    """Also a private one, and also where hints are switched off."""
+    told = "cannot import name 'no_such' from 'typing' (x)"
+    source = "from typing import no_such"
+    error = RaisedError("ImportError", told, False, "codebase/a.py", 1, source)
+    conclusion = conclusion_of(error)
+    assert isinstance(conclusion, Unusable)
+    conclusion.hint = ""
+    here = ".".join(map(str, sys.version_info[:2]))
+    assert conclusion.feedback(public=public).splitlines() == [
+        "codebase/a.py, line 1 raised ImportError.",
+        "The line reads: from typing import no_such",
+        f"Python {here} grades here, and its `typing` has no `no_such`. If your own Python has "
+        "it, yours is another version: do without it.",
+    ]

@@ -1,0 +1,202 @@
+"""What a check requires of others: its points follow from all verdicts, its text from seen ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.engine.grading.ledger import VISIBILITIES, Entry, PlannedCheck, Verdict
+from autograder.engine.judge.requirements import Requirements
+
+TITLES = {"1.1": "foundation", "1.2": "house"}
+SOMETHING = "This property holds, but incorrect code often has it too."
+UNSEEN = "Its points also depend on checks that are not shown here."
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: its number, who sees it, what it requires, and what it comes to by itself."""
+
+    number: str
+    visibility: str = "visible"
+    verdict: Verdict = Verdict.PASSED
+    requires_any_of: tuple[tuple[str, ...], ...] = ()
+    blocked_by: str | None = None
+    share: float | None = None
+
+    @property
+    def entry(self) -> Entry:
+        share = 1.0 if self.verdict is Verdict.PASSED else self.share or 0.0
+        text = "" if self.verdict is Verdict.PASSED else f"{self.number} is {self.verdict.value}."
+        return Entry(self.number, self.verdict, share, text, figure=1.5)
+
+
+def settled(checks: Sequence[Check], known: Sequence[Entry] = ()) -> dict[str, Entry]:
+    """Settle checks in their order; with ids that are their numbers."""
+    plan = {
+        c.number: PlannedCheck(c.number, c.number, "T.", c.number[:3], 1.0, c.visibility)
+        for c in checks
+    }
+    requirements = Requirements(plan, TITLES, known)
+    entries = {entry.check_id: entry for entry in known}
+    for c in checks:
+        if c.number not in requirements:
+            entries[c.number] = requirements.settle(c.entry, c.blocked_by, c.requires_any_of)
+    return entries
+
+
+def last(*checks: Check) -> Entry:
+    return list(settled(checks).values())[-1]
+
+
+PASS, FAIL, STUB = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("verdict", "right"),
+    [(Verdict.PASSED, True), (Verdict.FAILED, False), (Verdict.NOT_ATTEMPTED, False)],
+)
+def test_a_part_is_right_when_all_its_checks_passed(verdict: Verdict, right: bool) -> None:
+    """One that did not pass makes it wrong; other parts play no part."""
+    checks = [Check("1.1.1"), Check("1.1.2", verdict=verdict), Check("1.2.1", verdict=FAIL)]
+    plan = {
+        c.number: PlannedCheck(c.number, c.number, "T.", c.number[:3], 1.0, "visible")
+        for c in checks
+    }
+    requirements = Requirements(plan, TITLES)
+    for c in checks:
+        requirements.settle(c.entry, None, ())
+    assert requirements.part_is_right("1.1") is right
+    assert not requirements.part_is_right("1.2")
+
+
+def test_a_property_that_waits_for_checks_that_are_seen_names_them() -> None:
+    """It has no points, no figure, and says what they wait for."""
+    lone = Check("1.1.3", requires_any_of=(("1.1.1", "1.1.2"),))
+    entry = last(Check("1.1.1", verdict=FAIL), Check("1.1.2", verdict=FAIL), lone)
+    assert (entry.verdict, entry.share, entry.figure) == (Verdict.BLOCKED, 0, None)
+    assert entry.feedback == f"{SOMETHING} It earns its points once 1.1.1 or 1.1.2 passes."
+    assert last(Check("1.1.1", verdict=FAIL), Check("1.1.2"), lone) == lone.entry
+
+
+@pytest.mark.parametrize("visibility", VISIBILITIES[1:])
+def test_a_property_that_waits_for_a_check_that_is_not_seen_says_the_same_always(
+    visibility: str,
+) -> None:
+    """The points depend on the other check, the words do not, and they do not name it."""
+    lone = Check("1.1.2", requires_any_of=(("1.1.1",),))
+    earned, lost = (last(Check("1.1.1", visibility, verdict), lone) for verdict in (PASS, FAIL))
+    assert (earned.verdict, earned.share) == (PASS, 1)
+    assert (lost.verdict, lost.share) == (Verdict.BLOCKED, 0)
+    assert earned.feedback == lost.feedback == f"{SOMETHING} {UNSEEN}".replace(" Its", "\nIts")
+
+
+def test_staff_read_of_hidden_checks_in_a_hidden_one() -> None:
+    """Who sees a hidden check sees all others."""
+    lone = Check("1.1.2", "hidden", requires_any_of=(("1.1.1",),))
+    entry = last(Check("1.1.1", "after_due_date", FAIL), lone)
+    assert entry.feedback.endswith("once 1.1.1 passes.")
+
+
+def test_part_of_the_points_also_depends_on_what_is_not_seen() -> None:
+    """A failure that keeps a share keeps its own words, and the sentence comes below."""
+    half = Check("1.1.2", verdict=FAIL, share=0.5, requires_any_of=(("1.1.1",),))
+    earned, lost = (last(Check("1.1.1", "hidden", verdict), half) for verdict in (PASS, FAIL))
+    assert (earned.share, lost.share) == (0.5, 0)
+    assert earned.feedback == lost.feedback == f"1.1.2 is failed.\n{UNSEEN}"
+
+
+def test_a_failure_is_blocked_by_a_part_that_is_seen_to_be_wrong() -> None:
+    """It names the part with its title."""
+    late = Check("1.2.1", verdict=FAIL, blocked_by="1.1")
+    entry = last(Check("1.1.1", verdict=FAIL), late)
+    assert entry.verdict is Verdict.BLOCKED
+    assert entry.feedback == "Blocked by 1.1: fix foundation first. These points come back with it."
+
+
+@pytest.mark.parametrize("visibility", VISIBILITIES[1:])
+def test_a_failure_is_not_blocked_by_what_is_not_seen(visibility: str) -> None:
+    """It says that it needs the part, whether or not that is right."""
+    late = Check("1.2.1", verdict=FAIL, blocked_by="1.1")
+    first = Check("1.1.1")
+    for verdict in (PASS, FAIL):
+        entry = last(first, Check("1.1.2", visibility, verdict), late)
+        assert entry.verdict is FAIL
+        assert (
+            entry.feedback == "1.2.1 is failed.\nThis check needs a correct foundation (1.1), too."
+        )
+
+
+def test_another_judge_of_the_same_grading_knows_no_less_and_says_no_more() -> None:
+    """A judge that goes on after a crash has only the ledger's entries of what was settled."""
+    hidden = Check("1.1.1", "hidden", FAIL)
+    middle = Check("1.1.2", requires_any_of=(("1.1.1",),))
+    lone = Check("1.1.3", requires_any_of=(("1.1.2",),))
+    checks = (hidden, middle, lone)
+    before = settled(checks)
+    assert before["1.1.3"].verdict is Verdict.BLOCKED
+    again = settled(checks, [before["1.1.1"], before["1.1.2"]])
+    assert again == before
+    shown = tuple(replace(c, visibility="visible") for c in checks)
+    before = settled(shown)
+    assert settled(shown, [before["1.1.1"], before["1.1.2"]]) == before
+
+
+own_verdicts = st.sampled_from((PASS, PASS, FAIL, FAIL, STUB, Verdict.GRADER_ERROR))
+
+
+@st.composite
+def homeworks(draw: st.DrawFn) -> list[Check]:
+    """Draw checks of two parts that require earlier ones, as the order of a judge has it."""
+    numbers = [f"1.{part}.{i}" for part in (1, 2) for i in range(1, draw(st.integers(2, 6)))]
+    checks: list[Check] = []
+    for number in numbers:
+        earlier = [check.number for check in checks]
+        sets = st.lists(st.sampled_from(earlier), min_size=1, max_size=3, unique=True).map(tuple)
+        markers = draw(st.lists(sets, max_size=2)) if earlier else []
+        verdict = draw(own_verdicts)
+        share = draw(st.sampled_from((0.0, 0.5))) if verdict is FAIL else None
+        blocker = draw(st.sampled_from((None, "1.1"))) if number > "1.2" else None
+        visibility = draw(st.sampled_from(VISIBILITIES))
+        checks.append(Check(number, visibility, verdict, tuple(markers), blocker, share))
+    return checks
+
+
+@given(homeworks(), st.sampled_from(("visible", "after_due_date", "after_published")), st.data())
+def test_what_a_reader_sees_does_not_depend_on_what_he_does_not_see(
+    checks: list[Check], when: str, data: st.DataObject
+) -> None:
+    """Students now, after the due date, or once grades are out: other verdicts, the same texts."""
+    seen = {c.number for c in checks if c.visibility in ("visible", when)}
+    changed = [
+        c if c.number in seen else replace(c, verdict=data.draw(own_verdicts), share=None)
+        for c in checks
+    ]
+    first, second = settled(checks), settled(changed)
+    assert {n: first[n].feedback for n in seen} == {n: second[n].feedback for n in seen}
+
+
+@given(homeworks())
+def test_points_do_not_depend_on_who_sees_what(checks: list[Check]) -> None:
+    """Hiding a check gives or takes nothing, but for a share that only a block would take."""
+    checks = [replace(c, blocked_by=None) for c in checks]
+    shown = [replace(c, visibility="visible") for c in checks]
+    assert [(e.verdict, e.share) for e in settled(checks).values()] == [
+        (e.verdict, e.share) for e in settled(shown).values()
+    ]
+
+
+@given(homeworks())
+def test_no_text_names_a_check_that_its_reader_does_not_see(checks: list[Check]) -> None:
+    """Every number in a feedback is that of a check, or of a part, that is shown with it."""
+    entries = settled(checks)
+    by_number = {c.number: c for c in checks}
+    for number, entry in entries.items():
+        for other in by_number.values():
+            if other.number != number and other.number in entry.feedback:
+                own = by_number[number].visibility
+                assert own == "hidden" or other.visibility in ("visible", own)

@@ -1,0 +1,232 @@
+"""The words for what was raised: fixed ones where a check is private, whatever a worker tells."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine.judge.calls import RaisedError
+from autograder.engine.judge.conclusions import conclusion_of, with_source
+from autograder.engine.judge.exceptions import Unusable
+from autograder.engine.judge.trusted_messages import TrustedMessages, known_type
+from autograder.engine.submission.encoding import SAVE_AS_UTF8
+
+FILE = "codebase/a.py"
+ROOT = Path(__file__).resolve().parents[3]
+OURS = TrustedMessages(
+    (re.compile("(.+?) was called with (.+?) arguments"),), frozenset({"g", "d"})
+)
+
+
+def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
+    """What a worker tells."""
+    told = {"file": FILE, "line": 3, "source": "y = f(x)", "misuse": False, **more}
+    return RaisedError(kind, message, **told)
+
+
+def concluded(told: RaisedError, *, public: bool) -> str:
+    """The feedback of a failed check."""
+    conclusion = conclusion_of(told, OURS)
+    assert type(conclusion) is Unusable
+    return conclusion.feedback(public=public)
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"),
+    [
+        (
+            error("ValueError"),
+            ["codebase/a.py, line 3 raised ValueError.", "The line reads: y = f(x)"],
+        ),
+        (error("ValueError", source=None), ["codebase/a.py, line 3 raised ValueError."]),
+        (error("ValueError", line=None, source=None), ["codebase/a.py raised ValueError."]),
+        (error("ValueError", file=None), ["your code raised ValueError."]),
+        (
+            error("SystemExit", source="exit()"),
+            ["codebase/a.py, line 3 raised SystemExit.", "The line reads: exit()"],
+        ),
+        (error("HomeMadeError", source=None), ["codebase/a.py, line 3 raised an exception."]),
+        (error("print", source=None), ["codebase/a.py, line 3 raised an exception."]),
+        (
+            error("SyntaxError", source="def f(:"),
+            ["Python cannot read codebase/a.py, line 3: SyntaxError.", "The line reads: def f(:"],
+        ),
+        (
+            error("TabError", source=None),
+            [
+                "Python cannot read codebase/a.py, line 3: TabError.",
+                "A line is not indented like those around it, or tabs and spaces are mixed.",
+            ],
+        ),
+        (
+            error("ModuleNotFoundError", source="import sklearn"),
+            [
+                "codebase/a.py, line 3 imports something that is not there.",
+                "The line reads: import sklearn",
+                "What the template imports is there, and Python's own library; little else is.",
+            ],
+        ),
+        (
+            error("TypeError", file=None, line=None, source=None),
+            [
+                "Your code could not be called as the template's would be (TypeError).",
+                "Keep names, arguments and their order as the template has them.",
+            ],
+        ),
+        (
+            error("NotImplementedError"),
+            ["codebase/a.py, line 3 raised NotImplementedError.", "The line reads: y = f(x)"],
+        ),
+        (
+            error("NotImplementedError", file=None, line=None, source=None),
+            ["your code raised NotImplementedError."],
+        ),
+    ],
+)
+def test_what_was_raised_is_told_in_fixed_words(told: RaisedError, lines: list[str]) -> None:
+    """A private check names kind, place and line, and never the exception's own text."""
+    assert concluded(told, public=False).splitlines() == lines
+    shown = concluded(told, public=True).splitlines()
+    assert shown == [lines[0], "It says: SECRET", *lines[1:]]
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_pythons_own_reason_is_told_by_every_check(public: bool) -> None:
+    """It is one of a few known texts, so a private check may show it."""
+    told = error("SyntaxError", "'(' was never closed", source="x = f(1,")
+    assert concluded(told, public=public).splitlines() == [
+        "Python cannot read codebase/a.py, line 3: '(' was never closed.",
+        "The line reads: x = f(1,",
+    ]
+
+
+def test_a_misuse_is_told_in_our_own_words() -> None:
+    """A sentence that the experiments raise is shown to everybody."""
+    told = error("Misuse", "g was called with 3 arguments", misuse=True)
+    for public in (True, False):
+        assert concluded(told, public=public).splitlines() == [
+            "g was called with 3 arguments.",
+            "The line reads: y = f(x)",
+        ]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "the secret is 42",
+        "g was called with SECRET arguments",
+        "g was called with 3 arguments, and x = 0.12345",
+        "g was called with (1, 2, 3, 4, 5, 6, 7, 8, 9, 10) arguments",
+        "SECRET was called with 3 arguments",
+    ],
+)
+def test_a_forged_misuse_shows_nothing_in_a_private_check(forged: str) -> None:
+    """What is no sentence of ours, with blanks of numbers and known words, is kept back."""
+    told = error("Misuse", forged, misuse=True)
+    assert concluded(told, public=False).splitlines() == [
+        "Your code used what it was given in a way that cannot work.",
+        "The line reads: y = f(x)",
+    ]
+    assert f"It says: {forged}" in concluded(told, public=True)
+
+
+def test_every_sentence_of_the_experiments_is_known() -> None:
+    """The sentences are read from the source; those that students meet are among them."""
+    ours = TrustedMessages.read(sorted((ROOT / "autograder/homework/experiments").glob("*.py")))
+    for text in (
+        "g was called with (3, 784), expected z of shape (B, g.dim_z)",
+        "d was called with labels outside 0..9",
+        "g takes an input and labels; its number of arguments was 1",
+        "MAF.nf holds 3 MADE blocks, expected n_flows = 5",
+        "MADE.net holds no linear layers; leave MADE.__init__ as it was given",
+    ):
+        assert ours.include(text), text
+    assert not ours.include("g was called with my secret, expected z of shape (B, g.dim_z)")
+
+
+def test_a_missing_function_is_named_when_it_was_asked_for() -> None:
+    """The engine's own sentence holds a name that the judge sent, and no other."""
+    told = "codebase/gan.py does not define loss_g"
+    ours = TrustedMessages.read(
+        [ROOT / f"autograder/engine/sandbox/{name}.py" for name in ("serve", "experiment")]
+    )
+    assert ours.include(told, ["loss_g", "codebase/gan.py"])
+    assert not ours.include("codebase/gan.py does not define x_is_0_12345", ["loss_g"])
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "place"),
+    [
+        ("codebase/a.py", 1, "codebase/a.py, line 1 raised"),
+        ("codebase/a.py", 99, "codebase/a.py raised"),
+        ("codebase/a.py", None, "codebase/a.py raised"),
+        ("codebase/SECRET.py", 1, "your code raised"),
+        ("../a.py", 1, "your code raised"),
+        ("/etc/passwd", 1, "your code raised"),
+        ("a\0b", 1, "your code raised"),
+        ("x/" * 3000, 1, "your code raised"),
+        (None, 1, "your code raised"),
+    ],
+)
+def test_only_a_line_that_was_handed_in_is_quoted(
+    tmp_path: Path, file: str | None, line: int | None, place: str
+) -> None:
+    """File and line are the worker's word; what is shown is read from the staged files."""
+    root = tmp_path / "staged"
+    (root / "codebase").mkdir(parents=True)
+    (root / "codebase" / "a.py").write_text("  theirs = 1\n", encoding="utf-8")
+    (tmp_path / "a.py").write_text("SECRET", encoding="utf-8")
+    told = with_source(RaisedError("ValueError", "", False, file, line, "SECRET"), root)
+    shown = concluded(told, public=False)
+    assert shown.startswith(place)
+    assert "SECRET" not in shown
+    assert ("theirs = 1" in shown) == (place.endswith("line 1 raised"))
+
+
+@pytest.mark.parametrize("kind", ["SyntaxError", "ValueError"])
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("x = 1".encode("utf-16"), "is saved as UTF-16, not as UTF-8"),
+        (b"x = 1\0", "holds NUL bytes"),
+        (b"# caf\xe9", "is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_utf_8_is_told_with_what_to_do(
+    tmp_path: Path, kind: str, public: bool, content: bytes, fault: str
+) -> None:
+    """Python's types and texts for it differ, so the file itself is looked at."""
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / FILE).write_bytes(content)
+    told = with_source(RaisedError(kind, "SECRET", False, None, None), tmp_path, FILE)
+    shown = concluded(told, public=public)
+    assert shown.startswith(f"Python cannot read {FILE}: it {fault}")
+    assert shown.endswith(SAVE_AS_UTF8)
+    assert "SECRET" not in shown
+
+
+def test_a_file_that_is_utf_8_is_not_blamed_for_an_exception(tmp_path: Path) -> None:
+    """A ValueError is Python's word for much else."""
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / FILE).write_text("# caf\xe9", encoding="utf-8")
+    told = with_source(RaisedError("ValueError", "", False, FILE, 1), tmp_path, FILE)
+    assert concluded(told, public=False).startswith(f"{FILE}, line 1 raised ValueError.")
+
+
+def test_only_common_types_are_named() -> None:
+    """The name of a class of the student's can hold anything."""
+    assert [known_type(name) for name in ("NoneType", "list", "Tensor")] == [
+        "NoneType",
+        "list",
+        "Tensor",
+    ]
+    assert known_type("x_is_0_12345") is known_type(["list"]) is None
+
+
+def test_an_empty_message_is_not_quoted() -> None:
+    """A public check says "It says:" only when something is said."""
+    assert "It says" not in concluded(error("KeyError", ""), public=True)

@@ -1,0 +1,108 @@
+"""Public checks say the same in a student's own pytest as in a grading on Gradescope.
+
+A spread of the catalogue is tried; with ALL_CASES=1 in the environment all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine.catalogue.audit import Case, audit
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import load_assignment
+from autograder.engine.release.handout import ZIP, Sources, build_handout
+from autograder.homework.mistakes.cases import all_cases
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE, TEMPLATE = ROOT / "reference", ROOT / "student_template"
+ALL = os.environ.get("ALL_CASES") == "1"
+# One case in so many, so that all parts are among them; the two first are always there.
+EVERY = 1 if ALL else 41
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def tried() -> list[Case]:
+    """The cases that are compared."""
+    cases = [case for case in all_cases(REFERENCE, TEMPLATE) if case.seed is None]
+    always = [case for case in cases if case.id in ("reference", "template")]
+    return always + [case for case in cases if case not in always][::EVERY]
+
+
+def numbers_of(case: Case) -> list[str]:
+    """The parts whose public checks a case can touch; those that only call each other are left."""
+    return sorted(case.edits) or ["1.1", "1.2", "1.3", "2.2", "4.2", "5.5"]
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases as the driver reads them."""
+    path = tmp_path_factory.mktemp("jobs") / "jobs.json"
+    cases = [{"id": c.id, "files": dict(c.files), "numbers": numbers_of(c)} for c in tried()]
+    path.write_text(json.dumps(cases), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def handout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unzipped handout."""
+    folder = tmp_path_factory.mktemp("handout")
+    build_handout(Sources(load_assignment("autograder.homework"), REFERENCE, TEMPLATE), folder)
+    with zipfile.ZipFile(folder / ZIP) as archive:
+        archive.extractall(folder / "homework")
+    return folder / "homework"
+
+
+Told = dict[str, dict[str, list[Any]]]
+
+
+@pytest.fixture(scope="module")
+def remote() -> Told:
+    """What a grading says of the public checks of every case."""
+    plan = plan_checks(load_assignment("autograder.homework"))
+    private = frozenset(c.number for c in plan if not c.check_id.startswith("public/"))
+    cases = [replace(case, run=frozenset(numbers_of(case)), skip=private) for case in tried()]
+    rows = {row.case.id: row for row in audit("autograder.homework", cases, TEMPLATE, jobs=2)}
+    return {
+        case.id: {
+            name: [e.verdict.value, e.share, e.mistake, e.feedback]
+            for name, e in rows[case.id].entries.items()
+        }
+        for case in cases
+    }
+
+
+def test_a_students_pytest_says_what_gradescope_says(
+    handout: Path, jobs: Path, remote: Told
+) -> None:
+    """Verdict, points, named mistake and every word of the feedback are the same."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "tests" / "engine" / "local" / "many_submissions.py",
+            handout,
+            jobs,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=7200 if ALL else 600,
+        check=False,
+        cwd=handout,
+    )
+    assert done.returncode == 0, done.stderr
+    local: Told = json.loads(done.stdout)
+    assert list(local) == list(remote)
+    for case, checks in remote.items():
+        assert local[case] == checks, f"{case} differs"
+    assert sum(len(checks) for checks in remote.values()) > 50
+    verdicts = {told[0] for checks in remote.values() for told in checks.values()}
+    assert {"passed", "failed", "not attempted"} <= verdicts

@@ -1,0 +1,153 @@
+"""Landlock and seccomp, each tried on a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.sandbox import confine, landlock
+
+ROOT = Path(__file__).resolve().parents[3]
+needs_landlock = pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
+
+
+def under(layer: str, code: str, *arguments: str) -> str:
+    """Run code in a process that restricted itself, and return what it printed."""
+    program = f"""
+import ctypes, os, socket, subprocess, sys, threading
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from autograder.engine.sandbox import landlock, seccomp
+readable = tuple(Path(p) for p in (sys.prefix, sys.base_prefix, "/usr/lib", "/lib", "/lib64"))
+def outcome(action):
+    try:
+        action()
+    except OSError as error:
+        return type(error).__name__
+    return "allowed"
+{layer}
+{textwrap.dedent(code)}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+FILES = "landlock.restrict(landlock.Paths(readable, (Path(sys.argv[1]),)))"
+CALLS = "seccomp.restrict()"
+
+
+@needs_landlock
+def test_files_outside_the_named_paths_cannot_be_read_or_written(tmp_path: Path) -> None:
+    """A secret beside the private folder is out of reach; the folder itself is not."""
+    secret, private = tmp_path / "secret", tmp_path / "private"
+    secret.write_text("42", encoding="utf-8")
+    private.mkdir()
+    code = """
+    print(outcome(lambda: open(sys.argv[2]).read()))
+    print(outcome(lambda: open(sys.argv[2], "w")))
+    print(outcome(lambda: os.listdir("/proc")))
+    print(outcome(lambda: open(sys.argv[1] + "/mine", "w").write("x")))
+    """
+    told = under(FILES, code, str(private), str(secret)).split()
+    assert told == ["PermissionError", "PermissionError", "PermissionError", "allowed"]
+
+
+@needs_landlock
+def test_no_program_can_be_started(tmp_path: Path) -> None:
+    """Not even one that lies in a readable folder, or that was just written."""
+    code = """
+    own = sys.argv[1] + "/own"
+    open(own, "w").write("#!/bin/sh\\n")
+    os.chmod(own, 0o755)
+    print(outcome(lambda: subprocess.run(["/bin/true"])))
+    print(outcome(lambda: subprocess.run([own])))
+    """
+    assert under(FILES, code, str(tmp_path)).split() == ["PermissionError", "PermissionError"]
+
+
+@needs_landlock
+@pytest.mark.skipif(landlock.version() < 6, reason="signals are scoped from version 6 on")
+def test_processes_outside_cannot_be_signalled(tmp_path: Path) -> None:
+    """Not even signal 0 to the parent; a child of one's own can be killed."""
+    code = """
+    print(outcome(lambda: os.kill(os.getppid(), 0)))
+    pid = os.fork()
+    if pid == 0:
+        threading.Event().wait()
+    print(outcome(lambda: os.kill(pid, 9)))
+    os.waitpid(pid, 0)
+    """
+    assert under(FILES, code, str(tmp_path)).split() == ["PermissionError", "allowed"]
+
+
+def test_sockets_other_than_unix_ones_are_refused() -> None:
+    """TCP, UDP and netlink fail; a pair of Unix sockets works."""
+    code = """
+    print(outcome(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)))
+    print(outcome(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)))
+    print(outcome(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)))
+    print(outcome(socket.socketpair))
+    """
+    assert under(CALLS, code).split() == ["PermissionError"] * 3 + ["allowed"]
+
+
+def test_dangerous_calls_are_refused_and_threads_and_forks_work() -> None:
+    """ptrace and unshare fail with EPERM; threads, forks and subprocesses go on."""
+    code = """
+    libc = ctypes.CDLL(None, use_errno=True)
+    for call in (lambda: libc.ptrace(0, 0, 0, 0), lambda: libc.unshare(0x10000000)):
+        print(call(), ctypes.get_errno())
+    thread = threading.Thread(target=lambda: print("thread"))
+    thread.start()
+    thread.join()
+    print(subprocess.run(["/bin/true"]).returncode)
+    """
+    assert under(CALLS, code).split() == ["-1", "1", "-1", "1", "thread", "0"]
+
+
+def test_restrictions_hold_in_children_too(tmp_path: Path) -> None:
+    """A forked child cannot take off what its parent put on."""
+    code = """
+    pid = os.fork()
+    if pid == 0:
+        print(outcome(lambda: socket.socket()), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    """
+    assert under(CALLS, code) == "PermissionError"
+
+
+# ---- what the interpreter can import --------------------------------------------------------
+
+
+def test_a_folder_that_a_path_file_adds_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch may lie anywhere; so may a package that an import hook finds."""
+    (tmp_path / "hooked").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "added"))
+    (tmp_path / "added").mkdir()
+    hooked = types.ModuleType("hooked")
+    hooked.__path__ = [str(tmp_path / "hooked")]
+    monkeypatch.setitem(sys.modules, "hooked", hooked)
+    assert {tmp_path / "added", tmp_path / "hooked"} <= confine.libraries()
+
+
+def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a folder around it, although both can be imported from."""
+    for place in (ROOT, ROOT / "reference", ROOT.parent):
+        monkeypatch.syspath_prepend(str(place))
+    environment = Path(sys.prefix).resolve()
+    for library in confine.libraries():
+        real = library.resolve()
+        assert real.is_relative_to(environment) or not (
+            real.is_relative_to(ROOT) or ROOT.is_relative_to(real)
+        )

@@ -1,0 +1,241 @@
+"""What takes the place of a package that is not installed."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from autograder.engine.sandbox.experiment import Misuse, StudentCode
+
+Load = Callable[..., ModuleType]
+SENTENCE = "nothing_x is not installed where this is graded; remove its use from codebase/gan.py"
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Load]:
+    """Write files into `codebase/` and import gan.py as a worker does."""
+    path, modules = list(sys.path), dict(sys.modules)
+    # The reference has a folder of that name too.
+    sys.path[:] = [entry for entry in path if not Path(entry, "codebase").is_dir()]
+    for name in [name for name in modules if name.partition(".")[0] == "codebase"]:
+        del sys.modules[name]
+    (tmp_path / "codebase").mkdir()
+    (tmp_path / "codebase" / "network.py").write_text("")
+    student = StudentCode(tmp_path)
+
+    def write_and_load(gan: str, **others: str) -> ModuleType:
+        for name, text in {"gan": gan, **others}.items():
+            (tmp_path / "codebase" / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+        return student.module("gan")
+
+    yield write_and_load
+    student.stand_ins.close()
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "codebase"]:
+        del sys.modules[name]
+    sys.modules.update(modules)
+
+
+IMPORTS = [
+    "import nothing_x",
+    "import nothing_x.a.b as c",
+    "from nothing_x import a",
+    "from nothing_x.a import (\n    b,\n    c as d,\n)",
+    "from nothing_x import *",
+    "import nothing_x, nothing_y\nfrom nothing_z import a",
+    "import nothing_x\nfrom nothing_x import a\nif True:\n    import nothing_x as x",
+]
+
+
+@pytest.mark.parametrize("text", IMPORTS)
+def test_an_import_that_nothing_uses_costs_nothing(load: Load, text: str) -> None:
+    """Whatever its form; the file is imported to its end, and only it gets the stand-in."""
+    assert load(text + "\nend = 1\n").end == 1
+    assert "nothing_x" not in sys.modules
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("nothing_x")
+    with pytest.raises(ModuleNotFoundError):
+        exec("import nothing_x")
+
+
+HARMLESS = [
+    "x = nothing_x.a.b",
+    "def f(x: nothing_x.Float[int, 'B D'] | None, y: 'int' = 1) -> None | nothing_x.A: ...",
+    "assert nothing_x is not None and hasattr(nothing_x, 'a') and nothing_x == nothing_x",
+    "import copy\ncopy.deepcopy(nothing_x.a)",
+    "class A:\n    attribute = nothing_x.a\nA().attribute",
+    "print(nothing_x, f'{nothing_x.a}', [nothing_x], {nothing_x: 1})",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_naming_a_stand_in_is_no_use_of_it(load: Load, text: str) -> None:
+    """Such as in an annotation."""
+    load("import nothing_x\n" + text)
+
+
+USES = [
+    "nothing_x.init()",
+    "nothing_x()",
+    "nothing_x.a.b(1, c=2).d",
+    "class A(nothing_x.Base): ...",
+    "@nothing_x.jit\ndef f(): ...",
+    "@nothing_x.jit(parallel=True)\ndef f(): ...",
+    "with nothing_x.run: ...",
+    "for _ in nothing_x.data: ...",
+    "if nothing_x.run: ...",
+    "nothing_x.a['b'] + 1",
+    "1 - nothing_x.a",
+    "torch.ones(2) * nothing_x.a",
+    "float(nothing_x.a)",
+    "nothing_x.a[0] = 1",
+    "nothing_x.a = 1",
+    "del nothing_x.a",
+    "isinstance(1, nothing_x.A)",
+    "issubclass(int, nothing_x.A)",
+    "1 in nothing_x.a",
+    "nothing_x.a < 1",
+    "len(nothing_x.a)",
+]
+
+
+@pytest.mark.parametrize("text", USES)
+def test_using_a_stand_in_says_that_the_package_is_not_installed(load: Load, text: str) -> None:
+    """In one sentence, at the line of the use."""
+    with pytest.raises(Misuse) as raised:
+        load("import torch\nimport nothing_x\n" + text)
+    assert str(raised.value) == SENTENCE
+    frames = traceback.extract_tb(raised.value.__traceback__)
+    assert [each.lineno for each in frames if each.filename.endswith("/gan.py")] == [3]
+
+
+FALLBACK = "try:\n    import nothing_x\nexcept ImportError:\n    nothing_x = None\n"
+
+
+def test_code_with_a_fallback_takes_it(load: Load) -> None:
+    """Also where another file, or another line, imports the same without one."""
+    module = load(
+        "import nothing_x as x\nimport nothing_y\nfrom codebase import other\n" + FALLBACK,
+        other=FALLBACK,
+    )
+    assert module.nothing_x is None
+    assert module.other.nothing_x is None
+    assert module.x is not None
+
+
+NOT_OURS = {
+    "import codebase.nothing_x": "codebase.nothing_x",
+    "from codebase.nothing_x import a": "codebase.nothing_x",
+    "from . import nothing_x": None,
+    "from .nothing_x import a": "codebase.nothing_x",
+    "import netwrok": "netwrok",
+    "import torch.nothing_x": "torch.nothing_x",
+    "from torch import nothing_x": "torch",
+    "import needs_nothing": "nothing_x",
+    "raise ModuleNotFoundError('no', name='torch')": "torch",
+    "raise ModuleNotFoundError('no', name='nothing_x')": "nothing_x",
+}
+
+
+@pytest.mark.parametrize("text", NOT_OURS)
+def test_no_other_error_is_papered_over(load: Load, text: str, tmp_path: Path) -> None:
+    """Misspelt modules of the homework and of libraries, and what a library misses, still raise."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "needs_nothing.py").write_text("import nothing_x\n")
+    library = tmp_path.with_name(f"{tmp_path.name}-library")
+    (tmp_path / "library").rename(library)
+    sys.path.append(str(library))
+    with pytest.raises(ImportError) as raised:
+        load(text)
+    if (expected := NOT_OURS[text]) is not None:
+        assert raised.value.name == expected
+
+
+def test_a_worker_that_ends_imports_as_before(load: Load) -> None:
+    """On systems without fork one process serves one check after the other."""
+    before = builtins.__import__
+    try:
+        load("import nothing_x")
+        assert builtins.__import__ is not before
+    finally:
+        StudentCode(Path("/nowhere")).stand_ins.close()  # knows of no line: changes nothing
+    assert builtins.__import__ is not before
+
+
+_PREPARED = """
+import json, os, signal, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from autograder.engine.sandbox.preparation import import_all
+def state():
+    mask = os.umask(0)
+    os.umask(mask)
+    return [os.getcwd(), mask, str(signal.getsignal(signal.SIGINT))]
+before = state()
+assert import_all(["exits", "rogue", "raises", "threads", "fine"]) == ("threads",)
+assert state() == before, state()
+assert {"rogue", "threads", "fine"} <= set(sys.modules)
+"""
+ROGUES = {
+    "exits": "import sys; sys.exit(3)",
+    "raises": "1 / 0",
+    "rogue": "import os, signal; os.chdir('/'); os.umask(0); signal.signal(signal.SIGINT, print)",
+    "threads": "import threading as t; t.Thread(target=t.Event().wait, args=(2,)).start()",
+    "fine": "",
+}
+
+
+def test_an_import_that_misbehaves_harms_no_zygote(tmp_path: Path) -> None:
+    """Its changes are undone; a thread, which cannot be, is reported."""
+    for name, text in ROGUES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    root = str(Path(__file__).resolve().parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", _PREPARED, str(tmp_path), root],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+_USED = """
+import sys, torch
+from autograder.homework.experiments import WARM_UPS
+for warm_up in WARM_UPS:
+    warm_up()
+import torch._decomp.decompositions_for_jvp
+x = torch.ones(3, requires_grad=True)
+checkpoint = torch.utils.checkpoint.checkpoint
+uses = [
+    lambda: torch.func.vmap(torch.func.grad(torch.sin))(torch.ones(3)),
+    lambda: torch.func.jacrev(torch.sin)(torch.ones(3)),
+    lambda: torch.func.jacfwd(torch.sin)(torch.ones(3)),
+    lambda: checkpoint(torch.sin, x, use_reentrant=False).sum().backward(),
+    lambda: torch.use_deterministic_algorithms(True),
+    lambda: torch.autograd.grad(x * x, x, grad_outputs=torch.ones(3)),
+    lambda: torch.optim.Adam([x]),
+]
+for n, use in enumerate(uses):
+    before = set(sys.modules)
+    use()
+    assert not set(sys.modules) - before, (n, sorted(set(sys.modules) - before)[:5])
+"""
+
+
+@pytest.mark.slow
+def test_after_the_warm_up_torch_imports_nothing_more() -> None:
+    """Neither torch.func nor checkpointing nor grad_outputs costs a worker an import."""
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _USED], cwd=root, check=True, timeout=170)

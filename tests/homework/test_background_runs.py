@@ -1,0 +1,253 @@
+"""What goes on beside the checks: it steps back, and does not hang for ever."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
+from autograder.homework.experiments import devices, training
+from autograder.homework.experiments.background import TookTooLong, at_most
+from autograder.homework.problems.arrays import gan_arrays
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.training_runs.gan_training import RECIPE, STEPS, small_problem
+
+
+def endless() -> None:
+    """A loop that never ends, and swallows what it can."""
+    while True:
+        try:
+            sum(range(1000))
+        except Exception:
+            continue
+
+
+def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
+    """Also one that catches every Exception."""
+    started = time.monotonic()
+    with pytest.raises(TookTooLong), at_most(0.1):
+        endless()
+    assert time.monotonic() - started < 5
+
+
+def test_no_limit_is_none() -> None:
+    """Where the student is at the keyboard, he ends what hangs."""
+    before = signal.getsignal(signal.SIGPROF)
+    with at_most(math.inf):
+        assert signal.getsignal(signal.SIGPROF) is before
+
+
+def test_a_bare_except_is_rung_again() -> None:
+    """Code that swallows the first interruption meets the next one."""
+
+    def swallows_once() -> None:
+        try:
+            endless()
+        except BaseException:
+            endless()
+
+    with pytest.raises(TookTooLong), at_most(0.1):
+        swallows_once()
+
+
+def test_what_ends_in_time_leaves_no_alarm_behind() -> None:
+    """Nothing rings later, and the handler that was there is there again."""
+    before = signal.getsignal(signal.SIGPROF)
+    with at_most(0.05):
+        pass
+    time.sleep(0.1)
+    assert signal.getsignal(signal.SIGPROF) is before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+# ---- with it, the runs ----------------------------------------------------------------------
+
+
+def student(**functions: Callable[..., Any]) -> StudentCode:
+    """A submission of these functions alone."""
+
+    def attribute(_module: str, name: str) -> Any:
+        if name not in functions:
+            raise NotImplementedError
+        return functions[name]
+
+    return cast(StudentCode, SimpleNamespace(attribute=attribute, speed=1.0, own_process=True))
+
+
+def tensors_of(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays as an experiment gets them."""
+    return {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+def hangs(*_arguments: Any, **_named: Any) -> Tensor:
+    """A loss with an endless loop."""
+    endless()
+    raise AssertionError("it ended")
+
+
+def right(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that is right enough to be called."""
+    loss: Tensor = -d(g(torch.randn(len(x_real), g.dim_z, device=device))).mean()
+    return loss
+
+
+@pytest.fixture(autouse=True)
+def validated() -> Iterator[None]:
+    """The experiments switch off what other tests rely on."""
+    yield
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
+@pytest.fixture(autouse=True)
+def stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process keeps its priority, and patience is short."""
+    for module in (devices, training):
+        monkeypatch.setattr(module, "step_back", lambda _: None)
+        monkeypatch.setattr(module, "_LONGEST_CALL_S", 0.3)
+
+
+def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
+    """It is left out, the rest is told."""
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code = student(loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
+    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_d"] == "other"
+    assert recorder.values["loss_wasserstein_gp_g"] == "fine"
+    assert recorder.values["MADE.forward"] == "missing"
+
+
+def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> None:
+    """It would be right there. What is put in place of CUDA is taken away again."""
+    before = torch.cuda.is_available, torch.Tensor.cuda
+
+    def moves(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        z = torch.randn(len(x_real), g.dim_z)
+        if torch.cuda.is_available():
+            z = z.cuda()
+        return -d(g(z)).mean()  # type: ignore[no-any-return]
+
+    def stays(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        return -d(g(torch.randn(len(x_real), g.dim_z))).mean()  # type: ignore[no-any-return]
+
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code = student(loss_wasserstein_gp_d=moves, loss_wasserstein_gp_g=stays)
+    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_d"] == "fine"
+    assert recorder.values["loss_wasserstein_gp_g"] == "mixed"
+    assert (torch.cuda.is_available, torch.Tensor.cuda) == before
+
+
+def trained(d: Callable[..., Tensor], g: Callable[..., Tensor], steps: int = STEPS) -> Tensor:
+    """Train a small GAN with two losses; return its generator's bias."""
+    problem, recorder = small_problem(False, 1), Recorder()
+    tensors = {name: torch.tensor(array).float() for name, array in problem.weights.items()}
+    tensors["x_train"] = torch.tensor(problem.images).float()
+    arguments = {**RECIPE, "steps": steps, "d_function": "d", "g_function": "g"}
+    arguments |= {"conditional": False, "order_seed": 1}
+    torch.manual_seed(3)
+    training.train_gan(student(d=d, g=g), arguments, tensors, recorder)
+    return torch.from_numpy(recorder.arrays["g.bias"])
+
+
+def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
+    """It does not keep a processor busy until the checks are over."""
+    with pytest.raises(Misuse, match="d did not return within"):
+        trained(hangs, right)
+
+
+def test_gradients_that_a_loss_takes_away_do_not_stop_the_training() -> None:
+    """`net.zero_grad()` within a loss, as in many tutorials, changes nothing."""
+
+    def d_loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        d.zero_grad()
+        g.zero_grad()
+        fake = g(torch.randn(len(x_real), g.dim_z)).detach()
+        loss: Tensor = torch.nn.functional.softplus(torch.cat([-d(x_real), d(fake)])).mean()
+        return loss
+
+    def plain(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        fake = g(torch.randn(len(x_real), g.dim_z)).detach()
+        loss: Tensor = torch.nn.functional.softplus(torch.cat([-d(x_real), d(fake)])).mean()
+        return loss
+
+    assert torch.equal(trained(d_loss, right, steps=5), trained(plain, right, steps=5))
+
+
+def freezes(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss after which d learns nothing any more."""
+    d.requires_grad_(False)
+    return right(g, d, x_real, device=device)
+
+
+def evaluates(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that leaves g in evaluation mode."""
+    g.eval()
+    return right(g, d, x_real, device=device)
+
+
+def evaluates_for_a_while(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that goes back to training mode, too late."""
+    g.eval()
+    loss = right(g, d, x_real, device=device)
+    g.train()
+    return loss
+
+
+def steps(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that makes a small step of its own."""
+    loss = right(g, d, x_real, device=device)
+    for parameter in d.parameters():
+        parameter.data.mul_(0.999)
+    return loss
+
+
+def gives_other_storage(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that clips weights as the first Wasserstein GAN did."""
+    for parameter in d.parameters():
+        parameter.data = parameter.data.clamp(-0.01, 0.01)
+    return right(g, d, x_real, device=device)
+
+
+def leaves_gradients_off(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that is right, and takes the gradients of whatever comes after it."""
+    loss = right(g, d, x_real, device=device)
+    torch.set_grad_enabled(False)
+    return loss
+
+
+def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+    """A loss that leaves d, which has no batch normalisation, in evaluation mode: no harm done."""
+    d.eval()
+    return right(g, d, x_real, device=device)
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (freezes, "after g was called, parameters of g or d are frozen"),
+        (evaluates, "g puts g into evaluation mode"),
+        (evaluates_for_a_while, "g puts g into evaluation mode"),
+        (steps, "g changes parameters of g or d itself"),
+        (gives_other_storage, "g changes parameters of g or d itself"),
+        (leaves_gradients_off, "after g was called, gradients are switched off"),
+    ],
+)
+def test_what_a_loss_leaves_behind_in_the_networks_is_told(
+    loss: Callable[..., Tensor], told: str
+) -> None:
+    """What it froze, or what no longer follows its batches, learns nothing in the next step."""
+    with torch.enable_grad(), pytest.raises(Misuse, match=told):
+        trained(right, loss, steps=5)
+
+
+def test_what_does_no_harm_is_not_told() -> None:
+    """The handout's discriminator is the same in both modes."""
+    assert trained(right, judges_in_evaluation, steps=2).shape == (784,)

@@ -1,0 +1,121 @@
+"""A batch size that is written as a number is told as such, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.batches import explain_by_batch
+from autograder.homework.experiments.gan import gan_losses
+from autograder.homework.experiments.training import train_gan
+from autograder.homework.problems.arrays import gan_arrays
+from autograder.homework.problems.gan_case import GanCase
+from autograder.homework.training_runs.gan_training import RECIPE, small_problem
+
+CASE = GanCase(batch=3, dim_z=4, scale=1.0, conditional=False, seed=1)
+TENSORS = {name: torch.tensor(array) for name, array in gan_arrays(CASE, CASE.critic).items()}
+
+Loss = Callable[..., Any]
+
+
+def recorded(loss: Loss) -> Recorder:
+    """Call a loss between probes."""
+    recorder = Recorder()
+    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: loss))
+    arguments = {"function": "some_loss", "seeds": [1], "conditional": False, "trains": "d"}
+    gan_losses(student, {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
+    return recorder
+
+
+def of_size(size: int) -> Loss:
+    """A loss that works on batches of one size."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        logits: Tensor = d(x_real) * torch.ones(size)
+        return logits.mean()
+
+    return loss
+
+
+@pytest.mark.parametrize("size", [2, 64, 100, 256])
+def test_the_constant_is_named(size: int) -> None:
+    """Whether it is that of the training, or one that the exception speaks of."""
+    with pytest.raises(
+        Misuse, match=f"some_loss works on a batch of {size} images and fails on one of 3; take"
+    ):
+        recorded(of_size(size))
+
+
+def test_the_line_is_that_of_the_loss() -> None:
+    """The traceback still leads to it."""
+    with pytest.raises(Misuse) as caught:
+        recorded(of_size(64))
+    names = [entry.name for entry in caught.traceback]
+    assert "loss" in names
+
+
+def test_a_loss_without_images_left_is_told() -> None:
+    """The mean of no logits is NaN; on 64 images there are some."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        logits: Tensor = d(torch.cat([x_real, x_real]))
+        return logits[:64].mean() - logits[64:].mean()
+
+    with pytest.raises(Misuse, match="works on a batch of 64 images"):
+        recorded(loss)
+
+
+def test_what_fails_on_every_batch_is_raised_as_it_is() -> None:
+    """Also where its text holds numbers."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        raise KeyError("64 and 100")
+
+    with pytest.raises(KeyError, match="64 and 100"):
+        recorded(loss)
+
+
+def test_what_is_nan_on_every_batch_is_recorded() -> None:
+    """The judge has its own sentence."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        logits: Tensor = d(x_real)
+        return (logits.sum() * 0.0 / 0.0).mean()
+
+    assert recorded(loss).arrays["0.loss"] != recorded(loss).arrays["0.loss"]
+
+
+def test_a_batch_of_which_nothing_comes_is_not_named() -> None:
+    """A loss that returns no number there does not work there."""
+    explain_by_batch("some_loss", 3, lambda _size: None, ValueError("64"))
+
+
+def test_an_exception_without_a_text_does_no_harm() -> None:
+    """Its class may be of the student's making."""
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    explain_by_batch("some_loss", 3, lambda _size: None, Odd())
+
+
+def test_it_is_told_in_the_training_run_too() -> None:
+    """Where the batch is another one."""
+    problem = small_problem(conditional=False, seed=0)
+    tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}
+    tensors["x_train"] = torch.tensor(problem.images, dtype=torch.float32)
+    code = SimpleNamespace(
+        attribute=lambda _module, _name: of_size(64), speed=1.0, own_process=False
+    )
+    student = cast(StudentCode, code)
+    arguments = {"conditional": False, "order_seed": 0, **RECIPE}
+    functions = {"d_function": "d_loss", "g_function": "g_loss"}
+    with pytest.raises(Misuse, match="d_loss works on a batch of 64 images and fails on one of 32"):
+        train_gan(student, {**arguments, **functions}, tensors, Recorder())

@@ -1,0 +1,126 @@
+"""The networks that record: what they have of the handout's, and what a loss may do with them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.gan import gan_losses
+from autograder.homework.experiments.probes import ProbeCritic, ProbeGenerator
+from autograder.homework.problems.arrays import gan_arrays
+from autograder.homework.problems.gan_case import GanCase
+
+CASE = GanCase(batch=3, dim_z=4, scale=1.0, conditional=True, seed=1)
+TENSORS = {name: torch.tensor(array) for name, array in gan_arrays(CASE, CASE.critic).items()}
+
+
+def recorded(loss: Callable[..., Any]) -> Recorder:
+    """Call a loss between probes, its gradient included."""
+    recorder = Recorder()
+    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: loss))
+    arguments = {"function": "some_loss", "seeds": [1], "conditional": True, "trains": "d"}
+    gan_losses(student, {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
+    return recorder
+
+
+def judged(g: Any, d: Any, x_real: Tensor, y_real: Tensor) -> Tensor:
+    """The mean logit of generated images."""
+    logits: Tensor = d(g(torch.randn(len(x_real), g.dim_z), y_real), y_real)
+    return logits.mean()
+
+
+def test_g_has_what_the_handouts_generator_has() -> None:
+    """The size of z and the number of classes."""
+    g = ProbeGenerator(TENSORS, conditional=True)
+    assert (g.dim_z, g.num_classes) == (4, 10)
+
+
+def test_what_is_missing_is_told_with_what_there_is() -> None:
+    """Also to who only asks whether it is there."""
+    d = ProbeCritic(TENSORS, conditional=True)
+    assert not hasattr(d, "net")
+    with pytest.raises(AttributeError, match="have no net; call g"):
+        _ = d.net
+
+
+def test_a_loss_checkpointed_by_an_autograd_function_has_its_gradient() -> None:
+    """Such a loss only works with backward(), which is what the training loop calls."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        fake = g(torch.randn(len(x_real), g.dim_z), y_real)
+        logits: Tensor = checkpoint(d, fake, y_real, use_reentrant=True)
+        return logits.mean()
+
+    found = recorded(loss)
+    assert found.values["0.reached"] is True
+    assert found.arrays["0.grad.w1"].any()
+
+
+def test_gradients_that_a_loss_leaves_are_not_added_to_its_own() -> None:
+    """The training loop forgets them, too."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        value = judged(g, d, x_real, y_real)
+        value.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        return value
+
+    def plain(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        return judged(g, d, x_real, y_real)
+
+    gradients = [recorded(each).arrays["0.grad.w1"] for each in (loss, plain)]
+    assert (gradients[0] == gradients[1]).all()
+
+
+def test_a_copy_records_where_the_original_does_and_learns_by_itself() -> None:
+    """What it is given counts; its parameters are others."""
+    d = ProbeCritic(TENSORS, conditional=True)
+    twin = copy.deepcopy(d)
+    twin(torch.zeros(3, 1, 28, 28), torch.zeros(3, dtype=torch.int64))
+    recorder = Recorder()
+    d.report(recorder, "d")
+    assert recorder.values["d_calls"] == [3]
+    assert twin.w1 is not d.w1
+    assert torch.equal(twin.w1, d.w1)
+
+
+def test_backward_within_a_loss_is_told() -> None:
+    """It takes the graph away from the training loop."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        value = judged(g, d, x_real, y_real)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with pytest.raises(Misuse, match=r"some_loss calls backward\(\) itself"):
+        recorded(loss)
+
+
+def test_a_step_within_a_loss_is_told() -> None:
+    """Of parameters that have changed since, no gradient can be taken."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        value = judged(g, d, x_real, y_real)
+        with torch.no_grad():
+            for parameter in d.parameters():
+                parameter.mul_(0.9)
+        return value
+
+    with pytest.raises(Misuse, match="some_loss changes parameters of g or d itself"):
+        recorded(loss)
+
+
+def test_a_loss_that_only_computes_is_not_told_anything() -> None:
+    """It has a value and a gradient."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        return judged(g, d, x_real, y_real)
+
+    assert {"0.loss", "0.grad.w1"} <= set(recorded(loss).arrays)

@@ -1,0 +1,47 @@
+"""The form of a reply that was made up: what the judge leaves aside before it costs anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.exceptions import Unusable
+from autograder.homework.gradients import flat
+from autograder.homework.reply import Form
+
+
+def form(values: dict[str, Any], arrays: dict[str, Any]) -> Form:
+    """What came of a call."""
+    return Form(Outcome(Ending.RETURNED, values, arrays), "loss")
+
+
+def test_calls_without_a_row_are_no_calls() -> None:
+    """A distribution of nothing has no distance to any."""
+    empty = np.zeros((0, 3), np.float32)
+    assert form({"g_calls": [0, 0]}, {"g.input": empty}).calls("g", 3, False, 100) == ()
+    rows = np.ones((2, 3), np.float32)
+    (only,) = form({"g_calls": [0, 2, 0]}, {"g.input": rows}).calls("g", 3, False, 100)
+    np.testing.assert_array_equal(only.rows, rows)
+
+
+@pytest.mark.parametrize("sizes", [[-1], [True], [2.0], ["2"], [10**4300 - 1, 10**4300 - 1], 2])
+def test_calls_of_no_size_are_not_readable(sizes: object) -> None:
+    """Whatever stands where the number of rows belongs; some cannot even be printed."""
+    with pytest.raises(Unusable, match="the record of g is not readable"):
+        form({"g_calls": sizes}, {"g.input": np.ones((2, 3))}).calls("g", 3, False, 100)
+
+
+def test_what_is_larger_than_any_parameter_is_no_gradient() -> None:
+    """The judge keeps what it saw, so it must not be much."""
+    arrays = {"grad.a": np.zeros(9, np.float32), "grad.b": np.zeros(10**6, np.float32)}
+    assert list(form({}, arrays).gradients()) == ["a"]
+
+
+def test_a_gradient_of_another_shape_is_joined_as_unknown() -> None:
+    """The vector keeps its length, whatever came."""
+    order = {"a": np.zeros((2, 2)), "b": np.zeros(3), "c": np.zeros(1)}
+    joined = flat({"a": np.zeros(50), "b": np.ones(3)}, order)
+    np.testing.assert_array_equal(joined, [np.nan] * 4 + [1.0] * 3 + [0.0])

@@ -1,0 +1,66 @@
+"""What is to be said of a file's text, without points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.engine.judge.exceptions import Advice
+from autograder.engine.judge.fixtures import Submitted
+from autograder.engine.sandbox.experiment import run_eagerly
+from autograder.homework.student import GAN_FILE
+from autograder.homework.text_advice import advise_on_text
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "student_template"
+TODO = "raise NotImplementedError"
+
+
+def said(tmp_path: Path, body: str, above: str = "") -> str:
+    """The advice on the template with its stubs replaced."""
+    text = (TEMPLATE / GAN_FILE).read_text(encoding="utf-8")
+    assert TODO in text
+    (tmp_path / GAN_FILE).parent.mkdir()
+    (tmp_path / GAN_FILE).write_text(above + text.replace(TODO, body), encoding="utf-8")
+    submitted = Submitted(tmp_path, TEMPLATE, missing=())
+    try:
+        advise_on_text(submitted, GAN_FILE)
+    except Advice as advice:
+        return advice.feedback
+    return ""
+
+
+@pytest.mark.parametrize(
+    "body", ["d = torch.compile(d)", "@torch.compile", "f = torch.compile(mode='default')(f)"]
+)
+def test_torch_compile_is_told(tmp_path: Path, body: str) -> None:
+    """In any form, with what becomes of it."""
+    assert "codebase/gan.py uses torch.compile" in said(tmp_path, body)
+
+
+def test_an_import_of_compile_is_told(tmp_path: Path) -> None:
+    """Beside the line that was added for it."""
+    feedback = said(tmp_path, "pass", "from torch import nn, compile\nLIMIT = 3\n")
+    assert "changed outside the marked regions" in feedback
+    assert "uses torch.compile" in feedback
+    assert feedback.endswith("\nNo points are lost for this.")
+
+
+@pytest.mark.parametrize(
+    "body", ["pass", "# torch.compile(d) is too slow", "torch.compiler.reset()", "re.compile('a')"]
+)
+def test_other_text_is_not(tmp_path: Path, body: str) -> None:
+    """Nothing is said of comments and of other things with such a name."""
+    assert said(tmp_path, body) == ""
+
+
+def test_a_worker_compiles_nothing() -> None:
+    """As a call, as a decorator with and without arguments: what is given comes back."""
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    assert run_eagerly(double, fullgraph=True) is double
+    assert run_eagerly(mode="reduce-overhead")(double) is double
+    assert run_eagerly(model=double) is double

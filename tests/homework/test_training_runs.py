@@ -1,0 +1,336 @@
+"""The runs beside the checks: when the flow is trained again, how a small GAN is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.judge.caller import Caller
+from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.exceptions import CheckFailed, NotAttempted, WorkerLost
+from autograder.engine.sandbox.frames import Array
+from autograder.homework.experiments.training import FlatAdam
+from autograder.homework.oracles import flow
+from autograder.homework.training_runs import gan_training as trained_gan
+from autograder.homework.training_runs.flow_training import (
+    KNOWN_FLOWS,
+    ORDERS,
+    FlowTraining,
+    Trained,
+)
+from autograder.homework.training_runs.gan_training import GanTraining, share_covered, small_problem
+
+GAVE_UP = None
+FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
+
+Answer = Callable[[Mapping[str, Any], Mapping[str, Array]], Outcome | BaseException]
+
+
+class StubCaller:
+    """Answers each started call as it is told to, and remembers the arguments."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.started: list[Mapping[str, Any]] = []
+        self.functions: list[tuple[str, ...]] = []
+        self.closed = False
+
+    def start(
+        self,
+        _experiment: str,
+        arguments: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        functions: tuple[str, ...] = (),
+        **_more: Any,
+    ) -> Outcome | BaseException:
+        """Return the answer itself in place of a pending call."""
+        self.started.append(arguments)
+        self.functions.append(functions)
+        self.closed = False
+        return self.answer(arguments, arrays)
+
+    def finish(self, pending: Outcome | BaseException) -> Outcome:
+        """Return the answer, or raise it."""
+        if isinstance(pending, BaseException):
+            raise pending
+        return pending
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+# ---- the flow -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """The homework's own settings."""
+    return load_assignment("autograder.homework")
+
+
+Train = Callable[..., tuple[FlowTraining, StubCaller]]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
+    """A training whose runs end with these log-likelihoods or exceptions, one after the other."""
+
+    def make(
+        *reached: float | BaseException | None, inverse_is_right: bool = True
+    ) -> tuple[FlowTraining, StubCaller]:
+        values = [np.full(3, value) for value in reached if isinstance(value, float)]
+        ends: Iterator[float | BaseException | None] = iter(reached)
+        monkeypatch.setattr(flow, "maf_log_prob", lambda *_: values.pop(0))
+
+        def answer(
+            _arguments: Mapping[str, Any], arrays: Mapping[str, Array]
+        ) -> Outcome | BaseException:
+            end = next(ends)
+            if isinstance(end, BaseException):
+                return end
+            told = {"gave_up_at_step": 7} if end is GAVE_UP else {}
+            return Outcome(Ending.RETURNED, told, dict(arrays))
+
+        caller = StubCaller(answer)
+        training = FlowTraining(cast(Caller, caller), assignment, lambda: inverse_is_right)
+        return training, caller
+
+    return make
+
+
+def test_a_run_that_reaches_the_threshold_is_the_only_one(train: Train) -> None:
+    """A second run is for bad luck only: it would cost every grading its time."""
+    training, caller = train(-1.2)
+    assert training.result.log_likelihood == pytest.approx(-1.2)
+    assert len(caller.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"),
+    [
+        ((-1.3, -1.2), -1.2),
+        ((GAVE_UP, -1.2), -1.2),
+        ((-1.3, GAVE_UP, -1.2), -1.2),
+        ((-1.4, -1.3, GAVE_UP, -1.5), -1.3),
+    ],
+)
+def test_bad_luck_gets_more_runs_with_other_orders(
+    train: Train, reached: tuple[float | None, ...], expected: float
+) -> None:
+    """Just below the threshold, or given up: it is run again, and the best run counts."""
+    training, caller = train(*reached)
+    assert training.result.log_likelihood == pytest.approx(expected)
+    orders = {arguments["order_seed"] for arguments in caller.started}
+    assert len(orders) == len(caller.started) == len(reached)
+
+
+def test_a_run_that_is_far_off_is_not_repeated(train: Train) -> None:
+    """No order of the batches explains a likelihood that is nats away."""
+    training, caller = train(-4.0)
+    assert training.result.log_likelihood == pytest.approx(-4.0)
+    assert len(caller.started) == 1
+
+
+def assert_result(training: FlowTraining, expected: Trained) -> None:
+    """A run came to this, up to rounding."""
+    assert training.result.log_likelihood == pytest.approx(expected.log_likelihood)
+    assert training.result.with_known_blocks is expected.with_known_blocks
+
+
+ENDS_BADLY = (
+    -4.0,
+    CheckFailed("It raised."),
+    WorkerLost("It hung."),
+    NotAttempted("It is a stub."),
+)
+
+
+@pytest.mark.parametrize("own", ENDS_BADLY)
+def test_known_maps_take_the_place_of_a_wrong_inverse(train: Train, own: Any) -> None:
+    """Its mistake has cost its points in 1.2; log_probs is judged without it."""
+    training, caller = train(own, -1.2, inverse_is_right=False)
+    assert_result(training, Trained(-1.2, with_known_blocks=True))
+    assert caller.started[1]["n_flows"] == KNOWN_FLOWS
+    # What hangs in MADE.inverse is not held against the second run.
+    assert "made_inverse" in caller.functions[0]
+    assert not {"made_inverse", "train_flow"} & set(caller.functions[1])
+
+
+@pytest.mark.parametrize("own", ENDS_BADLY)
+def test_a_run_that_ends_badly_beside_a_right_inverse_is_the_last(train: Train, own: Any) -> None:
+    """Then the mistake is in 1.3, and costs there."""
+    training, caller = train(own, -1.2)
+    if isinstance(own, float):
+        assert_result(training, Trained(own, with_known_blocks=False))
+    else:
+        with pytest.raises(type(own)):
+            _ = training.result
+    assert len(caller.started) == 1
+
+
+def test_a_run_that_ends_well_needs_no_known_maps(train: Train) -> None:
+    """Not beside a wrong inverse either: it costs time."""
+    training, caller = train(-1.2, inverse_is_right=False)
+    assert_result(training, Trained(-1.2, with_known_blocks=False))
+    assert len(caller.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "expected"),
+    [
+        (-1.3, CheckFailed("It raised."), Trained(-1.3, False)),
+        (-4.0, -2.0, Trained(-2.0, True)),
+        (-2.0, -4.0, Trained(-2.0, False)),
+    ],
+)
+def test_the_better_run_counts(train: Train, own: float, known: Any, expected: Trained) -> None:
+    """The second run takes nothing away that the first one earned."""
+    first = [own] * (len(ORDERS) if own == -1.3 else 1)
+    training, _ = train(*first, known, inverse_is_right=False)
+    assert_result(training, expected)
+
+
+def test_a_wrong_log_probs_beside_a_wrong_inverse_is_told_by_the_known_maps(train: Train) -> None:
+    """The feedback is about log_probs, where no mistake of 1.2 plays a part."""
+    training, _ = train(
+        CheckFailed("MADE raised."), CheckFailed("log_probs raised."), inverse_is_right=False
+    )
+    with pytest.raises(CheckFailed, match=r"log_probs raised\."):
+        _ = training.result
+
+
+def test_runs_that_are_given_up_every_time_fail(train: Train) -> None:
+    """NaN again and again is no bad luck."""
+    training, _ = train(*[GAVE_UP] * len(ORDERS))
+    with pytest.raises(CheckFailed, match="met NaN or absurd values again and again"):
+        _ = training.result
+
+
+def test_more_than_the_data_allow_is_no_training(train: Train) -> None:
+    """The moons' own density is the best there is: better weights were made otherwise."""
+    training, _ = train(-1.0)
+    with pytest.raises(CheckFailed, match=r"reaches -1 nats .* so that no flow can"):
+        _ = training.result
+
+
+def test_weights_beyond_all_bounds_are_not_evaluated(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding could give them any likelihood."""
+    training, _ = train(-1.2)
+    training.start()
+    pending = cast(Outcome, training._pending)
+    arrays = {name: array.copy() for name, array in pending.arrays.items()}
+    arrays["block3.bias2"][0] = 1e30
+    monkeypatch.setattr(training, "_pending", Outcome(Ending.RETURNED, {}, arrays))
+    with pytest.raises(CheckFailed, match="left weights beyond all bounds"):
+        _ = training.result
+
+
+# ---- the small GANs ---------------------------------------------------------------------------
+
+
+def moved(share: float, conditional: bool) -> tuple[GanTraining, StubCaller]:
+    """A run that moves the generator's mean images this share of the way to the right ones."""
+    problem = small_problem(conditional, 1)
+
+    def answer(_arguments: Mapping[str, Any], arrays: Mapping[str, Array]) -> Outcome:
+        after = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+        # Without classes all mean images are the same one, and the bias alone can reach it.
+        name = "g.label_embedding" if conditional else "g.bias"
+        made = after["g.bias"] + (after["g.label_embedding"] if conditional else 0.0)
+        way = problem.means - made
+        after[name] = after[name] + share * (way if conditional else way[0])
+        told = {
+            name: {"kind": "tensor", "dtype": "float32", "shape": list(array.shape)}
+            for name, array in after.items()
+        }
+        return Outcome(
+            Ending.RETURNED, told, {name: a.astype(np.float32) for name, a in after.items()}
+        )
+
+    caller = StubCaller(answer)
+    prefix = "conditional_" if conditional else ""
+    d, g = FUNCTIONS
+    return GanTraining(cast(Caller, caller), 1, (f"{prefix}{d}", f"{prefix}{g}")), caller
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_comes_near_its_data_passes(conditional: bool) -> None:
+    """A little more than the share that is asked for is enough; the worker ends with the run."""
+    training, caller = moved(trained_gan.REQUIRED_SHARE + 0.01, conditional)
+    training.check()
+    training.close()
+    assert caller.closed
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_stays_where_it_was_fails(conditional: bool) -> None:
+    """A little less is not, and the numbers say how far it came."""
+    training, _ = moved(trained_gan.REQUIRED_SHARE - 0.01, conditional)
+    with pytest.raises(CheckFailed, match="does not learn its data") as caught:
+        training.check()
+    said = caught.value.feedback(public=True)
+    assert "The generator moved 34% of the way to the mean image" in said
+    assert "at least 35% of the way is required" in said
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_generator_that_moves_away_is_told_so(conditional: bool) -> None:
+    """In words that make sense: nobody moves -25% of a way."""
+    training, _ = moved(-0.25, conditional)
+    with pytest.raises(CheckFailed) as caught:
+        training.check()
+    said = caught.value.feedback(public=True)
+    assert "The generator moved away from the mean image" in said
+    assert "by 25% of its first distance" in said
+    assert "-25%" not in said
+
+
+def test_a_generator_that_hardly_moves_moves_by_nothing() -> None:
+    """Neither -0% of the way nor 0% away from it."""
+    training, _ = moved(-0.001, conditional=False)
+    with pytest.raises(CheckFailed, match="does not learn") as caught:
+        training.check()
+    assert "moved 0% of the way" in caught.value.feedback(public=True)
+
+
+def test_a_missing_file_is_said_when_the_check_asks() -> None:
+    """Starting early must not end the whole session."""
+
+    def answer(_arguments: Mapping[str, Any], _arrays: Mapping[str, Array]) -> Outcome:
+        raise NotAttempted("Not attempted: codebase/gan.py is not in the submission.")
+
+    training = GanTraining(cast(Caller, StubCaller(answer)), 1, FUNCTIONS)
+    with pytest.raises(NotAttempted, match="not in the submission"):
+        training.check()
+
+
+def test_a_generator_that_runs_away_covers_less_than_nothing() -> None:
+    """The share is a projection on the way to the data: the other direction is negative."""
+    problem = small_problem(False, 1)
+    away = {**problem.weights, "g.bias": 2 * problem.weights["g.bias"] - problem.means[0]}
+    assert share_covered(problem, away) == pytest.approx(-1.0)
+
+
+# ---- the optimiser --------------------------------------------------------------------------
+
+
+def test_a_network_whose_values_were_moved_still_learns() -> None:
+    """`net.double()` and back, within a loss, gives every parameter another place in memory."""
+    net = nn.Linear(2, 1)
+    optimiser = FlatAdam(net.parameters())
+    before = net.weight.detach().clone()
+    loss = net.double().float()(torch.ones(1, 2)).sum()
+    optimiser.zero_gradient()
+    loss.backward()
+    optimiser.gradient_norm()
+    optimiser.step(0.1)
+    assert (net.weight != before).all()
