@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
-# Make everything from a fresh machine: an environment in .venv beside this file. Run it again at will.
+# Make the environment in .venv beside this file: ./setup.sh [--dev]. Running it again is harmless.
 #
+#   --dev        also install what the project's own tests and linters need
 #   PYTHON       the interpreter to build the environment from (default: the first that fits)
-#   TORCH_INDEX  address of an index that has PyTorch's CPU wheels (PyTorch's install page names it
-#                under "CPU"); several gigabytes smaller. Empty: whatever pip finds by itself.
-#                Without it, torch-index.txt beside this file says it, if there is one.
+#   TORCH_INDEX  address of the package index to take PyTorch from, with pip; empty: pip's default.
+#                Without it, the file torch-index.txt beside this one gives it, if there is one;
+#                otherwise uv takes PyTorch's CPU wheels where there is no NVIDIA driver.
 set -euo pipefail
 umask 022 # workers with users of their own must be able to read the environment
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv=$here/.venv
 on_gradescope=no
 [ "$here" = /autograder/source ] && on_gradescope=yes
+extras=class
+case "$*" in
+  '') ;;
+  --dev) extras=class,dev ;;
+  *) echo "usage: ./setup.sh [--dev]" >&2; exit 2 ;;
+esac
+[ $on_gradescope = yes ] && extras=
 if [ -z "${TORCH_INDEX+set}" ] && [ -f "$here/torch-index.txt" ]; then
   TORCH_INDEX=$(cat "$here/torch-index.txt")
 fi
@@ -56,17 +64,23 @@ if [ -z "${python:-}" ]; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-echo "setup.sh: installing into $venv (from $python); torch takes a minute or two"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check install -q "$@"; }
+uv() { "$venv/bin/uv" pip install -q --python "$venv/bin/python" "$@"; }
+echo "setup.sh: installing into $venv (from $python); PyTorch takes a minute or two"
 torch=$(grep -E '^torch(vision)?==' "$here/constraints.txt" | tr '\n' ' ')
-cache=
-[ $on_gradescope = yes ] && cache=--no-cache-dir # an image keeps what is cached in it
-# shellcheck disable=SC2086 # two words
-pip install -q $cache ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
-extras=dev
-[ $on_gradescope = yes ] && extras=
+backend=auto cache=
+if [ $on_gradescope = yes ]; then
+  backend=cpu cache=--no-cache-dir # an image keeps what is cached in it
+fi
+# shellcheck disable=SC2086 # $torch is two words, $cache none or one
+if [ -n "${TORCH_INDEX+set}" ]; then
+  pip $cache ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
+elif ! { pip $cache uv && uv $cache --torch-backend=$backend $torch; } 2>"$venv/uv.log"; then
+  echo "setup.sh: uv could not get PyTorch (see $venv/uv.log); pip takes the default build, with CUDA"
+  pip $cache $torch
+fi
 # shellcheck disable=SC2086 # nothing or one word
-pip install -q $cache -c "$here/constraints.txt" "$here${extras:+[$extras]}"
+pip $cache -c "$here/constraints.txt" "$here${extras:+[$extras]}"
 # Making the list of fonts takes seconds: once here, not in every grading.
 MPLCONFIGDIR="$venv/share/matplotlib-cache" "$venv/bin/python" -c 'import matplotlib.font_manager'
 if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
