@@ -80,20 +80,32 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
             "engine/release/template.py",
             "autograder.homework.tolerances",
         ),
-        "The untrusted side takes nothing from the trusted one": (
+        "The sandbox and the experiments take nothing from the trusted side": (
             "homework/experiments/probes.py",
             "autograder.homework.oracles.flow",
         ),
-        "The judge takes frames, launch, confine and container from the worker, nothing else": (
+        "A submission is read with the standard library only": (
+            "engine/submission/encoding.py",
+            "autograder.engine.grading.ledger",
+        ),
+        "The judge takes nothing from the rooms behind it": (
             "engine/judge/exceptions.py",
             "autograder.engine.sandbox.serve",
         ),
         "Only the untrusted side imports torch": ("homework/oracles/gan.py", "torch"),
-        "The way from ledger to results needs neither judge nor worker": (
+        "From ledger to results without judge or sandbox": (
             "engine/results/gradescope.py",
             "autograder.engine.judge.job",
         ),
         "The supervisor needs the standard library only": ("engine/sandbox/isolated.py", "numpy"),
+        "The students' pytest starts no sandbox": (
+            "engine/local/planned.py",
+            "autograder.engine.sandbox.launch",
+        ),
+        "Nothing imports the class but the commands": (
+            "engine/results/text.py",
+            "autograder.engine.batch.store",
+        ),
     }
     for path, module in lines.values():
         with (tmp_path / "autograder" / path).open("a", encoding="utf-8") as file:
@@ -109,9 +121,9 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
 # ---- what the contracts cannot say --------------------------------------------------------
 
 
-def test_the_judge_takes_four_modules_from_the_worker() -> None:
-    """A new module of the worker is not allowed by itself."""
-    names = ("frames", "launch", "confine", "container")
+def test_the_judge_takes_five_modules_from_the_sandbox() -> None:
+    """A new module of the sandbox is not allowed by itself."""
+    names = ("confine", "container", "fork_server", "frames", "launch")
     allowed = {f"autograder.engine.sandbox.{name}" for name in names}
     for path in modules(AUTOGRADER / "engine" / "judge"):
         taken = within(imported(path), "autograder.engine.sandbox") - {"autograder.engine.sandbox"}
