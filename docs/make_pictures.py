@@ -21,13 +21,14 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from rich.console import Console
+from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
 TOUR = ROOT / "docs" / "tour.md"
 # Pictures of a page that the commands wrote; the others show the terminal.
 PAGES = {"4-gradescope": "try/results.html", "9-class": "try/report/index.html"}
-WIDTH, MOST_LINES, MOST_HEIGHT = 100, 46, 1200
+WIDTH, MOST_LINES, MOST_HEIGHT = 100, 46, 900
 _STEP = re.compile(
     r"(?P<notes>(?:<!--[^\n]*-->\n)*)```bash\n(?P<commands>.*?)^```$|!\[[^]]*\]\(tour/(?P<name>.*?)\.png\)",
     re.MULTILINE | re.DOTALL,
@@ -37,10 +38,10 @@ _TERMINAL = """<meta charset="utf-8"><style>body {{ margin: 0; background: #1e1e
 pre {{ margin: 0; padding: 14px 18px; font: 13px/1.35 "DejaVu Sans Mono", monospace }}</style>
 <pre>{code}</pre>"""
 _PLATFORM = """<meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<style>body {{ margin: 0; padding: 20px; font: 15px/1.4 "DejaVu Sans", sans-serif; color: #222 }}
+<style>body {{ margin: 0; padding: 20px 20px 0; font: 15px/1.4 "DejaVu Sans", sans-serif; color: #222 }}
 h2 {{ font-size: 17px; margin: 14px 0 6px }}
 .passed {{ color: #1b7837 }} .failed {{ color: #b2182b }}
-pre {{ background: #f4f4f4; padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere;
+pre {{ color: #222; background: #f4f4f4; padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere;
 font: 12.5px/1.4 "DejaVu Sans Mono", monospace }}
 .test {{ border-left: 4px solid; padding-left: 10px }}
 </style><h2>Autograder Results</h2><pre>{output}</pre>{tests}"""
@@ -117,7 +118,7 @@ def _as_in_a_terminal(text: str, project: Path) -> str:
         lines = [*lines[: MOST_LINES - 1], "..."]
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
     console.print(Text.from_ansi("\n".join(lines)))
-    return console.export_html(code_format=_TERMINAL, inline_styles=True)
+    return console.export_html(theme=MONOKAI, code_format=_TERMINAL, inline_styles=True)
 
 
 def as_on_gradescope(results: dict[str, object]) -> str:

@@ -1,7 +1,7 @@
-"""Every command in docs/ is run, in a copy of the project; what is shown beside it is true.
+"""Every command in docs/ is run, in a copy of the project; what is shown with it is true.
 
-A fenced block says by its language what is done with it: `bash` is run as it stands, `python` is
-written into the file that a comment before it names, `toml` is laid over the shipped settings and
+A fenced block says by its language what is done with it: `bash` is run, `python` is
+written into the file that a comment before it names, `toml` is laid over the default settings and
 must be good, `console` must be found in what the block before it printed, `text` is prose. Where a
 comment says `tested as: COMMAND`, that is run instead, and the next comment must say why.
 """
@@ -175,17 +175,17 @@ def test_a_command_that_fails_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", [b for page in PAGES for b in of_page(page)], ids=str)
 def test_settings_that_a_page_shows_are_good(block: Block, tmp_path: Path) -> None:
-    """Laid over the shipped settings, they are read and fit the checks."""
+    """Laid over the default settings, they are read and fit the checks."""
     if block.language != "toml":
         return
     homework = ROOT / "autograder" / "homework"
-    told = dict(Table.read(homework / "assignment.toml").entries)
+    settings = dict(Table.read(homework / "assignment.toml").entries)
     (tmp_path / "shown.toml").write_text(block.text, encoding="utf-8")
     for table, entries in Table.read(tmp_path / "shown.toml").entries.items():
-        told[table] |= entries
+        settings[table] |= entries
     path = tmp_path / "assignment.toml"
     lines = []
-    for table, entries in told.items():
+    for table, entries in settings.items():
         lines += [f"[{table}]", *(f'"{key}" = {as_toml(value)}' for key, value in entries.items())]
     path.write_text("\n".join(lines), encoding="utf-8")
     assert plan_checks(parse_assignment(path, homework, "autograder.homework"))
@@ -224,7 +224,7 @@ def test_the_picture_is_well_formed_and_speaks() -> None:
 
 
 def test_the_pages_name_no_machine() -> None:
-    """Neither a path of whoever wrote them, nor the address of a registry."""
+    """Neither a path of a writer's machine, nor the address of a registry."""
     for path in DOCS.rglob("*"):
         if path.suffix in (".md", ".toml", ".svg"):
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org", "")
