@@ -38,11 +38,12 @@ _TERMINAL = """<meta charset="utf-8"><style>body {{ margin: 0; background: #1e1e
 pre {{ margin: 0; padding: 14px 18px; font: 13px/1.35 "DejaVu Sans Mono", monospace }}</style>
 <pre>{code}</pre>"""
 _PLATFORM = """<meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<style>body {{ margin: 0; padding: 20px 20px 0; font: 15px/1.4 "DejaVu Sans", sans-serif; color: #222 }}
+<style>body {{ margin: 0; padding: 20px 20px 0; color: #222;
+font: 15px/1.4 "DejaVu Sans", sans-serif }}
 h2 {{ font-size: 17px; margin: 14px 0 6px }}
 .passed {{ color: #1b7837 }} .failed {{ color: #b2182b }}
-pre {{ color: #222; background: #f4f4f4; padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere;
-font: 12.5px/1.4 "DejaVu Sans Mono", monospace }}
+pre {{ color: #222; background: #f4f4f4; padding: 10px; white-space: pre-wrap;
+overflow-wrap: anywhere; font: 12.5px/1.4 "DejaVu Sans Mono", monospace }}
 .test {{ border-left: 4px solid; padding-left: 10px }}
 </style><h2>Autograder Results</h2><pre>{output}</pre>{tests}"""
 
