@@ -200,14 +200,11 @@ def _parts(told: Table) -> tuple[Part, ...]:
             raise told.error(number, 'parts are called by the handout\'s numbers, such as "1.2"')
         part = told.table(number, "{ title = TEXT, points = NUMBER }")
         part.only(("title", "points", "visibility"))
-        parts.append(
-            Part(
-                number,
-                part.text("title"),
-                part.number("points", 0, _MOST_POINTS),
-                part.optional_choice("visibility", VISIBILITIES),
-            )
-        )
+        points = part.number("points", 0, _MOST_POINTS)
+        if round(points, 4) != points:
+            raise part.error("points", "a number with at most four decimals")
+        visibility = part.optional_choice("visibility", VISIBILITIES)
+        parts.append(Part(number, part.text("title"), points, visibility))
     return tuple(parts)
 
 

@@ -169,6 +169,13 @@ def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
         (
             "parts",
             "1.1",
+            {"title": "A", "points": 0.00005},
+            'parts."1.1".points = 5e-05',
+            "at most four decimals",
+        ),
+        (
+            "parts",
+            "1.1",
             {"title": "A", "points": 5, "visiblity": "hidden"},
             "parts.\"1.1\".visiblity = 'hidden'",
             "title, points, visibility (did you mean visibility?)",

@@ -1,8 +1,8 @@
-"""Which checks there are, read from their source without importing it.
+"""The plan: all checks of a homework with their points, read from source without importing it.
 
-The supervisor must list every check from the first second, before numpy, pytest or anything else
-has been imported, and also when one of them cannot be: so it reads the decorators
-`@number("1.2.2")`, `@weight(1)` and `@visibility("hidden")` and the docstrings with `ast`.
+The supervisor lists every check before anything else is imported, and also when a file of checks
+cannot be imported. So it reads the decorators `@number("1.2.2")`, `@weight(1)` and
+`@visibility("hidden")` and the docstrings with `ast`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import difflib
 import hashlib
 import math
 import re
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 from autograder.engine.grading.ledger import VISIBILITIES, PlannedCheck
 from autograder.engine.grading.points import share_out
-from autograder.engine.homework import Assignment, AssignmentError
+from autograder.engine.homework import Assignment, AssignmentError, CheckSettings
 from autograder.engine.release.manifest import files_that_grade
 
 AUDIENCES = ("public", "private")
@@ -29,7 +28,9 @@ _NUMBER = re.compile(r"\d+(\.\d+)+")
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Declared:
+    """A check as its file declares it; without a weight it is advice."""
+
     check_id: str
     number: str
     title: str
@@ -40,59 +41,54 @@ class _Found:
 def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
     """List every check of a homework in the order of their numbers, with its points.
 
-    The weights of a part's checks are its points when they add up to them, and share them out
-    otherwise (`points.share_out`). What the settings say about a check goes before
-    what they say about its part, that before the check's decorators, and these before the
-    settings' word for all.
+    Points follow from the weights (`points.share_out`). The settings of a check override those of
+    its part, which override the check's decorators, which override the default for all checks.
 
     Raises:
-        AssignmentError: a file that is not Python, a check without number or title or with a
-            decorator that makes no sense, a number or name used twice, a part without checks, a
-            check whose part is not in assignment.toml, or settings for a check that is not there
-            or cannot have them.
+        AssignmentError: a file is not Python; a check has no number or title, or a decorator with
+            an impossible value; a number or name is used twice; a part has no checks, or checks
+            belong to no part; the settings name a check that does not exist or cannot have them.
     """
-    found = [
-        _as_told(check, assignment)
-        for audience in AUDIENCES
-        for path in sorted((assignment.folder / "checks" / audience).glob("test_*.py"))
-        for check in _read_checks(path, audience)
-    ]
-    by_part: dict[str, list[_Found]] = defaultdict(list)
-    seen: dict[str, str] = {}
-    for check in found:
-        if check.number in seen:
-            raise AssignmentError(
-                f"{check.check_id}: number {check.number} is taken by {seen[check.number]}"
-            )
-        if check.check_id in seen.values():
-            raise AssignmentError(
-                f"{check.check_id}: defined twice, so only the last one would run"
-            )
-        seen[check.number] = check.check_id
-        by_part[part_of(check.number)].append(check)
-    _refuse_unknown(assignment, seen)
+    by_part: dict[str, list[_Declared]] = {part.number: [] for part in assignment.parts}
+    ids: dict[str, str] = {}  # by number
+    for audience in AUDIENCES:
+        for path in sorted((assignment.folder / "checks" / audience).glob("test_*.py")):
+            for check in _read_checks(path, audience):
+                if check.number in ids:
+                    raise AssignmentError(
+                        f"{check.check_id}: number {check.number} is already used by "
+                        f"{ids[check.number]}"
+                    )
+                if check.check_id in ids.values():
+                    raise AssignmentError(
+                        f"{check.check_id}: defined twice, so only the last one would run"
+                    )
+                ids[check.number] = check.check_id
+                check = _with_settings(check, assignment)
+                by_part.setdefault(part_of(check.number), []).append(check)
+    _refuse_unknown(assignment, ids)
+    plan: list[PlannedCheck] = []
     for part in assignment.parts:
-        if not any(check.weight for check in by_part[part.number]):
-            raise AssignmentError(f"part {part.number} has no check that carries points")
-    unknown = set(by_part) - set(assignment.part_titles)
-    if unknown:
-        raise AssignmentError(f"checks of unknown parts: {', '.join(sorted(unknown))}")
-    plan = tuple(
-        PlannedCheck(
-            check_id=check.check_id,
-            number=check.number,
-            title=check.title,
-            part=part.number,
-            points=points,
-            visibility=check.visibility or assignment.visibility,
+        checks = sorted(by_part.pop(part.number), key=lambda check: _order(check.number))
+        weights = [check.weight for check in checks if check.weight is not None]
+        if not weights:
+            raise AssignmentError(f"part {part.number} has no check that gives points")
+        shares = iter(share_out(part.points, weights))
+        plan += (
+            PlannedCheck(
+                check_id=check.check_id,
+                number=check.number,
+                title=check.title,
+                part=part.number,
+                points=None if check.weight is None else next(shares),
+                visibility=check.visibility or assignment.visibility,
+            )
+            for check in checks
         )
-        for part in assignment.parts
-        for check, points in _share_out(
-            sorted(by_part[part.number], key=lambda check: _order(check.number)), part.points
-        )
-    )
+    if by_part:
+        raise AssignmentError(f"checks of unknown parts: {', '.join(sorted(by_part))}")
     _refuse_a_leak_by_leaderboard(assignment, plan)
-    return plan
+    return tuple(plan)
 
 
 def part_of(number: str) -> str:
@@ -103,8 +99,8 @@ def part_of(number: str) -> str:
 def hash_of_checks(assignment: Assignment) -> str:
     """Return a hash over everything that decides a grade: checks, engine and settings.
 
-    Settings read from another file stand in for the homework's own, so that a bundle made with
-    them, where they are the homework's own, has the same hash.
+    Settings from `--config` count as the homework's own, so a bundle made with them has the same
+    hash.
     """
     digest = hashlib.sha256()
     for name, path in files_that_grade(assignment.folder, assignment.package).items():
@@ -113,18 +109,15 @@ def hash_of_checks(assignment: Assignment) -> str:
     return digest.hexdigest()[:16]
 
 
-def _as_told(check: _Found, assignment: Assignment) -> _Found:
-    """Return a check with what the settings say about it, its part or its audience."""
-    told = assignment.checks.get(check.number)
+def _with_settings(check: _Declared, assignment: Assignment) -> _Declared:
+    """Return a check with the settings for it, for its part and for private checks."""
+    settings = assignment.checks.get(check.number, CheckSettings())
     of_part = {part.number: part.visibility for part in assignment.parts}
     private = check.check_id.startswith("private/")
-    weight = check.weight
-    if told is not None and told.weight is not None:
-        weight = told.weight or None
     return replace(
         check,
-        weight=weight,
-        visibility=(told.visibility if told is not None else None)
+        weight=check.weight if settings.weight is None else settings.weight or None,
+        visibility=settings.visibility
         or of_part.get(part_of(check.number))
         or check.visibility
         or (assignment.private_visibility if private else None),
@@ -132,12 +125,11 @@ def _as_told(check: _Found, assignment: Assignment) -> _Found:
 
 
 def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
-    """Refuse settings for checks that are not there."""
-    board = assignment.leaderboard
-    asked = {f'checks."{number}"': number for number in assignment.checks}
-    if board is not None:
-        asked["leaderboard.check"] = board.check
-    for key, number in asked.items():
+    """Refuse settings for checks that do not exist."""
+    keys = {f'checks."{number}"': number for number in assignment.checks}
+    if assignment.leaderboard is not None:
+        keys["leaderboard.check"] = assignment.leaderboard.check
+    for key, number in keys.items():
         if number not in numbers:
             near = difflib.get_close_matches(number, numbers, n=3)
             raise AssignmentError(
@@ -146,18 +138,18 @@ def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
             )
 
 
-def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: tuple[PlannedCheck, ...]) -> None:
+def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: Sequence[PlannedCheck]) -> None:
     board = assignment.leaderboard
     for check in plan:
         if board is not None and check.number == board.check and check.visibility != "visible":
             raise AssignmentError(
-                f"{assignment.settings_file.name}: leaderboard.show = true; allowed: false, as "
-                f"long as check {check.number} is {check.visibility}: its figure would be seen at "
-                "once"
+                f"{assignment.settings_file.name}: leaderboard.show = true; allowed: false while "
+                f"check {check.number} is {check.visibility}, because the leaderboard would show "
+                "its result at once"
             )
 
 
-def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:
+def _read_checks(path: Path, audience: str) -> tuple[_Declared, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except ValueError as error:
@@ -165,8 +157,8 @@ def _read_checks(path: Path, audience: str) -> tuple[_Found, ...]:
     return _checks_in(text, f"{audience}/{path.name}")
 
 
-@lru_cache(maxsize=64)  # who grades many submissions lists the same checks for each
-def _checks_in(text: str, file: str) -> tuple[_Found, ...]:
+@lru_cache(maxsize=64)  # the same for each submission of a class
+def _checks_in(text: str, file: str) -> tuple[_Declared, ...]:
     try:
         module = ast.parse(text, file)
     except (SyntaxError, ValueError) as error:
@@ -182,7 +174,7 @@ def _not_python(file: str, error: Exception) -> AssignmentError:
     return AssignmentError(f"{file}: cannot be read as Python: {error}")
 
 
-def _read_check(node: ast.FunctionDef, check_id: str) -> _Found:
+def _read_check(node: ast.FunctionDef, check_id: str) -> _Declared:
     marks: dict[str, Any] = {}
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name):
@@ -199,7 +191,7 @@ def _read_check(node: ast.FunctionDef, check_id: str) -> _Found:
         raise AssignmentError(
             f"{check_id}: @visibility({visibility!r}) must be one of {', '.join(VISIBILITIES)}"
         )
-    return _Found(
+    return _Declared(
         check_id,
         number,
         title,
@@ -208,13 +200,13 @@ def _read_check(node: ast.FunctionDef, check_id: str) -> _Found:
     )
 
 
-def _literal(node: ast.expr, what: str) -> Any:
-    """Return what an argument says, without running the file that it stands in."""
+def _literal(node: ast.expr, decorator: str) -> Any:
+    """Return the value of an argument that is written out; nothing is run for it."""
     try:
         return ast.literal_eval(node)
     except ValueError:
         raise AssignmentError(
-            f"{what}({ast.unparse(node)}) must hold a plain number or text: no code is run for it"
+            f"{decorator}({ast.unparse(node)}) needs a plain number or text, not code"
         ) from None
 
 
@@ -223,11 +215,5 @@ def _is_positive(value: Any) -> bool:
     return is_number and math.isfinite(value) and value > 0
 
 
-def _share_out(checks: list[_Found], points: float) -> list[tuple[_Found, float | None]]:
-    """Give each check its points, and none to advice."""
-    shares = iter(share_out(points, [c.weight for c in checks if c.weight is not None]))
-    return [(check, None if check.weight is None else next(shares)) for check in checks]
-
-
 def _order(number: str) -> tuple[int, ...]:
-    return tuple(int(piece) for piece in number.split("."))
+    return tuple(map(int, number.split(".")))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.points import format_points, rows_of
 from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.judge.requirements import Requirements
 from autograder.engine.local.planned import PublicPlan
-from autograder.engine.results.rows import points, rows_of
 from autograder.engine.results.text import clean_text
 
 _WIDTH = 100
@@ -181,7 +181,7 @@ class Summary:
         earned, most = (
             sum(units) for units in zip(*((r.units, r.max_units) for r in rows), strict=True)
         )
-        whole = f"{points(earned)} of {points(most)} points"
+        whole = f"{format_points(earned)} of {format_points(most)} points"
         notes = "; ".join(
             f"{', '.join(found)} {word}"
             for verdict, word in _WORDS.items()

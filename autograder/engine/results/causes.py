@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autograder.engine.grading.ledger import Verdict
-from autograder.engine.results.rows import Row
+from autograder.engine.grading.points import Row
 
 
 @dataclass

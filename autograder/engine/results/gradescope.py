@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.points import UNITS, Row, by_part, rows_of
 from autograder.engine.results.causes import feedback_of
-from autograder.engine.results.rows import UNITS, Row, by_part, rows_of
 from autograder.engine.results.summary import GRADER_FAULT
 from autograder.engine.results.text import clean_text, one_line
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.points import Row, by_part, format_points, rows_of
 from autograder.engine.results.causes import Cause, causes_of
-from autograder.engine.results.rows import Row, by_part, points, rows_of
 from autograder.engine.results.text import one_line
 
 GRADER_FAULT = (
@@ -70,8 +70,10 @@ def summary(
         lines += ["All checks passed." if not unseen else "All checks that are shown passed.", ""]
     lines += _table(rows, shown, part_titles)
     if unseen:
-        whole = points(sum(row.max_units for row in rows))
-        so_far = f"Shown so far: {points(sum(row.units for row in shown))} of {whole} points; "
+        whole = format_points(sum(row.max_units for row in rows))
+        so_far = (
+            f"Shown so far: {format_points(sum(row.units for row in shown))} of {whole} points; "
+        )
         lines += ["", so_far * any(row.max_units for row in unseen) + f"{_when_shown(unseen)}."]
     in_causes = {row.check.check_id for cause in causes for row in cause.blocked}
     for verdict, heading in _SECTIONS:
@@ -97,7 +99,7 @@ def _fix(cause: Cause, part_titles: Mapping[str, str]) -> str:
 
 
 def _lost(rows: Sequence[Row]) -> str:
-    lost = points(sum(row.max_units - row.units for row in rows))
+    lost = format_points(sum(row.max_units - row.units for row in rows))
     return f"-{lost} point{'s' * (lost != '1')}"
 
 
@@ -139,13 +141,13 @@ def _sums(shown: Sequence[Row], rows: Sequence[Row]) -> tuple[str, str, str]:
     """Return points of what is shown, points of the whole, and how many checks passed."""
     scored = [row for row in shown if row.scored]
     passed = sum(row.entry.verdict is Verdict.PASSED for row in scored)
-    whole = points(sum(row.max_units for row in rows))
+    whole = format_points(sum(row.max_units for row in rows))
     return _earned(scored), whole, f"{passed} of {len(scored)}"
 
 
 def _earned(rows: Iterable[Row]) -> str:
     earned = [(row.units, row.max_units) for row in rows]
-    return " / ".join(points(sum(units)) for units in zip(*earned, strict=True)) or "0 / 0"
+    return " / ".join(format_points(sum(units)) for units in zip(*earned, strict=True)) or "0 / 0"
 
 
 def _numbers(rows: Sequence[Row]) -> list[str]:

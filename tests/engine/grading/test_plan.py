@@ -130,6 +130,8 @@ def test_weights_are_points_when_they_add_up(tmp_path: Path) -> None:
         ((0.5, 1, 1, 1, 1, 0.5), 7, [0.7, 1.4, 1.4, 1.4, 1.4, 0.7]),
         ((2.5, 3, 2.5, 3, 2, 0.5, 0.5), 20, [3.5, 4.25, 3.5, 4.25, 3, 0.75, 0.75]),
         ((1, 2), 0.01, [0.0033, 0.0067]),
+        ((1, 1, 1), 0.0005, [0.0002, 0.0002, 0.0001]),
+        ((1 / 3, 2 / 3), 1, [0.35, 0.65]),
         ((1, 1), 12.5, [6.25, 6.25]),
     ],
 )
@@ -187,19 +189,22 @@ def test_any_points_are_shared_out_whole(
         (check("1.2.1", "weight('3')"), r"@weight\('3'\) must be a number above 0"),
         (check("1.2.1", "weight(True)"), r"@weight\(True\) must be a number above 0"),
         (check("1.2.1", "weight(1e999)"), r"@weight\(inf\) must be a number above 0"),
-        (check("1.2.1", "weight(POINTS)"), r"@weight\(POINTS\) must hold a plain number or text"),
-        (check("1.2.1", "weight(1 + 1)"), r"@weight\(1 \+ 1\) must hold a plain number or text"),
+        (check("1.2.1", "weight(POINTS)"), r"@weight\(POINTS\) needs a plain number or text"),
+        (check("1.2.1", "weight(1 + 1)"), r"@weight\(1 \+ 1\) needs a plain number or text"),
         (check("1.2.1", 'visibility("secret")'), "'secret'.* must be one of visible, hidden"),
         (check("1.2.1", "visibility(3)"), r"@visibility\(3\) must be one of visible, hidden"),
         ("def test_a(:\n", r"public/test_a\.py: cannot be read as Python: .*line 1"),
         ("x = '\0'\n", r"public/test_a\.py: cannot be read as Python"),
-        (check("1.2.1", "weight(1)") + check("1.2.1", name="test_b"), "is taken by .*::test_1_2_1"),
+        (
+            check("1.2.1", "weight(1)") + check("1.2.1", name="test_b"),
+            "is already used by .*::test_1_2_1",
+        ),
         (
             check("1.2.1", "weight(1)", name="test_a") + check("1.2.2", name="test_a"),
             "test_a: defined twice",
         ),
-        (check("1.2.1"), "part 1.2 has no check that carries points"),
-        ("", "part 1.2 has no check that carries points"),
+        (check("1.2.1"), "part 1.2 has no check that gives points"),
+        ("", "part 1.2 has no check that gives points"),
         (check("1.2.1", "weight(3)") + check("1.3.1"), r"checks of unknown parts: 1\.3$"),
         (check("1.2.1", "weight(3)") + check("1.2.1.1"), r"checks of unknown parts: 1\.2\.1$"),
     ],
@@ -216,7 +221,9 @@ def test_a_number_is_taken_across_files(tmp_path: Path) -> None:
         "public/test_a.py": check("1.2.1", "weight(1)"),
         "private/test_a.py": check("1.2.1", "weight(1)"),
     }
-    pattern = re.escape("private/test_a.py::test_1_2_1: number 1.2.1 is taken by public/test_a.py")
+    pattern = re.escape(
+        "private/test_a.py::test_1_2_1: number 1.2.1 is already used by public/test_a.py"
+    )
     with pytest.raises(AssignmentError, match=pattern):
         plan_checks(homework(tmp_path, files, {"1.2": 2}))
 
@@ -318,7 +325,7 @@ def test_a_weight_in_the_settings_goes_before_the_decorators(tmp_path: Path) -> 
 def test_a_part_whose_checks_were_all_given_no_weight_is_named(tmp_path: Path) -> None:
     """Its points could not be earned by anybody."""
     told = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
-    with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that carries points"):
+    with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that gives points"):
         plan_checks(told_homework(tmp_path, checks=told))
 
 
@@ -341,7 +348,7 @@ def test_settings_for_a_check_that_is_not_there_are_named(
 def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> None:
     """The figure of a check that is not visible would be on the leaderboard at once."""
     board = Leaderboard("1.2.2", "F", "asc")
-    pattern = r"leaderboard\.show = true; allowed: false, as long as check 1\.2\.2 is hidden"
+    pattern = r"leaderboard\.show = true; allowed: false while check 1\.2\.2 is hidden"
     with pytest.raises(AssignmentError, match=pattern):
         plan_checks(told_homework(tmp_path, leaderboard=board))
     assert plan_checks(told_homework(tmp_path, leaderboard=replace(board, check="1.2.1")))

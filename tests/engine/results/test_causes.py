@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.points import Row, rows_of
 from autograder.engine.results.causes import causes_of, feedback_of
-from autograder.engine.results.rows import Row, rows_of
 from autograder.engine.results.summary import summary
 
 HINT = "The log-determinant has the wrong sign."
