@@ -1,24 +1,24 @@
 """The ledger: one line per check, from "not run" to its verdict.
 
-The plan says which checks there are; the ledger file says what became of them. The file only
-ever grows, one JSON line at a time, so that whatever dies, whenever, every line written before
-still counts and every check without a line is "not run".
+The plan lists the checks; the ledger file holds their verdicts. The file only grows, one JSON line
+at a time. So whichever process dies, every line written before still counts, and every check
+without a line is "not run".
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _RESERVED = 256 * 1024  # bytes; a line is about 500, and there are fewer than a hundred
@@ -27,7 +27,7 @@ VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 
 
 class Verdict(str, Enum):
-    """What was concluded about a check (how the worker ended is another matter)."""
+    """The conclusion about a check; how its worker ended is a separate type."""
 
     NOT_RUN = "not run"
     PASSED = "passed"
@@ -39,14 +39,14 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class PlannedCheck:
-    """A check as it stands before grading.
+    """A check before it is graded.
 
     Args:
-        check_id: what the ledger knows it by; unique in a plan.
-        number: where students see it, beginning with its part ("1.2.3").
-        title: one sentence that says what holds when the check passes.
-        part: the handout's number of the part ("1.2").
-        points: what it is worth; None for advice without points.
+        check_id: its name in the ledger; unique in a plan.
+        number: its number for students, beginning with its part ("1.2.3").
+        title: one sentence: the property that holds when the check passes.
+        part: the assignment's number of the part ("1.2").
+        points: at most four decimals; None for advice without points.
         visibility: one of `VISIBILITIES`, Gradescope's words.
 
     Raises:
@@ -73,35 +73,35 @@ class PlannedCheck:
             )
 
     def may_tell_of(self, other: PlannedCheck) -> bool:
-        """Whether everyone who sees this check sees the other one too.
+        """Return whether everyone who sees this check sees the other one too.
 
-        Hidden checks are seen by the staff, who see everything. Nothing says which comes first,
-        the due date or the publication of grades.
+        Only the staff see hidden checks, and they see everything. Either the due date or the
+        publication of grades may come first.
         """
         return other.visibility in ("visible", self.visibility) or self.visibility == "hidden"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of a check.
+    """The result of a check.
 
     Args:
-        check_id: the check of the plan that this is about.
-        verdict: what was concluded.
+        check_id: the check in the plan.
+        verdict: the conclusion.
         share: the part of the points earned: 1 when passed, in [0, 1) when failed, else 0.
-        feedback: what the student reads.
-        mistake: id of the known misconception that gives exactly the student's answer.
-        seconds: wall time the check took.
-        excess: the greatest error of any comparison, as a multiple of what is allowed; None when
+        feedback: the text for the student.
+        mistake: id of the known mistake that gives exactly the student's answer.
+        seconds: wall time of the check.
+        excess: the greatest error of any comparison, as a multiple of the tolerance; None when
             the check compared no numbers.
-        figure: what the check measured, for the leaderboard; None when it measured nothing.
-        hint: the last lines of the feedback, where they say what to try or name the mistake.
-        same_as: number of an earlier check that tells the same fault; the feedback refers to it.
-        waits_for: numbers of the parts or checks that a blocked check waits for.
+        figure: the value that the check measured, for the leaderboard; None without one.
+        hint: the last lines of the feedback, where they name the mistake or suggest a fix.
+        same_as: number of an earlier check with the same cause.
+        waits_for: numbers of the parts or checks that block this check.
 
     Raises:
-        ValueError: naming the check, for a share that does not go with the verdict, for seconds
-            that are not a finite number >= 0 and for a figure that is not finite.
+        ValueError: naming the check, for a share that does not fit the verdict, for seconds that
+            are not a finite number >= 0 and for a figure that is not finite.
     """
 
     check_id: str
@@ -117,7 +117,7 @@ class Entry:
     waits_for: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # bool is an int: True would pass for a share of 1 that nobody computed.
+        # bool is an int, so True would count as a share of 1.
         if isinstance(self.share, bool) or not isinstance(self.share, (int, float)):
             raise ValueError(f"check {self.check_id!r}: share={self.share!r} must be a number")
         if self.verdict is Verdict.PASSED:
@@ -126,7 +126,7 @@ class Entry:
             allowed, fits = "in [0, 1)", 0 <= self.share < 1
         else:
             allowed, fits = "0", self.share == 0
-        if not fits:  # NaN compares false with everything, so it ends here too
+        if not fits:  # also for NaN, which compares false with everything
             raise ValueError(
                 f"check {self.check_id!r}: share={self.share!r} must be {allowed} "
                 f"when the verdict is {self.verdict.value!r}"
@@ -140,7 +140,7 @@ class Entry:
 
 
 def error_number(*texts: str) -> str:
-    """Return a short number that finds an error in the staff's log and says nothing about it."""
+    """Return a short number by which the staff find an error in their log; it reveals nothing."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "backslashreplace")).hexdigest()[:8]
 
 
@@ -150,13 +150,13 @@ def not_run(check: PlannedCheck) -> Entry:
 
 
 class Reserve:
-    """Room on a disk, kept for what must be written when others have filled it.
+    """Disk space kept free for results, in case the disk fills up.
 
-    A file without a name: it is gone with the process that holds it.
+    An unlinked file, which disappears with its process.
 
     Args:
-        folder: on the disk in question.
-        size: in bytes. Where there is no such room now, there is no reserve.
+        folder: a folder on that disk.
+        size: in bytes. Without that much space now, there is no reserve.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -174,7 +174,7 @@ class Reserve:
         self._fd = fd
 
     def release(self) -> bool:
-        """Give the room back; return whether there was any."""
+        """Free the space; return whether there was any."""
         if self._fd < 0:
             return False
         os.close(self._fd)
@@ -185,13 +185,12 @@ class Reserve:
 class LedgerWriter:
     """Appends entries to a ledger file, one line and one write each.
 
-    Lines are ASCII: what a student's code puts into its messages (lone surrogates among it)
-    is escaped, so that no text can make a write fail. Safe to open again after a crash: a line
-    cut short by it is closed first, so that it cannot spoil the next.
+    Lines are ASCII: all other characters are escaped (lone surrogates too), so no text can make a
+    write fail. After a crash, an incomplete last line is ended before the next is written.
 
     Args:
-        path: the file; made when it is absent, with a mode that only its owner can read, for it
-            holds what private checks say. A symlink is refused.
+        path: the file; created where absent, readable by its owner only because it contains the
+            feedback of private checks. A symlink is refused.
 
     Raises:
         OSError: when the file cannot be opened.
@@ -204,12 +203,12 @@ class LedgerWriter:
         self._reserve = Reserve(path.parent, _RESERVED)
 
     def write(self, entry: Entry) -> None:
-        """Append an entry; when this returns, it outlives a kill of this process."""
+        """Append an entry, safe from then on if this process is killed."""
         line = (json.dumps(asdict(entry), allow_nan=False) + "\n").encode("ascii")
         if self._torn:
             line = b"\n" + line
-        self._torn = True  # should the write stop halfway, the next line starts afresh
-        while line:  # one write, unless the disk takes only a part
+        self._torn = True  # until the whole line is written
+        while line:  # one write, unless the disk accepts only a part
             try:
                 line = line[os.write(self._fd, line) :]
             except OSError as error:
@@ -236,87 +235,50 @@ class LedgerWriter:
         self.close()
 
 
-@dataclass(frozen=True)
-class LedgerReading:
-    """What a ledger file says: an entry for every planned check, and how many lines were no use."""
-
-    entries: dict[str, Entry]
-    ignored_lines: int
-
-
 def read_ledger(path: Path, plan: Sequence[PlannedCheck]) -> dict[str, Entry]:
-    """Return an entry for every planned check, in the plan's order; see `scan_ledger`."""
-    return scan_ledger(path, plan).entries
+    """Return an entry for every planned check, in the plan's order.
 
-
-def scan_ledger(path: Path, plan: Sequence[PlannedCheck]) -> LedgerReading:
-    """Read a ledger, whatever state its writer left it in.
-
-    The last good line of a check wins. Lines that are cut short, are not an entry, break an
-    entry's rules or name a check that is not planned are counted and otherwise ignored. A file
-    that is not there is an empty ledger.
+    The last valid line of a check counts. Lines that are incomplete, break an entry's rules or
+    name no planned check are ignored. A missing file is an empty ledger.
 
     Raises:
-        ValueError: when the plan lists a check twice.
-        OSError: when the file is there but cannot be read.
+        ValueError: the plan lists a check twice.
+        OSError: the file cannot be read.
     """
     entries: dict[str, Entry] = {}
     for check in plan:
         if check.check_id in entries:
             raise ValueError(f"the plan lists check {check.check_id!r} twice")
         entries[check.check_id] = not_run(check)
-    ignored = 0
-    for entry in _entries(path):
-        if entry is None or entry.check_id not in entries:
-            ignored += 1
-        else:
-            entries[entry.check_id] = entry
-    return LedgerReading(entries, ignored)
-
-
-def _entries(path: Path) -> Iterable[Entry | None]:
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if line.strip():
-                    yield _parsed(line)
-    except FileNotFoundError:
-        return
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for entry in map(_parsed, file):
+            if entry is not None and entry.check_id in entries:
+                entries[entry.check_id] = entry
+    return entries
 
 
 def _parsed(line: bytes) -> Entry | None:
-    """Return the entry that a line holds, or None when it holds none."""
+    """Return the entry in a line, or None when there is no valid one."""
     try:
         fields = json.loads(line)
-    except (ValueError, RecursionError):  # bad JSON, bad UTF-8, an endless integer; deep nesting
+        fields["verdict"] = Verdict(fields["verdict"])
+        fields["waits_for"] = tuple(map(str, fields.get("waits_for", ())))
+        entry = Entry(**fields)
+    # Bad JSON or UTF-8, other types and names, huge numbers, deep nesting.
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    if not isinstance(fields, Mapping):
-        return None
-    check_id, feedback = fields.get("check_id"), fields.get("feedback")
-    mistake, seconds = fields.get("mistake"), fields.get("seconds", 0.0)
-    if not isinstance(check_id, str) or not isinstance(feedback, str):
-        return None
-    excess = fields.get("excess")
-    if not isinstance(mistake, (str, type(None))) or not isinstance(seconds, (int, float)):
-        return None
-    figure = fields.get("figure")
-    if not all(isinstance(value, (int, float, type(None))) for value in (excess, figure)):
-        return None
-    hint, same_as, waits_for = (fields.get(k, "") for k in ("hint", "same_as", "waits_for"))
-    if not isinstance(hint, str) or not isinstance(same_as, str):
-        return None
-    waits = tuple(map(str, waits_for)) if isinstance(waits_for, list) else ()
-    try:
-        verdict = Verdict(fields.get("verdict"))
-        share: Any = fields.get("share")  # Entry refuses what is not a number
-        known = (check_id, verdict, share, feedback, mistake, seconds, excess, figure)
-        return Entry(*known, hint, same_as, waits)
-    except (ValueError, OverflowError):  # an integer too great for isfinite() overflows
-        return None
+    texts = entry.check_id, entry.feedback, entry.hint, entry.same_as
+    numbers = (n for n in (entry.excess, entry.figure) if n is not None)
+    valid = (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, (int, float)) for number in numbers)
+        and (entry.mistake is None or isinstance(entry.mistake, str))
+    )
+    return entry if valid else None
 
 
 def _ends_torn(fd: int) -> bool:
-    """Return whether a file is not empty and its last line lacks its end."""
+    """Return whether a file's last line is incomplete."""
     size = os.fstat(fd).st_size
     if size == 0:
         return False
