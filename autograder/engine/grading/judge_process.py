@@ -1,4 +1,4 @@
-"""Start the judge of one grading: a process of its own, or a fork of one that is warm already.
+"""Start the judge of one grading: a fresh process, or a fork of a warm one.
 
 Standard library only: the supervisor imports this.
 """
@@ -17,14 +17,14 @@ _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    # The judge's arrays are tiny: more threads would only take the workers' cores.
+    # The judge's arrays are tiny; more threads would only take cores from the workers.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
 
 
 def environment(private: Path) -> dict[str, str]:
-    """Return a judge's environment; `private` is the folder of its job."""
+    """Return a judge's environment variables; `private` is the folder of its job."""
     return {**_ENVIRONMENT, **_own_environment(private)}
 
 
@@ -33,29 +33,29 @@ def _own_environment(private: Path) -> dict[str, str]:
 
 
 class RunningJudge(Protocol):
-    """A judge at work; the two methods are those of `subprocess.Popen`."""
+    """A running judge, with two methods of `subprocess.Popen`."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status; raises `subprocess.TimeoutExpired`."""
 
     def kill(self) -> None:
-        """End it at once; it may have ended already."""
+        """Kill it; harmless if it has ended already."""
 
 
 class Judges(Protocol):
-    """Where a grading gets its judge from."""
+    """Starts judges."""
 
     @property
     def kept(self) -> frozenset[int]:
-        """The processes that this one started and that outlive a grading."""
+        """The ids of processes that outlive a grading."""
 
     def start(self, job: Path, control_fd: int, log: Path) -> RunningJudge:
         """Start a judge.
 
         Args:
-            job: the file with its job, in a folder of its own that nobody else can enter.
+            job: its job file, in a private folder.
             control_fd: the zygote's control socket.
-            log: the staff's log, to append to.
+            log: the staff's log; output is appended.
         """
 
 
@@ -83,9 +83,9 @@ class ColdJudges:
 
 
 class WarmJudges:
-    """Forks of one process that has imported everything; `close` ends it.
+    """Forks of one process that has imported everything, for many gradings of one homework.
 
-    For many gradings of one homework.
+    `close` ends that process.
 
     Args:
         package: the homework's package.
@@ -97,7 +97,7 @@ class WarmJudges:
 
     @property
     def pid(self) -> int | None:
-        """The warm process's id, while there is one of our own."""
+        """The warm process's id, while this object owns one."""
         return self._server.pid
 
     @property
@@ -111,15 +111,15 @@ class WarmJudges:
         Raises:
             OSError: even a new one does not answer.
         """
-        told = {"job": str(job), "environment": _own_environment(job.parent)}
+        request = {"job": str(job), "environment": _own_environment(job.parent)}
         with log.open("ab") as sink:
-            return self._server.fork(told, [control_fd, sink.fileno()])
+            return self._server.fork(request, [control_fd, sink.fileno()])
 
     def close(self) -> None:
-        """End the warm process; judges that still run end with it."""
+        """End the warm process and all judges that still run."""
         self._server.close()
 
 
 def judge_server(package: str, inherited: int | None = None) -> ForkServer:
-    """Start what forks judges of a homework; see `judge/warm.py`."""
+    """Start the server that forks judges of a homework; see `judge/warm.py`."""
     return ForkServer("autograder.engine.judge.warm", [package], _ENVIRONMENT, inherited=inherited)

@@ -1,4 +1,4 @@
-"""What SIGTERM and Ctrl-C do: end a grading, or a class, with what is known, and nothing worse."""
+"""SIGTERM and Ctrl-C end a grading or a class early, with the results so far."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """SIGTERM or SIGINT came: the platform, or who sits before the terminal, wants an end now.
+    """SIGTERM or SIGINT arrived, from the platform or the terminal.
 
     Args:
-        number: which signal.
+        number: the signal's number.
     """
 
     def __init__(self, number: int) -> None:
@@ -23,10 +23,9 @@ class Interrupted(BaseException):
 class Signals:
     """Turns the first SIGTERM or SIGINT into `Interrupted` (main thread only).
 
-    More than one may be sent: those that follow change nothing, so that what was begun ends well.
-
     Args:
-        patient: else a second one does what it did before, for whom the end takes too long.
+        patient: ignore further signals, so that the final steps finish. Otherwise a second signal
+            has its usual effect.
     """
 
     _NUMBERS = (signal.SIGTERM, signal.SIGINT)
@@ -53,7 +52,7 @@ class Signals:
             signal.signal(number, handler)
 
     def ignore(self) -> None:
-        """From here on, nothing is to be interrupted."""
+        """Ignore the signals from now on."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 

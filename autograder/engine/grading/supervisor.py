@@ -1,8 +1,8 @@
 """Grade one submission: start zygote and judge, keep the deadline, always leave a results.json.
 
-Runs no student code, imports neither torch nor numpy. The results file is written before anything
-else happens (every check 0, "not run") and again when all is over; whatever dies in between,
-checks that finished keep their points.
+Runs no student code, imports neither torch nor numpy. The results file is written first (every
+check at 0, "not run") and again at the end. If a process dies in between, finished checks keep
+their points.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ from autograder.engine.submission.entries import InvalidSubmission
 from autograder.engine.submission.imports import modules_to_prepare
 from autograder.engine.submission.staging import StagedSubmission, stage
 
-# What the final steps may take once the deadline has passed.
+# Time for the final steps after the deadline.
 _LAST_STEPS_S = 5.0
-# More than results.json can have: 99,000 characters would be its longest text, and few are long.
+# More than results.json needs: its longest text has 99,000 characters, and few are long.
 _RESERVED = 1024 * 1024
-# A judge that crashed is started again for the checks that it left over.
+# After a crash, a new judge runs the remaining checks.
 _ATTEMPTS = 3
-# How often what is known so far is written while the judge is at work.
+# How often intermediate results are written.
 _WRITE_EVERY_S = 5.0
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "safetensors")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to grade and where the results go.
+    """A submission to grade, and where the results go.
 
-    `checks_sha256` is the hash of the checks, where who asks for many gradings knows it already.
+    `checks_sha256` is the hash of the checks, if it is already computed for many gradings.
     """
 
     submission: Path
@@ -69,7 +69,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """The end of a grading; `results` is what was written."""
+    """The outcome of a grading; `results` is the content of results.json."""
 
     plan: tuple[PlannedCheck, ...]
     entries: dict[str, Entry]
@@ -86,30 +86,30 @@ def grade(
 
     Args:
         request: what to grade.
-        zygote: one that outlives this grading; without it the grading has its own.
-        judges: where the judge comes from; without it, it is a fresh process.
+        zygote: a shared one that outlives this grading; by default the grading starts its own.
+        judges: starts the judge; by default as a fresh process.
 
     Raises:
         OSError: the results cannot be written.
-        AssignmentError: the checks and the settings do not fit together.
+        AssignmentError: the checks and the settings do not match.
     """
     started = time.monotonic()
     plan = plan_checks(request.assignment)
     grading = _Grading(request, plan, started, judges or ColdJudges())
-    grading.write({}, "The grading has begun; no check has run yet.")
+    grading.write({}, "Grading has started; no check has run yet.")
     reserve = Reserve(request.results.absolute().parent, _RESERVED)
     become_subreaper()
     children_before = set(children())
     with Signals() as signals:
         try:
             entries, trouble, log = _graded(grading, zygote, judges, signals, children_before)
-        except OSError:  # no disk, no memory: for a folder of its own, or for its end
+        except OSError:  # no disk or memory to create or remove the workspace
             entries, trouble, log = grading.failed_altogether(traceback.format_exc())
         signals.ignore()
         reserve.release()
         results = grading.write(entries, trouble)
     if request.staff_log is not None:
-        with contextlib.suppress(OSError):  # the results are written: they are what counts
+        with contextlib.suppress(OSError):
             request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
     return Report(plan, entries, results, log, trouble, grading.refused)
 
@@ -121,21 +121,21 @@ def _graded(
     signals: Signals,
     children_before: set[int],
 ) -> tuple[dict[str, Entry], str, str]:
-    """Run a grading in a folder of its own; return its entries, its trouble and the staff's log."""
+    """Grade in a new workspace; return the entries, the trouble and the staff's log."""
     with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
-        workplace = Workspace.make(Path(name))
+        place = Workspace.make(Path(name))
         try:
-            trouble = grading.run(workplace, zygote)
+            trouble = grading.run(place, zygote)
         except Interrupted:
-            trouble = "The grading was interrupted from outside; checks that finished count."
-        except Exception:  # whatever it is: what has finished is in the ledger
-            trouble = grading.crashed(workplace, traceback.format_exc())
+            trouble = "Grading was interrupted from outside. Finished checks count."
+        except Exception:  # finished checks are in the ledger
+            trouble = grading.crashed(place, traceback.format_exc())
         finally:
             signals.ignore()
-            # What is shared goes on; what else this grading started has ended or ends now.
+            # Shared processes keep running; all others that this grading started end now.
             shared = [each.kept for each in (zygote, judges) if each is not None]
             end_orphans(children_before.union(*shared))
-        return grading.entries(workplace, trouble), trouble, workplace.read_log()
+        return grading.entries(place, trouble), trouble, place.read_log()
 
 
 class _Grading:
@@ -155,16 +155,16 @@ class _Grading:
         self._checks_sha256 = request.checks_sha256
         self.refused = ""
         self._crashed = False
-        # What a student can paste where his own result is another.
+        # Students paste it when local and Gradescope results differ.
         self._fingerprint = ""
 
     def run(self, place: Workspace, shared: ZygoteHolder | None) -> str:
-        """Run all checks; return what went wrong beside the submission itself, or ""."""
+        """Run all checks; return any trouble other than with the submission itself, or ""."""
         package = self._assignment.package
         zygote = shared or ZygoteHolder(package, place.workers, place.log)
         ended_well = False
         try:
-            zygote.control  # noqa: B018 - starts one of our own: torch is imported while we go on
+            zygote.control  # noqa: B018 - starts it, so that it imports torch in parallel
             self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._assignment)
             self._stage(place)
             if self.refused:
@@ -174,18 +174,18 @@ class _Grading:
                 status = self._judge(place, zygote, only)
                 if status is None:
                     limit = self._assignment.deadline_s
-                    return f"The time for grading ({limit:g} s) was used up."
+                    return f"Grading reached its time limit ({limit:g} s). Finished checks count."
                 left = self._left_over(place)
                 if not left:
                     ended_well = status in (0, 1)
                     return ""
-                zygote.close()  # whatever state it is in: the next attempt gets a new one
+                zygote.close()  # the next attempt gets a new one
                 place.note(f"--- attempt {attempt + 1}: the judge ended with status {status}\n")
-                # The first one left over may be what it died of, so it has the last attempt alone.
+                # The first remaining check may be the cause, so it runs in the last attempt only.
                 only = left[1:] if attempt == 0 and len(left) > 1 else left
-            return self.crashed(place, f"the judge did not come to: {', '.join(left)}\n")
+            return self.crashed(place, f"the judge did not run: {', '.join(left)}\n")
         finally:
-            # What was imported for this submission must not be there for another.
+            # The imports of this submission must not be there for another.
             if shared is None or not ended_well or self._modules:
                 zygote.close()
 
@@ -226,9 +226,9 @@ class _Grading:
             process.wait()
 
     def _wait(self, process: RunningJudge, place: Workspace) -> int | None:
-        """Wait for the judge until the deadline, and write now and then what is known so far.
+        """Wait for the judge until the deadline, and write intermediate results now and then.
 
-        Should this process be killed, what stands there is what the platform finds.
+        If this process is killed, the platform finds these.
         """
         while True:
             left_s = self._deadline - time.monotonic()
@@ -237,70 +237,66 @@ class _Grading:
             except subprocess.TimeoutExpired:
                 if left_s <= 0:
                     return None
-                so_far = "The grading has not ended yet; checks that finished count."
-                with contextlib.suppress(OSError):  # a full disk: the last one has a reserve
+                so_far = "Grading has not finished. Finished checks count."
+                with contextlib.suppress(OSError):  # a full disk; the last write has a reserve
                     self.write(self.entries(place, so_far), so_far)
 
-    def crashed(self, place: Workspace, what: str) -> str:
-        """Note a failure of the grader's own; return the sentence that students see."""
+    def crashed(self, place: Workspace, error: str) -> str:
+        """Log a failure of the autograder itself; return the sentence for students."""
         self._crashed = True
-        number = error_number(what)
-        place.note(f"--- error {number}: the grading\n{what}")
+        number = error_number(error)
+        place.note(f"--- error {number}: the grading\n{error}")
         return (
-            "The grader stopped before all checks had run: its own fault. "
+            "The autograder stopped before all checks had run. This is not your fault. "
             f"Error number for the course staff: {number}."
         )
 
-    def failed_altogether(self, what: str) -> tuple[dict[str, Entry], str, str]:
-        """Return entries, trouble and log of a grading that had not even a folder to work in."""
-        number = error_number(what)
+    def failed_altogether(self, error: str) -> tuple[dict[str, Entry], str, str]:
+        """Return entries, trouble and log of a grading that could not even make a workspace."""
+        number = error_number(error)
         trouble = (
-            f"The grader could not run: its own fault. Error number for the course staff: {number}."
+            "The autograder could not run. This is not your fault. "
+            f"Error number for the course staff: {number}."
         )
-        entries = {
-            check.check_id: Entry(check.check_id, Verdict.GRADER_ERROR, 0.0, f"Not run: {trouble}")
-            for check in self._plan
-        }
-        return entries, trouble, f"--- error {number}: the grading\n{what}"
+        entries = self._entries_of(Verdict.GRADER_ERROR, f"Not run: {trouble}")
+        return entries, trouble, f"--- error {number}: the grading\n{error}"
+
+    def _entries_of(self, verdict: Verdict, feedback: str) -> dict[str, Entry]:
+        """Return the same entry for every check."""
+        ids = (check.check_id for check in self._plan)
+        return {check_id: Entry(check_id, verdict, 0.0, feedback) for check_id in ids}
 
     def _left_over(self, place: Workspace) -> tuple[str, ...]:
-        entries = read_ledger(place.ledger, self._plan)
-        wanted = [
-            check.check_id
-            for check in self._plan
-            if not self._request.only or check.check_id in self._request.only
-        ]
-        return tuple(c for c in wanted if entries[c].verdict is Verdict.NOT_RUN)
+        """Return the ids of the selected checks that have not run."""
+        only = self._request.only
+        return tuple(
+            check_id
+            for check_id, entry in read_ledger(place.ledger, self._plan).items()
+            if entry.verdict is Verdict.NOT_RUN and (not only or check_id in only)
+        )
 
     def entries(self, place: Workspace, trouble: str) -> dict[str, Entry]:
-        """Return what the ledger says, and why the rest was not run."""
-        entries = read_ledger(place.ledger, self._plan)
-        why = f"Not run: {self.refused or trouble or 'it was not asked for.'}"
+        """Return the ledger's entries; checks that did not run get the reason as feedback."""
+        reason = f"Not run: {self.refused or trouble or 'it was not selected.'}"
         verdict = Verdict.GRADER_ERROR if self._crashed else Verdict.NOT_RUN
         return {
-            check_id: replace(entry, verdict=verdict, feedback=why)
+            check_id: replace(entry, verdict=verdict, feedback=reason)
             if entry.verdict is Verdict.NOT_RUN
             else entry
-            for check_id, entry in entries.items()
+            for check_id, entry in read_ledger(place.ledger, self._plan).items()
         }
 
     def write(self, entries: dict[str, Entry], trouble: str) -> dict[str, object]:
-        """Write results.json from what is known."""
-        if not entries:
-            entries = {
-                check.check_id: Entry(check.check_id, Verdict.NOT_RUN, 0.0, "Not run yet.")
-                for check in self._plan
-            }
+        """Write results.json; without entries, no check has run yet."""
+        entries = entries or self._entries_of(Verdict.NOT_RUN, "Not run yet.")
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
         text = summary(self._plan, list(entries.values()), titles)
         foot = "\n".join(filter(None, (self._assignment.title, self._fingerprint)))
-        told = [self.refused, trouble, text, *notes, foot]
-        output = "\n\n".join(text for text in told if text)
         results = to_results(
             self._plan,
             list(entries.values()),
-            output=output,
+            output="\n\n".join(filter(None, [self.refused, trouble, text, *notes, foot])),
             execution_time=round(time.monotonic() - self._started, 3),
             extra_data=self._reproduce(),
             part_titles=titles,
@@ -310,21 +306,19 @@ class _Grading:
         return results
 
     def _leaderboard(self, entries: dict[str, Entry]) -> list[dict[str, object]]:
-        """Return the leaderboard's column, if it is on and its check has measured something."""
+        """Return the leaderboard's column if the leaderboard is on and has a value to show."""
         board = self._assignment.leaderboard
-        figures = [
-            entries[check.check_id].figure
-            for check in self._plan
-            if board is not None and check.number == board.check
-        ]
+        if board is None:
+            return []
+        figures = [entries[c.check_id].figure for c in self._plan if c.number == board.check]
         return [
             {"name": board.name, "value": round(figure, 4), "order": board.order}
             for figure in figures
-            if board is not None and figure is not None
+            if figure is not None
         ]
 
     def _reproduce(self) -> dict[str, object]:
-        """Return what one needs to get the same result again."""
+        """Return everything needed to get the same result again."""
         return {
             "checks_sha256": self._checks_sha256,
             "seed": self._assignment.seed,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders of one grading. Workers may pass through `root` and read `submission` only."""
+    """The folders of one grading. Workers can enter `root` and read `submission` only."""
 
     root: Path
     private: Path
@@ -18,7 +18,7 @@ class Workspace:
 
     @staticmethod
     def make(root: Path) -> Workspace:
-        """Make the folders, each with the mode that its readers need."""
+        """Make the folders, each with the permissions that it needs."""
         root.chmod(0o711)
         place = Workspace(root, root / "private", root / "submission", root / "workers")
         place.private.mkdir(mode=0o700)
@@ -28,12 +28,12 @@ class Workspace:
 
     @property
     def ledger(self) -> Path:
-        """One line per check that has ended."""
+        """One line per finished check."""
         return self.private / "ledger.jsonl"
 
     @property
     def log(self) -> Path:
-        """What the course staff reads."""
+        """The staff's log."""
         return self.private / "staff.log"
 
     def note(self, text: str) -> None:

@@ -55,19 +55,19 @@ class HangTracker:
         Raises:
             WorkerLost: one of them has hung too often to be tried again.
         """
-        strikes = max(self._count[function] for function in functions)
-        if strikes >= _MAX_STRIKES:
-            raise WorkerLost(NOT_AGAIN)
-        return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
+        if out := self.out(functions):
+            raise WorkerLost(NOT_AGAIN, out)
+        struck = any(self._count[function] for function in functions)
+        return min(wanted_s, _SECOND_TIMEOUT_S) if struck else wanted_s
 
     def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
         """Return how long all calls of these functions in one check may take together."""
         struck = any(self._count[function] for function in functions)
         return min(wanted_s, _SECOND_BUDGET_S) if struck else wanted_s
 
-    def out(self, functions: Sequence[str]) -> bool:
-        """Whether one of these functions is not tried any more."""
-        return any(self._count[function] >= _MAX_STRIKES for function in functions)
+    def out(self, functions: Sequence[str]) -> tuple[str, ...]:
+        """Return those of these functions that are not tried any more."""
+        return tuple(each for each in functions if self._count[each] >= _MAX_STRIKES)
 
     def add(self, functions: Sequence[str]) -> None:
         """Note that a call of these functions timed out."""
@@ -218,8 +218,8 @@ class Caller:
             # What it runs is known to hang: if it is not answered yet, it is not waited for.
             pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
-        if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
-            raise WorkerLost(NOT_AGAIN)
+        if outcome.ending is Ending.TIMED_OUT and (out := self._strikes.out(pending.functions)):
+            raise WorkerLost(NOT_AGAIN, out)
         return self._conclude(pending, outcome, budgeted=False)
 
     def _conclude(self, pending: PendingCall, outcome: Outcome, *, budgeted: bool) -> Outcome:
@@ -235,7 +235,7 @@ class Caller:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
                 raise self._too_slow(pending.functions)
             self._strikes.add(pending.functions)
-            raise WorkerLost(_timed_out(pending, outcome))
+            raise WorkerLost(_timed_out(pending, outcome), pending.functions)
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
             raise WorkerLost(
@@ -310,7 +310,8 @@ class Caller:
             f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
             f"processor time, and it had called your code {_times(self._calls)} by then.\n"
             "Work on whole tensors instead of looping over their entries, and do nothing in a "
-            "call that can be done once."
+            "call that can be done once.",
+            functions,
         )
 
     def close(self) -> None:
@@ -359,7 +360,7 @@ def _not_imported(needs: str) -> str:
 
 
 def _lost_importing(needs: str, feedback: str) -> WorkerLost:
-    lost = WorkerLost(feedback)
+    lost = WorkerLost(feedback, [_importing(needs)])
     lost.of_file = _not_imported(needs)
     return lost
 

@@ -32,7 +32,7 @@ class Conclusion:
     """What a check came to by itself.
 
     `of_file` is the fault in a few words where it is that of a whole file; `failure` says what the
-    feedback is made of.
+    feedback is made of; `hung` are the student's functions that did not return in time.
     """
 
     verdict: Verdict
@@ -42,6 +42,7 @@ class Conclusion:
     hint: str = ""
     of_file: str = ""
     failure: CheckFailed | None = None
+    hung: tuple[str, ...] = ()
 
 
 def conclude(
@@ -74,8 +75,8 @@ def conclude(
     if isinstance(error, NotAttempted):
         return Conclusion(Verdict.NOT_ATTEMPTED, 0.0, error.feedback)
     if isinstance(error, CheckStopped):
-        of_file = getattr(error, "of_file", "")
-        return Conclusion(Verdict.FAILED, 0.0, error.feedback, of_file=of_file)
+        of_file, hung = getattr(error, "of_file", ""), getattr(error, "hung", ())
+        return Conclusion(Verdict.FAILED, 0.0, error.feedback, of_file=of_file, hung=hung)
     if isinstance(error, CheckFailed):
         error = _diagnosed(item, error, usage_error)
         # The name of a mistake goes to the staff also where students are given no hints.

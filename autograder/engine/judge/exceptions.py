@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -83,9 +84,17 @@ class WorkerLost(CheckStopped):
     """The worker hung, died or broke the protocol: the check fails, whatever else it would do.
 
     `of_file` is as that of `Unusable`.
+
+    Args:
+        feedback: the text for the student.
+        hung: the student's functions that did not return in time.
     """
 
     of_file: str = ""
+
+    def __init__(self, feedback: str, hung: Sequence[str] = ()) -> None:
+        super().__init__(feedback)
+        self.hung = tuple(hung)
 
 
 class TooSlow(WorkerLost):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
@@ -13,13 +14,28 @@ class FileFaults:
     def __init__(self) -> None:
         self._told: dict[str, list[tuple[PlannedCheck, str]]] = {}
         self._short: dict[str, str] = {}
+        self._hung: dict[str, list[PlannedCheck]] = {}
 
-    def settle(self, check: PlannedCheck, entry: Entry, of_file: str) -> Entry:
+    def settle(
+        self, check: PlannedCheck, entry: Entry, of_file: str, hung: Sequence[str] = ()
+    ) -> Entry:
         """Return the entry of a check as it goes into the ledger; see `told_once`."""
         if entry.verdict is not Verdict.FAILED:
             return entry
         told, same_as = self.told_once(check, entry.feedback, of_file)
-        return replace(entry, feedback=told, same_as=same_as)
+        return replace(entry, feedback=told, same_as=same_as or self._same_hang(check, hung))
+
+    def _same_hang(self, check: PlannedCheck, hung: Sequence[str]) -> str:
+        """Return the number of the check in which one of these functions hung first, or ""."""
+        earlier = [
+            first
+            for function in hung
+            for first in self._hung.get(function, ())
+            if check.may_tell_of(first)
+        ]
+        for function in hung:
+            self._hung.setdefault(function, []).append(*(earlier[:1] or [check]))
+        return earlier[0].number if earlier else ""
 
     def told_once(self, check: PlannedCheck, feedback: str, of_file: str) -> tuple[str, str]:
         """Return the feedback of a failed check, or a reference to the check that told the same.

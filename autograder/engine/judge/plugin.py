@@ -231,7 +231,8 @@ class JudgePlugin:
         )
         entry = self._requirements.settle(entry, *required_by(item))
         if item.nodeid in self._plan:
-            entry = self._faults.settle(self._plan[item.nodeid], entry, found.of_file)
+            check = self._plan[item.nodeid]
+            entry = self._faults.settle(check, entry, found.of_file, found.hung)
         return entry
 
     # ---- output ---------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""From the ledger to Gradescope's results.json: pure functions, and one that writes the file.
+"""Gradescope's results.json: made from the ledger by a pure function, and written in one step.
 
-Every planned check is listed, always. There is no score of the whole: Gradescope sums the tests,
-so the sum cannot differ from what is listed. Texts may hold what a student's code said, so
-everything that a page or a terminal would obey rather than show is spelled out.
+Every planned check is always listed. There is no total score: Gradescope sums the tests, so the
+total cannot differ from the list. Texts may quote a student's code, so control characters are
+escaped.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from autograder.engine.results.causes import feedback_of
 from autograder.engine.results.summary import GRADER_FAULT
 from autograder.engine.results.text import clean_text, one_line
 
-# What stands where the judge had nothing to say.
+# Where the judge gave no feedback.
 _DEFAULT_FEEDBACK = {
-    Verdict.NOT_RUN: "Not run: grading ended before it came to this check.",
+    Verdict.NOT_RUN: "Not run: grading ended before this check.",
     Verdict.PASSED: "Passed.",
     Verdict.FAILED: "Failed.",
     Verdict.NOT_ATTEMPTED: "Not attempted: the template's stub is still there.",
-    Verdict.BLOCKED: "Blocked: what this check builds on does not work yet.",
+    Verdict.BLOCKED: "Blocked: this check needs another part that does not work yet.",
     Verdict.GRADER_ERROR: "",
 }
 
@@ -44,20 +44,19 @@ def to_results(
     part_titles: Mapping[str, str],
     leaderboard: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
-    """Return what results.json is to hold, ready for `write_results`.
+    """Return the content of results.json, for `write_results`.
 
-    A test carries score, max_score and status when its check is worth points, else none of the
-    three. Points have at most four decimals; where rounding is needed, the parts and the whole
-    keep their sums. A status of "passed" means full points, nothing else does.
+    A test has score, max_score and status when its check gives points, else none of the three.
+    Points have at most four decimals. Only full points have the status "passed".
 
     Args:
         plan: every check, in the order students see.
-        entries: the ledger's; a planned check that has none was not run.
-        output: what concerns the submission as a whole, `summary` for instance.
+        entries: the ledger's; a planned check without one was not run.
+        output: text about the whole submission, such as `summary`.
         execution_time: seconds.
-        extra_data: what reproduces the run; kept by Gradescope, not shown.
-        part_titles: the parts' names, by the handout's numbers.
-        leaderboard: Gradescope's columns of the leaderboard; without one there is none.
+        extra_data: data to reproduce the run; kept by Gradescope, not shown.
+        part_titles: the parts' names by number.
+        leaderboard: columns of Gradescope's leaderboard.
 
     Raises:
         ValueError: for an execution time that is not a finite number >= 0.
@@ -80,20 +79,19 @@ def to_results(
 def write_results(path: Path, results: Mapping[str, object]) -> None:
     """Write the results in one step: a reader finds the old file or the new one, never a part.
 
-    Whatever stands at `path` is replaced and never followed or written through: a symlink or
-    fifo goes, a folder is moved aside (its new name begins with the old one). The parent folder
-    is made where it is absent. The file can be read by everyone, for we cannot know as whom the
-    platform collects it.
+    A symlink or fifo at `path` is replaced, not followed; a folder is moved aside (its new name
+    begins with the old one). The parent folder is created if needed. Everyone can read the file,
+    because the platform may collect it as any user.
 
     Raises:
-        ValueError: when the results hold NaN, infinity or an object, none of which JSON knows.
-        OSError: when the file cannot be written; the text names the file and the cause.
+        ValueError: the results contain NaN, infinity or an object that JSON does not support.
+        OSError: the file cannot be written; the text names the file and the cause.
     """
     try:
         text = json.dumps(results, ensure_ascii=False, allow_nan=False, indent=1)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"the results hold what JSON cannot say: {error}") from error
-    # UTF-8 can encode all but lone surrogates, and Python's escape of those is also JSON's.
+        raise ValueError(f"the results cannot be written as JSON: {error}") from error
+    # UTF-8 cannot encode lone surrogates; Python escapes them as JSON does.
     data = (text + "\n").encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +127,7 @@ def _test(row: Row, rows: Sequence[Row]) -> dict[str, object]:
 
 
 def _parts(rows: Sequence[Row], part_titles: Mapping[str, str]) -> list[dict[str, object]]:
-    """Return the parts' points, hidden checks included, for whoever compares whole classes."""
+    """Return the parts' points, including hidden checks; the class report uses them."""
     return [
         {
             "part": part,
@@ -142,7 +140,7 @@ def _parts(rows: Sequence[Row], part_titles: Mapping[str, str]) -> list[dict[str
 
 
 def _cleaned(values: Mapping[str, object]) -> dict[str, object]:
-    """Return a copy of extra data in which every text is clean, however deep it lies."""
+    """Return a copy of extra data with all texts cleaned, at any depth."""
     return {clean_text(str(key)): _cleaned_value(value) for key, value in values.items()}
 
 
@@ -157,7 +155,7 @@ def _cleaned_value(value: object) -> object:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put a file of these bytes in the place of whatever `path` is."""
+    """Replace whatever is at `path` by a file with these bytes."""
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with open(fd, "wb") as file:
@@ -166,7 +164,7 @@ def _replace(path: Path, data: bytes) -> None:
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
         with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.lstat(path).st_mode):  # os.replace() replaces all but folders
+            if stat.S_ISDIR(os.lstat(path).st_mode):  # os.replace() cannot replace folders
                 os.rename(path, f"{path}.moved-aside-{secrets.token_hex(4)}")
         os.replace(name, path)
     except BaseException:
@@ -175,7 +173,9 @@ def _replace(path: Path, data: bytes) -> None:
         raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # some file systems cannot; the file itself is safe
+        with contextlib.suppress(
+            OSError
+        ):  # some file systems cannot
             os.fsync(folder)
     finally:
         os.close(folder)

@@ -1,20 +1,20 @@
-"""Texts that a page or a terminal shows and never obeys, whatever a student's code said."""
+"""Text made safe for a page or terminal: control characters are shown, never interpreted."""
 
 from __future__ import annotations
 
 import unicodedata
 
-MAX_OUTPUT = 99_000  # characters; Gradescope cuts at 100,000, and we would rather say so
+MAX_OUTPUT = 99_000  # characters; Gradescope cuts at 100,000 without a note
 
 
 def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
-    r"""Return text that shows what it holds, cut to `limit` characters with a note.
+    r"""Return text with its control characters escaped, cut to `limit` characters with a note.
 
-    Control characters but for newline and tab, format characters (bidirectional overrides among
-    them), line separators and lone surrogates become escapes such as ``\x1b`` or ``\u202e``.
-    The joiners U+200C and U+200D stay: scripts and emoji need them.
+    Control characters except newline and tab, format characters (such as bidirectional overrides),
+    line separators and lone surrogates become escapes such as ``\x1b`` or ``\u202e``. The joiners
+    U+200C and U+200D stay: scripts and emoji need them.
     """
-    # Cutting first bounds the work; escapes lengthen the text, so cut again after them.
+    # Cut first to bound the work, and again because escapes lengthen the text.
     shown = "".join(map(_visible, text[:limit].replace("\r\n", "\n")))
     if len(text) <= limit and len(shown) <= limit:
         return shown
@@ -23,13 +23,13 @@ def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return a text on one line, as `clean_text` shows it, cut between words if it is too long."""
+    """Return a text on one line, escaped like `clean_text`, cut between words if too long."""
     line = " ".join("".join(map(_visible, " ".join(text[: 4 * limit].split()))).split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 3]
     whole_words = cut[: cut.rfind(" ") + 1].rstrip() if line[limit - 3] != " " else cut
-    # A text without spaces, or a last word of great length, is cut in the middle after all.
+    # A text without spaces, or with a very long last word, is cut inside a word.
     return (whole_words if len(whole_words) > limit // 2 else cut) + "..."
 
 

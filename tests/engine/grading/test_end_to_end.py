@@ -101,6 +101,7 @@ def test_template_gets_nothing_and_every_check_is_not_attempted(tmp_path: Path) 
     told = grade(ROOT / "student_template", tmp_path)
     assert score(told) == 0
     assert set(verdicts(told).values()) == {"not attempted"}
+    assert told["output"].startswith("Nothing is implemented yet. Start with 1.1 MADE.forward.")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def test_a_failed_setup_still_leaves_a_results_file(tmp_path: Path) -> None:
     told = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
     assert done.returncode == 0
     assert told["score"] == 0
-    assert "its own fault" in told["output"]
+    assert "not your fault" in told["output"]
 
 
 def has_finished_a_check(judge: list[str]) -> bool:
@@ -311,7 +312,7 @@ def test_results_exist_while_the_grading_runs_and_after_the_judge_was_killed(
     told = checked(results)
     assert 0 < score(told) < 65
     assert "grader error" in verdicts(told).values()
-    assert "The grader stopped before all checks had run" in told["output"]
+    assert "The autograder stopped before all checks had run" in told["output"]
 
 
 def test_sigterm_ends_the_grading_with_what_is_known(tmp_path: Path) -> None:
@@ -337,7 +338,7 @@ def test_the_deadline_ends_the_grading_with_what_is_known(tmp_path: Path) -> Non
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
     config.write_text(re.sub(r"deadline_s = \d+", "deadline_s = 8", text), encoding="utf-8")
     told = grade(ROOT / "reference", tmp_path, "--config", config)
-    assert "The time for grading (8 s) was used up" in told["output"]
+    assert "Grading reached its time limit (8 s)" in told["output"]
     assert verdicts(told)["1.3.4"] == "not run"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.grading.ledger import PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.sandbox.frames import Frame
@@ -505,6 +505,24 @@ def test_other_failures_are_told_in_full() -> None:
     faults = FileFaults()
     for number in ("1.1.1", "1.1.2"):
         assert faults.told_once(planned(number, "public"), "Bad.", "") == ("Bad.", "")
+
+
+def test_checks_that_are_not_run_again_refer_to_the_first_hang() -> None:
+    """One function that hangs is one cause; a hidden check is not referred to."""
+    faults = FileFaults()
+
+    def same_as(number: str, hung: tuple[str, ...], visibility: str = "visible") -> str:
+        check = planned(number, "public", visibility)
+        entry = Entry(check.check_id, Verdict.FAILED, 0.0, f"{number} hung.")
+        return faults.settle(check, entry, "", hung).same_as
+
+    assert same_as("1.1.1", ("f",), "hidden") == ""
+    assert same_as("1.1.2", ("f",)) == ""
+    assert same_as("1.1.3", ("f",)) == "1.1.2"
+    assert same_as("1.2.1", ("g", "f")) == "1.1.2"
+    assert same_as("1.2.2", ("g",)) == "1.1.2"
+    assert same_as("1.3.1", ("h",)) == ""
+    assert same_as("1.3.2", ()) == ""
 
 
 def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) -> None:

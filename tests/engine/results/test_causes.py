@@ -64,6 +64,15 @@ def test_a_check_that_refers_to_another_shares_its_cause() -> None:
     assert told(*entries) == [("Python cannot read gan.py.", ["2.2.1", "4.2.1"], [])]
 
 
+def test_a_hang_and_the_checks_not_run_again_are_one_cause() -> None:
+    """Although each has its own first line, and whichever comes first in the plan."""
+    first = failed("1.2.1", "No return in 6 s.")
+    second = failed("1.2.2", "No return in 3 s.", same_as="1.2.1")
+    skipped = failed("1.1.9", "Not run again.", same_as="1.2.1")
+    everything = ["1.1.9", "1.2.1", "1.2.2"]
+    assert told(skipped, first, second) == [("No return in 6 s.", everything, [])]
+
+
 @pytest.mark.parametrize("waits_for", [("1.2",), ("1.2.9", "1.2.1")], ids=["part", "checks"])
 def test_what_waits_stands_with_its_cause(waits_for: tuple[str, ...]) -> None:
     """Blocked by a part, or until one of some checks passes."""

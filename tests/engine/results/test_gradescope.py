@@ -190,7 +190,7 @@ def test_advice_has_neither_points_nor_status(verdict: Verdict) -> None:
 def test_a_grader_error_is_called_the_graders_fault() -> None:
     """A student whose check the grader could not run reads that it was not their code."""
     test = listed(results(entries=[entry("1.1.1", Verdict.GRADER_ERROR, feedback="Sorry.")]))[0]
-    assert test["output"].startswith("The grader failed here, not your code.")
+    assert test["output"].startswith("The autograder failed here, not your code.")
     assert test["output"].endswith("\nSorry.")
 
 
@@ -370,12 +370,19 @@ def test_the_summary_of_full_marks_is_the_table_alone() -> None:
     assert table.endswith("10 / 10  3 of 3  Total")
 
 
+def test_the_summary_of_an_untouched_template_says_where_to_start() -> None:
+    """A sentence with the plan's first part, in place of a list of all checks."""
+    text = summary(PLAN, [entry(c.number, Verdict.NOT_ATTEMPTED) for c in PLAN], TITLES)
+    assert text.startswith("Nothing is implemented yet. Start with 1.1 MADE.forward.\n\nPoints")
+    assert text.endswith("Total")
+
+
 @pytest.mark.parametrize(
     ("verdict", "heading"),
     [
         (Verdict.BLOCKED, "Blocked by other checks"),
-        (Verdict.NOT_RUN, "Not run: grading ended before it came to these"),
-        (Verdict.GRADER_ERROR, "Grader errors. The grader failed here, not your code."),
+        (Verdict.NOT_RUN, "Not run: grading ended before these checks"),
+        (Verdict.GRADER_ERROR, "Autograder errors. The autograder failed here, not your code."),
     ],
 )
 def test_every_kind_of_lost_point_is_explained(verdict: Verdict, heading: str) -> None:
@@ -414,7 +421,7 @@ def test_the_summary_says_what_a_part_is_worth_of_which_not_all_is_shown() -> No
     of_1_1 = (check("1.1.1", 1.0), check("1.1.2", 4.0, later))
     plan = (*of_1_1, check("1.2.1", 5.0, later), check("1.2.2", None, "hidden"))
     assert summary(plan, [entry("1.1.1", Verdict.PASSED)], TITLES) == (
-        "All checks that are shown passed.\n"
+        "All visible checks passed.\n"
         "\n"
         "Points  Whole part  Passed  Part\n"
         "---------------------------------\n"

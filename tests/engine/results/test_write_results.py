@@ -47,7 +47,7 @@ def test_what_json_cannot_say_is_refused_and_the_old_file_stays(
     """A NaN would make the whole file invalid, so it never gets there."""
     path = tmp_path / "results.json"
     write_results(path, {"old": True})
-    with pytest.raises(ValueError, match="the results hold what JSON cannot say"):
+    with pytest.raises(ValueError, match="the results cannot be written as JSON"):
         write_results(path, {"score": value})
     assert json.loads(path.read_text()) == {"old": True}
     assert os.listdir(tmp_path) == ["results.json"]
