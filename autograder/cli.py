@@ -1,4 +1,4 @@
-"""The command line: which commands there are; each has its module in `commands/`."""
+"""The command line: lists the commands; each has its own module in `commands/`."""
 
 from __future__ import annotations
 
@@ -8,50 +8,51 @@ import keyword
 import sys
 from collections.abc import Callable, Sequence
 
-from autograder.commands.common import WRONG_ARGUMENTS
+from autograder.commands.common import WRONG_ARGUMENTS, UsageError
 from autograder.engine.homework import AssignmentError
 
-# name: what it does; the module of the same name declares its options. Only the one that is asked
-# for is imported: a grading needs nothing of the others and must not fail because of them.
+# Name and purpose; the module of the same name declares the options. Only the requested one is
+# imported: a grading must not fail because of another command.
 COMMANDS = {
     "grade": "grade one submission",
     "checks": "list all checks with their points and visibility",
-    "template": "make student_template/ from reference/, its solutions cut out",
-    "golden": "make the values that public checks compare with",
-    "handout": "build the students' zip: template, drivers, public checks",
-    "bundle": "make the zip for Gradescope, after the gate",
-    "audit": "grade the catalogue of wrong and right solutions",
-    "guide": "make the instructor's guide from the written key and the reference's figures",
+    "template": "make student_template/ from reference/ by removing the solutions",
+    "golden": "compute the expected values that public checks compare with",
+    "handout": "build the students' zip: template, training scripts, public checks",
+    "bundle": "build the zip for Gradescope, after a preflight test",
+    "audit": "grade all incorrect and correct solutions of the catalogue",
+    "guide": "build the instructor's guide from the written key and the reference's figures",
     "class": "grade a whole class, and show what changed",
 }
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one line, without the usage around it."""
+    """Reports wrong arguments in one line, without the usage text."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(WRONG_ARGUMENTS, f"{self.prog}: {message} (--help tells more)\n")
+        self.exit(WRONG_ARGUMENTS, f"{self.prog}: {message} (see --help)\n")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status: 0 done, 1 found something, 2 wrong arguments."""
-    graded = argv[:1] == ["grade"]  # what run_autograder calls
-    parser = _OneLineParser(
-        prog="run_autograder" if graded else "autograder",
-        description="The commands for instructors.",
-    )
+    name = "run_autograder" if argv[:1] == ["grade"] else "autograder"
+    parser = _OneLineParser(prog=name, description="The commands for instructors.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, purpose in COMMANDS.items():
-        command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.")
-        if argv[:1] == [name]:
-            if graded:
-                command.prog = "run_autograder"
-            module = f"{name}_" if keyword.iskeyword(name) else name
-            importlib.import_module(f"autograder.commands.{module}").add_options(command)
-    options = parser.parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = options.run
+    for command, purpose in COMMANDS.items():
+        options = commands.add_parser(
+            command, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}."
+        )
+        if argv[:1] == [command]:
+            if command == "grade":  # run_autograder calls it
+                options.prog = name
+            module = f"{command}_" if keyword.iskeyword(command) else command
+            importlib.import_module(f"autograder.commands.{module}").add_options(options)
+    parsed = parser.parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = parsed.run
     try:
-        return run(options)
+        return run(parsed)
+    except UsageError as error:
+        print(f"{name}: {error} (see --help)", file=sys.stderr)
     except AssignmentError as error:
         print(f"autograder: {error}", file=sys.stderr)
-        return WRONG_ARGUMENTS
+    return WRONG_ARGUMENTS

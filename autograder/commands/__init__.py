@@ -1,1 +1,1 @@
-"""The commands, a module each; only this package prints."""
+"""The commands, one module each; only this package prints."""

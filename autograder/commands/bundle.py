@@ -1,4 +1,4 @@
-"""`bundle`: the zip that goes to Gradescope, after the gate."""
+"""`bundle`: build the zip for Gradescope, after the preflight test."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from autograder.commands.common import (
     FOUND_SOMETHING,
     REFERENCE,
     TEMPLATE,
+    UsageError,
     add_config,
+    add_jobs,
+    add_out,
+    at_least_one,
     load_homework,
-    usage_error,
 )
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
 from autograder.engine.homework import Assignment
@@ -27,57 +30,42 @@ from autograder.engine.release.manifest import SecretFileNeeded
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.homework.mistakes.cases import all_cases
 
-# What docs/container.md measures in the default container, and what leaves room for imports.
+# Measured in the default container (docs/container.md), and a size with room for imports.
 _PEAK_MB, _MEMORY_GB = 523, 1
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("dist/autograder.zip"),
-        metavar="FILE",
-        help="where the zip goes (default: dist/autograder.zip)",
-    )
+    add_out(parser, "dist/autograder.zip", "FILE", "the zip")
     add_config(parser)
     parser.add_argument(
         "--torch-index",
         default="",
         metavar="ADDRESS",
-        help="index from which setup.sh takes PyTorch on the platform, such as that of its CPU "
-        "wheels, which are several gigabytes smaller (default: whatever pip finds by itself)",
+        help="package index for PyTorch on the platform, such as that of its CPU wheels, which "
+        "are several gigabytes smaller (default: pip's own index)",
     )
     parser.add_argument(
         "--sample",
-        type=_at_least_one,
+        type=at_least_one,
         default=2,
         metavar="N",
-        help="wrong solutions of the catalogue that the gate tries for each part (default: 2)",
+        help="incorrect solutions that the preflight grades for each part (default: 2)",
     )
-    parser.add_argument(
-        "--jobs", type=_at_least_one, default=2, metavar="N", help="processes (default: 2)"
-    )
+    add_jobs(parser)
     parser.set_defaults(run=_bundle)
-
-
-def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
 
 
 def _bundle(options: argparse.Namespace) -> int:
     if options.out.is_dir():
-        return usage_error("autograder", f"--out must name a file, {options.out} is a folder")
+        raise UsageError(f"--out must name a file, {options.out} is a folder")
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
-        return usage_error("autograder", f"--torch-index {options.torch_index!r} is no address")
+        raise UsageError(f"--torch-index {options.torch_index!r} is no address")
     started = time.monotonic()
     assignment = load_homework(options)
-    plan_checks(assignment)  # an entry that does not fit the checks is said before all else
+    plan_checks(assignment)  # report settings that do not match the checks first
     files = collect(assignment, TEMPLATE, options.torch_index)
-    gate = Preflight(
+    preflight = Preflight(
         assignment=assignment,
         files=files,
         reference=REFERENCE,
@@ -92,15 +80,15 @@ def _bundle(options: argparse.Namespace) -> int:
         jobs=options.jobs,
     )
     stopped = False
-    print("The gate:")
-    for result in gate.results():
+    print("Preflight:")
+    for result in preflight.results():
         verdict = "STOP" if result.problems else "ok"
         print(f"  {verdict:<4} {result.name} ({result.seconds:.0f} s)", flush=True)
         for sentence in result.problems:
             print("         " + sentence.rstrip().replace("\n", "\n         "))
         stopped |= bool(result.problems)
     if stopped:
-        print(f"{options.out} was not written. One that is there comes from an earlier run.")
+        print(f"{options.out} was not written. An existing one is from an earlier run.")
         return FOUND_SOMETHING
     archive = write_archive(files, options.out)
     print(_about(archive, assignment, time.monotonic() - started))
@@ -109,9 +97,9 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
-    """Return the gate's question to the leak linter: build the students' zip and have it read."""
+    """Return a function that builds the students' zip and lists the leaks in it."""
 
-    def ask() -> list[str]:
+    def leaks() -> list[str]:
         with tempfile.TemporaryDirectory(prefix="handout-") as folder:
             try:
                 build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
@@ -119,7 +107,7 @@ def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
                 return str(error).splitlines()
         return []
 
-    return ask
+    return leaks
 
 
 def _about(archive: Archive, assignment: Assignment, seconds: float) -> str:

@@ -20,41 +20,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _checks(options: argparse.Namespace) -> int:
     plan = plan_checks(load_homework(options))
-    print(
-        json.dumps(_as_json(plan), indent=1, ensure_ascii=False) if options.json else _table(plan)
-    )
+    if options.json:
+        print(json.dumps([_as_json(check) for check in plan], indent=1, ensure_ascii=False))
+    else:
+        print(_table(plan))
     return DONE
 
 
-def _as_json(plan: Sequence[PlannedCheck]) -> list[dict[str, object]]:
-    """Return a check as JSON; one without points is advice, and its points are null."""
-    return [
-        {
-            "number": check.number,
-            "title": check.title,
-            "part": check.part,
-            "points": check.points,
-            "visibility": check.visibility,
-            "kind": _kind(check),
-            "check_id": check.check_id,
-        }
-        for check in plan
-    ]
+def _as_json(check: PlannedCheck) -> dict[str, object]:
+    """Return a check as JSON; advice has null points."""
+    return {
+        "number": check.number,
+        "title": check.title,
+        "part": check.part,
+        "points": check.points,
+        "visibility": check.visibility,
+        "kind": _kind(check),
+        "check_id": check.check_id,
+    }
 
 
 def _table(plan: Sequence[PlannedCheck]) -> str:
     """Return a line for each check; the title, which may be long, comes last."""
     rows = [("number", "points", "visibility", "kind", "title")]
-    rows += [
-        (
-            check.number,
-            "advice" if check.points is None else f"{check.points:g}",
-            check.visibility,
-            _kind(check),
-            check.title,
-        )
-        for check in plan
-    ]
+    for check in plan:
+        points = "advice" if check.points is None else f"{check.points:g}"
+        rows.append((check.number, points, check.visibility, _kind(check), check.title))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         f"{number:<{widths[0]}}  {points:>{widths[1]}}  {visibility:<{widths[2]}}  "
@@ -66,5 +57,5 @@ def _table(plan: Sequence[PlannedCheck]) -> str:
 
 
 def _kind(check: PlannedCheck) -> str:
-    """Return "public" (handed out to students) or "private", the folder that the check lies in."""
+    """Return "public" (students get the check) or "private", the name of its folder."""
     return check.check_id.partition("/")[0]

@@ -1,4 +1,4 @@
-"""`class`: grade a whole class, compare with an earlier time, write the pages."""
+"""`class`: grade a whole class, compare with earlier results, write the pages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from autograder.commands.common import (
     HOMEWORK,
     TEMPLATE,
     WRONG_ARGUMENTS,
+    UsageError,
     add_config,
+    add_jobs,
     load_homework,
-    usage_error,
 )
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.signals import Interrupted, Signals
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from autograder.engine.batch.store import Store
     from autograder.engine.batch.summary import Summary
 
-_BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
-_MOST_TOLD = 10  # things in the export that are no submissions
+_BY_A_SIGNAL = 128  # plus its number: 130 after Ctrl-C, as in a shell
+_MOST_NOT_GRADED = 10  # listed entries of the export that are no submissions
 _LONGEST = 200  # characters of a name or a reason
-_SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
+_SLACK_S = 120.0  # after a grading's own deadline, before its process is killed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +48,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="EXPORT",
         help="an export of Gradescope, Moodle or Canvas (zip or folder), or a folder of folders "
-        "or zips; without it nothing is graded, and the pages are made of what OUT holds",
+        "or zips; without it, the pages are made from the results in DIR",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where results and pages go"
+        "--out", type=Path, required=True, metavar="DIR", help="where to write results and pages"
     )
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
+    add_jobs(parser)
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -62,12 +63,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--compare",
         type=Path,
         metavar="OLD_DIR",
-        help="results of an earlier time; status 1 when anything changed",
+        help="earlier results to compare with; exit status 1 if anything changed",
     )
     parser.add_argument(
         "--anonymous",
         action="store_true",
-        help="keep no names: pseudonyms, whose key goes to DIR.key beside DIR",
+        help="replace names by pseudonyms; their key is written to DIR.key",
     )
     parser.add_argument(
         "--student-pages",
@@ -75,47 +76,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const="visible",
         choices=("visible", "after_due_date", "after_published"),
         metavar="WHEN",
-        help="also write pages to hand out, with the checks that are shown at once, or also with "
-        "those after_due_date or after_published",
+        help="also write a page for each student, with the visible checks, or also with those "
+        "shown after_due_date or after_published",
     )
     parser.add_argument(
         "--due",
         metavar="TIME",
-        help="when it was due, such as '2026-11-20 23:59 +0100': says how late a submission is, "
-        "where the export says when it was handed in",
+        help="the due date, such as '2026-11-20 23:59 +0100', to show how late submissions are, "
+        "if the export has their times",
     )
     parser.add_argument(
         "--only",
         action="append",
         metavar="PATTERN",
-        help="run only checks whose number matches, such as '1.2.*'; may be repeated",
+        help="run only checks with a matching number, such as '1.2.*'; may be repeated",
     )
     add_config(parser)
     parser.set_defaults(run=_class)
 
 
 def _class(options: argparse.Namespace) -> int:
-    if options.jobs < 1:
-        return usage_error("autograder", f"--jobs {options.jobs} must be at least 1")
     try:
         from autograder.engine.batch.metadata import ExportError
         from autograder.engine.batch.scheduler import WorkError
         from autograder.engine.batch.store import StoreError
 
         if options.scheduler is not None:
-            import distributed  # noqa: F401 - seen before anything is written
+            import distributed  # noqa: F401 - fail before anything is written
     except ModuleNotFoundError as error:
         extra = "cluster" if options.scheduler is not None else "class"
-        return usage_error(
-            "autograder", f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
-        )
+        raise UsageError(
+            f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
+        ) from error
     try:
         return _run(options)
     except (ExportError, StoreError, WorkError) as error:
         print(f"autograder: {error}", file=sys.stderr)
         return WRONG_ARGUMENTS
     except OSError as error:
-        return usage_error("autograder", f"the results cannot be kept: {error}")
+        raise UsageError(f"the results cannot be saved: {error}") from error
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -127,24 +126,23 @@ def _run(options: argparse.Namespace) -> int:
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
-        return usage_error("autograder", "--compare: one of the two has no names (--anonymous)")
+        raise UsageError("--compare: one of the two has no names (--anonymous)")
     due = moment(options.due) if options.due is not None else None
     if options.due is not None and due is None:
-        return usage_error(
-            "autograder",
-            f"--due {options.due!r} must be a time with its zone: '2026-11-20 23:59 +0100'",
+        raise UsageError(
+            f"--due {options.due!r} must be a time with its zone: '2026-11-20 23:59 +0100'"
         )
     only = _numbers_matching(assignment, options.only)
     if options.only and not only:
-        return usage_error("autograder", f"no check matches {' or '.join(options.only)}")
+        raise UsageError(f"no check matches {' or '.join(options.only)}")
     if options.export is None:
-        store.settings()  # or an error that says that there is nothing
+        store.settings()  # an error if there are no results
     else:
         try:
             with Signals(patient=False):
                 _grade(options, assignment, store, only, due)
         except Interrupted as stopped:
-            print("\nStopped. What was graded is kept: the same command goes on from there.")
+            print("\nStopped. Finished gradings are saved; run the same command again to continue.")
             return _BY_A_SIGNAL + stopped.number
     about = _about(assignment, options.only if only else None)
     summary = write_views(store, about, older, options.student_pages)
@@ -195,7 +193,7 @@ def _grade(
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
-        kept = f", {plan.total - plan.todo} of them as before" if plan.todo < plan.total else ""
+        kept = f", {plan.total - plan.todo} of them unchanged" if plan.todo < plan.total else ""
         print(f"{_count(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
         _print_not_graded(export.not_graded)
         if not plan.todo:
@@ -219,11 +217,11 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[bool], None]]:
-    """Show how many are done, how fast, and the time that is left."""
+    """Show how many are done, how fast, and the remaining time."""
     from tqdm import tqdm
 
     errors = 0
-    # Where nobody watches, a line a minute is enough of a log.
+    # A line a minute is enough for a log file.
     seconds = 0.2 if sys.stderr.isatty() else 60.0
     with tqdm(total=total, unit="submission", smoothing=0.05, mininterval=seconds) as bar:
 
@@ -231,7 +229,7 @@ def _progress(total: int) -> Iterator[Callable[[bool], None]]:
             nonlocal errors
             errors += is_error
             if is_error:
-                bar.set_postfix_str(f"{errors} grader errors", refresh=False)
+                bar.set_postfix_str(f"{errors} autograder errors", refresh=False)
             bar.update()
 
         yield advance
@@ -258,12 +256,12 @@ def _print_changes(summary: Summary, store: Store) -> int:
     return FOUND_SOMETHING
 
 
-def _print_not_graded(found: Sequence[NotGraded]) -> None:
-    """Say what of the export is no submission."""
-    for each in found[:_MOST_TOLD]:
+def _print_not_graded(entries: Sequence[NotGraded]) -> None:
+    """List entries of the export that are no submissions."""
+    for each in entries[:_MOST_NOT_GRADED]:
         print(f"  Not graded: {one_line(each.name, _LONGEST)}: {each.reason}.")
-    if len(found) > _MOST_TOLD:
-        print(f"  Not graded: {len(found) - _MOST_TOLD} more; the page lists them.")
+    if len(entries) > _MOST_NOT_GRADED:
+        print(f"  Not graded: {len(entries) - _MOST_NOT_GRADED} more; the page lists them.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,9 +1,10 @@
-"""What the commands share: where things lie, and how a command ends."""
+"""Shared by all commands: paths, options, exit statuses and usage errors."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.engine.homework import Assignment, load_assignment
@@ -13,18 +14,61 @@ HOMEWORK = "autograder.homework"
 REFERENCE = ROOT / "reference"
 TEMPLATE = ROOT / "student_template"
 
-# Exit statuses: done; found something that is not as it must be; wrong arguments or settings.
+# Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
+
+
+class UsageError(Exception):
+    """A command cannot run as requested; the text is one sentence without its full stop."""
+
+
+@contextlib.contextmanager
+def usage_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn exceptions of these kinds into a `UsageError` with the same text."""
+    try:
+        yield
+    except kinds as error:
+        raise UsageError(str(error)) from error
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Declare `--config`, which `load_homework` reads."""
     parser.add_argument(
-        "--config",
-        type=_settings_file,
-        metavar="FILE",
-        help="settings in place of assignment.toml",
+        "--config", type=_settings_file, metavar="FILE", help="settings to use, not assignment.toml"
     )
+
+
+def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, content: str) -> None:
+    """Declare `--out`, the file or folder to write."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(default),
+        metavar=metavar,
+        help=f"where to write {content} (default: {default})",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Declare `--jobs`, the number of processes."""
+    parser.add_argument(
+        "--jobs", type=at_least_one, default=2, metavar="N", help="processes (default: 2)"
+    )
+
+
+def add_check_only(parser: argparse.ArgumentParser) -> None:
+    """Declare `--check`, which compares and writes nothing."""
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit status 1 if out of date"
+    )
+
+
+def at_least_one(text: str) -> int:
+    """Parse a whole number >= 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
 
 
 def _settings_file(text: str) -> Path:
@@ -34,15 +78,9 @@ def _settings_file(text: str) -> Path:
 
 
 def load_homework(options: argparse.Namespace) -> Assignment:
-    """Load the homework with its own settings, or with those that `--config` names.
+    """Load the homework with its own settings, or with those of `--config`.
 
     Raises:
         AssignmentError: an entry is missing, unknown or not allowed.
     """
     return load_assignment(HOMEWORK, options.config)
-
-
-def usage_error(command: str, sentence: str) -> int:
-    """Say in one line why a command does not run; return its exit status."""
-    print(f"{command}: {sentence} (--help tells more)", file=sys.stderr)
-    return WRONG_ARGUMENTS

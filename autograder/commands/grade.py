@@ -1,4 +1,4 @@
-"""`grade`: one submission to results.json; what run_autograder calls."""
+"""`grade`: grade one submission into results.json; run_autograder calls this."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from autograder.commands.common import (
     DONE,
     REFERENCE,
     TEMPLATE,
+    UsageError,
     add_config,
     load_homework,
-    usage_error,
 )
 from autograder.engine.grading.supervisor import Report, Request, grade
 from autograder.engine.results.summary import summary
 
 _NO_USER = "users of their own: no"
-PLATFORM = Path("/autograder")  # where Gradescope puts everything
+PLATFORM = Path("/autograder")  # Gradescope's folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,23 +27,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="SUBMISSION",
-        help="a folder or a zip (default: /autograder/submission if it is there, else reference/)",
+        help="a folder or a zip (default: /autograder/submission if it exists, else reference/)",
     )
     parser.add_argument(
         "--results",
         type=Path,
         metavar="FILE",
-        help="where results.json goes (default: where Gradescope wants it if SUBMISSION is "
-        "Gradescope's, else results.json here)",
+        help="where to write the results (default: Gradescope's results folder for Gradescope's "
+        "submission, else results.json here)",
     )
     parser.add_argument(
         "--platform",
         type=Path,
         metavar="FOLDER",
-        help="the folder that is laid out as Gradescope's /autograder",
+        help="a folder with the layout of Gradescope's /autograder",
     )
     add_config(parser)
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write the staff's log there")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="also write the staff's log")
     parser.set_defaults(run=_grade)
 
 
@@ -55,9 +55,9 @@ def _grade(options: argparse.Namespace) -> int:
         platform / "results" / "results.json" if on_gradescope else Path("results.json")
     )
     if not submission.exists():
-        return usage_error("run_autograder", f"there is no submission at {submission}")
+        raise UsageError(f"there is no submission at {submission}")
     if results.is_dir():
-        return usage_error("run_autograder", f"--results must name a file, {results} is a folder")
+        raise UsageError(f"--results must name a file, {results} is a folder")
     assignment = load_homework(options)
     try:
         report = grade(
@@ -70,7 +70,7 @@ def _grade(options: argparse.Namespace) -> int:
             )
         )
     except OSError as error:
-        return usage_error("run_autograder", f"the results cannot be written: {error}")
+        raise UsageError(f"the results cannot be written: {error}") from error
     _print_report(report, assignment.part_titles, results, on_gradescope)
     return DONE
 
@@ -78,17 +78,15 @@ def _grade(options: argparse.Namespace) -> int:
 def _print_report(
     report: Report, part_titles: dict[str, str], results: Path, staff_only: bool
 ) -> None:
-    """Print the table; on Gradescope, whose stdout is the staff's, also the judge's log."""
-    if report.refused:
-        print(report.refused)
-    if report.trouble:
-        print(report.trouble)
+    """Print the summary; on Gradescope, where only staff see stdout, also the judge's log."""
+    for line in filter(None, (report.refused, report.trouble)):
+        print(line)
     entries = list(report.entries.values())
     print(summary(report.plan, entries, part_titles, show_hidden=True))
     if staff_only or report.trouble:
         print(report.log)
     else:
-        # What a missing layer of confinement means for whoever grades here; nothing as root.
+        # Warn about a missing sandbox layer; as root there is none.
         for line in report.log.splitlines():
             if _NO_USER in line:
                 print(line)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from autograder.commands.common import DONE, REFERENCE, usage_error
+from autograder.commands.common import DONE, REFERENCE, add_out, usage_errors
 from autograder.engine.release.guide import GuideError, build_guide
 
 WRITTEN = REFERENCE / "written"
@@ -22,21 +21,13 @@ SUBTITLE = (
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("dist/guide"),
-        metavar="FOLDER",
-        help="where index.html goes (default: dist/guide)",
-    )
+    add_out(parser, "dist/guide", "FOLDER", "index.html")
     parser.set_defaults(run=_guide)
 
 
+@usage_errors(GuideError, OSError)
 def _guide(options: argparse.Namespace) -> int:
     page = options.out / "index.html"
-    try:
-        build_guide(PARTS, page, title=TITLE, subtitle=SUBTITLE)
-    except (GuideError, OSError) as error:
-        return usage_error("autograder", str(error))
-    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, needs no network")
+    build_guide(PARTS, page, title=TITLE, subtitle=SUBTITLE)
+    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, works offline")
     return DONE

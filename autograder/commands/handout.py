@@ -1,9 +1,8 @@
-"""`handout`: dist/handout.zip, what students are given."""
+"""`handout`: build dist/handout.zip for the students."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from autograder.commands.common import (
     DONE,
@@ -11,6 +10,7 @@ from autograder.commands.common import (
     REFERENCE,
     TEMPLATE,
     add_config,
+    add_out,
     load_homework,
 )
 from autograder.engine.release.handout import ZIP, LeakError, OutOfStep, Sources, build_handout
@@ -19,13 +19,7 @@ from autograder.engine.release.manifest import SecretFileNeeded
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("dist"),
-        metavar="FOLDER",
-        help="where handout.zip goes (default: dist)",
-    )
+    add_out(parser, "dist", "FOLDER", ZIP)
     add_config(parser)
     parser.set_defaults(run=_handout)
 
@@ -39,5 +33,5 @@ def _handout(options: argparse.Namespace) -> int:
         return FOUND_SOMETHING
     path = options.out / ZIP
     print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no secret in it.")
-    print("Publish it beside the assignment's text. Students unzip it and follow its README.md.")
+    print("Publish it with the assignment. Students unzip it and follow its README.md.")
     return DONE

@@ -173,9 +173,7 @@ def _replace(path: Path, data: bytes) -> None:
         raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(
-            OSError
-        ):  # some file systems cannot
+        with contextlib.suppress(OSError):  # some file systems cannot
             os.fsync(folder)
     finally:
         os.close(folder)

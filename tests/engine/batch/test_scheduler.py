@@ -287,7 +287,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     assert "Traceback" not in complaints
     assert run.returncode == status
     if number != signal.SIGKILL:
-        assert "the same command goes on from there" in said
+        assert "run the same command again to continue" in said
         assert not list(folders.iterdir())
     _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive

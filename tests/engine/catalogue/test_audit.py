@@ -236,9 +236,9 @@ def test_one_check_is_tried_on_right_and_wrong_solutions(
     assert tried(monkeypatch, ("right", good), ("wrong", bad), ("wrong", PASSED["a"])) == DONE
     printed = capsys.readouterr().out
     assert "wrong-1: ok (0.0 s), loses points in 1.1.1, named slip\n" in printed
-    assert "1.1.1 A holds.\npassed by 1 of 1 right solution\n" in printed
-    assert "failed by 1 of 2 wrong solutions: wrong-1\n" in printed
-    assert "right solution: 0.01 times the tolerance (right-0)" in printed
+    assert "1.1.1 A holds.\npassed by 1 of 1 correct solution\n" in printed
+    assert "failed by 1 of 2 incorrect solutions: wrong-1\n" in printed
+    assert "correct solution: 0.01 times the tolerance (right-0)" in printed
     assert "fails it: 50 times the tolerance (wrong-1)" in printed
 
 
@@ -246,7 +246,7 @@ def test_one_check_is_tried_on_right_and_wrong_solutions(
     ("outcomes", "complaint"),
     [
         ([("right", failed("a"))], "a right solution loses points in 1.1.1"),
-        ([("wrong", PASSED["a"])], "it fails on no wrong solution of these"),
+        ([("wrong", PASSED["a"])], "no incorrect solution fails it"),
         (
             [("right", Entry("a", Verdict.PASSED, 1.0, "", excess=0.9))],
             "needs 0.9 of the tolerance",
@@ -281,7 +281,7 @@ def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
     for wanted, sentence in (
         (["--only", "no-*"], "no case of the catalogue matches"),
         (["--check", "1.1.99"], "there is no check 1.1.99; `checks` lists all"),
-        (["--check", "1.1.1", "--only", "gp-*"], "no solution that was chosen can change 1.1.1"),
+        (["--check", "1.1.1", "--only", "gp-*"], "no selected solution can change 1.1.1"),
     ):
         none = subprocess.run([*words, *wanted], cwd=ROOT, capture_output=True, text=True)
         assert none.returncode == 2
@@ -297,7 +297,7 @@ def test_audit_command_tries_one_check() -> None:
         [*words, "--only", "*forward-log-det-f*"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed by 1 of 1 right solution\n" in done.stdout
+    assert "passed by 1 of 1 correct solution\n" in done.stdout
     assert "wrong solution: forward-log-det-first-pass\n" in done.stdout
     assert "(right-forward-log-det-from-extra-pass)" in done.stdout
 

@@ -323,7 +323,7 @@ def test_a_gate_that_stops_leaves_the_earlier_zip_alone(
     assert cli.main(["bundle", "--out", str(out)]) == 1
     printed = capsys.readouterr().out
     assert "STOP all is well (1 s)\n         it is not:\n         see here\n" in printed
-    assert "was not written. One that is there comes from an earlier run." in printed
+    assert "was not written. An existing one is from an earlier run." in printed
     assert out.read_text() == "earlier"
 
 
