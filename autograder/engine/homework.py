@@ -1,4 +1,4 @@
-"""Read `assignment.toml`: the parts, their points, and how to grade."""
+"""The settings of a homework, read from `assignment.toml`: parts, points and limits."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _KEYS = {
     "training": ("full_log_likelihood", "half_log_likelihood"),
     "leaderboard": ("show", "check", "name", "order"),
 }
-_PART = re.compile(r"\d+\.\d+")
-_CHECK = re.compile(r"\d+\.\d+\.\d+")
+_PART, _CHECK = r"\d+\.\d+", r"\d+\.\d+\.\d+"
 _MOST_POINTS = 10_000
-# Gradescope's limits: 10 minutes unless it is told otherwise, 40 at most.
+# Gradescope's time limit: 10 minutes by default, 40 at most.
 _PLATFORM_TIMEOUT_S, _MOST_PLATFORM_TIMEOUT_S = 600.0, 2400.0
-# Between our own end and the platform's, which leaves a zero: the container's start, and slack.
+# Our deadline must come this much earlier: the container also has to start, and at the platform's
+# limit a student gets zero.
 _MARGIN_S = 30.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the handout, such as "1.2"; its checks' visibility where it says one."""
+    """A part of the assignment, such as "1.2", with the visibility of its checks if set."""
 
     number: str
     title: str
@@ -55,11 +55,11 @@ class Part:
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """What the settings say about one check in place of its own decorators.
+    """Settings of one check; they override its decorators.
 
     Args:
         visibility: one of the ledger's `VISIBILITIES`, or None.
-        weight: its share of the part's points; 0 makes it advice without points.
+        weight: its share of the part's points; 0 for advice without points.
     """
 
     visibility: str | None = None
@@ -68,12 +68,12 @@ class CheckSettings:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The column that students see of each other: the figure which one check measures.
+    """The leaderboard: one column, with the value that a check measures.
 
     Args:
-        check: its number.
+        check: the check's number.
         name: the column's heading.
-        order: "desc" where more is better, else "asc".
+        order: "desc" if larger is better, else "asc".
     """
 
     check: str
@@ -85,8 +85,8 @@ class Leaderboard:
 class Assignment:
     """A homework's settings. Times are in seconds, log-likelihoods in nats per example.
 
-    `config` is the file they were read from, None for settings made otherwise. `leaderboard` is
-    None unless it is to be shown. `python` is the version that grades, "3.10", where it is known.
+    `config` is the file they were read from, if any. `leaderboard` is None when it is off. `python`
+    is the version used for grading, such as "3.10", if set.
     """
 
     folder: Path
@@ -111,16 +111,16 @@ class Assignment:
 
     @property
     def settings_file(self) -> Path:
-        """The file that says all this: the homework's own, or one in its place."""
+        """The settings file in use: the homework's own, or `config`."""
         return self.config or self.folder / SETTINGS
 
     def source_of(self, path: Path) -> Path:
-        """Return where a file of the homework is read; other settings stand in for its own."""
+        """Return where to read a file of the homework; `config` replaces its settings."""
         return self.settings_file if path == self.folder / SETTINGS else path
 
     @property
     def points(self) -> float:
-        """The sum over the parts."""
+        """The sum of the parts' points."""
         return sum(part.points for part in self.parts)
 
     @property
@@ -133,8 +133,8 @@ def load_assignment(package: str, config: Path | None = None) -> Assignment:
     """Load the assignment of a homework package, such as "autograder.homework".
 
     Args:
-        package: the importable package that holds `checks`, `experiments` and the settings.
-        config: another settings file in place of the package's own `assignment.toml`.
+        package: the importable package with `checks`, `experiments` and the settings.
+        config: a settings file to use, not the package's own `assignment.toml`.
 
     Raises:
         AssignmentError: an entry is missing, unknown or not allowed.
@@ -148,9 +148,9 @@ def load_assignment(package: str, config: Path | None = None) -> Assignment:
 
 def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
     """Parse one settings file; see `load_assignment`."""
-    told = Table.read(path)
-    told.only(tuple(_KEYS), "table")
-    tables = {name: told.table(name, optional=name in ("checks", "leaderboard")) for name in _KEYS}
+    file = Table.read(path)
+    file.only(tuple(_KEYS), "table")
+    tables = {name: file.table(name, optional=name in ("checks", "leaderboard")) for name in _KEYS}
     for name, keys in _KEYS.items():
         if keys:
             tables[name].only(keys)
@@ -176,29 +176,23 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
         training=_training(tables["training"]),
         checks=_checks(tables["checks"]),
         leaderboard=_leaderboard(tables["leaderboard"]),
-        python=_python(grading),
+        python=grading.matching(
+            "python", r"3\.\d{1,2}", 'the Python version used for grading, such as "3.10"'
+        )
+        if "python" in grading.entries
+        else None,
         config=path,
     )
 
 
-def _python(grading: Table) -> str | None:
-    """Read the version that grades, for which the students' scripts look at their files."""
-    if "python" not in grading.entries:
-        return None
-    version = grading.text("python")
-    if not re.fullmatch(r"3\.\d{1,2}", version):
-        raise grading.error("python", 'the version of Python that grades, such as "3.10"')
-    return version
-
-
-def _parts(told: Table) -> tuple[Part, ...]:
-    if not told.entries:
-        raise told.error("", "at least one part")
+def _parts(table: Table) -> tuple[Part, ...]:
+    if not table.entries:
+        raise table.error("", "at least one part")
     parts = []
-    for number in told.entries:
-        if not _PART.fullmatch(number):
-            raise told.error(number, 'parts are called by the handout\'s numbers, such as "1.2"')
-        part = told.table(number, "{ title = TEXT, points = NUMBER }")
+    for number in table.entries:
+        if not re.fullmatch(_PART, number):
+            raise table.error(number, 'parts are named by their numbers, such as "1.2"')
+        part = table.table(number, "{ title = TEXT, points = NUMBER }")
         part.only(("title", "points", "visibility"))
         points = part.number("points", 0, _MOST_POINTS)
         if round(points, 4) != points:
@@ -208,13 +202,13 @@ def _parts(told: Table) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _checks(told: Table) -> Mapping[str, CheckSettings]:
-    """Read what is said about single checks; `plan_checks` knows which ones there are."""
+def _checks(table: Table) -> Mapping[str, CheckSettings]:
+    """Read the settings of single checks; `plan_checks` refuses unknown numbers."""
     settings = {}
-    for number in told.entries:
-        if not _CHECK.fullmatch(number):
-            raise told.error(number, 'checks are called by their numbers, such as "1.2.3"')
-        check = told.table(number, "{ visibility = TEXT, weight = NUMBER }")
+    for number in table.entries:
+        if not re.fullmatch(_CHECK, number):
+            raise table.error(number, 'checks are named by their numbers, such as "1.2.3"')
+        check = table.table(number, "{ visibility = TEXT, weight = NUMBER }")
         check.only(("visibility", "weight"))
         settings[number] = CheckSettings(
             check.optional_choice("visibility", VISIBILITIES),
@@ -229,28 +223,26 @@ def _deadline(grading: Table, platform_timeout_s: float) -> float:
     if deadline_s > most:
         raise grading.error(
             "deadline_s",
-            f"a number above 0, at most {most:g}: {_MARGIN_S:g} s before the platform's own limit, "
+            f"a number above 0, at most {most:g}: {_MARGIN_S:g} s less than Gradescope's limit, "
             f"grading.platform_timeout_s = {platform_timeout_s:g}",
         )
     return deadline_s
 
 
-def _training(told: Table) -> Mapping[str, float]:
-    full = told.number("full_log_likelihood")
-    half = told.number("half_log_likelihood")
+def _training(table: Table) -> Mapping[str, float]:
+    full = table.number("full_log_likelihood")
+    half = table.number("half_log_likelihood")
     if half > full:
-        raise told.error(
+        raise table.error(
             "half_log_likelihood", f"a number up to training.full_log_likelihood = {full:g}"
         )
     return {"full_log_likelihood": full, "half_log_likelihood": half}
 
 
-def _leaderboard(told: Table) -> Leaderboard | None:
-    """Read the leaderboard, also when it is off: a slip should not wait for the day it is on."""
-    if not told.entries:
+def _leaderboard(table: Table) -> Leaderboard | None:
+    """Read the leaderboard; when it is off, its entries are checked all the same."""
+    if not table.entries:
         return None
-    check = told.text("check")
-    if not _CHECK.fullmatch(check):
-        raise told.error("check", 'the number of a check, such as "1.2.3"')
-    board = Leaderboard(check, told.text("name"), told.choice("order", ("asc", "desc")))
-    return board if told.truth("show", default=False) else None
+    check = table.matching("check", _CHECK, 'the number of a check, such as "1.2.3"')
+    board = Leaderboard(check, table.text("name"), table.choice("order", ("asc", "desc")))
+    return board if table.truth("show", default=False) else None

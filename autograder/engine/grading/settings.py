@@ -1,9 +1,10 @@
-"""Typed look-ups in a settings file, complaining with file, key, value and what is allowed."""
+"""Typed look-ups in a settings file; errors name file, key, value and what is allowed."""
 
 from __future__ import annotations
 
 import difflib
 import math
+import re
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
@@ -18,16 +19,16 @@ _LONGEST_VALUE = 80  # characters of a wrong value that an error quotes
 
 
 class AssignmentError(ValueError):
-    """An entry of assignment.toml is wrong; the text names file, key, value and what is allowed."""
+    """A wrong entry of assignment.toml; the text names file, key, value and what is allowed."""
 
 
 class Table:
-    """A table of a settings file that knows its own name, for the errors.
+    """A table of a settings file.
 
     Args:
-        file: what errors call the file.
-        name: "grading", or "" for the file as a whole.
-        entries: what the file says.
+        file: the file's name in errors.
+        name: the table's name, such as "grading"; "" for the whole file.
+        entries: its keys and values.
     """
 
     def __init__(self, file: str, name: str, entries: Mapping[str, Any]) -> None:
@@ -40,16 +41,16 @@ class Table:
         """Read a TOML file.
 
         Raises:
-            AssignmentError: it is not there, no text or no TOML.
+            AssignmentError: it is missing, not text or not TOML.
         """
         try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            entries = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise AssignmentError(f"{path}: cannot be read as TOML: {error}") from None
-        return Table(path.name, "", told)
+        return Table(path.name, "", entries)
 
     def error(self, key: str, allowed: str) -> AssignmentError:
-        """Return the error about an entry of this table; "" is the table itself."""
+        """Return the error about an entry; the key "" is the table itself."""
         name = self._full(key) if key else self._name
         if key and key not in self.entries:
             return AssignmentError(f"{self._file}: {name} is missing; allowed: {allowed}")
@@ -58,17 +59,15 @@ class Table:
             value = value[:_LONGEST_VALUE] + "..."
         return AssignmentError(f"{self._file}: {name} = {value}; allowed: {allowed}")
 
-    def only(self, known: Collection[str], what: str = "key") -> None:
-        """Refuse entries of other names, with the nearest known one."""
+    def only(self, keys: Collection[str], what: str = "key") -> None:
+        """Refuse entries with other keys; suggest the nearest one."""
         for key in self.entries:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
+            if key not in keys:
                 where = f" of [{self._name}]" if self._name else ""
-                raise self.error(key, f"the {what}s{where} are {', '.join(known)}{hint}")
+                raise self.error(key, f"the {what}s{where} are {_listed(keys, key)}")
 
     def table(self, key: str, allowed: str = "a table", *, optional: bool = False) -> Table:
-        """Return a table within this one; an empty one for an optional one that is not there."""
+        """Return a table within this one; an empty one where an optional table is missing."""
         if optional and key not in self.entries:
             return Table(self._file, self._full(key), {})
         value = self.entries.get(key)
@@ -77,10 +76,17 @@ class Table:
         return Table(self._file, self._full(key), value)
 
     def text(self, key: str) -> str:
-        """Return a text that is not empty."""
+        """Return a non-empty text."""
         value = self.entries.get(key)
         if not isinstance(value, str) or not value.strip():
             raise self.error(key, "a text")
+        return value
+
+    def matching(self, key: str, pattern: str, allowed: str) -> str:
+        """Return a text that fully matches a pattern."""
+        value = self.text(key)
+        if not re.fullmatch(pattern, value):
+            raise self.error(key, allowed)
         return value
 
     def truth(self, key: str, default: bool) -> bool:
@@ -100,7 +106,7 @@ class Table:
     def number(
         self, key: str, least: float = -math.inf, most: float = math.inf, default: Any = None
     ) -> float:
-        """Return a finite number within bounds; a bound that is given is allowed itself."""
+        """Return a finite number from `least` to `most`."""
         value = self.entries.get(key, default)
         if not _is_number(value) or not least <= value <= most:
             bounds = [
@@ -117,20 +123,18 @@ class Table:
         return float(value)
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
-        """Return one of the texts that are allowed."""
+        """Return one of the allowed texts."""
         value = self.entries.get(key)
         if value not in allowed:
-            near = difflib.get_close_matches(str(value), allowed, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise self.error(key, ", ".join(allowed) + hint)
+            raise self.error(key, _listed(allowed, str(value)))
         return str(value)
 
     def optional_choice(self, key: str, allowed: tuple[str, ...]) -> str | None:
-        """Return one of the texts that are allowed; None when there is no such entry."""
+        """Return one of the allowed texts; None when the entry is missing."""
         return self.choice(key, allowed) if key in self.entries else None
 
     def relative_paths(self, key: str) -> tuple[str, ...]:
-        """Return relative paths, at least one and none of them twice."""
+        """Return at least one relative path, none of them twice."""
         value = self.entries.get(key)
         good = isinstance(value, list) and bool(value) and all(_is_relative_path(v) for v in value)
         if not isinstance(value, list) or not good or len(set(value)) < len(value):
@@ -140,6 +144,11 @@ class Table:
     def _full(self, key: str) -> str:
         quoted = key if key.replace("_", "").isalnum() else f'"{key}"'
         return f"{self._name}.{quoted}" if self._name else quoted
+
+
+def _listed(names: Collection[str], wrong: str) -> str:
+    near = difflib.get_close_matches(wrong, names, n=1)
+    return ", ".join(names) + (f" (did you mean {near[0]}?)" if near else "")
 
 
 def _is_relative_path(value: object) -> bool:
