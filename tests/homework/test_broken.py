@@ -261,7 +261,7 @@ Make = Callable[[Path], Path]
             lambda folder: zipped(folder / "s.zip", {".git/codebase/gan.py": "x = 1"}),
             "None of your code was found. Expected: codebase/flow_network.py and codebase/gan.py, "
             "as in the template. Found: '.git/codebase/gan.py'. Files in hidden folders, caches "
-            "and environments are not graded, nor those that lie too deep: move yours. "
+            "and environments are not graded, nor files in too many nested folders: move yours. "
             f"{ADVICE}",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Whether Python can read the bytes of a source file, and how to save it so that it can."""
+"""Encoding errors of a source file, and how to save it as UTF-8."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SAVE_AS_UTF8 = (
     "Save it as UTF-8. In VS Code, click the encoding in the status bar, then "
     '"Save with Encoding" and "UTF-8"; in Notepad, "Save as" with the encoding "UTF-8".'
 )
-# The line that names another encoding, as PEP 263 has it.
+# The line that declares another encoding (PEP 263).
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 
 
@@ -18,7 +18,7 @@ def encoding_fault(content: bytes) -> str:
         return "is saved as UTF-16, not as UTF-8"
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(0)) + 1
-        return f"holds NUL bytes (the first is in line {line}), so it is not UTF-8"
+        return f"contains NUL bytes (the first is in line {line}), so it is not UTF-8"
     named = [
         match[1].lower() for line in content.split(b"\n", 2)[:2] if (match := _CODING.match(line))
     ]

@@ -1,7 +1,7 @@
-"""What a submission holds: the entries of a folder or a zip, listed and read under caps.
+"""The entries of a submission, listed and read from a folder or a zip within limits.
 
-Nothing is unpacked, no symlink is followed, nothing that is no regular file is opened for good,
-and every count and size is checked before it costs anything.
+Nothing is unpacked, no symlink is followed, only regular files are read, and every count and size
+is checked before it costs anything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADVICE = "Run make_submission.sh in the homework's folder and submit the zip tha
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a zip entry: encrypted, strongly, names too
-# Folders of packages and caches; so are those whose names begin with a dot.
+# Folders of packages and caches; so are folders whose names begin with a dot.
 _NO_WORK = frozenset(
     ("__MACOSX", "__pycache__", "venv", "site-packages", "dist-packages", "node_modules")
 )
@@ -42,15 +42,20 @@ class InvalidSubmission(Exception):
     """The submission cannot be graded; the text tells the student why and what to do."""
 
 
+def refusal(problem: str) -> InvalidSubmission:
+    """Return the error for a problem, with the advice to use make_submission.sh."""
+    return InvalidSubmission(f"{problem} {ADVICE}")
+
+
 @dataclass(frozen=True)
 class SubmissionLimits:
-    """The largest submission that is taken.
+    """The largest submission that is accepted.
 
     Args:
-        max_file_bytes: of a wanted file.
-        max_entries: files and folders.
-        max_listing_bytes: of a zip's list of entries.
-        max_depth: folders above a wanted file.
+        max_file_bytes: size of a wanted file.
+        max_entries: number of files and folders.
+        max_listing_bytes: size of a zip's list of entries.
+        max_depth: number of folders above a wanted file.
     """
 
     max_file_bytes: int = 1024 * 1024
@@ -61,7 +66,7 @@ class SubmissionLimits:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A thing in the submission: where, "file" or what else it is, how to read it if a file."""
+    """An entry of the submission: path, kind ("file", "a folder" ...) and how to read a file."""
 
     path: str
     kind: str
@@ -69,18 +74,18 @@ class FileEntry:
 
 
 def is_hidden(path: str) -> bool:
-    """Return whether a path lies in a folder whose content nobody wrote: caches, environments."""
+    """Return whether a path is inside a cache, an environment or a hidden folder."""
     *folders, _ = path.split("/")
-    return any(map(_holds_no_work, folders))
+    return any(map(_is_no_work, folders))
 
 
-def _holds_no_work(folder: str) -> bool:
+def _is_no_work(folder: str) -> bool:
     return folder.startswith(".") or folder in _NO_WORK
 
 
 @contextmanager
 def listed(source: Path, limits: SubmissionLimits) -> Iterator[list[FileEntry]]:
-    """List a folder or zip without litter."""
+    """List a folder or zip, without the litter of macOS."""
     shown = as_shown(str(source))
     try:
         fd = os.open(source, _OPEN)
@@ -103,11 +108,11 @@ def listed(source: Path, limits: SubmissionLimits) -> Iterator[list[FileEntry]]:
 
 
 def _without_litter(items: Iterable[FileEntry], limits: SubmissionLimits) -> list[FileEntry]:
-    """Return the items that a person put there; refuse more than anyone would have."""
+    """Return the entries without those that macOS adds; refuse too many."""
     kept = []
     for count, item in enumerate(items, start=1):
         if count > limits.max_entries:
-            raise InvalidSubmission(_too_many(limits))
+            raise _too_many(limits)
         base = posixpath.basename(item.path)
         litter = base == ".DS_Store" or base.startswith("._") or "__MACOSX" in item.path.split("/")
         if item.path and not litter:
@@ -116,16 +121,16 @@ def _without_litter(items: Iterable[FileEntry], limits: SubmissionLimits) -> lis
 
 
 def _folder_items(root: int, limits: SubmissionLimits) -> Iterator[FileEntry]:
-    """Yield what is in a folder, down to a depth, never through a symlink."""
+    """Yield the entries of a folder down to a depth, never through a symlink."""
 
     def walk(folder: int, above: str, depth: int) -> Iterator[FileEntry]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 path = above + entry.name
                 kind = _kind(entry.stat(follow_symlinks=False).st_mode)
-                # A zip made on Windows may have been unpacked to names with backslashes.
+                # A zip from Windows may have been unpacked to names with backslashes.
                 yield FileEntry(_normal(path), kind, partial(_read_file, root, path, limits))
-                if kind == "a folder" and depth and not _holds_no_work(entry.name):
+                if kind == "a folder" and depth and not _is_no_work(entry.name):
                     inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
                     try:
                         yield from walk(inner, f"{path}/", depth - 1)
@@ -136,17 +141,17 @@ def _folder_items(root: int, limits: SubmissionLimits) -> Iterator[FileEntry]:
         yield from walk(root, "", limits.max_depth)
     except OSError as error:
         where = as_shown(str(error.filename))
-        raise InvalidSubmission(f"{where} cannot be listed: {error.strerror}. {ADVICE}") from error
+        raise refusal(f"{where} cannot be listed: {error.strerror}.") from error
 
 
 def _read_file(root: int, path: str, limits: SubmissionLimits) -> bytes:
-    """Read a regular file under a folder; a symlink at any step, or anything else, is refused."""
+    """Read a regular file under a folder; refuse a symlink anywhere in its path."""
     *folders, name = path.split("/")
     opened = [root]
     try:
         for folder in folders:
             opened.append(os.open(folder, _OPEN_FOLDER, dir_fd=opened[-1]))
-        # O_NONBLOCK is among the flags: should it have become a fifo, this does not wait.
+        # O_NONBLOCK: if it has become a fifo, this does not wait.
         opened.append(os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=opened[-1]))
         mode = os.fstat(opened[-1]).st_mode
         if not stat.S_ISREG(mode):
@@ -155,9 +160,7 @@ def _read_file(root: int, path: str, limits: SubmissionLimits) -> bytes:
             )
         return _read_capped(partial(os.read, opened[-1]), path, limits)
     except OSError as error:
-        raise InvalidSubmission(
-            f"{as_shown(path)} cannot be read: {error.strerror}. {ADVICE}"
-        ) from error
+        raise refusal(f"{as_shown(path)} cannot be read: {error.strerror}.") from error
     finally:
         for fd in opened[1:]:
             os.close(fd)
@@ -166,8 +169,8 @@ def _read_file(root: int, path: str, limits: SubmissionLimits) -> bytes:
 class _CappedFile(io.FileIO):
     """A zip file that refuses large single reads.
 
-    zipfile reads a zip's whole listing at once and makes an object of every entry: a listing of
-    gigabytes must fail before that, and no public interface of zipfile tells its size.
+    zipfile reads a zip's whole listing at once and makes an object of every entry. A listing of
+    gigabytes must fail before that, and zipfile has no public way to get its size.
     """
 
     def __init__(self, fd: int, limits: SubmissionLimits) -> None:
@@ -178,7 +181,7 @@ class _CappedFile(io.FileIO):
         most = self._limits.max_listing_bytes
         data = super().read(most + 1 if size is None or size < 0 else min(size, most + 1)) or b""
         if len(data) > most:
-            raise InvalidSubmission(_too_many(self._limits))
+            raise _too_many(self._limits)
         return data
 
 
@@ -187,33 +190,28 @@ def _open_zip(fd: int, shown: str, limits: SubmissionLimits) -> zipfile.ZipFile:
         return zipfile.ZipFile(_CappedFile(fd, limits))
     except InvalidSubmission:
         raise
-    except Exception as error:  # a parser at work on hostile bytes: it raises at least six kinds
+    except Exception as error:  # on hostile bytes the parser raises at least six kinds
         head = os.pread(fd, 16, 0)
         other = next((what for magic, what in _OTHERS.items() if head.startswith(magic)), None)
         other = other or _BY_NAME.get(Path(shown.strip("'")).suffix.lower())
         if not head:
             what = "is an empty file"
         elif head.startswith(b"PK"):
-            what = "is a damaged zip, perhaps cut short: make it anew and upload it again"
+            what = "is a damaged zip, perhaps cut short: create it and upload it again"
         else:
             what = f"is {other}" if other else "is not a zip"
-        raise InvalidSubmission(f"{shown} {what}. A folder or zip is expected. {ADVICE}") from error
+        raise refusal(f"{shown} {what}. A folder or zip is expected.") from error
 
 
 def _zip_items(archive: zipfile.ZipFile, limits: SubmissionLimits) -> Iterator[FileEntry]:
-    """Yield what a zip lists; a name that points outside of it refuses the whole."""
+    """Yield the entries of a zip; refuse the zip if a name points outside it."""
     for info in archive.infolist():
         name = info.orig_filename  # filename ends at the first NUL, which could hide an ending
         path = name.replace("\\", "/")
         if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
-            raise InvalidSubmission(
-                f"The zip holds {as_shown(name)}, which points outside of its own folder. "
-                f"Only names inside it are expected. {ADVICE}"
-            )
+            raise refusal(f"The zip contains {as_shown(name)}, a path outside the zip's folder.")
         if "\0" in name:
-            raise InvalidSubmission(
-                f"The zip holds {as_shown(name)}, a name with a NUL in it. {ADVICE}"
-            )
+            raise refusal(f"The zip contains {as_shown(name)}, a name with a NUL character.")
         mode = info.external_attr >> 16  # 0 where the zip was not made on Unix
         kind = _kind(mode) if stat.S_IFMT(mode) else "file"
         if path.endswith("/"):
@@ -222,17 +220,15 @@ def _zip_items(archive: zipfile.ZipFile, limits: SubmissionLimits) -> Iterator[F
 
 
 def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: SubmissionLimits) -> bytes:
-    """Read one entry of a zip, whatever its header promises."""
+    """Read one entry of a zip without trusting its header."""
     shown = as_shown(info.orig_filename)
     if info.flag_bits & _ENCRYPTED:
-        raise InvalidSubmission(
-            f"{shown} is encrypted: a zip without a password is expected. {ADVICE}"
-        )
-    # Only these two are unpacked in bounded steps; bzip2 and LZMA could yield gigabytes in one.
+        raise refusal(f"{shown} is encrypted: a zip without a password is expected.")
+    # zipfile unpacks only these two in bounded steps; bzip2 and LZMA can yield gigabytes in one.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InvalidSubmission(
-            f"{shown} is packed by method {info.compress_type}: "
-            f"only stored and deflated files are expected. {ADVICE}"
+        raise refusal(
+            f"{shown} is compressed with method {info.compress_type}: "
+            "only stored and deflated files are accepted."
         )
     try:
         with archive.open(info) as file:
@@ -242,9 +238,9 @@ def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Submiss
     except InvalidSubmission:
         raise
     except Exception as error:  # as in _open_zip
-        raise InvalidSubmission(
+        raise refusal(
             f"{shown} is damaged inside the zip ({type(error).__name__}). "
-            f"Make the zip anew and upload it again. {ADVICE}"
+            "Create the zip and upload it again."
         ) from error
     return content
 
@@ -256,7 +252,10 @@ def _read_capped(read: Callable[[int], bytes], path: str, limits: SubmissionLimi
         chunks.append(chunk)
         left -= len(chunk)
     if not left:
-        raise InvalidSubmission(_too_large(path, limits))
+        raise refusal(
+            f"{as_shown(path)} is larger than {limits.max_file_bytes:,} bytes, "
+            "the limit for a file of code."
+        )
     return b"".join(chunks)
 
 
@@ -276,24 +275,17 @@ def _normal(path: str) -> str:
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _too_large(path: str, limits: SubmissionLimits) -> str:
-    return (
-        f"{as_shown(path)} is larger than {limits.max_file_bytes:,} bytes, "
-        f"the most that is expected of a file of code. {ADVICE}"
-    )
-
-
-def _too_many(limits: SubmissionLimits) -> str:
-    return (
-        f"The submission holds too many files: at most {limits.max_entries:,} are expected. "
-        f"Leave out data, environments and caches. {ADVICE}"
+def _too_many(limits: SubmissionLimits) -> InvalidSubmission:
+    return refusal(
+        f"The submission contains too many files: at most {limits.max_entries:,} are accepted. "
+        "Leave out data, environments and caches."
     )
 
 
 def as_shown(name: str) -> str:
-    """Return a name in quotes with everything unprintable escaped, at most 80 characters of it.
+    """Return a name in quotes, with everything unprintable escaped, in at most 80 characters.
 
-    A long one is cut in the middle: its end says which file it is.
+    A long name is cut in the middle, because its end identifies the file.
     """
     text = repr(name)
     return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"

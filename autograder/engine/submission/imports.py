@@ -1,8 +1,8 @@
-"""The imports of a submission, read as text: which to have ready, and which are not installed.
+"""The imports of a submission, read as text: which to prepare, and which are not installed.
 
-Nothing is executed and nothing is parsed with `ast`, which deep nesting can crash. Every step takes
-time that grows with the length of the text and no faster. A text can only choose among the packages
-that are named here. Standard library only: the supervisor imports this.
+Nothing is executed, and nothing is parsed with `ast`, which deep nesting can crash. Every step
+takes linear time. A submission can only choose among the packages named here. Standard library
+only: the supervisor imports this.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LONGEST_STATEMENT = 4000
 _LONGEST_NAME = 100
 _MOST_STATEMENTS = 500
 _MOST_IMPORTS = 1000
-# Takes the place of a backslash at the end of a line: the statement goes on.
+# Replaces a backslash at the end of a line: the statement continues.
 _CONTINUED = "\v"
 _MOST_FILES = 20
 _MOST_MODULES = 64
 _CODE_FOLDER = "codebase"
 
-# Packages whose import costs time and changes nothing that a check could see. What torch and numpy
-# import by themselves, a zygote has anyway.
+# Packages that are slow to import and do not affect any check. A zygote has everything that torch
+# and numpy import.
 _READY = frozenset(
     {
         "PIL",
@@ -42,9 +42,9 @@ _READY = frozenset(
         "tqdm",
     }
 )
-# Parts of them that nobody needs and that do things when they are imported.
+# Submodules that have side effects when imported.
 _NOT_READY = frozenset({"conftest", "tests", "setup"})
-# What torch imports at the first use of a function: 0.4 s of processor time.
+# torch imports this at the first use of a function: 0.4 s of processor time.
 _FORWARD_MODE = "torch._decomp.decompositions_for_jvp"
 _FIRST_USE = {
     f"{package}.{function}": _FORWARD_MODE
@@ -52,8 +52,8 @@ _FIRST_USE = {
     for function in ("hessian", "jacfwd", "jvp", "linearize")
 } | {"torch.autograd.forward_ad": _FORWARD_MODE}
 
-# Strings and comments. Once begun, each matches, at the latest where the text or the line ends, so
-# that no character is read twice.
+# Strings and comments. Each matches at the latest at the end of the text or line, so no character
+# is read twice.
 _NOISE = re.compile(
     r'"""(?:[^"\\]+|\\(?:.|\Z)|"(?!""))*(?:"""|\Z)'
     r"|'''(?:[^'\\]+|\\(?:.|\Z)|'(?!''))*(?:'''|\Z)"
@@ -71,9 +71,9 @@ class Import:
     """One module that a file imports.
 
     Args:
-        module: as it is written; leading dots are kept.
-        names: what is taken from it; each may be a module of its own.
-        line: where the statement begins.
+        module: as written, with leading dots.
+        names: the names imported from it; each may be a module.
+        line: the statement's first line.
     """
 
     module: str
@@ -82,13 +82,13 @@ class Import:
 
     @property
     def package(self) -> str:
-        """Its first part, empty for a relative import."""
+        """The module's first part, empty for a relative import."""
         return self.module.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A package that a file imports and that is not installed."""
+    """An imported package that is not installed."""
 
     package: str
     file: str
@@ -96,10 +96,10 @@ class Missing:
 
 
 def read_imports(text: str) -> tuple[Import, ...]:
-    """Return what a file imports, wherever the statements are.
+    """Return the imports of a file, at any depth.
 
     Args:
-        text: the file; only the first MiB is read, and of it at most 500 statements.
+        text: the file; at most 500 statements of its first MiB are read.
     """
     code = _without_noise(text)
     found: list[Import] = []
@@ -121,10 +121,10 @@ def read_imports(text: str) -> tuple[Import, ...]:
 
 
 def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
-    """Return what a zygote should import before it forks workers for a submission.
+    """Return the modules that a zygote imports before it forks workers for a submission.
 
     Args:
-        root: the staged submission; its own modules are followed, not returned.
+        root: the staged submission; the imports of its own modules are included.
         files: the student's files, such as "codebase/gan.py".
     """
     wanted: dict[str, None] = {}
@@ -142,15 +142,15 @@ def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
 
 
 def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
-    """Return which packages the student's files import that are not installed, each once a file."""
-    found: dict[tuple[str, str], Missing] = {}
+    """Return the imported packages that are not installed, each once per file."""
+    missing: dict[tuple[str, str], Missing] = {}
     for file in files:
         for each in read_imports(_text_of(root / file)):
             name = each.package
-            known = not name or (file, name) in found
-            if not known and not _is_own(root, name) and not _is_installed(name):
-                found[file, name] = Missing(name, file, each.line)
-    return tuple(found.values())
+            if not name or (file, name) in missing or _is_own(root, name) or _is_installed(name):
+                continue
+            missing[file, name] = Missing(name, file, each.line)
+    return tuple(missing.values())
 
 
 def _prepared_for(module: str) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _prepared_for(module: str) -> Iterator[str]:
 
 
 def _followed(root: Path, files: Sequence[str]) -> Iterator[tuple[str, str, tuple[Import, ...]]]:
-    """Yield path, text and imports of the files and of all modules of the homework they import."""
+    """Yield path, text and imports of the files and of the homework's modules they import."""
     due = list(files)
     done: set[str] = set()
     while due and len(done) < _MOST_FILES:
@@ -189,16 +189,16 @@ def _text_of(path: Path) -> str:
 
 
 def _is_own(root: Path, package: str) -> bool:
-    """Whether a name is the homework's: `codebase`, or a module in it that is imported barely."""
+    """Return whether a name is the homework's: `codebase` or a module in it."""
     folders = (root, root / _CODE_FOLDER)
     return any((f / package).is_dir() or (f / f"{package}.py").is_file() for f in folders)
 
 
 def _is_installed(package: str) -> bool:
-    """Whether a package can be found, without importing anything."""
+    """Return whether a package can be found, without importing anything."""
     if package in sys.stdlib_module_names or package in sys.builtin_module_names:
         return True
-    ours = str(Path(__file__).resolve().parents[3])  # what lies beside us is not installed
+    ours = str(Path(__file__).resolve().parents[3])  # our own modules are not installed packages
     paths = [path for path in sys.path if path and path != ours]
     try:
         return importlib.machinery.PathFinder.find_spec(package, paths) is not None
@@ -207,19 +207,19 @@ def _is_installed(package: str) -> bool:
 
 
 def _without_noise(text: str) -> str:
-    """Return the first MiB of a text without strings and comments, its lines where they were."""
+    """Return the first MiB of a text without strings and comments, with the same lines."""
     plain = text[:_MAX_BYTES].replace("\r\n", "\n").replace("\r", "\n")
     plain = plain.replace("\0", " ").replace(_CONTINUED, " ")
     return _NOISE.sub(_blank, plain).replace("\\\n", _CONTINUED)
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Return an empty string for a string, nothing for a comment, and the lines it took."""
+    """Replace a string by an empty one and a comment by nothing; keep the line breaks."""
     return ("" if match[0].startswith("#") else "''") + "\n" * match[0].count("\n")
 
 
 def _split_from(rest: str) -> tuple[str, tuple[str, ...]]:
-    """Return module and names of what follows the word `from`."""
+    """Return the module and names after the word `from`."""
     match = re.search(r"(?<=[\s.])import\b", rest)
     if match is None or "\n" in rest[: match.start()]:
         return "", ()
@@ -233,7 +233,7 @@ def _split_from(rest: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _dotted(part: str, *, relative: bool = False) -> str:
-    """Return the module's name in `a.b as c`; empty where there is none."""
+    """Return the module's name in `a.b as c`, or ""."""
     words = part.split()
     name = words[0] if len(words) == 1 or words[1:2] == ["as"] else ""
     bare = name.lstrip(".") if relative else name

@@ -1,9 +1,9 @@
-"""Zip or folder to a staged submission, or one clear error.
+"""Copy a submission's files from a zip or folder to a clean folder, or refuse it with one error.
 
-A submission is untrusted before any of its code runs: it may name files outside its folder, put
-a symlink or a fifo where a file should be, or unpack to a thousand times its size. So nothing is
-ever unpacked. What is there is listed, the few wanted files are found in the list, and only those
-are read, up to a cap, and written under names of our own. POSIX only, as the workers are.
+A submission is untrusted even before its code runs: it may name files outside its folder, have a
+symlink or fifo in place of a file, or unpack to a thousand times its size. So nothing is unpacked.
+Its entries are listed, and only the few wanted files are read, up to a size limit, and written
+under our own names. POSIX only, like the workers.
 """
 
 from __future__ import annotations
@@ -17,31 +17,30 @@ from pathlib import Path
 
 from autograder.engine.submission.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.submission.entries import (
-    ADVICE,
     FileEntry,
     InvalidSubmission,
     SubmissionLimits,
     as_shown,
     is_hidden,
     listed,
+    refusal,
 )
 
 _LISTED = 5  # names that a message lists
-
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LIMITS = SubmissionLimits()
 
 
 @dataclass(frozen=True)
 class StagedSubmission:
-    """A folder with the student's files beside the pristine rest.
+    """A folder with the student's files and the template's other files.
 
     Args:
-        root: the folder; what is in it can be read by every user and written by its owner.
-        found: the wanted files that the student handed in.
-        missing: the wanted files that the student did not; they are not staged at all.
-        notes: what the student should know, a sentence each.
-        sha256: of the found files' names and contents.
+        root: the folder; all users can read its files, only its owner can write them.
+        found: the wanted files in the submission.
+        missing: the wanted files that are not in the submission; they are not staged.
+        notes: sentences for the student.
+        sha256: hash of the found files' names and contents.
     """
 
     root: Path
@@ -59,21 +58,21 @@ def stage(
     pristine: Path,
     limits: SubmissionLimits = _LIMITS,
 ) -> StagedSubmission:
-    """Copy the wanted files of a submission, and beside them the rest of the pristine tree.
+    """Copy the wanted files of a submission, and the rest from the pristine tree.
 
-    A wanted file may lie at any depth, in the folder that the template has for it or by its bare
-    name. Of several copies, the one that lies where the template has it is taken: at the root, else
-    under the shallowest folder. Anything else in the submission is left where it is.
+    A wanted file may be at any depth, in its template's folder or outside it. Of several copies,
+    the one at the template's path is taken: at the root, else under the shallowest folder. All
+    other files of the submission are ignored.
 
     Args:
         source: a folder or a zip.
-        destination: a folder that is absent or empty.
+        destination: a folder that does not exist or is empty.
         wanted: paths such as "codebase/gan.py".
-        pristine: the folder whose "codebase/*.py" stands in for everything that is not wanted.
-        limits: what the submission may cost.
+        pristine: the template; its other "codebase/*.py" are copied.
+        limits: the size limits.
 
     Raises:
-        InvalidSubmission: the submission is at fault.
+        InvalidSubmission: the submission cannot be graded.
         ValueError: the destination is not empty.
         FileNotFoundError: the pristine tree lacks a folder of the wanted files.
         OSError: the destination cannot be written.
@@ -83,7 +82,7 @@ def stage(
         _refuse_links_to_folders(wanted, items, copies)
         contents = {name: _agreed(name, found) for name, found in copies.items()}
         if not contents:
-            raise InvalidSubmission(_nothing_found(wanted, items))
+            raise refusal(_nothing_found(wanted, items))
         notes = _notes(wanted, copies, contents, items, pristine)
     _write_tree(destination, contents, wanted, pristine)
     return StagedSubmission(
@@ -100,7 +99,7 @@ def stage(
 
 @dataclass(frozen=True)
 class _Copy:
-    """A candidate for a wanted file; the lowest rank is the best place."""
+    """A candidate for a wanted file; the lowest rank is the best."""
 
     item: FileEntry
     rank: tuple[int, ...]
@@ -109,20 +108,20 @@ class _Copy:
 def _find_copies(
     wanted: Sequence[str], items: Sequence[FileEntry], limits: SubmissionLimits
 ) -> dict[str, list[_Copy]]:
-    """Return the candidates for each wanted file that has any, best place first."""
-    found: dict[tuple[str, bool], dict[str, list[FileEntry]]] = {}
+    """Return the candidates for each wanted file that has any, best first."""
+    by_place: dict[tuple[str, bool], dict[str, list[FileEntry]]] = {}
     for item in items:
         if is_hidden(item.path) or item.path.count("/") > limits.max_depth:
             continue
         for name in wanted:
             place = _place(name, item.path)
             if place is not None:
-                found.setdefault(place, {}).setdefault(name, []).append(item)
+                by_place.setdefault(place, {}).setdefault(name, []).append(item)
     copies: dict[str, list[_Copy]] = {}
-    for (around, bare), held in found.items():
-        # Outside of the template's own place, the wanted files should come from one folder.
-        rank = (int(bare or around != ""), len(wanted) - len(held), *_depth(around, bare))
-        for name, here in held.items():
+    for (around, bare), by_name in by_place.items():
+        # Except at the template's own path, prefer a folder that has all wanted files.
+        rank = (int(bare or around != ""), len(wanted) - len(by_name), *_depth(around, bare))
+        for name, here in by_name.items():
             copies.setdefault(name, []).extend(_Copy(item, rank) for item in here)
     for each in copies.values():
         each.sort(key=lambda copy: (copy.rank, copy.item.path))
@@ -130,7 +129,7 @@ def _find_copies(
 
 
 def _place(name: str, path: str) -> tuple[str, bool] | None:
-    """Return where a path has a wanted file: the folder around, and whether by its bare name."""
+    """Return the folder around a wanted file, and whether only its bare name matches."""
     for bare, inner in ((False, name), (True, posixpath.basename(name))):
         if path == inner:
             return "", bare
@@ -140,26 +139,25 @@ def _place(name: str, path: str) -> tuple[str, bool] | None:
 
 
 def _depth(around: str, bare: bool) -> tuple[int, int]:
-    """Return how far a place is from the template's: the right folder counts before the depth."""
+    """Return the distance from the template's path: first the folder's name, then the depth."""
     return int(bare), len(around.split("/")) if around else 0
 
 
 def _agreed(name: str, copies: Sequence[_Copy]) -> bytes:
-    """Return the content that all copies in the best place agree on."""
+    """Return the common content of all copies of the best rank."""
     best, *others = [copy.item for copy in copies if copy.rank == copies[0].rank]
     for item in (best, *others):
         if item.kind != "file":
-            raise InvalidSubmission(
+            raise refusal(
                 f"{as_shown(item.path)} is {item.kind}, but a plain file is expected there. "
-                f"Put the file itself in its place. {ADVICE}"
+                "Replace it by the file itself."
             )
     content = best.read()
-    for item in others:  # a few are read; thousands of copies would take minutes
+    for item in others:  # only a few are read, because thousands would take minutes
         if len(others) > _LISTED or item.read() != content:
-            raise InvalidSubmission(
-                f"The submission holds different versions of {name}: {as_shown(best.path)} and "
-                f"{as_shown(item.path)}, and nothing tells which one is meant. Remove all but one. "
-                f"{ADVICE}"
+            raise refusal(
+                f"The submission contains different versions of {name}: {as_shown(best.path)} and "
+                f"{as_shown(item.path)}. Remove all but the one to grade."
             )
     return content
 
@@ -167,9 +165,9 @@ def _agreed(name: str, copies: Sequence[_Copy]) -> bytes:
 def _refuse_links_to_folders(
     wanted: Sequence[str], items: Sequence[FileEntry], copies: dict[str, list[_Copy]]
 ) -> None:
-    """Refuse a symlink in the place of a folder of wanted files: nobody looks behind it.
+    """Refuse a symlink in place of a folder of wanted files, because it is not followed.
 
-    Where every file of that folder was found at a better place, the link does not matter.
+    It does not matter if all files of that folder were found at a better place.
     """
     for item in items:
         if item.kind != "a symbolic link" or is_hidden(item.path):
@@ -181,9 +179,9 @@ def _refuse_links_to_folders(
                 continue
             best = copies[name][0].rank if name in copies else None
             if best is None or (int(place[0] != ""), 0, *_depth(*place)) <= best:
-                raise InvalidSubmission(
+                raise refusal(
                     f"{as_shown(item.path)} is a symbolic link, but a folder is expected there. "
-                    f"Put the folder itself in its place. {ADVICE}"
+                    "Replace it by the folder itself."
                 )
 
 
@@ -191,35 +189,34 @@ def _nothing_found(wanted: Sequence[str], items: Sequence[FileEntry]) -> str:
     """Return the message for a submission without any wanted file."""
     expected = f"Expected: {' and '.join(wanted)}, as in the template."
     if not items:
-        return f"The submission is empty. {expected} {ADVICE}"
+        return f"The submission is empty. {expected}"
     paths = sorted(
         {item.path + "/" * (item.kind == "a folder") for item in items},
         key=lambda path: (not _resembles(path, wanted), path.endswith("/"), path),
     )
-    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
-    found = f"Found: {', '.join(map(as_shown, paths[:_LISTED]))}{more}."
+    found = f"Found: {_enumerate(list(map(as_shown, paths)))}."
     endings = {posixpath.splitext(path)[1].lower() for path in paths}
     names = {posixpath.basename(name) for name in wanted}
     if endings & set(_ARCHIVES):
-        hint = "There is an archive inside: submit the files that are in it, not a zip of a zip."
+        hint = "There is an archive inside: submit the files in it, not a zip of a zip."
     elif any(_resembles(path, wanted) and posixpath.basename(path) not in names for path in paths):
-        hint = "File names must be exactly those, small letters and ending included: rename yours."
+        hint = "File names must match exactly, with the same case and ending: rename yours."
     elif ".ipynb" in endings:
         hint = "Notebooks are not graded: move your code into the template's files."
     elif ".pdf" in endings:
         hint = "Written answers are not graded here: submit the code."
     elif any(is_hidden(path) or posixpath.basename(path) in names for path in paths):
         hint = (
-            "Files in hidden folders, caches and environments are not graded, nor those that lie "
-            "too deep: move yours."
+            "Files in hidden folders, caches and environments are not graded, nor files in too "
+            "many nested folders: move yours."
         )
     else:
         hint = ""
-    return " ".join(filter(None, ["None of your code was found.", expected, found, hint, ADVICE]))
+    return " ".join(filter(None, ["None of your code was found.", expected, found, hint]))
 
 
 def _resembles(path: str, wanted: Sequence[str]) -> bool:
-    """Return whether a path may be meant for a wanted file, such as "Gan (1).py"."""
+    """Return whether a path looks like a misnamed wanted file, such as "Gan (1).py"."""
     base, ending = posixpath.splitext(posixpath.basename(path).lower())
     stems = [posixpath.splitext(posixpath.basename(name))[0].lower() for name in wanted]
     return ending in ("", ".py", ".pyc", ".txt") and any(stem in base for stem in stems)
@@ -242,22 +239,22 @@ def _notes(
         ignored = f"; other copies are ignored: {_enumerate(different)}" if different else ""
         if best.item.path != name or different:
             notes.append(f"{name} was taken from {as_shown(best.item.path)}{ignored}.")
-    known = {path.name for path in pristine.rglob("*.py")}
-    known.update(posixpath.basename(name) for name in wanted)
+    expected = {path.name for path in pristine.rglob("*.py")}
+    expected.update(posixpath.basename(name) for name in wanted)
     unused = sorted(
         item.path
         for item in items
         if item.kind == "file"
         and item.path.endswith(".py")
-        and posixpath.basename(item.path) not in known
+        and posixpath.basename(item.path) not in expected
         and not is_hidden(item.path)
     )
     for name in wanted:
         if name not in contents:
             notes.append(f"{name} is not in the submission.{_hint_of(name, items)}")
     if unused:
-        shown = _enumerate([as_shown(path) for path in unused])
-        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {shown}.")
+        ignored = _enumerate(list(map(as_shown, unused)))
+        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {ignored}.")
     for name, content in contents.items():
         if fault := encoding_fault(content):
             notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
@@ -265,11 +262,11 @@ def _notes(
 
 
 def _hint_of(name: str, items: Sequence[FileEntry]) -> str:
-    """Return what may have been meant for a wanted file that is not there."""
+    """Return a hint about entries that may be meant as a missing file."""
     files = [item.path for item in items if item.kind == "file" and not is_hidden(item.path)]
     near = [path for path in files if _resembles(path, [name])]
     if near:
-        return f" Names like it: {', '.join(map(as_shown, near[:_LISTED]))}."
+        return f" Similar names: {', '.join(map(as_shown, near[:_LISTED]))}."
     stem = posixpath.splitext(posixpath.basename(name))[0].lower()
     books = [path for path in files if path.lower().endswith(".ipynb")]
     if books:
@@ -281,14 +278,14 @@ def _hint_of(name: str, items: Sequence[FileEntry]) -> str:
     archives = [path for path in files if path.lower().endswith(_ARCHIVES)]
     if archives:
         return (
-            f" There is an archive, {as_shown(archives[0])}, but it is not opened: "
-            "submit the files that are in it."
+            f" There is an archive, {as_shown(archives[0])}, but archives are not opened: "
+            "submit the files in it."
         )
     return ""
 
 
 def _differs(item: FileEntry, content: bytes) -> bool:
-    """Return whether an ignored copy is another one; what cannot be read is."""
+    """Return whether an ignored copy has other content; an unreadable one counts as different."""
     try:
         return item.kind != "file" or item.read() != content
     except InvalidSubmission:

@@ -192,7 +192,7 @@ def test_only_a_line_that_was_handed_in_is_quoted(
     ("content", "fault"),
     [
         ("x = 1".encode("utf-16"), "is saved as UTF-16, not as UTF-8"),
-        (b"x = 1\0", "holds NUL bytes"),
+        (b"x = 1\0", "contains NUL bytes"),
         (b"# caf\xe9", "is not UTF-8"),
     ],
 )

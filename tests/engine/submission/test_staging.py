@@ -100,7 +100,7 @@ def test_a_missing_file_is_said_and_its_stub_is_not_put_there(
     assert staged.missing == (FLOW,)
     assert not (staged.root / FLOW).exists()
     assert (
-        f"{FLOW} is not in the submission. Names like it: 'codebase/Flow_Network (1).py'."
+        f"{FLOW} is not in the submission. Similar names: 'codebase/Flow_Network (1).py'."
         in staged.notes
     )
 
@@ -151,8 +151,8 @@ def test_a_file_from_another_place_is_noted(tmp_path: Path, pristine: Path, make
     ("content", "fault"),
     [
         ("x = 1".encode("utf-16"), "is saved as UTF-16, not as UTF-8"),
-        (b"x\n = 1\0", "holds NUL bytes (the first is in line 2), so it is not UTF-8"),
-        ("x = 1".encode("utf-16-le"), "holds NUL bytes (the first is in line 1), so it is not"),
+        (b"x\n = 1\0", "contains NUL bytes (the first is in line 2), so it is not UTF-8"),
+        ("x = 1".encode("utf-16-le"), "contains NUL bytes (the first is in line 1), so it is not"),
         (b"x = 1\n# caf\xe9", "is not UTF-8 (see line 2)"),
         (b"# coding: utf-8\n# caf\xe9", "is not UTF-8 (see line 2)"),
     ],
@@ -183,7 +183,7 @@ def test_a_line_that_names_the_encoding_is_enough(
     [
         ("codebase/gan.ipynb", "There is a notebook, 'codebase/gan.ipynb', but notebooks are not"),
         ("homework.ipynb", "There is a notebook, 'homework.ipynb', but notebooks are not graded"),
-        ("rest.tar.gz", "There is an archive, 'rest.tar.gz', but it is not opened: submit the fi"),
+        ("rest.tar.gz", "There is an archive, 'rest.tar.gz', but archives are not opened: submit"),
     ],
 )
 def test_a_notebook_or_archive_in_place_of_a_file_is_named(
@@ -269,7 +269,7 @@ def test_a_pristine_tree_without_the_folder_is_the_installations_fault(
     [
         ({"hw3.ipynb": b"{}"}, r"Found: 'hw3\.ipynb'\. Notebooks are not graded"),
         ({"writeup.pdf": b"%PDF"}, r"Found: 'writeup\.pdf'\. Written answers are not graded here"),
-        ({"Gan.py": b"x", "z.pdf": b""}, r"Found: 'Gan\.py', 'z\.pdf'\. File names must be exac"),
+        ({"Gan.py": b"x", "z.pdf": b""}, r"Found: 'Gan\.py', 'z\.pdf'\. File names must match e"),
         ({"codebase/gan.py.txt": b"x"}, r"Found: 'codebase/gan\.py\.txt', 'codebase/'\. File nam"),
         ({"submission.zip": b"PK"}, r"Found: 'submission\.zip'\. There is an archive inside"),
         ({"venv/gan.py": b"x", "a.c": b""}, r"Found: .*Files in hidden folders, caches and env"),

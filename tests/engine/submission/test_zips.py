@@ -112,7 +112,9 @@ def test_methods_that_unpack_without_bound_are_refused(
     """A few bytes of bzip2 can yield a gigabyte in one step."""
     with zipfile.ZipFile(tmp_path / "s.zip", "w", method) as archive:
         archive.writestr(GAN, bytes(MIB))
-    refused(tmp_path / "s.zip", pristine, f"'{GAN}' is packed by method {method}: only stored and")
+    refused(
+        tmp_path / "s.zip", pristine, f"'{GAN}' is compressed with method {method}: only stored and"
+    )
 
 
 # ---- zips ------------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ def test_a_name_that_points_outside_refuses_the_zip(
 ) -> None:
     """Zip slip, in every spelling, even for a file that nobody wants."""
     source = make_zip(tmp_path / "s.zip", [*BOTH.items(), (name, b"evil")])
-    message = refused(source, pristine, "points outside of its own folder")
+    message = refused(source, pristine, "a path outside the zip's folder")
     assert repr(name) in message
 
 
@@ -147,7 +149,7 @@ def test_a_name_with_a_nul_is_refused(tmp_path: Path, pristine: Path) -> None:
     """zipfile ends a name at the first NUL, so codebase/gan.py would be two different files."""
     source = make_zip(tmp_path / "s.zip", [(FLOW, b"x"), (GAN + "?.png", b"x")])
     source.write_bytes(source.read_bytes().replace(b"gan.py?", b"gan.py\0"))
-    refused(source, pristine, r"a name with a NUL in it")
+    refused(source, pristine, r"a name with a NUL character")
 
 
 def unix_entry(name: str, mode: int) -> zipfile.ZipInfo:
@@ -254,7 +256,9 @@ def test_a_zip_with_a_damaged_file_is_refused(tmp_path: Path, pristine: Path) ->
     data = bytearray(source.read_bytes())
     data[1500] ^= 0xFF
     source.write_bytes(data)
-    refused(source, pristine, r"'codebase/gan\.py' is damaged inside the zip \(.*\)\. Make the zip")
+    refused(
+        source, pristine, r"'codebase/gan\.py' is damaged inside the zip \(.*\)\. Create the zip"
+    )
 
 
 def test_a_zip_of_a_later_format_is_refused(tmp_path: Path, pristine: Path) -> None:
