@@ -38,18 +38,17 @@ def main(argv: Sequence[str]) -> int:
     name = "run_autograder" if argv[:1] == ["grade"] else "autograder"
     parser = _OneLineParser(prog=name, description="The commands for instructors.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command, purpose in COMMANDS.items():
-        options = commands.add_parser(
-            command, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}."
-        )
-        if argv[:1] == [command]:
-            if command == "grade":  # run_autograder calls it
-                options.prog = name
-            module = f"{command}_" if keyword.iskeyword(command) else command
-            importlib.import_module(f"autograder.commands.{module}").add_options(options)
-    parsed = parser.parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = parsed.run
     try:
+        for command, purpose in COMMANDS.items():
+            description = f"{purpose[0].upper()}{purpose[1:]}."
+            options = commands.add_parser(command, help=purpose, description=description)
+            if argv[:1] == [command]:
+                if command == "grade":  # run_autograder calls it
+                    options.prog = name
+                module = f"{command}_" if keyword.iskeyword(command) else command
+                importlib.import_module(f"autograder.commands.{module}").add_options(options)
+        parsed = parser.parse_args(argv)
+        run: Callable[[argparse.Namespace], int] = parsed.run
         return run(parsed)
     except UsageError as error:
         print(f"{name}: {error} (see --help)", file=sys.stderr)

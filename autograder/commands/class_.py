@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fnmatch
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autograder.commands.common import (
     DONE,
@@ -26,13 +26,29 @@ from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.signals import Interrupted, Signals
 from autograder.engine.homework import Assignment
 from autograder.engine.results.text import one_line
+from autograder.homework.mistakes.catalogue import WRONG
 
-if TYPE_CHECKING:
-    from autograder.engine.batch.export import NotGraded
-    from autograder.engine.batch.page import About
-    from autograder.engine.batch.scheduler import Crew, Grading
-    from autograder.engine.batch.store import Store
+_INSTALL = "this needs {}: .venv/bin/pip install -e '.[{}]'"
+try:
+    from tqdm import tqdm
+
+    from autograder.engine.batch.export import NotGraded, open_export
+    from autograder.engine.batch.metadata import ExportError, moment
+    from autograder.engine.batch.page import About, write_views
+    from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
+    from autograder.engine.batch.scheduler import (
+        Crew,
+        Grading,
+        WorkError,
+        grade_due,
+        local_crew,
+        make_plan,
+    )
+    from autograder.engine.batch.store import Store, StoreError
     from autograder.engine.batch.summary import Summary
+    from autograder.engine.batch.worker_process import Settings, fingerprint
+except ModuleNotFoundError as error:
+    raise UsageError(_INSTALL.format(error.name, "class")) from error
 
 _BY_A_SIGNAL = 128  # plus its number: 130 after Ctrl-C, as in a shell
 _MOST_NOT_GRADED = 10  # listed entries of the export that are no submissions
@@ -96,18 +112,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _class(options: argparse.Namespace) -> int:
-    try:
-        from autograder.engine.batch.metadata import ExportError
-        from autograder.engine.batch.scheduler import WorkError
-        from autograder.engine.batch.store import StoreError
-
-        if options.scheduler is not None:
-            import distributed  # noqa: F401 - fail before anything is written
-    except ModuleNotFoundError as error:
-        extra = "cluster" if options.scheduler is not None else "class"
-        raise UsageError(
-            f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
-        ) from error
+    if options.scheduler is not None and importlib.util.find_spec("distributed") is None:
+        raise UsageError(_INSTALL.format("distributed", "cluster"))
     try:
         return _run(options)
     except (ExportError, StoreError, WorkError) as error:
@@ -118,10 +124,6 @@ def _class(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from autograder.engine.batch.metadata import moment
-    from autograder.engine.batch.page import write_views
-    from autograder.engine.batch.store import Store
-
     assignment = load_homework(options)
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
@@ -161,9 +163,6 @@ def _numbers_matching(assignment: Assignment, patterns: list[str] | None) -> tup
 
 
 def _about(assignment: Assignment, patterns: list[str] | None) -> About:
-    from autograder.engine.batch.page import About
-    from autograder.homework.mistakes.catalogue import WRONG
-
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
     sentences = {wrong.id: wrong.titled for wrong in WRONG}
     points = {part.number: part.points for part in assignment.parts}
@@ -177,11 +176,6 @@ def _grade(
     only: tuple[str, ...],
     due: datetime | None,
 ) -> None:
-    from autograder.engine.batch.export import open_export
-    from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
-    from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
-    from autograder.engine.batch.worker_process import Settings, fingerprint
-
     settings = Settings.of(assignment, TEMPLATE, only)
     grading = Grading(
         settings,
@@ -210,16 +204,12 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
         from autograder.engine.batch.cluster import cluster_crew
 
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
-    from autograder.engine.batch.scheduler import local_crew
-
     return local_crew(options.jobs, HOMEWORK)
 
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[bool], None]]:
     """Show how many are done, how fast, and the remaining time."""
-    from tqdm import tqdm
-
     errors = 0
     # A line a minute is enough for a log file.
     seconds = 0.2 if sys.stderr.isatty() else 60.0

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _RESERVED = 256 * 1024  # bytes; a line is about 500, and there are fewer than a hundred
@@ -222,17 +221,6 @@ class LedgerWriter:
             os.close(self._fd)
             self._fd = -1
         self._reserve.release()
-
-    def __enter__(self) -> LedgerWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_ledger(path: Path, plan: Sequence[PlannedCheck]) -> dict[str, Entry]:

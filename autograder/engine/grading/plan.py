@@ -87,7 +87,7 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
         )
     if by_part:
         raise AssignmentError(f"checks of unknown parts: {', '.join(sorted(by_part))}")
-    _refuse_a_leak_by_leaderboard(assignment, plan)
+    _refuse_leak_by_leaderboard(assignment, plan)
     return tuple(plan)
 
 
@@ -131,17 +131,17 @@ def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
         keys["leaderboard.check"] = assignment.leaderboard.check
     for key, number in keys.items():
         if number not in numbers:
-            near = difflib.get_close_matches(number, numbers, n=3)
+            near = difflib.get_close_matches(number, numbers, n=3) or sorted(numbers)[:3]
             raise AssignmentError(
                 f"{assignment.settings_file.name}: {key}: there is no check {number}; allowed: the "
-                f"number of a check, such as {', '.join(near or sorted(numbers)[:3])}"
+                f"number of a check, such as {', '.join(near)}"
             )
 
 
-def _refuse_a_leak_by_leaderboard(assignment: Assignment, plan: Sequence[PlannedCheck]) -> None:
-    board = assignment.leaderboard
+def _refuse_leak_by_leaderboard(assignment: Assignment, plan: Sequence[PlannedCheck]) -> None:
+    number = assignment.leaderboard.check if assignment.leaderboard else ""
     for check in plan:
-        if board is not None and check.number == board.check and check.visibility != "visible":
+        if check.number == number and check.visibility != "visible":
             raise AssignmentError(
                 f"{assignment.settings_file.name}: leaderboard.show = true; allowed: false while "
                 f"check {check.number} is {check.visibility}, because the leaderboard would show "

@@ -244,22 +244,14 @@ class _Grading:
     def crashed(self, place: Workspace, error: str) -> str:
         """Log a failure of the autograder itself; return the sentence for students."""
         self._crashed = True
-        number = error_number(error)
-        place.note(f"--- error {number}: the grading\n{error}")
-        return (
-            "The autograder stopped before all checks had run. This is not your fault. "
-            f"Error number for the course staff: {number}."
-        )
+        trouble, log = _own_fault("stopped before all checks had run", error)
+        place.note(log)
+        return trouble
 
     def failed_altogether(self, error: str) -> tuple[dict[str, Entry], str, str]:
         """Return entries, trouble and log of a grading that could not even make a workspace."""
-        number = error_number(error)
-        trouble = (
-            "The autograder could not run. This is not your fault. "
-            f"Error number for the course staff: {number}."
-        )
-        entries = self._entries_of(Verdict.GRADER_ERROR, f"Not run: {trouble}")
-        return entries, trouble, f"--- error {number}: the grading\n{error}"
+        trouble, log = _own_fault("could not run", error)
+        return self._entries_of(Verdict.GRADER_ERROR, f"Not run: {trouble}"), trouble, log
 
     def _entries_of(self, verdict: Verdict, feedback: str) -> dict[str, Entry]:
         """Return the same entry for every check."""
@@ -328,3 +320,13 @@ class _Grading:
             "machine": platform.machine(),
             "versions": {name: fingerprint.version(name) for name in _PACKAGES},
         }
+
+
+def _own_fault(problem: str, error: str) -> tuple[str, str]:
+    """Return the sentence for students and the log entry for staff about an own failure."""
+    number = error_number(error)
+    trouble = (
+        f"The autograder {problem}. This is not your fault. "
+        f"Error number for the course staff: {number}."
+    )
+    return trouble, f"--- error {number}: the grading\n{error}"

@@ -16,6 +16,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.grading.points import UNITS, Row, by_part, rows_of
@@ -72,7 +73,7 @@ def to_results(
         "test_name_format": "text",
         "extra_data": {"parts": _parts(rows, part_titles), **_cleaned(extra_data)},
         "tests": [_test(row, rows) for row in rows],
-        **({"leaderboard": [_cleaned(column) for column in leaderboard]} if leaderboard else {}),
+        **({"leaderboard": _cleaned(leaderboard)} if leaderboard else {}),
     }
 
 
@@ -139,18 +140,14 @@ def _parts(rows: Sequence[Row], part_titles: Mapping[str, str]) -> list[dict[str
     ]
 
 
-def _cleaned(values: Mapping[str, object]) -> dict[str, object]:
-    """Return a copy of extra data with all texts cleaned, at any depth."""
-    return {clean_text(str(key)): _cleaned_value(value) for key, value in values.items()}
-
-
-def _cleaned_value(value: object) -> object:
+def _cleaned(value: Any) -> Any:
+    """Return a copy of JSON data with all texts cleaned, at any depth."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Mapping):
-        return _cleaned(value)
+        return {clean_text(str(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_cleaned_value(item) for item in value]
+        return [_cleaned(item) for item in value]
     return value
 
 

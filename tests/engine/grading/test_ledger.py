@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_every_planned_check_without_a_line_is_not_run(tmp_path: Path) -> None:
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     """An entry survives the file with all its fields."""
     failed = Entry("b", Verdict.FAILED, 0.5, "Half\nof it.", "swapped-mu-alpha", 1.5)
-    with LedgerWriter(tmp_path / "ledger") as ledger:
+    with closing(LedgerWriter(tmp_path / "ledger")) as ledger:
         ledger.write(PASSED_A)
         ledger.write(failed)
     entries = read_ledger(tmp_path / "ledger", PLAN)
@@ -66,7 +67,7 @@ def test_any_text_survives(
 ) -> None:
     """Newlines, NULs and lone surrogates neither break a line nor the write."""
     path = tmp_path_factory.mktemp("ledger") / "ledger"
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         ledger.write(Entry("a", Verdict.FAILED, 0.0, feedback, mistake))
     assert path.read_bytes().isascii()
     assert path.read_bytes().count(b"\n") == 1
@@ -77,7 +78,7 @@ def test_any_text_survives(
 
 def test_the_last_line_of_a_check_wins(tmp_path: Path) -> None:
     """A check that was run again is what its last run says."""
-    with LedgerWriter(tmp_path / "ledger") as ledger:
+    with closing(LedgerWriter(tmp_path / "ledger")) as ledger:
         ledger.write(PASSED_A)
         ledger.write(Entry("a", Verdict.FAILED, 0.0, "Not so well done."))
     assert read_ledger(tmp_path / "ledger", PLAN)["a"].verdict is Verdict.FAILED
@@ -87,7 +88,7 @@ def test_the_last_line_of_a_check_wins(tmp_path: Path) -> None:
 def test_a_torn_last_line_costs_only_itself(tmp_path: Path, kept: int) -> None:
     """Wherever the last line is cut, the lines before it count and it does not."""
     path = tmp_path / "ledger"
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         ledger.write(PASSED_A)
         whole = path.read_bytes()
         ledger.write(Entry("b", Verdict.PASSED, 1.0, "x" * 50))
@@ -103,7 +104,7 @@ def test_a_writer_after_a_crash_does_not_join_the_torn_line(tmp_path: Path) -> N
     """A second writer closes the line that the first left open."""
     path = tmp_path / "ledger"
     path.write_bytes(b'{"check_id": "b", "verd')
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         ledger.write(PASSED_A)
     entries = read_ledger(path, PLAN)
     assert entries["a"] == PASSED_A
@@ -167,10 +168,10 @@ GOOD = {"check_id": "a", "verdict": "passed", "share": 1.0, "feedback": "", "mis
 def test_a_line_that_is_no_entry_is_ignored(tmp_path: Path, line: bytes) -> None:
     """Rubbish neither raises nor hides the good lines around it."""
     path = tmp_path / "ledger"
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         ledger.write(PASSED_A)
     path.write_bytes(path.read_bytes() + line + b"\n")
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         ledger.write(Entry("b", Verdict.BLOCKED, 0.0, "Blocked by 1.1."))
     entries = read_ledger(path, PLAN)
     assert entries["a"] == PASSED_A
@@ -204,7 +205,7 @@ def test_lines_outlive_a_kill_of_the_writer(tmp_path: Path) -> None:
 def test_two_writers_do_not_mix_their_lines(tmp_path: Path) -> None:
     """Every write appends, so writers that share a file cannot overwrite each other."""
     path = tmp_path / "ledger"
-    with LedgerWriter(path) as one, LedgerWriter(path) as other:
+    with closing(LedgerWriter(path)) as one, closing(LedgerWriter(path)) as other:
         one.write(PASSED_A)
         other.write(Entry("b", Verdict.PASSED, 1.0, ""))
         one.write(Entry("advice", Verdict.FAILED, 0.0, "Mind the device."))
@@ -272,7 +273,7 @@ def test_a_figure_must_be_finite(figure: float) -> None:
 def test_a_figure_is_read_back_and_rubbish_in_its_place_is_ignored(tmp_path: Path) -> None:
     """The figure survives the file; a line whose figure is no number does not count."""
     measured = Entry("a", Verdict.PASSED, 1.0, "", figure=-1.1875)
-    with LedgerWriter(tmp_path / "ledger") as ledger:
+    with closing(LedgerWriter(tmp_path / "ledger")) as ledger:
         ledger.write(measured)
     good = (tmp_path / "ledger").read_text()
     (tmp_path / "ledger").write_text(good + good.replace("-1.1875", '"x"'))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -125,7 +126,7 @@ def test_a_ledger_on_a_full_disk_has_room_kept_for_it(
         return write(fd, data)
 
     path = tmp_path / "ledger.jsonl"
-    with LedgerWriter(path) as ledger:
+    with closing(LedgerWriter(path)) as ledger:
         monkeypatch.setattr(os, "write", full_once)
         ledger.write(Entry("a", Verdict.PASSED, 1.0, ""))
         refusals = 1  # nothing is kept any more
