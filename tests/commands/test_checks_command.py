@@ -31,10 +31,10 @@ def test_the_table_lists_every_check_with_its_points(capsys: pytest.CaptureFixtu
 def test_json_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """For programs: points are a number or null."""
     assert main(["checks", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [each["number"] for each in told] == [check.number for check in PLAN]
-    assert sum(each["points"] or 0 for each in told) == pytest.approx(65)
-    advice = next(each for each in told if each["number"] == "1.3.9")
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["number"] for each in listed] == [check.number for check in PLAN]
+    assert sum(each["points"] or 0 for each in listed) == pytest.approx(65)
+    advice = next(each for each in listed if each["number"] == "1.3.9")
     assert advice == {
         "number": "1.3.9",
         "title": "Advice: flow_network.py is changed only between the markers, and nothing is "

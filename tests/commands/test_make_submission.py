@@ -77,7 +77,7 @@ def run(
 
 
 def tools(folder: Path, *extra: str) -> str:
-    """Return a PATH that holds the plain tools and the extra ones alone."""
+    """Return a PATH with only the plain tools and the extra ones."""
     folder.mkdir()
     for name in PLAIN_TOOLS:
         found = shutil.which(name)
@@ -204,15 +204,15 @@ def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) 
 def test_what_will_fail_is_warned_of_and_packed(
     name: str, homework: Path, code: str | bytes, warning: str
 ) -> None:
-    """One warning with its line; whoever wants to can hand it in all the same."""
+    """One warning with its line; the file can still be submitted."""
     content = code if isinstance(code, bytes) else code.encode()
     (homework / "codebase/gan.py").write_bytes(content)
     outcome, names = run(homework / name, cwd=homework)
     assert outcome.returncode == 0
     assert names == EXPECTED
-    [told] = outcome.stderr.splitlines()
-    assert told.startswith("Warning: codebase/gan.py")
-    assert warning in told
+    [line] = outcome.stderr.splitlines()
+    assert line.startswith("Warning: codebase/gan.py")
+    assert warning in line
 
 
 @pytest.mark.parametrize(
@@ -266,9 +266,9 @@ def test_grammar_that_the_grader_lacks_is_warned_of(
     outcome, names = run(homework / name, cwd=homework)
     assert outcome.returncode == 0
     assert names == EXPECTED
-    told = "Gradescope runs Python 3.10, which cannot read it: "
-    told = told if sys.version_info >= since else "Python cannot read this file: "
-    assert told in outcome.stderr
+    expected = "Gradescope runs Python 3.10, which cannot read it: "
+    expected = expected if sys.version_info >= since else "Python cannot read this file: "
+    assert expected in outcome.stderr
 
 
 def test_a_console_without_the_letters_of_a_path_is_no_error(name: str, homework: Path) -> None:

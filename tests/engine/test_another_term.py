@@ -30,9 +30,9 @@ def of_reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     results = tmp_path_factory.mktemp("term") / "results.json"
     arguments = [str(ROOT / "reference"), "--config", str(EXAMPLE), "--results", str(results)]
     assert cli.main(["grade", *arguments]) == 0
-    told: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    jsonschema.validate(told, SCHEMA)
-    return told
+    content: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    jsonschema.validate(content, SCHEMA)
+    return content
 
 
 def test_the_reference_gets_full_marks_with_another_seed(of_reference: dict[str, Any]) -> None:
@@ -73,9 +73,9 @@ def test_the_leaderboard_shows_what_the_judge_measured(of_reference: dict[str, A
 
 def test_the_hash_is_that_of_these_settings(of_reference: dict[str, Any]) -> None:
     """--config changes what is graded by, and the results say so."""
-    told = of_reference["extra_data"]["checks_sha256"]
-    assert told == hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
-    assert told != hash_of_checks(load_assignment("autograder.homework"))
+    checks_sha256 = of_reference["extra_data"]["checks_sha256"]
+    assert checks_sha256 == hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
+    assert checks_sha256 != hash_of_checks(load_assignment("autograder.homework"))
 
 
 def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: 
     text = file.read_text(encoding="utf-8")
     assert "log_det = -alpha.sum" in text
     file.write_text(text.replace("log_det = -alpha.sum", "log_det = alpha.sum"), encoding="utf-8")
-    told = {}
+    entries = {}
     for name, config in (("own", None), ("term", EXAMPLE)):
         assignment = load_assignment("autograder.homework", config)
         check = next(c for c in plan_checks(assignment) if c.number == "1.2.2")
@@ -99,14 +99,14 @@ def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: 
                 only=(check.check_id,),
             )
         )
-        told[name] = report.entries[check.check_id]
+        entries[name] = report.entries[check.check_id]
         assert "leaderboard" not in report.results  # nothing was measured
-    assert told["own"].mistake == told["term"].mistake
-    assert "inverse-log-det-sign" in str(told["own"].mistake)
+    assert entries["own"].mistake == entries["term"].mistake
+    assert "inverse-log-det-sign" in str(entries["own"].mistake)
     hint = "The log-determinant of inverse() has the wrong sign"
-    assert hint in told["own"].feedback
-    assert hint not in told["term"].feedback
-    assert "got " in told["term"].feedback
+    assert hint in entries["own"].feedback
+    assert hint not in entries["term"].feedback
+    assert "got " in entries["term"].feedback
 
 
 def test_a_class_is_graded_by_the_file_too(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_class_is_graded_by_the_file_too(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "class"), "--out", str(out), "--config", str(EXAMPLE)]
     assert cli.main(["class", *arguments, "--only", "1.1.1"]) == 0
     (file,) = out.glob("results/*/*.json")
-    told = json.loads(file.read_text(encoding="utf-8"))["results"]
+    results = json.loads(file.read_text(encoding="utf-8"))["results"]
     here = hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
-    assert told["extra_data"]["checks_sha256"] == here
+    assert results["extra_data"]["checks_sha256"] == here
     assert "spring term" in (out / "index.html").read_text(encoding="utf-8")
 
 
@@ -129,7 +129,7 @@ def test_the_handout_carries_the_file(tmp_path: Path) -> None:
         (settings,) = (name for name in archive.namelist() if name.endswith("assignment.toml"))
         assert archive.read(settings) == EXAMPLE.read_bytes()
         (plan,) = (name for name in archive.namelist() if name.endswith(PLAN))
-        told = json.loads(archive.read(plan))
-    points = {check["number"]: check["points"] for check in told["checks"]}
+        handed_out = json.loads(archive.read(plan))
+    points = {check["number"]: check["points"] for check in handed_out["checks"]}
     term = plan_checks(load_assignment("autograder.homework", EXAMPLE))
     assert points == {c.number: c.points for c in term if c.check_id.startswith("public/")}

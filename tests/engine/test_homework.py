@@ -1,4 +1,4 @@
-"""assignment.toml: good settings are read, and every wrong entry is named with what is allowed."""
+"""assignment.toml: valid settings are read; errors name the wrong entry and what is allowed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BOARD = {"show": False, "check": "1.1.1", "name": "Figure", "order": "desc"}
 
 
 def as_toml(settings: dict[str, Any]) -> str:
-    """Write settings as TOML; a value that is a `Raw` goes in as it stands."""
+    """Write settings as TOML; a `Raw` value is written unchanged."""
     lines: list[str] = []
     for name, entries in settings.items():
         if not isinstance(entries, dict):
@@ -105,17 +105,17 @@ def test_good_settings_are_read(tmp_path: Path) -> None:
 
 def test_settings_that_may_be_left_out_are_read(tmp_path: Path) -> None:
     """Visibility of parts, checks and private checks, weights, hints, limits and leaderboard."""
-    told = changed("leaderboard", None, {**BOARD, "show": True})
-    told["parts"]["1.1"]["visibility"] = "hidden"
-    told["checks"] = {"1.1.1": {"visibility": "visible", "weight": 0}, "1.1.2": {"weight": 2.5}}
-    told["grading"] |= {
+    settings = changed("leaderboard", None, {**BOARD, "show": True})
+    settings["parts"]["1.1"]["visibility"] = "hidden"
+    settings["checks"] = {"1.1.1": {"visibility": "visible", "weight": 0}, "1.1.2": {"weight": 2.5}}
+    settings["grading"] |= {
         "private_visibility": "after_published",
         "hints": False,
         "platform_timeout_s": 2400,
         "deadline_s": 2370,
         "python": "3.12",
     }
-    assignment = parse(tmp_path, told)
+    assignment = parse(tmp_path, settings)
     assert assignment.parts[0] == Part("1.1", "First", 5.0, "hidden")
     assert assignment.checks == {
         "1.1.1": CheckSettings("visible", 0.0),
@@ -144,7 +144,7 @@ def test_both_settings_files_that_are_shipped_are_good() -> None:
 
 
 def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
-    """Parts come as they stand in the file, and their points are summed."""
+    """Parts keep the order of the file, and their points are summed."""
     assignment = parse(tmp_path, SETTINGS)
     assert assignment.part_titles == {"1.1": "First", "2.10": "Second"}
     assert list(assignment.part_titles) == ["1.1", "2.10"]

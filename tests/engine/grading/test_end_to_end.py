@@ -44,32 +44,32 @@ def run(
 
 def grade(submission: Path, tmp_path: Path, *arguments: str | Path) -> dict[str, Any]:
     """Grade a submission; its results have been checked against the schema and the plan."""
-    results = tmp_path / "results.json"
-    done = run(submission, "--results", results, *arguments)
+    path = tmp_path / "results.json"
+    done = run(submission, "--results", path, *arguments)
     assert done.returncode == 0, done.stderr + done.stdout
-    return checked(results)
+    return checked(path)
 
 
-def checked(results: Path) -> dict[str, Any]:
+def checked(path: Path) -> dict[str, Any]:
     """Read results.json; it is valid, lists every check and sums to 65."""
-    told: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    jsonschema.validate(told, SCHEMA)
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.validate(results, SCHEMA)
     plan = plan_checks(load_assignment("autograder.homework"))
-    assert [test["number"] for test in told["tests"]] == [check.number for check in plan]
-    assert sum(test.get("max_score", 0) for test in told["tests"]) == 65
-    return told
+    assert [test["number"] for test in results["tests"]] == [check.number for check in plan]
+    assert sum(test.get("max_score", 0) for test in results["tests"]) == 65
+    return results
 
 
-def score(told: dict[str, Any], part: str = "") -> float:
+def score(results: dict[str, Any], part: str = "") -> float:
     """The points of a part, or of all."""
     return float(
-        sum(test.get("score", 0) for test in told["tests"] if test["number"].startswith(part))
+        sum(test.get("score", 0) for test in results["tests"] if test["number"].startswith(part))
     )
 
 
-def verdicts(told: dict[str, Any]) -> dict[str, str]:
+def verdicts(results: dict[str, Any]) -> dict[str, str]:
     """Verdict by number."""
-    return {test["number"]: test["extra_data"]["verdict"] for test in told["tests"]}
+    return {test["number"]: test["extra_data"]["verdict"] for test in results["tests"]}
 
 
 def copied(tmp_path: Path, *, name: str = "submission") -> Path:
@@ -90,18 +90,18 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_reference_gets_full_marks_in_every_part(tmp_path: Path) -> None:
     """The reference gets 65 of 65 points, and nothing is advised."""
-    told = grade(ROOT / "reference", tmp_path)
-    assert score(told) == 65
-    assert set(verdicts(told).values()) == {"passed"}
-    assert told["extra_data"]["versions"]["torch"]
+    results = grade(ROOT / "reference", tmp_path)
+    assert score(results) == 65
+    assert set(verdicts(results).values()) == {"passed"}
+    assert results["extra_data"]["versions"]["torch"]
 
 
 def test_template_gets_nothing_and_every_check_is_not_attempted(tmp_path: Path) -> None:
     """The untouched template gets 0 points; no check, advice included, says anything else."""
-    told = grade(ROOT / "student_template", tmp_path)
-    assert score(told) == 0
-    assert set(verdicts(told).values()) == {"not attempted"}
-    assert told["output"].startswith("Nothing is implemented yet. Start with 1.1 MADE.forward.")
+    results = grade(ROOT / "student_template", tmp_path)
+    assert score(results) == 0
+    assert set(verdicts(results).values()) == {"not attempted"}
+    assert results["output"].startswith("Nothing is implemented yet. Start with 1.1 MADE.forward.")
 
 
 @pytest.mark.parametrize(
@@ -115,24 +115,24 @@ def test_template_gets_nothing_and_every_check_is_not_attempted(tmp_path: Path) 
     ids=["z", "gradient", "hangs in training", "not attempted"],
 )
 def test_wrong_inverse_costs_points_in_1_2_only(tmp_path: Path, right: str, wrong: str) -> None:
-    """Follow-through: log_probs, the trained flow and forward keep their points beside it."""
+    """Follow-through: log_probs, the trained flow and forward keep their points."""
     submission = copied(tmp_path)
     edit(submission / FLOW, right, wrong)
-    told = grade(submission, tmp_path)
-    assert score(told, "1.1") == 5
-    assert score(told, "1.2") < 5
-    assert score(told, "1.3") == 10
+    results = grade(submission, tmp_path)
+    assert score(results, "1.1") == 5
+    assert score(results, "1.2") < 5
+    assert score(results, "1.3") == 10
 
 
-def test_wrong_log_probs_beside_a_wrong_inverse_costs_the_training_run(tmp_path: Path) -> None:
+def test_wrong_log_probs_and_a_wrong_inverse_cost_the_training_run(tmp_path: Path) -> None:
     """Known maps in place of the blocks show the mistake in log_probs, and the feedback says so."""
     submission = copied(tmp_path)
     edit(submission / FLOW, "torch.exp(-alpha)", "torch.exp(alpha)")
     edit(submission / FLOW, ".sum(dim=1) + log_det).mean()", ".sum(dim=1) + 0 * log_det).mean()")
-    told = grade(submission, tmp_path)
-    assert score(told, "1.3") == 0
-    assert verdicts(told)["1.3.4"] == "failed"
-    output = next(t for t in told["tests"] if t["number"] == "1.3.4")["output"]
+    results = grade(submission, tmp_path)
+    assert score(results, "1.3") == 0
+    assert verdicts(results)["1.3.4"] == "failed"
+    output = next(t for t in results["tests"] if t["number"] == "1.3.4")["output"]
     assert "the mistake is in log_probs()" in output
 
 
@@ -140,20 +140,20 @@ def test_a_file_that_is_missing_leaves_the_other_its_points(tmp_path: Path) -> N
     """Only gan.py handed in: problem 1 is not attempted, the rest is graded."""
     submission = copied(tmp_path)
     (submission / FLOW).unlink()
-    told = grade(submission, tmp_path)
-    assert score(told, "1.") == 0
-    assert score(told) == 45
-    assert "flow_network.py is not in the submission" in told["tests"][0]["output"]
+    results = grade(submission, tmp_path)
+    assert score(results, "1.") == 0
+    assert score(results) == 45
+    assert "flow_network.py is not in the submission" in results["tests"][0]["output"]
 
 
 def test_a_syntax_error_names_file_and_line_and_costs_that_file_only(tmp_path: Path) -> None:
     """A file that Python cannot read costs its own parts and says where."""
     submission = copied(tmp_path)
     edit(submission / GAN, "return g_loss", "return g_loss)")
-    told = grade(submission, tmp_path)
-    assert score(told, "1.") == 20
-    assert score(told) == 20
-    output = next(t for t in told["tests"] if t["number"] == "2.2.1")["output"]
+    results = grade(submission, tmp_path)
+    assert score(results, "1.") == 20
+    assert score(results) == 20
+    output = next(t for t in results["tests"] if t["number"] == "2.2.1")["output"]
     assert "Python cannot read codebase/gan.py, line" in output
 
 
@@ -178,12 +178,12 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
     config = tmp_path / "quick.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
     config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
-    told = grade(submission, tmp_path, "--config", config)
-    assert score(told, "1.1") == 0
-    assert score(told, "1.2") == 5
-    assert score(told, "1.3") == 10
-    assert score(told, "4.2") == 15
-    by_number = {test["number"]: test for test in told["tests"]}
+    results = grade(submission, tmp_path, "--config", config)
+    assert score(results, "1.1") == 0
+    assert score(results, "1.2") == 5
+    assert score(results, "1.3") == 10
+    assert score(results, "4.2") == 15
+    by_number = {test["number"]: test for test in results["tests"]}
     assert by_number["2.2.1"]["score"] == by_number["5.5.3"]["score"] == 0
     for number in ("2.2.3", "5.5.1"):
         assert by_number[number]["score"] == by_number[number]["max_score"] > 0
@@ -193,7 +193,7 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
 
 
 def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> None:
-    """What hangs is remembered by function: the other five losses are called as ever."""
+    """What hangs is remembered by function: the other five losses are still called."""
     submission = copied(tmp_path)
     edit(
         submission / GAN,
@@ -203,9 +203,9 @@ def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> Non
     config = tmp_path / "quick.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
     config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
-    told = grade(submission, tmp_path, "--config", config)
-    by_number = {test["number"]: test for test in told["tests"]}
-    assert score(told) - score(told, "2.2") == 50
+    results = grade(submission, tmp_path, "--config", config)
+    by_number = {test["number"]: test for test in results["tests"]}
+    assert score(results) - score(results, "2.2") == 50
     for number in ("2.2.3", "2.2.4"):
         assert by_number[number]["score"] == by_number[number]["max_score"] > 0
     assert by_number["2.2.1"]["score"] == by_number["2.2.6"]["score"] == 0
@@ -218,8 +218,8 @@ def test_the_same_submission_gets_the_same_result_twice(tmp_path: Path) -> None:
     edit(submission / FLOW, "torch.exp(-alpha)", "torch.exp(alpha)")
     edit(submission / GAN, "F.softplus(-d(g(z))).mean()", "F.softplus(-d(g(z))).sum()")
     first, second = grade(submission, tmp_path), grade(submission, tmp_path)
-    for told in (first, second):
-        del told["execution_time"]
+    for results in (first, second):
+        del results["execution_time"]
     assert first == second
 
 
@@ -268,17 +268,17 @@ def test_gradescope_layout_grades_the_unpacked_zip(tmp_path: Path) -> None:
 
 
 def test_a_failed_setup_still_leaves_a_results_file(tmp_path: Path) -> None:
-    """Without an environment the platform finds a results.json that names the grader's fault."""
+    """Without an environment, results.json says that it is not the student's fault."""
     root = platform(tmp_path)
     done = on_platform(root)
-    told = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
     assert done.returncode == 0
-    assert told["score"] == 0
-    assert "not your fault" in told["output"]
+    assert results["score"] == 0
+    assert "not your fault" in results["output"]
 
 
 def has_finished_a_check(judge: list[str]) -> bool:
-    """Whether the ledger beside a judge's job holds a line, by this judge or one before it."""
+    """Whether the ledger next to a judge's job has a line, from this judge or an earlier one."""
     job = next(Path(word) for word in judge if word.endswith("job.json"))
     ledger = job.with_name("ledger.jsonl")
     return ledger.exists() and ledger.stat().st_size > 0
@@ -288,16 +288,16 @@ def test_results_exist_while_the_grading_runs_and_after_the_judge_was_killed(
     tmp_path: Path,
 ) -> None:
     """kill -9 of every judge: finished checks keep their points, the rest is a grader error."""
-    results = tmp_path / "results.json"
+    path = tmp_path / "results.json"
     process = subprocess.Popen(
-        [ROOT / "run_autograder", ROOT / "reference", "--results", results],
+        [ROOT / "run_autograder", ROOT / "reference", "--results", path],
         stdout=subprocess.DEVNULL,
     )
     killed: set[int] = set()
     seen_at_first = None
     while process.poll() is None:
-        if seen_at_first is None and results.exists():
-            seen_at_first = checked(results)
+        if seen_at_first is None and path.exists():
+            seen_at_first = checked(path)
         for child in psutil.Process(process.pid).children():
             with contextlib.suppress(psutil.Error):
                 command = child.cmdline()
@@ -309,24 +309,24 @@ def test_results_exist_while_the_grading_runs_and_after_the_judge_was_killed(
     assert len(killed) == 3  # the second and the third attempt were killed too
     assert seen_at_first is not None
     assert set(verdicts(seen_at_first).values()) == {"not run"}
-    told = checked(results)
-    assert 0 < score(told) < 65
-    assert "grader error" in verdicts(told).values()
-    assert "The autograder stopped before all checks had run" in told["output"]
+    results = checked(path)
+    assert 0 < score(results) < 65
+    assert "grader error" in verdicts(results).values()
+    assert "The autograder stopped before all checks had run" in results["output"]
 
 
 def test_sigterm_ends_the_grading_with_what_is_known(tmp_path: Path) -> None:
     """The platform's SIGTERM leaves valid results and no process behind."""
-    results = tmp_path / "results.json"
+    path = tmp_path / "results.json"
     process = subprocess.Popen(
-        [ROOT / "run_autograder", ROOT / "reference", "--results", results],
+        [ROOT / "run_autograder", ROOT / "reference", "--results", path],
         stdout=subprocess.DEVNULL,
     )
     time.sleep(3.0)
     family = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(20) == 0
-    assert "interrupted" in checked(results)["output"]
+    assert "interrupted" in checked(path)["output"]
     _, alive = psutil.wait_procs(family, timeout=5)
     assert family
     assert not alive
@@ -337,9 +337,9 @@ def test_the_deadline_ends_the_grading_with_what_is_known(tmp_path: Path) -> Non
     config = tmp_path / "short.toml"
     text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
     config.write_text(re.sub(r"deadline_s = \d+", "deadline_s = 8", text), encoding="utf-8")
-    told = grade(ROOT / "reference", tmp_path, "--config", config)
-    assert "Grading reached its time limit (8 s)" in told["output"]
-    assert verdicts(told)["1.3.4"] == "not run"
+    results = grade(ROOT / "reference", tmp_path, "--config", config)
+    assert "Grading reached its time limit (8 s)" in results["output"]
+    assert verdicts(results)["1.3.4"] == "not run"
 
 
 def test_wrong_arguments_give_one_line_and_status_2(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_zip_with_nothing_to_grade_gets_zero_and_says_what_was_expected(tmp_pa
     archive = tmp_path / "homework.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("writeup.pdf", b"%PDF")
-    told = grade(archive, tmp_path)
-    assert score(told) == 0
-    assert "codebase/gan.py" in told["output"]
-    assert "writeup.pdf" in told["output"]
+    results = grade(archive, tmp_path)
+    assert score(results) == 0
+    assert "codebase/gan.py" in results["output"]
+    assert "writeup.pdf" in results["output"]

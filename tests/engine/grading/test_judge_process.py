@@ -1,4 +1,4 @@
-"""Judges that are forks of a warm process grade as fresh ones do and end as they are told."""
+"""Judges forked from a warm process grade like fresh ones, and can be killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def control() -> Iterator[socket.socket]:
 
 
 def write_job(folder: Path, only: tuple[str, ...]) -> Path:
-    """A job on the reference, in a folder of its own."""
+    """A job that grades the reference, in a new folder."""
     folder.mkdir()
     Job(
         package=HOMEWORK,
@@ -61,11 +61,11 @@ def write_job(folder: Path, only: tuple[str, ...]) -> Path:
 
 
 def entries_of(judges: Judges, job: Path, control: socket.socket) -> dict[str, Entry]:
-    """What the ledger says after a judge has done this job, but for the seconds."""
+    """The ledger after a judge has done this job, without the times."""
     running = judges.start(job, control.fileno(), job.parent / "log")
     assert running.wait(PATIENCE_S) == 0
-    told = read_ledger(job.parent / "ledger", PLAN)
-    return {name: replace(entry, seconds=0.0) for name, entry in told.items()}
+    entries = read_ledger(job.parent / "ledger", PLAN)
+    return {name: replace(entry, seconds=0.0) for name, entry in entries.items()}
 
 
 def test_a_fork_writes_what_a_fresh_process_writes(
@@ -78,10 +78,10 @@ def test_a_fork_writes_what_a_fresh_process_writes(
     assert {fresh[check].verdict.value for check in READS_FILES} == {"passed"}
 
 
-def test_a_judge_that_is_killed_has_been_killed(
+def test_a_killed_judge_reports_the_signal(
     warm: WarmJudges, control: socket.socket, tmp_path: Path
 ) -> None:
-    """Its end is told as a process's is, and the next one runs."""
+    """Its exit status is that of a killed process, and the next judge runs."""
     job = write_job(tmp_path / "waits", NEEDS_A_WORKER)
     running = warm.start(job, control.fileno(), tmp_path / "log")
     with pytest.raises(subprocess.TimeoutExpired):
@@ -93,7 +93,7 @@ def test_a_judge_that_is_killed_has_been_killed(
 
 
 def test_a_warm_process_that_died_is_replaced(control: socket.socket, tmp_path: Path) -> None:
-    """And a judge that it had at work counts as killed."""
+    """A judge that was running counts as killed."""
     judges = WarmJudges(HOMEWORK)
     try:
         at_work = judges.start(
@@ -111,7 +111,7 @@ def test_a_warm_process_that_died_is_replaced(control: socket.socket, tmp_path: 
 
 
 def test_closing_ends_judges_at_work(control: socket.socket, tmp_path: Path) -> None:
-    """Nothing goes on for a caller that has gone."""
+    """No judge keeps running after its server is closed."""
     judges = WarmJudges(HOMEWORK)
     running = judges.start(
         write_job(tmp_path / "waits", NEEDS_A_WORKER), control.fileno(), tmp_path / "log"

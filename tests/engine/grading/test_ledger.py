@@ -1,4 +1,4 @@
-"""The ledger keeps every verdict that was written, whatever happens to its writer."""
+"""The ledger keeps every written verdict, also when its writer dies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check(check_id: str, points: float | None = 1.0) -> PlannedCheck:
 PLAN = (check("a"), check("b"), check("advice", None))
 PASSED_A = Entry("a", Verdict.PASSED, 1.0, "Well done.", None, 0.25)
 
-# Surrogates included: a student's exception may hold them.
+# Surrogates included: a student's exception may contain them.
 any_text = st.text(st.characters(exclude_categories=()))
 
 
@@ -77,7 +77,7 @@ def test_any_text_survives(
 
 
 def test_the_last_line_of_a_check_wins(tmp_path: Path) -> None:
-    """A check that was run again is what its last run says."""
+    """The last run of a check counts."""
     with closing(LedgerWriter(tmp_path / "ledger")) as ledger:
         ledger.write(PASSED_A)
         ledger.write(Entry("a", Verdict.FAILED, 0.0, "Not so well done."))
@@ -180,7 +180,7 @@ def test_a_line_that_is_no_entry_is_ignored(tmp_path: Path, line: bytes) -> None
 
 @given(data=st.binary())
 def test_any_bytes_can_be_read(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever the file holds, reading gives an entry for every planned check."""
+    """For any content of the file, reading returns an entry for every planned check."""
     path = tmp_path_factory.mktemp("ledger") / "ledger"
     path.write_bytes(data)
     assert list(read_ledger(path, PLAN)) == ["a", "b", "advice"]
@@ -214,7 +214,7 @@ def test_two_writers_do_not_mix_their_lines(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
-    """The ledger holds what private checks say, which workers must not read."""
+    """The ledger contains the feedback of private checks, which workers must not read."""
     LedgerWriter(tmp_path / "ledger").close()
     assert stat.S_IMODE((tmp_path / "ledger").stat().st_mode) == 0o600
 

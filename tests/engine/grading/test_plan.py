@@ -94,7 +94,7 @@ def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> N
 
 
 def test_a_check_is_as_visible_as_the_homework_unless_it_says_so(tmp_path: Path) -> None:
-    """The settings' visibility holds for checks without one of their own."""
+    """The settings' visibility is the default for checks without one."""
     text = check("1.2.1", "weight(1)") + check("1.2.2", 'visibility("visible")')
     assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
     assert [c.visibility for c in plan_checks(assignment)] == ["after_published", "visible"]
@@ -107,7 +107,7 @@ def test_a_check_without_weight_is_advice(tmp_path: Path) -> None:
 
 
 def test_no_line_of_a_check_is_run(tmp_path: Path) -> None:
-    """The plan stands before numpy or the checks can be imported, and when they cannot."""
+    """The plan needs no import of numpy or the checks, which may fail."""
     text = "import no_such_module\nraise SystemExit\n" + check("1.2.1", "weight(3)")
     assert [c.number for c in plan_of(tmp_path, text)] == ["1.2.1"]
 
@@ -116,7 +116,7 @@ def test_no_line_of_a_check_is_run(tmp_path: Path) -> None:
 
 
 def test_weights_are_points_when_they_add_up(tmp_path: Path) -> None:
-    """An instructor who changes nothing sees the numbers that stand in the checks."""
+    """With unchanged settings, the points are the weights written in the checks."""
     text = check("1.2.1", "weight(0.5)") + check("1.2.2", "weight(2.25)") + check("1.2.3")
     text += check("1.2.4", "weight(0.25)")
     assert [c.points for c in plan_of(tmp_path, text)] == [0.5, 2.25, None, 0.25]
@@ -281,16 +281,16 @@ def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own
 # ---- what the settings say of checks ------------------------------------------------------
 
 
-def told_homework(folder: Path, **told: Any) -> Assignment:
+def homework_with(folder: Path, **settings: Any) -> Assignment:
     """Part 1.2 with a public check, a hidden public one and a private one; settings changed."""
     text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(1)", 'visibility("hidden")')
     private = check("1.2.3", "weight(2)")
     files = {"public/test_a.py": text, "private/test_b.py": private}
-    return replace(homework(folder, files, {"1.2": 4}), **told)
+    return replace(homework(folder, files, {"1.2": 4}), **settings)
 
 
 @pytest.mark.parametrize(
-    ("told", "seen"),
+    ("settings", "seen"),
     [
         ({}, ["visible", "hidden", "visible"]),
         ({"visibility": "after_published"}, ["after_published", "hidden", "after_published"]),
@@ -309,40 +309,40 @@ def told_homework(folder: Path, **told: Any) -> Assignment:
     ],
 )
 def test_the_narrowest_word_on_visibility_counts(
-    tmp_path: Path, told: dict[str, Any], seen: list[str]
+    tmp_path: Path, settings: dict[str, Any], seen: list[str]
 ) -> None:
     """Check, then part, then the check's own decorator, then private or all."""
-    assert [c.visibility for c in plan_checks(told_homework(tmp_path, **told))] == seen
+    assert [c.visibility for c in plan_checks(homework_with(tmp_path, **settings))] == seen
 
 
 def test_a_weight_in_the_settings_goes_before_the_decorators(tmp_path: Path) -> None:
     """The part keeps its points; weight 0 makes a check advice."""
-    told = {"1.2.2": CheckSettings(weight=0.0), "1.2.3": CheckSettings(weight=3.0)}
-    plan = plan_checks(told_homework(tmp_path, checks=told))
+    settings = {"1.2.2": CheckSettings(weight=0.0), "1.2.3": CheckSettings(weight=3.0)}
+    plan = plan_checks(homework_with(tmp_path, checks=settings))
     assert [check.points for check in plan] == [1.0, None, 3.0]
 
 
 def test_a_part_whose_checks_were_all_given_no_weight_is_named(tmp_path: Path) -> None:
     """Its points could not be earned by anybody."""
-    told = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
+    settings = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
     with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that gives points"):
-        plan_checks(told_homework(tmp_path, checks=told))
+        plan_checks(homework_with(tmp_path, checks=settings))
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("settings", "key"),
     [
         ({"checks": {"1.2.4": CheckSettings()}}, 'checks."1.2.4"'),
         ({"leaderboard": Leaderboard("1.2.4", "F", "asc")}, "leaderboard.check"),
     ],
 )
 def test_settings_for_a_check_that_is_not_there_are_named(
-    tmp_path: Path, told: dict[str, Any], key: str
+    tmp_path: Path, settings: dict[str, Any], key: str
 ) -> None:
     """The error says file, key and the nearest numbers."""
     pattern = re.escape(f"term.toml: {key}: there is no check 1.2.4; allowed: the number of a")
     with pytest.raises(AssignmentError, match=pattern + r".*, such as 1\.2\.\d"):
-        plan_checks(told_homework(tmp_path, config=Path("term.toml"), **told))
+        plan_checks(homework_with(tmp_path, config=Path("term.toml"), **settings))
 
 
 def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> None:
@@ -350,8 +350,8 @@ def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> 
     board = Leaderboard("1.2.2", "F", "asc")
     pattern = r"leaderboard\.show = true; allowed: false while check 1\.2\.2 is hidden"
     with pytest.raises(AssignmentError, match=pattern):
-        plan_checks(told_homework(tmp_path, leaderboard=board))
-    assert plan_checks(told_homework(tmp_path, leaderboard=replace(board, check="1.2.1")))
+        plan_checks(homework_with(tmp_path, leaderboard=board))
+    assert plan_checks(homework_with(tmp_path, leaderboard=replace(board, check="1.2.1")))
 
 
 # ---- the real homework --------------------------------------------------------------------

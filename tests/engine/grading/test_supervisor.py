@@ -1,4 +1,4 @@
-"""What the supervisor leaves behind whatever is killed, full or interrupted."""
+"""The supervisor leaves valid results when something is killed, full or interrupted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KILLS = 10
 
 @pytest.fixture(scope="module")
 def court() -> Iterator[Court]:
-    """One zygote for all of them."""
+    """One zygote for all tests."""
     with tempfile.TemporaryDirectory(prefix="supervisor-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -38,7 +38,7 @@ def court() -> Iterator[Court]:
 @pytest.mark.hostile
 @pytest.mark.slow
 def test_kill_9_at_random_moments_loses_nothing_that_was_finished() -> None:
-    """A slice of benchmarks/kills.py: it asserts what must hold after every one of them."""
+    """A part of benchmarks/kills.py, which asserts the invariants after each kill."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", "--times", str(KILLS), "--seed", "1"],
         cwd=ROOT,
@@ -51,8 +51,8 @@ def test_kill_9_at_random_moments_loses_nothing_that_was_finished() -> None:
     assert sum(int(line.split()[0]) for line in done.stdout.splitlines()) == KILLS
 
 
-def test_a_shared_zygote_that_was_killed_is_replaced_and_lives_on(court: Court) -> None:
-    """The one that takes its place during a grading is no stranger to be swept up at its end."""
+def test_a_killed_shared_zygote_is_replaced_and_the_new_one_is_kept(court: Court) -> None:
+    """The replacement started during a grading is not ended with the grading's own processes."""
     with submission("import os, signal") as folder:
         court.grade(folder, ("1.2.5",))
         first = court.zygote.pid
@@ -77,7 +77,7 @@ def test_a_zygote_that_imported_for_one_submission_serves_no_other(court: Court)
 
 
 def test_a_worker_that_cannot_be_confined_is_the_graders_fault(court: Court) -> None:
-    """No sentence about the student's code: an error number, and the cause in the staff's log."""
+    """The student gets an error number only; the cause is in the staff's log."""
     court.zygote.close()
     with submission("") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -114,7 +114,7 @@ sys.exit(zygote.main(sys.argv[1:]))
 def test_a_ledger_on_a_full_disk_has_room_kept_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first write that finds no room gives back what was kept, and goes through."""
+    """The first write that fails frees the reserve and is tried again."""
     refusals = 1
     write = os.write
 
@@ -129,7 +129,7 @@ def test_a_ledger_on_a_full_disk_has_room_kept_for_it(
     with closing(LedgerWriter(path)) as ledger:
         monkeypatch.setattr(os, "write", full_once)
         ledger.write(Entry("a", Verdict.PASSED, 1.0, ""))
-        refusals = 1  # nothing is kept any more
+        refusals = 1  # the reserve is used up
         with pytest.raises(OSError, match="No space left"):
             ledger.write(Entry("b", Verdict.PASSED, 1.0, ""))
         monkeypatch.undo()
@@ -161,10 +161,10 @@ def fill(folder: Path) -> None:
     os.close(fd)
 
 
-def test_a_disk_that_fills_up_meanwhile_does_not_keep_the_results_from_being_written(
+def test_results_are_written_although_the_disk_has_filled_up(
     small_disk: Path,
 ) -> None:
-    """Room for them is kept from the start, in a file without a name."""
+    """Space for them is reserved from the start."""
     reserve = Reserve(small_disk, 1024 * 1024)
     fill(small_disk)
     results = {"tests": [], "output": "x" * 100_000}
@@ -176,15 +176,15 @@ def test_a_disk_that_fills_up_meanwhile_does_not_keep_the_results_from_being_wri
     assert json.loads((small_disk / "results.json").read_text(encoding="utf-8")) == results
 
 
-def test_where_there_is_no_room_there_is_no_reserve(small_disk: Path) -> None:
-    """It costs the grading nothing: what can be written without it is written."""
+def test_without_free_space_there_is_no_reserve(small_disk: Path) -> None:
+    """Grading works without a reserve."""
     fill(small_disk)
     assert not Reserve(small_disk, 1024 * 1024).release()
 
 
 @pytest.mark.e2e
-def test_a_results_folder_without_room_is_told_in_one_line(small_disk: Path) -> None:
-    """Nothing can be written there: status 2, and what to do about it."""
+def test_a_full_results_folder_gives_one_line(small_disk: Path) -> None:
+    """Exit status 2 and advice."""
     fill(small_disk)
     done = subprocess.run(
         [ROOT / "run_autograder", ROOT / "reference", "--results", small_disk / "r.json"],

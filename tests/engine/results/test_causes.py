@@ -25,7 +25,7 @@ def failed(number: str, first: str = "", mistake: str | None = None, same_as: st
 
 
 def rows(*entries: Entry, **visibilities: str) -> list[Row]:
-    """Rows of these entries, each visible unless it is said otherwise (`_1_1_1="hidden"`)."""
+    """Rows of these entries, each visible unless set otherwise (`_1_1_1="hidden"`)."""
     plan = [
         check(e.check_id, visibilities.get("_" + e.check_id.replace(".", "_"), "visible"))
         for e in entries
@@ -33,7 +33,7 @@ def rows(*entries: Entry, **visibilities: str) -> list[Row]:
     return rows_of(plan, entries)
 
 
-def told(*entries: Entry) -> list[tuple[str, list[str], list[str]]]:
+def causes(*entries: Entry) -> list[tuple[str, list[str], list[str]]]:
     """Each cause's text, and the numbers of what fails for it and of what it blocks."""
     return [
         (c.text, [r.check.number for r in c.failed], [r.check.number for r in c.blocked])
@@ -42,26 +42,26 @@ def told(*entries: Entry) -> list[tuple[str, list[str], list[str]]]:
 
 
 def test_checks_that_fail_for_one_named_mistake_are_one_cause() -> None:
-    """It is told by its name, whatever the checks' own sentences are."""
+    """Its text is the name of the mistake, not the checks' own sentences."""
     entries = failed("1.2.1", mistake="sign"), failed("1.2.2", "Other.", mistake="sign")
-    assert told(*entries) == [(HINT, ["1.2.1", "1.2.2"], [])]
+    assert causes(*entries) == [(HINT, ["1.2.1", "1.2.2"], [])]
 
 
 def test_a_mistake_in_two_parts_is_two_causes() -> None:
     """It has to be fixed in two places."""
-    assert len(told(failed("2.2.1", mistake="sum"), failed("4.2.1", mistake="sum"))) == 2
+    assert len(causes(failed("2.2.1", mistake="sum"), failed("4.2.1", mistake="sum"))) == 2
 
 
-def test_checks_that_say_the_same_are_one_cause() -> None:
-    """An exception in the same line, for instance; what is said otherwise is another cause."""
+def test_checks_with_the_same_first_line_are_one_cause() -> None:
+    """For instance the same exception in the same line; another sentence is another cause."""
     entries = failed("2.2.1", "raised X."), failed("2.2.2", "raised X."), failed("2.2.3")
-    assert [numbers for _, numbers, _ in told(*entries)] == [["2.2.1", "2.2.2"], ["2.2.3"]]
+    assert [numbers for _, numbers, _ in causes(*entries)] == [["2.2.1", "2.2.2"], ["2.2.3"]]
 
 
 def test_a_check_that_refers_to_another_shares_its_cause() -> None:
     """Also across parts: one file that cannot be read is one thing to fix."""
     entries = failed("2.2.1", "Python cannot read gan.py."), failed("4.2.1", same_as="2.2.1")
-    assert told(*entries) == [("Python cannot read gan.py.", ["2.2.1", "4.2.1"], [])]
+    assert causes(*entries) == [("Python cannot read gan.py.", ["2.2.1", "4.2.1"], [])]
 
 
 def test_a_hang_and_the_checks_not_run_again_are_one_cause() -> None:
@@ -70,14 +70,14 @@ def test_a_hang_and_the_checks_not_run_again_are_one_cause() -> None:
     second = failed("1.2.2", "No return in 3 s.", same_as="1.2.1")
     skipped = failed("1.1.9", "Not run again.", same_as="1.2.1")
     everything = ["1.1.9", "1.2.1", "1.2.2"]
-    assert told(skipped, first, second) == [("No return in 6 s.", everything, [])]
+    assert causes(skipped, first, second) == [("No return in 6 s.", everything, [])]
 
 
 @pytest.mark.parametrize("waits_for", [("1.2",), ("1.2.9", "1.2.1")], ids=["part", "checks"])
-def test_what_waits_stands_with_its_cause(waits_for: tuple[str, ...]) -> None:
+def test_a_blocked_check_is_listed_with_its_cause(waits_for: tuple[str, ...]) -> None:
     """Blocked by a part, or until one of some checks passes."""
     waiting = Entry("1.3.4", Verdict.BLOCKED, 0.0, "Blocked.", waits_for=waits_for)
-    assert told(failed("1.2.1", mistake="sign"), waiting) == [(HINT, ["1.2.1"], ["1.3.4"])]
+    assert causes(failed("1.2.1", mistake="sign"), waiting) == [(HINT, ["1.2.1"], ["1.3.4"])]
 
 
 def test_the_summary_begins_with_what_to_fix() -> None:
@@ -112,7 +112,7 @@ def test_a_later_check_refers_to_the_earlier_one_and_keeps_its_numbers() -> None
 
 
 def test_a_check_that_says_exactly_the_same_only_refers() -> None:
-    """There is nothing of its own."""
+    """Its feedback is only the reference."""
     both = rows(failed("2.2.1", "raised X."), failed("2.2.2", "raised X."))
     assert feedback_of(both[1], both) == "Same cause as 2.2.1."
 

@@ -1,4 +1,4 @@
-"""results.json says exactly what the ledger says, in what Gradescope accepts."""
+"""results.json agrees with the ledger and has the form that Gradescope accepts."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def results(
     plan: Sequence[PlannedCheck] = PLAN, entries: Sequence[Entry] = (), **changes: Any
 ) -> dict[str, Any]:
     """Return results that the schema has accepted."""
-    told: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "output": "A summary.",
         "execution_time": 4.5,
         "extra_data": {"seed": 7},
         "part_titles": TITLES,
         **changes,
     }
-    made = to_results(plan, entries, **told)
+    made = to_results(plan, entries, **arguments)
     VALIDATOR.validate(json.loads(json.dumps(made)))
     return made
 
@@ -195,7 +195,7 @@ def test_a_grader_error_is_called_the_graders_fault() -> None:
 
 
 def test_the_mistake_is_kept_for_instructors() -> None:
-    """The id of a known misconception travels in extra_data."""
+    """The id of a known mistake is in extra_data."""
     failed = replace(entry("1.1.1", Verdict.FAILED), mistake="mu-and-alpha-swapped")
     test = listed(results(entries=[failed]))[0]
     assert test["extra_data"]["mistake"] == "mu-and-alpha-swapped"
@@ -216,7 +216,7 @@ def test_a_leaderboard_is_there_only_when_it_is_given() -> None:
 
 
 def test_the_whole_carries_summary_parts_and_what_reproduces_it() -> None:
-    """The top level holds the given summary and data, and the points of every part."""
+    """The top level has the given summary and data, and the points of every part."""
     made = results(entries=[entry("1.1.2", Verdict.PASSED)])
     assert made["output"] == "A summary."
     assert made["execution_time"] == 4.5
@@ -312,7 +312,7 @@ def test_text_of_exactly_the_limit_is_not_cut() -> None:
 
 
 def test_text_that_only_its_escapes_make_too_long_is_cut() -> None:
-    """The limit is of what is shown, not of what was said."""
+    """The limit counts the escaped text."""
     shown = clean_text("\0" * 50, limit=60)
     assert len(shown) == 60
     assert shown.endswith("[cut here: 50 characters in all]")
@@ -327,7 +327,7 @@ def test_clean_text_never_exceeds_its_limit(text: str, limit: int) -> None:
 
 
 def test_extra_data_is_cleaned_however_deep() -> None:
-    """What a student's code said cannot hide in the data either."""
+    """Texts of a student's code are escaped in the data too."""
     made = results(extra_data={"k\0": [{"deep": ("\ud800", 1, None)}]})
     assert made["extra_data"]["k\\x00"] == [{"deep": ["\\ud800", 1, None]}]
 
@@ -364,7 +364,7 @@ def test_the_summary_shows_parts_points_and_what_failed() -> None:
 
 
 def test_the_summary_of_full_marks_is_the_table_alone() -> None:
-    """Nothing to say is not said."""
+    """There is no empty section."""
     plan = PLAN[:3]
     table = summary(plan, [entry(c.number, Verdict.PASSED) for c in plan], TITLES)
     assert table.endswith("10 / 10  3 of 3  Total")
@@ -399,9 +399,7 @@ def test_every_kind_of_lost_point_is_explained(verdict: Verdict, heading: str) -
         ("after_published", "1 more check appears when grades are published."),
     ],
 )
-def test_the_summary_for_students_tells_nothing_of_hidden_checks(
-    visibility: str, when: str
-) -> None:
+def test_the_summary_for_students_reveals_no_hidden_check(visibility: str, when: str) -> None:
     """Neither points nor words of a hidden check are shown, but what the whole is worth, is."""
     plan = (check("1.1.1", 4.0), check("1.1.2", 1.0, visibility))
     secret = entry("1.1.2", Verdict.FAILED, feedback="The canary.")

@@ -1,4 +1,4 @@
-"""results.json is written whole or not at all, whatever lies in its place."""
+"""results.json is written completely or not at all, whatever is at its path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_written_results_are_read_back(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["results.json"]
 
 
-def test_the_file_can_be_read_by_whoever_collects_it(tmp_path: Path) -> None:
+def test_everyone_can_read_the_file(tmp_path: Path) -> None:
     """Whatever the umask, the platform's own user can read the results."""
     before = os.umask(0o077)
     try:
@@ -41,7 +41,7 @@ def test_a_lone_surrogate_cannot_break_the_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, object(), {1, 2}])
-def test_what_json_cannot_say_is_refused_and_the_old_file_stays(
+def test_values_outside_json_are_refused_and_the_old_file_stays(
     tmp_path: Path, value: object
 ) -> None:
     """A NaN would make the whole file invalid, so it never gets there."""

@@ -1,4 +1,4 @@
-"""Submissions as students hand them in, for the tests of intake."""
+"""Submissions as students make them, for the tests of staging."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Files = Mapping[str, bytes]
 
 
 def take(source: Path, pristine: Path, limits: SubmissionLimits | None = None) -> StagedSubmission:
-    """Stage a submission beside the pristine tree."""
+    """Stage a submission in a folder next to the pristine tree."""
     destination = pristine.parent / "staged"
     return stage(
         source, destination, wanted=WANTED, pristine=pristine, limits=limits or SubmissionLimits()

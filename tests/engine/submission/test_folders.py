@@ -66,7 +66,7 @@ def test_a_symlinked_wrapping_folder_is_not_entered(tmp_path: Path, pristine: Pa
 
 
 def test_a_link_to_itself_does_not_loop(tmp_path: Path, pristine: Path) -> None:
-    """A folder that holds a link to its parent is walked once."""
+    """A folder with a link to its parent is walked once."""
     source = as_folder(tmp_path, BOTH)
     (source / "again").symlink_to(source)
     assert take(source, pristine).found == WANTED
@@ -135,7 +135,7 @@ def test_a_file_swapped_for_a_link_after_the_listing_is_refused(
 
 
 class _Context(list[object]):
-    """A list that can stand in for what os.scandir() returns."""
+    """A list in place of the iterator of os.scandir()."""
 
     def __enter__(self) -> _Context:
         return self
@@ -179,7 +179,7 @@ def test_no_file_descriptor_is_left_open(tmp_path: Path, pristine: Path) -> None
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_named(tmp_path: Path, pristine: Path) -> None:
-    """A mode of 000 is said, not raised."""
+    """A mode of 000 gives a message, not a traceback."""
     source = as_folder(tmp_path, BOTH)
     (source / GAN).chmod(0)
     refused(source, pristine, f"'{GAN}' cannot be read: Permission denied")

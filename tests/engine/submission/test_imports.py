@@ -1,4 +1,4 @@
-"""Which imports are read out of a text, and what a zygote is asked to have ready."""
+"""The imports read from a text, and the modules that a zygote prepares."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_file_one_byte_over_the_limit_is_refused(
 
 
 def test_a_sparse_file_of_gigabytes_is_refused_at_once(tmp_path: Path, pristine: Path) -> None:
-    """Reading stops at the cap, whatever the size is said to be."""
+    """Reading stops at the limit, whatever size the header states."""
     source = as_folder(tmp_path, {FLOW: b"x"})
     with (source / GAN).open("wb") as file:
         file.truncate(8 * 1024**3)
@@ -215,7 +215,7 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path, pristine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"", "is an empty file"),
         (b"import torch\n", "is not a zip"),
@@ -229,29 +229,29 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path, pristine: Path) -> None:
     ],
 )
 def test_what_is_no_zip_is_said_to_be_what_it_is(
-    tmp_path: Path, pristine: Path, content: bytes, said: str
+    tmp_path: Path, pristine: Path, content: bytes, expected: str
 ) -> None:
     """A renamed archive or a half upload is named as such."""
     source = tmp_path / "submission.zip"
     source.write_bytes(content)
-    message = refused(source, pristine, rf"submission\.zip' {said}")
+    message = refused(source, pristine, rf"submission\.zip' {expected}")
     assert "A folder or zip is expected." in message
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("gan.py", "is a single Python file"), ("hw3.ipynb", "is a notebook")],
 )
 def test_a_single_file_is_said_to_be_one(
-    tmp_path: Path, pristine: Path, name: str, said: str
+    tmp_path: Path, pristine: Path, name: str, expected: str
 ) -> None:
     """A class's export may hold a loose file."""
     (tmp_path / name).write_bytes(b"{}")
-    refused(tmp_path / name, pristine, rf"{said}\. A folder or zip is expected\.")
+    refused(tmp_path / name, pristine, rf"{expected}\. A folder or zip is expected\.")
 
 
 def test_a_zip_with_a_damaged_file_is_refused(tmp_path: Path, pristine: Path) -> None:
-    """A checksum that does not fit is told with what to do."""
+    """A wrong checksum gives a message with advice."""
     source = make_zip(tmp_path / "s.zip", [(GAN, random.Random(1).randbytes(3000))])
     data = bytearray(source.read_bytes())
     data[1500] ^= 0xFF
@@ -262,7 +262,7 @@ def test_a_zip_with_a_damaged_file_is_refused(tmp_path: Path, pristine: Path) ->
 
 
 def test_a_zip_of_a_later_format_is_refused(tmp_path: Path, pristine: Path) -> None:
-    """What the parser does not know is no crash of the grader."""
+    """A format that the parser does not know is refused, not a crash."""
     source = as_zip(tmp_path, BOTH)
     data = bytearray(source.read_bytes())
     data[data.index(b"PK\x01\x02") + 6] = 99  # the version needed to extract
