@@ -93,16 +93,13 @@ def grade(
         OSError: the results cannot be written.
         AssignmentError: the checks and the settings do not match.
     """
-    started = time.monotonic()
-    plan = plan_checks(request.assignment)
-    grading = _Grading(request, plan, started, judges or ColdJudges())
+    grading = _Grading(request, zygote, judges or ColdJudges())
     grading.write({}, "Grading has started; no check has run yet.")
     reserve = Reserve(request.results.absolute().parent, _RESERVED)
     become_subreaper()
-    children_before = set(children())
     with Signals() as signals:
         try:
-            entries, trouble, log = _graded(grading, zygote, judges, signals, children_before)
+            entries, trouble, log = grading.run(signals)
         except OSError:  # no disk or memory to create or remove the workspace
             entries, trouble, log = grading.failed_altogether(traceback.format_exc())
         signals.ignore()
@@ -111,45 +108,20 @@ def grade(
     if request.staff_log is not None:
         with contextlib.suppress(OSError):
             request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
-    return Report(plan, entries, results, log, trouble, grading.refused)
-
-
-def _graded(
-    grading: _Grading,
-    zygote: ZygoteHolder | None,
-    judges: Judges | None,
-    signals: Signals,
-    children_before: set[int],
-) -> tuple[dict[str, Entry], str, str]:
-    """Grade in a new workspace; return the entries, the trouble and the staff's log."""
-    with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
-        place = Workspace.make(Path(name))
-        try:
-            trouble = grading.run(place, zygote)
-        except Interrupted:
-            trouble = "Grading was interrupted from outside. Finished checks count."
-        except Exception:  # finished checks are in the ledger
-            trouble = grading.crashed(place, traceback.format_exc())
-        finally:
-            signals.ignore()
-            # Shared processes keep running; all others that this grading started end now.
-            shared = [each.kept for each in (zygote, judges) if each is not None]
-            end_orphans(children_before.union(*shared))
-        return grading.entries(place, trouble), trouble, place.read_log()
+    return Report(grading.plan, entries, results, log, trouble, grading.refused)
 
 
 class _Grading:
     """The steps of one grading."""
 
-    def __init__(
-        self, request: Request, plan: tuple[PlannedCheck, ...], started: float, judges: Judges
-    ) -> None:
+    def __init__(self, request: Request, zygote: ZygoteHolder | None, judges: Judges) -> None:
+        self._started = time.monotonic()
+        self._deadline = self._started + request.assignment.deadline_s - _LAST_STEPS_S
         self._request = request
+        self._shared_zygote = zygote
         self._judges = judges
         self._assignment = request.assignment
-        self._plan = plan
-        self._started = started
-        self._deadline = started + request.assignment.deadline_s - _LAST_STEPS_S
+        self.plan = plan_checks(request.assignment)
         self._staged: StagedSubmission | None = None
         self._modules: tuple[str, ...] = ()
         self._checks_sha256 = request.checks_sha256
@@ -158,10 +130,28 @@ class _Grading:
         # Students paste it when local and Gradescope results differ.
         self._fingerprint = ""
 
-    def run(self, place: Workspace, shared: ZygoteHolder | None) -> str:
+    def run(self, signals: Signals) -> tuple[dict[str, Entry], str, str]:
+        """Grade in a new workspace; return the entries, the trouble and the staff's log."""
+        before = set(children())
+        with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as name:
+            place = Workspace.make(Path(name))
+            try:
+                trouble = self._run_checks(place)
+            except Interrupted:
+                trouble = "Grading was interrupted from outside. Finished checks count."
+            except Exception:  # finished checks are in the ledger
+                trouble = self._crash(place, traceback.format_exc())
+            finally:
+                signals.ignore()
+                # Shared processes keep running; all others that this grading started end now.
+                zygote = self._shared_zygote
+                end_orphans(before.union(self._judges.kept, zygote.kept if zygote else ()))
+            return self._entries(place, trouble), trouble, place.read_log()
+
+    def _run_checks(self, place: Workspace) -> str:
         """Run all checks; return any trouble other than with the submission itself, or ""."""
-        package = self._assignment.package
-        zygote = shared or ZygoteHolder(package, place.workers, place.log)
+        shared = self._shared_zygote
+        zygote = shared or ZygoteHolder(self._assignment.package, place.workers, place.log)
         ended_well = False
         try:
             zygote.control  # noqa: B018 - starts it, so that it imports torch in parallel
@@ -183,7 +173,7 @@ class _Grading:
                 place.note(f"--- attempt {attempt + 1}: the judge ended with status {status}\n")
                 # The first remaining check may be the cause, so it runs in the last attempt only.
                 only = left[1:] if attempt == 0 and len(left) > 1 else left
-            return self.crashed(place, f"the judge did not run: {', '.join(left)}\n")
+            return self._crash(place, f"the judge did not run: {', '.join(left)}\n")
         finally:
             # The imports of this submission must not be there for another.
             if shared is None or not ended_well or self._modules:
@@ -239,9 +229,9 @@ class _Grading:
                     return None
                 so_far = "Grading has not finished. Finished checks count."
                 with contextlib.suppress(OSError):  # a full disk; the last write has a reserve
-                    self.write(self.entries(place, so_far), so_far)
+                    self.write(self._entries(place, so_far), so_far)
 
-    def crashed(self, place: Workspace, error: str) -> str:
+    def _crash(self, place: Workspace, error: str) -> str:
         """Log a failure of the autograder itself; return the sentence for students."""
         self._crashed = True
         trouble, log = _own_fault("stopped before all checks had run", error)
@@ -255,7 +245,7 @@ class _Grading:
 
     def _entries_of(self, verdict: Verdict, feedback: str) -> dict[str, Entry]:
         """Return the same entry for every check."""
-        ids = (check.check_id for check in self._plan)
+        ids = (check.check_id for check in self.plan)
         return {check_id: Entry(check_id, verdict, 0.0, feedback) for check_id in ids}
 
     def _left_over(self, place: Workspace) -> tuple[str, ...]:
@@ -263,11 +253,11 @@ class _Grading:
         only = self._request.only
         return tuple(
             check_id
-            for check_id, entry in read_ledger(place.ledger, self._plan).items()
+            for check_id, entry in read_ledger(place.ledger, self.plan).items()
             if entry.verdict is Verdict.NOT_RUN and (not only or check_id in only)
         )
 
-    def entries(self, place: Workspace, trouble: str) -> dict[str, Entry]:
+    def _entries(self, place: Workspace, trouble: str) -> dict[str, Entry]:
         """Return the ledger's entries; checks that did not run get the reason as feedback."""
         reason = f"Not run: {self.refused or trouble or 'it was not selected.'}"
         verdict = Verdict.GRADER_ERROR if self._crashed else Verdict.NOT_RUN
@@ -275,7 +265,7 @@ class _Grading:
             check_id: replace(entry, verdict=verdict, feedback=reason)
             if entry.verdict is Verdict.NOT_RUN
             else entry
-            for check_id, entry in read_ledger(place.ledger, self._plan).items()
+            for check_id, entry in read_ledger(place.ledger, self.plan).items()
         }
 
     def write(self, entries: dict[str, Entry], trouble: str) -> dict[str, object]:
@@ -283,10 +273,10 @@ class _Grading:
         entries = entries or self._entries_of(Verdict.NOT_RUN, "Not run yet.")
         titles = self._assignment.part_titles
         notes = self._staged.notes if self._staged else ()
-        text = summary(self._plan, list(entries.values()), titles)
+        text = summary(self.plan, list(entries.values()), titles)
         foot = "\n".join(filter(None, (self._assignment.title, self._fingerprint)))
         results = to_results(
-            self._plan,
+            self.plan,
             list(entries.values()),
             output="\n\n".join(filter(None, [self.refused, trouble, text, *notes, foot])),
             execution_time=round(time.monotonic() - self._started, 3),
@@ -302,7 +292,7 @@ class _Grading:
         board = self._assignment.leaderboard
         if board is None:
             return []
-        figures = [entries[c.check_id].figure for c in self._plan if c.number == board.check]
+        figures = [entries[c.check_id].figure for c in self.plan if c.number == board.check]
         return [
             {"name": board.name, "value": round(figure, 4), "order": board.order}
             for figure in figures
