@@ -194,7 +194,7 @@ def _nothing_found(wanted: Sequence[str], items: Sequence[FileEntry]) -> str:
         {item.path + "/" * (item.kind == "a folder") for item in items},
         key=lambda path: (not _resembles(path, wanted), path.endswith("/"), path),
     )
-    found = f"Found: {_enumerate(list(map(as_shown, paths)))}."
+    found = f"Found: {_enumerate(paths)}."
     endings = {posixpath.splitext(path)[1].lower() for path in paths}
     names = {posixpath.basename(name) for name in wanted}
     if endings & set(_ARCHIVES):
@@ -232,7 +232,7 @@ def _notes(
     notes = []
     for name, (best, *others) in copies.items():
         different = [
-            as_shown(copy.item.path)
+            copy.item.path
             for copy in others
             if len(others) > _LISTED or _differs(copy.item, contents[name])
         ]
@@ -253,8 +253,7 @@ def _notes(
         if name not in contents:
             notes.append(f"{name} is not in the submission.{_hint_of(name, items)}")
     if unused:
-        ignored = _enumerate(list(map(as_shown, unused)))
-        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {ignored}.")
+        notes.append(f"Only {' and '.join(wanted)} are used; ignored: {_enumerate(unused)}.")
     for name, content in contents.items():
         if fault := encoding_fault(content):
             notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
@@ -292,9 +291,9 @@ def _differs(item: FileEntry, content: bytes) -> bool:
         return True
 
 
-def _enumerate(shown: Sequence[str]) -> str:
-    more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
-    return f"{', '.join(shown[:_LISTED])}{more}"
+def _enumerate(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return f"{', '.join(map(as_shown, paths[:_LISTED]))}{more}"
 
 
 # ---- writing ---------------------------------------------------------------------------------
