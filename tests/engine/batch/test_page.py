@@ -105,7 +105,7 @@ class Opened:
 
 @pytest.fixture
 def opened(browser: Browser, store: Store) -> Iterator[Opened]:
-    """The page of the class; nothing in a test may make it usage_error."""
+    """The page of the class; nothing in a test may break it."""
     page = browser.new_page()
     opened = Opened(page)
     page.goto((store.root / "index.html").as_uri())
