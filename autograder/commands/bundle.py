@@ -1,8 +1,9 @@
-"""`bundle`: the zip that goes to Gradescope, after the gate."""
+"""`bundle`: the zip for Gradescope, written only if the preflight passes."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import re
 import tempfile
@@ -21,13 +22,14 @@ from autograder.commands.common import (
 )
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
 from autograder.engine.homework import Assignment
-from autograder.engine.release.bundle import Archive, collect, write_archive
-from autograder.engine.release.handout import LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.archive import write_zip
+from autograder.engine.release.bundle import collect
+from autograder.engine.release.handout import HandoutError, Sources, build_handout
 from autograder.engine.release.manifest import SecretFileNeeded
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.homework.mistakes.cases import all_cases
 
-# What docs/container.md measures in the default container, and what leaves room for imports.
+# The peak that docs/container.md measures in the default container; a size with room for imports.
 _PEAK_MB, _MEMORY_GB = 523, 1
 
 
@@ -44,19 +46,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--torch-index",
         default="",
-        metavar="ADDRESS",
+        metavar="URL",
         help="index from which setup.sh takes PyTorch on the platform, such as that of its CPU "
-        "wheels, which are several gigabytes smaller (default: whatever pip finds by itself)",
+        "wheels, which are several gigabytes smaller (default: pip's own choice)",
     )
     parser.add_argument(
         "--sample",
         type=_at_least_one,
         default=2,
         metavar="N",
-        help="wrong solutions of the catalogue that the gate tries for each part (default: 2)",
+        help="incorrect solutions that the preflight grades for each part (default: 2)",
     )
     parser.add_argument(
-        "--jobs", type=_at_least_one, default=2, metavar="N", help="processes (default: 2)"
+        "--jobs",
+        type=_at_least_one,
+        default=2,
+        metavar="N",
+        help="gradings at the same time (default: 2)",
     )
     parser.set_defaults(run=_bundle)
 
@@ -70,14 +76,14 @@ def _at_least_one(text: str) -> int:
 
 def _bundle(options: argparse.Namespace) -> int:
     if options.out.is_dir():
-        return usage_error("autograder", f"--out must name a file, {options.out} is a folder")
+        return usage_error("autograder", f"--out must name a file; {options.out} is a folder")
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
-        return usage_error("autograder", f"--torch-index {options.torch_index!r} is no address")
+        return usage_error("autograder", f"--torch-index {options.torch_index!r} is not a URL")
     started = time.monotonic()
     assignment = load_homework(options)
-    plan_checks(assignment)  # an entry that does not fit the checks is said before all else
+    plan_checks(assignment)  # reports a setting that names no check before the long part
     files = collect(assignment, TEMPLATE, options.torch_index)
-    gate = Preflight(
+    preflight = Preflight(
         assignment=assignment,
         files=files,
         reference=REFERENCE,
@@ -91,49 +97,51 @@ def _bundle(options: argparse.Namespace) -> int:
         leaks=_leaks_in_handout(assignment),
         jobs=options.jobs,
     )
-    stopped = False
-    print("The gate:")
-    for result in gate.results():
-        verdict = "STOP" if result.problems else "ok"
+    failed = False
+    print("Preflight:")
+    for result in preflight.results():
+        verdict = "FAIL" if result.problems else "ok"
         print(f"  {verdict:<4} {result.name} ({result.seconds:.0f} s)", flush=True)
-        for sentence in result.problems:
-            print("         " + sentence.rstrip().replace("\n", "\n         "))
-        stopped |= bool(result.problems)
-    if stopped:
-        print(f"{options.out} was not written. One that is there comes from an earlier run.")
+        for problem in result.problems:
+            print("         " + problem.rstrip().replace("\n", "\n         "))
+        failed |= bool(result.problems)
+    if failed:
+        earlier = "; the file there is from an earlier run" if options.out.exists() else ""
+        print(f"{options.out} was not written{earlier}.")
         return FOUND_SOMETHING
-    archive = write_archive(files, options.out)
-    print(_about(archive, assignment, time.monotonic() - started))
-    print(_what_to_click(archive, assignment))
+    # Stored, not deflated: another version of zlib would give other bytes.
+    write_zip(options.out, files, compress=False)
+    print(_about(options.out, len(files), assignment, time.monotonic() - started))
+    print(_next_steps(options.out, assignment))
     return DONE
 
 
 def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
-    """Return the gate's question to the leak linter: build the students' zip and have it read."""
+    """Return a function that builds the handout and returns the leaks that it finds."""
 
-    def ask() -> list[str]:
+    def find() -> list[str]:
         with tempfile.TemporaryDirectory(prefix="handout-") as folder:
             try:
                 build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
-            except (LeakError, SecretFileNeeded, OutOfStep) as error:
+            except (HandoutError, SecretFileNeeded) as error:
                 return str(error).splitlines()
         return []
 
-    return ask
+    return find
 
 
-def _about(archive: Archive, assignment: Assignment, seconds: float) -> str:
+def _about(path: Path, files: int, assignment: Assignment, seconds: float) -> str:
+    data = path.read_bytes()
     return (
-        f"\n{archive.path} written after {seconds:.0f} s: {archive.files} files, "
-        f"{archive.size / 1024:.0f} KiB\n"
-        f"  sha256 of the zip   {archive.sha256}\n"
-        f"  hash of the checks  {hash_of_checks(assignment)} (every results.json has it as "
-        "checks_sha256)\n"
+        f"\n{path} written after {seconds:.0f} s: {files} files, {len(data) / 1024:.0f} KiB\n"
+        f"  sha256 of the zip   {hashlib.sha256(data).hexdigest()}\n"
+        f"  hash of the checks  {hash_of_checks(assignment)} (checks_sha256 in every "
+        "results.json)\n"
         f"  seed                {assignment.seed}"
     )
 
 
-def _what_to_click(archive: Archive, assignment: Assignment) -> str:
+def _next_steps(path: Path, assignment: Assignment) -> str:
     minutes = math.ceil(assignment.platform_timeout_s / 60)
     board = assignment.leaderboard
     leaderboard = f"enable the leaderboard ({board.name!r})" if board else "no leaderboard"
@@ -141,10 +149,10 @@ def _what_to_click(archive: Archive, assignment: Assignment) -> str:
 Next, on Gradescope:
   1. Create Assignment > Programming Assignment. "Autograder points": {assignment.points:g};
      {leaderboard}.
-  2. Container: the default one (0.5 CPU, 0.75 GB) is enough for the reference, which takes
-     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for what submissions import.
+  2. Container: the default (0.5 CPU, 0.75 GB) is enough for the reference, which takes
+     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for packages that submissions import.
      "Autograder timeout": {minutes} minutes.
-  3. Configure Autograder: upload {archive.path.name}, base image Ubuntu 22.04, Update Autograder.
+  3. Configure Autograder: upload {path.name}, base image Ubuntu 22.04, Update Autograder.
      The image builds once; most of the time goes to PyTorch.
   4. Test Autograder with the reference's two files: {assignment.points:g} points. Then with the
      template's: 0."""

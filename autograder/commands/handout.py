@@ -1,4 +1,4 @@
-"""`handout`: dist/handout.zip, what students are given."""
+"""`handout`: dist/handout.zip, the zip for students."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograder.commands.common import (
     add_config,
     load_homework,
 )
-from autograder.engine.release.handout import ZIP, LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.handout import ZIP, HandoutError, Sources, build_handout
 from autograder.engine.release.manifest import SecretFileNeeded
 
 
@@ -34,10 +34,10 @@ def _handout(options: argparse.Namespace) -> int:
     sources = Sources(load_homework(options), REFERENCE, TEMPLATE)
     try:
         names = build_handout(sources, options.out)
-    except (LeakError, SecretFileNeeded, OutOfStep) as error:
-        print(f"no handout was built: {error}")
+    except (HandoutError, SecretFileNeeded) as error:
+        print(f"The handout was not built: {error}")
         return FOUND_SOMETHING
     path = options.out / ZIP
-    print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no secret in it.")
-    print("Publish it beside the assignment's text. Students unzip it and follow its README.md.")
+    print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no leaks found.")
+    print("Publish it with the assignment. Students unzip it and follow its README.md.")
     return DONE
