@@ -128,9 +128,9 @@ def layers(*, who: str, before: tuple[str, ...] = ()) -> list[str]:
 def test_an_ordinary_user_is_told_what_it_means() -> None:
     """One line: why workers have no users of their own, and what that leaves open."""
     line = layers(who="ordinary")[0]
-    assert line.startswith("confine: workers have users of their own: no, not started as root; ")
-    assert "crashes and hangs of what is graded harm nothing else" in line
-    assert ("your files are kept from it" in line) == (landlock.version() > 0)
+    assert line.startswith("confine: a separate user for each worker: no, not started as root; ")
+    assert "crashes and hangs of graded code stay contained" in line
+    assert ("Landlock protects your files" in line) == (landlock.version() > 0)
 
 
 @needs_root
@@ -139,6 +139,6 @@ def test_root_that_may_not_become_another_user_is_told_so() -> None:
     """In a container without CAP_SETUID it grades on, with a line in the log."""
     line = layers(who="root", before=("setpriv", "--bounding-set=-setuid,-setgid"))[0]
     assert line.startswith(
-        "confine: workers have users of their own: no, root may not become another user here "
+        "confine: a separate user for each worker: no, root may not become another user here "
         "(Operation not permitted); "
     )
