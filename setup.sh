@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Install everything on a new machine: an environment in .venv next to this file. It is safe to run again.
+# Make everything from a fresh machine: an environment in .venv beside this file. Run it again at will.
 #
-#   PYTHON       the interpreter for the environment (default: the first suitable one)
-#   TORCH_INDEX  URL of an index with PyTorch's CPU wheels, which are several gigabytes smaller
-#                (PyTorch's install page names it under "CPU"). Empty: pip's own choice.
-#                Default: the line in torch-index.txt next to this file, if it exists.
+#   PYTHON       the interpreter to build the environment from (default: the first that fits)
+#   TORCH_INDEX  address of an index that has PyTorch's CPU wheels (PyTorch's install page names it
+#                under "CPU"); several gigabytes smaller. Empty: whatever pip finds by itself.
+#                Without it, torch-index.txt beside this file says it, if there is one.
 set -euo pipefail
-umask 022 # workers run as separate users, who must be able to read the environment
+umask 022 # workers with users of their own must be able to read the environment
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv=$here/.venv
 on_gradescope=no
@@ -15,8 +15,8 @@ if [ -z "${TORCH_INDEX+set}" ] && [ -f "$here/torch-index.txt" ]; then
   TORCH_INDEX=$(cat "$here/torch-index.txt")
 fi
 
-# Workers run as other users, who must be able to enter every folder above the interpreter. A home
-# folder of mode 0700 would keep them out.
+# Workers that drop their privileges must be able to enter every folder above the interpreter: an
+# interpreter in a home folder of mode 0700 will not do.
 reachable() {
   local path
   path=$(readlink -f -- "$1")
@@ -51,25 +51,25 @@ if ! python=$(choose_python) && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/n
   python=$(choose_python) || true
 fi
 if [ -z "${python:-}" ]; then
-  echo "setup.sh: no Python 3.10 or newer with the venv module; install it or set PYTHON" >&2
+  echo "setup.sh: no Python 3.10 or newer with the venv module; install one or set PYTHON" >&2
   exit 1
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-echo "setup.sh: installing into $venv (from $python); PyTorch takes a minute or two"
+echo "setup.sh: installing into $venv (from $python); torch takes a minute or two"
 torch=$(grep -E '^torch(vision)?==' "$here/constraints.txt" | tr '\n' ' ')
 cache=
-[ $on_gradescope = yes ] && cache=--no-cache-dir # the image would keep the cache
+[ $on_gradescope = yes ] && cache=--no-cache-dir # an image keeps what is cached in it
 # shellcheck disable=SC2086 # two words
 pip install -q $cache ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
 extras=dev
 [ $on_gradescope = yes ] && extras=
 # shellcheck disable=SC2086 # nothing or one word
 pip install -q $cache -c "$here/constraints.txt" "$here${extras:+[$extras]}"
-# Making matplotlib's list of fonts takes seconds: once here, not in every grading.
+# Making the list of fonts takes seconds: once here, not in every grading.
 MPLCONFIGDIR="$venv/share/matplotlib-cache" "$venv/bin/python" -c 'import matplotlib.font_manager'
-if [ $on_gradescope = yes ]; then # a second lock: workers need only the environment
+if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
   chmod -R go-rwx "$here/autograder" "$here/student_template"
 fi
 "$venv/bin/python" -c 'import torch; print("setup.sh: done, torch", torch.__version__)'

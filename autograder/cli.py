@@ -19,7 +19,7 @@ COMMANDS = {
     "template": "make student_template/ from reference/, its solutions cut out",
     "golden": "make the values that public checks compare with",
     "handout": "build the students' zip: template, drivers, public checks",
-    "bundle": "make the zip for Gradescope, if the preflight passes",
+    "bundle": "make the zip for Gradescope, after the gate",
     "audit": "grade the catalogue of wrong and right solutions",
     "guide": "make the instructor's guide from the written key and the reference's figures",
     "class": "grade a whole class, and show what changed",

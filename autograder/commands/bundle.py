@@ -1,4 +1,4 @@
-"""`bundle`: the zip for Gradescope, written only if the preflight passes."""
+"""`bundle`: build the zip for Gradescope, after the preflight test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from autograder.engine.release.manifest import SecretFileNeeded
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.homework.mistakes.cases import all_cases
 
-# The peak that docs/container.md measures in the default container; a size with room for imports.
+# Measured in the default container (docs/container.md), and a size with room for imports.
 _PEAK_MB, _MEMORY_GB = 523, 1
 
 
@@ -46,23 +46,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--torch-index",
         default="",
-        metavar="URL",
+        metavar="ADDRESS",
         help="index from which setup.sh takes PyTorch on the platform, such as that of its CPU "
-        "wheels, which are several gigabytes smaller (default: pip's own choice)",
+        "wheels, which are several gigabytes smaller (default: whatever pip finds by itself)",
     )
     parser.add_argument(
         "--sample",
         type=_at_least_one,
         default=2,
         metavar="N",
-        help="incorrect solutions that the preflight grades for each part (default: 2)",
+        help="wrong solutions of the catalogue that the gate tries for each part (default: 2)",
     )
     parser.add_argument(
-        "--jobs",
-        type=_at_least_one,
-        default=2,
-        metavar="N",
-        help="gradings at the same time (default: 2)",
+        "--jobs", type=_at_least_one, default=2, metavar="N", help="processes (default: 2)"
     )
     parser.set_defaults(run=_bundle)
 
@@ -76,12 +72,12 @@ def _at_least_one(text: str) -> int:
 
 def _bundle(options: argparse.Namespace) -> int:
     if options.out.is_dir():
-        return usage_error("autograder", f"--out must name a file; {options.out} is a folder")
+        return usage_error("autograder", f"--out must name a file, {options.out} is a folder")
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
-        return usage_error("autograder", f"--torch-index {options.torch_index!r} is not a URL")
+        return usage_error("autograder", f"--torch-index {options.torch_index!r} is no address")
     started = time.monotonic()
     assignment = load_homework(options)
-    plan_checks(assignment)  # reports a setting that names no check before the long part
+    plan_checks(assignment)  # report settings that do not match the checks first
     files = collect(assignment, TEMPLATE, options.torch_index)
     preflight = Preflight(
         assignment=assignment,
@@ -97,17 +93,16 @@ def _bundle(options: argparse.Namespace) -> int:
         leaks=_leaks_in_handout(assignment),
         jobs=options.jobs,
     )
-    failed = False
+    stopped = False
     print("Preflight:")
     for result in preflight.results():
-        verdict = "FAIL" if result.problems else "ok"
+        verdict = "STOP" if result.problems else "ok"
         print(f"  {verdict:<4} {result.name} ({result.seconds:.0f} s)", flush=True)
-        for problem in result.problems:
-            print("         " + problem.rstrip().replace("\n", "\n         "))
-        failed |= bool(result.problems)
-    if failed:
-        earlier = "; the file there is from an earlier run" if options.out.exists() else ""
-        print(f"{options.out} was not written{earlier}.")
+        for sentence in result.problems:
+            print("         " + sentence.rstrip().replace("\n", "\n         "))
+        stopped |= bool(result.problems)
+    if stopped:
+        print(f"{options.out} was not written. An existing one is from an earlier run.")
         return FOUND_SOMETHING
     # Stored, not deflated: another version of zlib would give other bytes.
     write_zip(options.out, files, compress=False)
@@ -117,9 +112,9 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
-    """Return a function that builds the handout and returns the leaks that it finds."""
+    """Return a function that builds the students' zip and lists the leaks in it."""
 
-    def find() -> list[str]:
+    def leaks() -> list[str]:
         with tempfile.TemporaryDirectory(prefix="handout-") as folder:
             try:
                 build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
@@ -127,7 +122,7 @@ def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
                 return str(error).splitlines()
         return []
 
-    return find
+    return leaks
 
 
 def _about(path: Path, files: int, assignment: Assignment, seconds: float) -> str:

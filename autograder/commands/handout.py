@@ -1,4 +1,4 @@
-"""`handout`: dist/handout.zip, the zip for students."""
+"""`handout`: dist/handout.zip, what students are given."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def _handout(options: argparse.Namespace) -> int:
         print(f"The handout was not built: {error}")
         return FOUND_SOMETHING
     path = options.out / ZIP
-    print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no leaks found.")
-    print("Publish it with the assignment. Students unzip it and follow its README.md.")
+    print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no secret in it.")
+    print("Publish it beside the assignment's text. Students unzip it and follow its README.md.")
     return DONE

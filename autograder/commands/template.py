@@ -1,4 +1,4 @@
-"""`template`: student_template/, made from reference/ by cutting the solutions out."""
+"""`template`: student_template/ out of reference/, its solutions cut out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from autograder.engine.sandbox.isolated import ROOT
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--check",
-        action="store_true",
-        help="only compare (status 1 if it is out of date)",
+        "--check", action="store_true", help="only say whether it is in step (status 1 if not)"
     )
     parser.set_defaults(run=_template)
 
@@ -31,7 +29,7 @@ def _make_or_compare(options: argparse.Namespace) -> int:
         differences = template.compare_template(REFERENCE, TEMPLATE)
         for line in differences:
             print(line)
-        print("student_template/ is " + ("out of date" if differences else "up to date"))
+        print("student_template/ is " + ("out of step" if differences else "in step"))
         return FOUND_SOMETHING if differences else DONE
     for path in template.make_template(REFERENCE, TEMPLATE):
         print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

@@ -158,9 +158,9 @@ def submission(code: str, files: dict[str, str] | None = None) -> Iterator[Path]
 
 
 @contextmanager
-def nothing_is_left(grader: Court) -> Iterator[None]:
-    """Check that our files are unchanged and that no new process or file exists afterwards."""
-    grader.zygote.control  # noqa: B018 - starts it
+def nothing_is_left(court: Court) -> Iterator[None]:
+    """Afterwards our files are as they were, and there is no process or file that was not there."""
+    court.zygote.control  # noqa: B018 - starts it
     before = _tree(), stray_files()
     known = {p.pid for p in psutil.Process().children(recursive=True)}
     try:
@@ -171,10 +171,10 @@ def nothing_is_left(grader: Court) -> Iterator[None]:
             for p in psutil.Process().children(recursive=True)
             if p.pid not in known
         }
-        assert set(family) <= {grader.zygote.pid}, family
-        assert list((grader.folder / "workers").glob("worker-*")) == []
+        assert set(family) <= {court.zygote.pid}, family
+        assert list((court.folder / "workers").glob("worker-*")) == []
     except BaseException:
-        grader.renew()  # so that the next case is not affected
+        court.renew()  # so that the next case is not affected
         raise
 
 

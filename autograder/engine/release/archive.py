@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
-_UNIX = 3  # the system whose modes a zip holds
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip allows
+_UNIX = 3  # the system that the modes are for
 
 
 @dataclass(frozen=True)

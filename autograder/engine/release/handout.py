@@ -25,7 +25,7 @@ else:
     import tomli as tomllib
 
 ZIP = "handout.zip"
-# The checks go into a folder; the files that students work with lie at the top.
+# The folder of the checks; the students' own files are at the top.
 GRADER = "grader"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
 # The template's README makes room for the handout's.

@@ -88,7 +88,7 @@ class Preflight:
     def _graded(self, submission: Path, *, full: bool) -> list[str]:
         with tempfile.TemporaryDirectory(prefix="bundle-") as name:
             platform = Path(name)
-            platform.chmod(0o711)  # workers have users of their own
+            platform.chmod(0o711)  # workers run as other users
             unpack(self.files, platform / "source")
             shutil.copy(platform / "source" / "run_autograder", platform)
             # Resolved: workers could not follow a link through a folder that only we may enter.

@@ -11,6 +11,7 @@ The code is read line by line; it is neither imported nor parsed.
 """
 
 import enum
+import itertools
 import re
 import stat
 from collections.abc import Iterator
@@ -233,15 +234,10 @@ def _is_executable(path: Path) -> bool:
     return bool(path.stat().st_mode & stat.S_IXUSR)
 
 
-def _first_difference(expected: bytes, found: bytes) -> int | None:
+def _first_difference(expected: bytes, actual: bytes) -> int | None:
     """Return the number of the first line in which two files differ, or None."""
-    if expected == found:
-        return None
-    lines, others = expected.split(b"\n"), found.split(b"\n")
-    for number, (line, other) in enumerate(zip(lines, others, strict=False), start=1):
-        if line != other:
-            return number
-    return min(len(lines), len(others)) + 1
+    pairs = enumerate(itertools.zip_longest(expected.split(b"\n"), actual.split(b"\n")), start=1)
+    return next((number for number, (line, other) in pairs if line != other), None)
 
 
 def _stub(block: _Block) -> list[str]:

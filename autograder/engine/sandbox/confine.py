@@ -179,7 +179,8 @@ def confine_self(
         (resource.RLIMIT_NOFILE, limits.open_files),
     ):
         _lower(limit, value)
-    _be_killed_first()
+    with contextlib.suppress(OSError):  # if memory runs out, kill this process and not the judge
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     os.environ["TMPDIR"] = os.environ["HOME"] = str(folder)
     tempfile.tempdir = None  # forget the zygote's
     os.chdir(folder)
@@ -250,17 +251,17 @@ def end_session(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def end_orphans(known: Iterable[int], give_up_s: float = 2.0) -> int:
-    """Kill and reap the children of this process that are not `known`; return how many.
+def end_orphans(keep: Iterable[int], give_up_s: float = 2.0) -> int:
+    """Kill and reap the children of this process that are not in `keep`; return how many.
 
     After `become_subreaper`, a process that left its worker's session (a daemon that forked twice)
     becomes our child when its parent dies.
     """
-    keep = set(known)
+    kept = set(keep)
     killed = 0
     give_up = time.monotonic() + give_up_s
     while time.monotonic() < give_up:
-        strangers = [pid for pid in children() if pid not in keep]
+        strangers = [pid for pid in children() if pid not in kept]
         if not strangers:
             break
         for pid in strangers:
@@ -279,12 +280,6 @@ def children() -> list[int]:
     except OSError:  # not Linux, or a kernel without CONFIG_PROC_CHILDREN
         return []
     return [int(word) for word in text.split()]
-
-
-def _be_killed_first() -> None:
-    """If memory runs out, let the kernel kill this process and not the judge."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _lower(limit: int, value: int) -> None:

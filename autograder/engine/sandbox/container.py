@@ -52,7 +52,8 @@ def container(root: Path = Path("/")) -> Container:
         root: the folder that contains `proc` and `sys`.
     """
     cpus = float(_processors())
-    memory = _total_memory(root)
+    total_kib = _number_after(root / "proc/meminfo", "MemTotal:")
+    memory = math.inf if total_kib is None else total_kib * 1024.0
     for folder in _folders(root, "cpu"):
         cpus = min(cpus, _quota(folder))
     for folder in _folders(root, "memory"):
@@ -78,11 +79,6 @@ def _processors() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         return os.cpu_count() or 1
-
-
-def _total_memory(root: Path) -> float:
-    kib = _number_after(root / "proc/meminfo", "MemTotal:")
-    return math.inf if kib is None else kib * 1024.0
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:

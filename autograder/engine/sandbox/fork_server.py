@@ -230,12 +230,12 @@ def serve(
                 forks[new.pid] = new
 
 
-def _ready(descriptors: Iterable[int]) -> frozenset[int]:
-    """Return those of the descriptors that are readable, after `_SWEEP_S` at the latest."""
+def _ready(descriptors: Iterable[int], timeout_s: float = _SWEEP_S) -> frozenset[int]:
+    """Return those of the descriptors that are readable or closed, as soon as there is one."""
     poll = select.poll()  # select() cannot take descriptors beyond 1024
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    return frozenset(descriptor for descriptor, _ in poll.poll(1000 * _SWEEP_S))
+    return frozenset(descriptor for descriptor, _ in poll.poll(1000 * timeout_s))
 
 
 def _serve_one(
@@ -251,7 +251,7 @@ def _serve_one(
     answers, pid = socket.socket(fileno=last), -1
     try:
         request = json.loads(packet)
-        if _has_hung_up(last):
+        if _ready([last], 0):  # the client closed its end, as after a timeout
             answers.close()
             return None
         sys.stdout.flush()
@@ -270,13 +270,6 @@ def _serve_one(
     finally:
         for other in others:
             os.close(other)
-
-
-def _has_hung_up(descriptor: int) -> bool:
-    """Whether the client closed its end, as one whose wait timed out does."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 class _Running:

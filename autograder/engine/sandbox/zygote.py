@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     """Run the zygote until the judge's end of the control socket closes."""
     parser = argparse.ArgumentParser(prog="zygote")
     parser.add_argument("--control-fd", type=int, required=True)
-    parser.add_argument("--homework", required=True, help="package that holds `experiments`")
+    parser.add_argument("--homework", required=True, help="package that contains `experiments`")
     parser.add_argument("--temporary", type=Path, required=True)
     options = parser.parse_args(argv)
 
@@ -88,7 +88,9 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     # A worker is confined before it could import its loop.
     importlib.import_module("autograder.engine.sandbox.serve")
     module = importlib.import_module(f"{homework}.experiments")
-    _warm_up(torch)
+    # Autograd loads modules on first use: once here, for all workers.
+    weight = torch.ones(2, requires_grad=True)
+    (weight * weight).sum().backward()  # type: ignore[no-untyped-call]
     # Measured here: the nominal time covers the imports above only.
     speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     for warm_up in getattr(module, "WARM_UPS", ()):
@@ -99,12 +101,6 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     if many:
         huge_pages.gather()
     return Prepared(module.EXPERIMENTS, speed)
-
-
-def _warm_up(torch: Any) -> None:
-    """Run autograd once, so that workers do not load its modules on first use."""
-    weight = torch.ones(2, requires_grad=True)
-    (weight * weight).sum().backward()
 
 
 @dataclass(frozen=True)
@@ -129,12 +125,7 @@ class _Home:
 class Zygote:
     """The loop that forks and ends workers on request, and ends orphans."""
 
-    def __init__(
-        self,
-        control: socket.socket,
-        prepared: Prepared,
-        temporary: Path,
-    ) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared, temporary: Path) -> None:
         self._control = control
         self._prepared = prepared
         self._temporary = temporary

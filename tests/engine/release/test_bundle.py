@@ -167,8 +167,8 @@ def test_a_failed_preflight_leaves_the_earlier_zip_alone(
     out.write_text("earlier")
     assert cli.main(["bundle", "--out", str(out)]) == 1
     printed = capsys.readouterr().out
-    assert "FAIL all is well (1 s)\n         it is not:\n         see here\n" in printed
-    assert "was not written; the file there is from an earlier run." in printed
+    assert "STOP all is well (1 s)\n         it is not:\n         see here\n" in printed
+    assert "was not written. An existing one is from an earlier run." in printed
     assert out.read_text() == "earlier"
 
 
@@ -194,8 +194,8 @@ def test_a_passed_preflight_gives_the_zip_and_the_next_steps(
     ("arguments", "message"),
     [
         (["--config", "nowhere.toml"], "there is no settings file at nowhere.toml"),
-        (["--out", "."], "--out must name a file; . is a folder"),
-        (["--torch-index", "cpu"], "--torch-index 'cpu' is not a URL"),
+        (["--out", "."], "--out must name a file, . is a folder"),
+        (["--torch-index", "cpu"], "--torch-index 'cpu' is no address"),
         (["--sample", "0"], "argument --sample: 0 must be at least 1"),
         (["--jobs", "x"], "argument --jobs: invalid"),
         (["--skip-preflight"], "unrecognized arguments: --skip-preflight"),

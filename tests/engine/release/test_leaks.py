@@ -162,7 +162,7 @@ def test_a_name_inside_an_archive_is_read_too(secrets: Secrets, tmp_path: Path) 
 
 
 def test_an_archive_that_never_ends_is_refused(secrets: Secrets, tmp_path: Path) -> None:
-    """What is packed too deep to be read is reported, never passed over."""
+    """Archives that are nested too deeply to be read are reported."""
     data = b"harmless"
     for _ in range(10):
         data = gzip.compress(data)

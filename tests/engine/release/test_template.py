@@ -287,7 +287,7 @@ def test_changes_inside_the_markers_collapse(text: str) -> None:
     ],
 )
 def test_changes_outside_the_markers_remain(text: str) -> None:
-    """What a student changes elsewhere, markers included, is still there to be seen."""
+    """A student's changes elsewhere, markers included, stay visible."""
     assert collapse_regions(text) != collapse_regions(STUBBED)
 
 
@@ -411,7 +411,7 @@ def _interface(module: ModuleType) -> dict[str, tuple[str, str | None]]:
 
 @pytest.mark.parametrize("name", ["flow_network.py", "gan.py"])
 def test_stubs_keep_signature_and_docstring(name: str) -> None:
-    """What students see of a function is what the reference says of it."""
+    """Students see the reference's signatures and docstrings."""
     expected = _interface(load(REFERENCE / "codebase" / name))
     assert len(expected) >= 6
     assert _interface(load(TEMPLATE / "codebase" / name)) == expected
