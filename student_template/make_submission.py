@@ -1,8 +1,7 @@
-"""Packs your homework into submission.zip, as make_submission.sh does, on any system.
+"""Pack your homework into submission.zip, on any system; make_submission.sh does the same.
 
-Run it anywhere: it packs the folder in which it lies or, if there is no codebase/ in that one, the
-current folder. It warns of what will fail on Gradescope, and packs all the same; with --warn, it
-only warns.
+It packs its own folder or, if that has no codebase/, the current one. It warns of problems on
+Gradescope and packs anyway; with --warn, it only warns.
 """
 
 import ast
@@ -18,19 +17,19 @@ from pathlib import Path
 
 PYTHON_FILES = ("codebase/flow_network.py", "codebase/gan.py")
 FLOW_FIGURE = "maf/samples_epoch50.png"
-# The version that grades, such as "3.10"; the handout fills it in from the course's settings.
+# Gradescope's version, such as "3.10"; the handout fills it in from the course's settings.
 GRADER_PYTHON = ""
 DIALOGUES = ("breakpoint", "input")
 STUB = re.compile(r'^\s*raise NotImplementedError\("(.*) is not implemented yet"\)', re.MULTILINE)
 
 
 def fail(message: str) -> None:
-    """Say what is wrong in one line, and end."""
+    """Print one line and exit."""
     sys.exit(f"make_submission.py: {message}")
 
 
 def last_figure(folder: Path) -> "Path | None":
-    """Return the generated images of one folder with the highest step."""
+    """Return the generated images with the highest step in a folder."""
     steps = {
         int(path.stem.removeprefix("fake_")): path
         for path in sorted(folder.glob("fake_*.png"))
@@ -40,7 +39,7 @@ def last_figure(folder: Path) -> "Path | None":
 
 
 def files_to_pack(folder: Path) -> "list[str]":
-    """Return what belongs into the zip, as paths below the folder."""
+    """Return the files to pack, as paths in the folder."""
     for name in PYTHON_FILES:
         if not (folder / name).is_file():
             fail(f"{folder / name} is missing; nothing was packed")
@@ -48,7 +47,7 @@ def files_to_pack(folder: Path) -> "list[str]":
     if (folder / FLOW_FIGURE).is_file():
         files.append(FLOW_FIGURE)
     else:
-        print(f"Note: {FLOW_FIGURE} is not there; 'python run_flow.py' makes it.")
+        print(f"Note: {FLOW_FIGURE} is missing; 'python run_flow.py' makes it.")
     for out in sorted(folder.glob("out_*")):
         figure = last_figure(out) if out.is_dir() else None
         if figure is not None:
@@ -57,7 +56,7 @@ def files_to_pack(folder: Path) -> "list[str]":
 
 
 def warnings_about(name: str, content: bytes) -> "Iterator[str]":
-    """Yield what will fail on Gradescope, a sentence each."""
+    """Yield a sentence for each problem that Gradescope will have with a file."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         text = io.IncrementalNewlineDecoder(None, translate=True).decode(content.decode(encoding))
@@ -78,7 +77,7 @@ def warnings_about(name: str, content: bytes) -> "Iterator[str]":
 
 
 def newer_grammar(name: str, text: str) -> "Iterator[str]":
-    """Yield what this Python accepts and the one that grades does not."""
+    """Yield a sentence for syntax that is too new for Gradescope's Python."""
     if not GRADER_PYTHON:
         return
     version = tuple(int(number) for number in GRADER_PYTHON.split("."))
@@ -88,36 +87,36 @@ def newer_grammar(name: str, text: str) -> "Iterator[str]":
     except SyntaxError as error:
         yield f"{name}, line {error.lineno}: {grader}: {error.msg}"
     if version < (3, 12):
-        for line, what in newer_f_strings(text):
-            yield f"{name}, line {line}: {grader}: {what} need Python 3.12"
+        for line, syntax in newer_f_strings(text):
+            yield f"{name}, line {line}: {grader}: {syntax} need Python 3.12"
 
 
 def newer_f_strings(text: str) -> "Iterator[tuple[int, str]]":
-    """Yield line and kind of what f-strings may hold since Python 3.12; nothing in an older one."""
+    """Yield line and kind of f-string syntax that needs Python 3.12; an older one finds nothing."""
     if sys.version_info < (3, 12):
         return
-    around: list[str] = []  # the quotes of the f-strings that are open
+    outer: list[str] = []  # quotes of the f-strings around a token
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         line = token.start[0]
         if token.type == tokenize.FSTRING_END:
-            around.pop()
-        elif token.type == tokenize.FSTRING_START or (token.type == tokenize.STRING and around):
+            outer.pop()
+        elif token.type == tokenize.FSTRING_START or (token.type == tokenize.STRING and outer):
             quotes = token.string.lstrip("rRbBuUfF")
             quotes = quotes[: 3 if quotes[:3] in ("'''", '"""') else 1]
-            if quotes in around:
-                yield line, "the same quotes inside the braces of an f-string as around it"
+            if quotes in outer:
+                yield line, "the f-string's own quotes inside its braces"
             elif token.type == tokenize.STRING and "\\" in token.string:
                 yield line, "backslashes inside the braces of an f-string"
             if token.type == tokenize.FSTRING_START:
-                around.append(quotes)
-        elif token.type == tokenize.COMMENT and around:
+                outer.append(quotes)
+        elif token.type == tokenize.COMMENT and outer:
             yield line, "comments inside the braces of an f-string"
-        elif token.type == tokenize.NL and around and len(around[-1]) == 1:
-            yield line, "several lines inside the braces of an f-string"
+        elif token.type == tokenize.NL and outer and len(outer[-1]) == 1:
+            yield line, "line breaks inside the braces of an f-string"
 
 
 def leftovers(name: str, tree: ast.AST, inside: str = "") -> "Iterator[str]":
-    """Yield stubs, and what waits for somebody at a keyboard."""
+    """Yield a sentence for each stub, and each call that waits for a keyboard."""
     for node in ast.iter_child_nodes(tree):
         where = inside
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -126,52 +125,52 @@ def leftovers(name: str, tree: ast.AST, inside: str = "") -> "Iterator[str]":
             yield from stubs(name, node, inside)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in DIALOGUES:
             called = getattr(node.func, "id", "")
-            yield f"{name}, line {node.lineno}: {called}() cannot be used in a grading; remove it"
+            yield f"{name}, line {node.lineno}: {called}() does not work on Gradescope; remove it"
         elif (isinstance(node, ast.Import) and any(one.name == "pdb" for one in node.names)) or (
             isinstance(node, ast.ImportFrom) and node.module == "pdb"
         ):
-            yield f"{name}, line {node.lineno}: pdb cannot be used in a grading; remove it"
+            yield f"{name}, line {node.lineno}: pdb does not work on Gradescope; remove it"
         yield from leftovers(name, node, where)
 
 
 def stubs(name: str, node: ast.Raise, inside: str) -> "Iterator[str]":
-    """Yield what a `raise NotImplementedError` leaves undone."""
+    """Yield a sentence if a statement raises NotImplementedError."""
     raised = node.exc
-    said = ""
+    message = ""
     if isinstance(raised, ast.Call):
         if raised.args and isinstance(raised.args[0], ast.Constant):
-            said = str(raised.args[0].value)
+            message = str(raised.args[0].value)
         raised = raised.func
     if getattr(raised, "id", "") != "NotImplementedError":
         return
-    if said.endswith(" is not implemented yet"):
-        yield f"{name}: {said}"
+    if message.endswith(" is not implemented yet"):
+        yield f"{name}: {message}"
     else:
-        what = inside or "the file"
-        yield f"{name}, line {node.lineno}: {what} still raises NotImplementedError"
+        place = inside or "the file"
+        yield f"{name}, line {node.lineno}: {place} still raises NotImplementedError"
 
 
 def warn(folder: Path) -> None:
-    """Print all warnings; nothing that is met here stops the packing."""
+    """Print all warnings; no error here stops the packing."""
     for name in PYTHON_FILES:
         try:
             for warning in warnings_about(name, (folder / name).read_bytes()):
                 print(f"Warning: {warning}", file=sys.stderr)
-        except Exception as error:  # code may be nested too deeply to be looked at, for instance
-            print(f"Warning: {name} could not be looked at ({error})", file=sys.stderr)
+        except Exception as error:  # such as code that is nested too deeply
+            print(f"Warning: {name} could not be checked ({error})", file=sys.stderr)
 
 
 def main() -> None:
-    """Pack."""
+    """Pack, or only warn."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console may lack the letters of a path
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack characters of a path
             stream.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
     if not (folder / "codebase").is_dir():
         here, folder = folder, Path.cwd()
         if not (folder / "codebase").is_dir():
             fail(
-                f"neither {here} nor {folder} holds a folder codebase/; "
+                f"neither {here} nor {folder} has a folder codebase/; "
                 "run it in your homework's folder"
             )
     if sys.argv[1:] == ["--warn"]:
@@ -179,7 +178,7 @@ def main() -> None:
         return
     files = files_to_pack(folder)
     warn(folder)
-    # Packed beside its place and then moved: a failure leaves no half-written archive.
+    # Written to a temporary folder, then moved: a failure leaves no incomplete zip.
     with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
         packed = Path(partial) / "submission.zip"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Packs your homework into submission.zip: codebase/flow_network.py, codebase/gan.py, and the
-# figures that training has left, as far as they exist.
+# Pack your homework into submission.zip: codebase/flow_network.py, codebase/gan.py, and the figures
+# from training that exist.
 #
-# Run it anywhere: it packs the folder in which it lies or, if there is no codebase/ in that one,
-# the current folder.
+# It packs its own folder or, if that has no codebase/, the current one.
 set -euo pipefail
 
 python_files=(codebase/flow_network.py codebase/gan.py)
@@ -14,14 +13,14 @@ fail() {
   exit 1
 }
 
-# The generated images of one folder with the highest step; nothing if there are none.
+# The generated images with the highest step in a folder, if any.
 last_figure() {
   local best="" best_step=-1 path step
   for path in "$1"/fake_*.png; do
     step=${path##*/fake_}
     step=${step%.png}
     case $step in '' | *[!0-9]*) continue ;; esac
-    # 10# because 0900 would be read as octal
+    # 10#: otherwise 0900 is octal
     if ((10#$step > best_step)); then
       best=$path
       best_step=$((10#$step))
@@ -34,7 +33,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ -d "$here/codebase" ]; then
   cd "$here"
 elif [ ! -d codebase ]; then
-  fail "neither $here nor $PWD holds a folder codebase/; run it in your homework's folder"
+  fail "neither $here nor $PWD has a folder codebase/; run it in your homework's folder"
 fi
 
 files=()
@@ -46,14 +45,14 @@ done
 if [ -f "$flow_figure" ]; then
   files+=("$flow_figure")
 else
-  echo "Note: $flow_figure is not there; 'python run_flow.py' makes it."
+  echo "Note: $flow_figure is missing; 'python run_flow.py' makes it."
 fi
 for folder in out_*/; do
   figure=$(last_figure "${folder%/}")
   if [ -n "$figure" ]; then files+=("$figure"); fi
 done
 
-# Warn of what will fail on Gradescope: make_submission.py knows it all, where there is a Python.
+# Warn of problems on Gradescope: with make_submission.py if there is a Python, else only of stubs.
 warn() {
   local python file part
   for python in python3 python; do
@@ -72,7 +71,7 @@ warn() {
 }
 warn
 
-# Packed beside its place and then moved: a failure leaves no half-written archive.
+# Written to a temporary folder, then moved: a failure leaves no incomplete zip.
 partial=$(mktemp -d ./.submission.XXXXXX)
 trap 'rm -rf "$partial"' EXIT
 if command -v zip >/dev/null; then
@@ -83,9 +82,9 @@ import sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as archive:
     for name in sys.argv[2:]:
         archive.write(name)
-' "$partial/submission.zip" "${files[@]}" || fail "python3 could not write the archive"
+' "$partial/submission.zip" "${files[@]}" || fail "python3 could not write the zip"
 else
-  fail "needs zip or python3, and neither was found; install one of them"
+  fail "neither zip nor python3 was found; install one of them"
 fi
 mv -f "$partial/submission.zip" submission.zip
 

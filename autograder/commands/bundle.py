@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import re
 import tempfile
@@ -24,8 +25,9 @@ from autograder.commands.common import (
 )
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
 from autograder.engine.homework import Assignment
-from autograder.engine.release.bundle import Archive, collect, write_archive
-from autograder.engine.release.handout import LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.archive import write_zip
+from autograder.engine.release.bundle import collect
+from autograder.engine.release.handout import HandoutError, Sources, build_handout
 from autograder.engine.release.manifest import SecretFileNeeded
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.homework.mistakes.cases import all_cases
@@ -90,9 +92,10 @@ def _bundle(options: argparse.Namespace) -> int:
     if stopped:
         print(f"{options.out} was not written. An existing one is from an earlier run.")
         return FOUND_SOMETHING
-    archive = write_archive(files, options.out)
-    print(_about(archive, assignment, time.monotonic() - started))
-    print(_what_to_click(archive, assignment))
+    # Stored, not deflated: another version of zlib would give other bytes.
+    write_zip(options.out, files, compress=False)
+    print(_about(options.out, len(files), assignment, time.monotonic() - started))
+    print(_next_steps(options.out, assignment))
     return DONE
 
 
@@ -103,25 +106,25 @@ def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
         with tempfile.TemporaryDirectory(prefix="handout-") as folder:
             try:
                 build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
-            except (LeakError, SecretFileNeeded, OutOfStep) as error:
+            except (HandoutError, SecretFileNeeded) as error:
                 return str(error).splitlines()
         return []
 
     return leaks
 
 
-def _about(archive: Archive, assignment: Assignment, seconds: float) -> str:
+def _about(path: Path, files: int, assignment: Assignment, seconds: float) -> str:
+    data = path.read_bytes()
     return (
-        f"\n{archive.path} written after {seconds:.0f} s: {archive.files} files, "
-        f"{archive.size / 1024:.0f} KiB\n"
-        f"  sha256 of the zip   {archive.sha256}\n"
-        f"  hash of the checks  {hash_of_checks(assignment)} (every results.json has it as "
-        "checks_sha256)\n"
+        f"\n{path} written after {seconds:.0f} s: {files} files, {len(data) / 1024:.0f} KiB\n"
+        f"  sha256 of the zip   {hashlib.sha256(data).hexdigest()}\n"
+        f"  hash of the checks  {hash_of_checks(assignment)} (checks_sha256 in every "
+        "results.json)\n"
         f"  seed                {assignment.seed}"
     )
 
 
-def _what_to_click(archive: Archive, assignment: Assignment) -> str:
+def _next_steps(path: Path, assignment: Assignment) -> str:
     minutes = math.ceil(assignment.platform_timeout_s / 60)
     board = assignment.leaderboard
     leaderboard = f"enable the leaderboard ({board.name!r})" if board else "no leaderboard"
@@ -129,10 +132,10 @@ def _what_to_click(archive: Archive, assignment: Assignment) -> str:
 Next, on Gradescope:
   1. Create Assignment > Programming Assignment. "Autograder points": {assignment.points:g};
      {leaderboard}.
-  2. Container: the default one (0.5 CPU, 0.75 GB) is enough for the reference, which takes
-     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for what submissions import.
+  2. Container: the default (0.5 CPU, 0.75 GB) is enough for the reference, which takes
+     {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for packages that submissions import.
      "Autograder timeout": {minutes} minutes.
-  3. Configure Autograder: upload {archive.path.name}, base image Ubuntu 22.04, Update Autograder.
+  3. Configure Autograder: upload {path.name}, base image Ubuntu 22.04, Update Autograder.
      The image builds once; most of the time goes to PyTorch.
   4. Test Autograder with the reference's two files: {assignment.points:g} points. Then with the
      template's: 0."""

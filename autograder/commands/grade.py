@@ -16,8 +16,8 @@ from autograder.commands.common import (
 from autograder.engine.grading.supervisor import Report, Request, grade
 from autograder.engine.results.summary import summary
 
-_NO_USER = "users of their own: no"
-PLATFORM = Path("/autograder")  # Gradescope's folder
+_NO_USER = "a separate user for each worker: no"
+PLATFORM = Path("/autograder")  # where Gradescope puts everything
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

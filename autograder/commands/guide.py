@@ -1,4 +1,4 @@
-"""`guide`: the reference's figures and the written key as one page for instructors."""
+"""`guide`: one page for instructors with the answer key and the reference's figures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ PARTS = (
     REFERENCE / "README.md",
 )
 TITLE = "Homework 3: the instructor's guide"
-SUBTITLE = (
-    "Worked answers with rubrics, and what the reference solution achieves. Not for students."
-)
+SUBTITLE = "Worked answers with rubrics, and the reference solution's results. Not for students."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

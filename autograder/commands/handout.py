@@ -13,7 +13,7 @@ from autograder.commands.common import (
     add_out,
     load_homework,
 )
-from autograder.engine.release.handout import ZIP, LeakError, OutOfStep, Sources, build_handout
+from autograder.engine.release.handout import ZIP, HandoutError, Sources, build_handout
 from autograder.engine.release.manifest import SecretFileNeeded
 
 
@@ -28,8 +28,8 @@ def _handout(options: argparse.Namespace) -> int:
     sources = Sources(load_homework(options), REFERENCE, TEMPLATE)
     try:
         names = build_handout(sources, options.out)
-    except (LeakError, SecretFileNeeded, OutOfStep) as error:
-        print(f"no handout was built: {error}")
+    except (HandoutError, SecretFileNeeded) as error:
+        print(f"The handout was not built: {error}")
         return FOUND_SOMETHING
     path = options.out / ZIP
     print(f"{path}: {len(names)} files, {path.stat().st_size / 1024:.0f} KiB; no secret in it.")

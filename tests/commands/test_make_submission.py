@@ -1,4 +1,4 @@
-"""`make_submission.sh` and its twin: what they pack, what they warn about, when they refuse."""
+"""`make_submission.sh` and `make_submission.py`: the files they pack, their warnings and errors."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PLAIN_TOOLS = ("bash", "dirname", "mktemp", "mv", "rm", "sed")
 
 @pytest.fixture(params=[script.name for script in SCRIPTS])
 def name(request: pytest.FixtureRequest) -> str:
-    """Either script: what one does, the other does."""
+    """Each of the two scripts, which do the same."""
     return str(request.param)
 
 
 @pytest.fixture
 def homework(tmp_path: Path) -> Path:
-    """A finished homework with the scripts in it, figures included."""
+    """A finished homework with figures and the scripts."""
     folder = tmp_path / "my homework"
     for name in (
         *PYTHON_FILES,
@@ -52,7 +52,7 @@ def homework(tmp_path: Path) -> Path:
 def run(
     script: Path, *, cwd: Path, path: str | None = None, console: str = ""
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run the script; return how it ended and what is in the archive under `cwd`, if any."""
+    """Run the script; return its outcome and the names in the archive, if any."""
     shell = sys.executable if script.suffix == ".py" else shutil.which("bash") or "bash"
     outcome = subprocess.run(
         [shell, str(script)],
@@ -80,9 +80,9 @@ def tools(folder: Path, *extra: str) -> str:
     """Return a PATH with only the plain tools and the extra ones."""
     folder.mkdir()
     for name in PLAIN_TOOLS:
-        found = shutil.which(name)
-        assert found is not None, name
-        (folder / name).symlink_to(found)
+        tool = shutil.which(name)
+        assert tool is not None, name
+        (folder / name).symlink_to(tool)
     for name in extra:
         wrapper = folder / name
         wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -101,7 +101,7 @@ EXPECTED = [
 def test_packs_the_files_and_the_last_figures_of_its_own_folder(
     name: str, homework: Path, tmp_path: Path
 ) -> None:
-    """Called from anywhere, it packs where it lies, lists what it packed, and warns of nothing."""
+    """Called from any folder, it packs its own, lists the files and prints no warning."""
     outcome, names = run(homework / name, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     assert names == EXPECTED
@@ -110,10 +110,10 @@ def test_packs_the_files_and_the_last_figures_of_its_own_folder(
     assert outcome.stderr == ""
 
 
-def test_packs_the_current_folder_where_its_own_has_no_code(
+def test_packs_the_current_folder_if_its_own_has_no_code(
     name: str, homework: Path, tmp_path: Path
 ) -> None:
-    """A copy elsewhere packs the folder that it is called from."""
+    """A copy elsewhere packs the folder it is called from."""
     elsewhere = tmp_path / "bin"
     elsewhere.mkdir()
     script = Path(shutil.move(homework / name, elsewhere))
@@ -123,7 +123,7 @@ def test_packs_the_current_folder_where_its_own_has_no_code(
     assert not (elsewhere / "submission.zip").exists()
 
 
-def test_python_packs_where_zip_is_missing(homework: Path, tmp_path: Path) -> None:
+def test_python_packs_if_zip_is_missing(homework: Path, tmp_path: Path) -> None:
     """Without zip, python3 writes the same archive."""
     path = tools(tmp_path / "bin", "python3")
     outcome, names = run(homework / "make_submission.sh", cwd=homework, path=path)
@@ -131,14 +131,14 @@ def test_python_packs_where_zip_is_missing(homework: Path, tmp_path: Path) -> No
     assert names == EXPECTED
 
 
-def test_without_any_packer_it_says_what_to_install(homework: Path, tmp_path: Path) -> None:
-    """With neither zip nor python3 there is one line and no archive."""
+def test_without_zip_and_python_the_error_names_both(homework: Path, tmp_path: Path) -> None:
+    """It prints one line and writes no archive."""
     outcome, names = run(
         homework / "make_submission.sh", cwd=homework, path=tools(tmp_path / "bin")
     )
     assert outcome.returncode != 0
     assert outcome.stderr == (
-        "make_submission.sh: needs zip or python3, and neither was found; install one of them\n"
+        "make_submission.sh: neither zip nor python3 was found; install one of them\n"
     )
     assert names == []
     assert not list(homework.glob(".submission*"))
@@ -146,7 +146,7 @@ def test_without_any_packer_it_says_what_to_install(homework: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("missing", PYTHON_FILES)
 def test_a_missing_python_file_is_refused(name: str, homework: Path, missing: str) -> None:
-    """Nothing is packed without both Python files; the one line names the missing one."""
+    """Nothing is packed, and one line names the missing file."""
     (homework / missing).unlink()
     outcome, names = run(homework / name, cwd=homework)
     assert outcome.returncode != 0
@@ -156,17 +156,17 @@ def test_a_missing_python_file_is_refused(name: str, homework: Path, missing: st
 
 
 def test_a_folder_without_code_is_refused(name: str, tmp_path: Path) -> None:
-    """Away from any homework the script says where it looked."""
+    """The error names the folders that were searched."""
     shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "empty").mkdir()
     outcome, _ = run(tmp_path / name, cwd=tmp_path / "empty")
     assert outcome.returncode != 0
-    assert "holds a folder codebase/; run it in your homework's folder" in outcome.stderr
+    assert "has a folder codebase/; run it in your homework's folder" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
 
 
-def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) -> None:
-    """The untouched template packs with one warning for each of its nine stubs."""
+def test_remaining_stubs_give_warnings(name: str, tmp_path: Path) -> None:
+    """The untouched template is packed with one warning for each stub."""
     homework = tmp_path / "homework"
     shutil.copytree(TEMPLATE, homework)
     gan = homework / "codebase" / "gan.py"
@@ -180,17 +180,17 @@ def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) 
     assert warnings[0] == (
         "Warning: codebase/flow_network.py: 1.1 MADE.forward is not implemented yet"
     )
-    assert "maf/samples_epoch50.png is not there; 'python run_flow.py' makes it" in outcome.stdout
+    assert "maf/samples_epoch50.png is missing; 'python run_flow.py' makes it" in outcome.stdout
 
 
 @pytest.mark.parametrize(
     ("code", "warning"),
     [
         ("def f():\n    x = (1,\n", "line 2: Python cannot read this file: '(' was never closed"),
-        ("x = 1\nbreakpoint()\n", "line 2: breakpoint() cannot be used in a grading; remove it"),
-        ("def f():\n  return input()", "line 2: input() cannot be used in a grading; remove it"),
-        ("import pdb\n", "line 1: pdb cannot be used in a grading; remove it"),
-        ("from pdb import set_trace\n", "line 1: pdb cannot be used in a grading; remove it"),
+        ("x = 1\nbreakpoint()\n", "line 2: breakpoint() does not work on Gradescope; remove it"),
+        ("def f():\n  return input()", "line 2: input() does not work on Gradescope; remove it"),
+        ("import pdb\n", "line 1: pdb does not work on Gradescope; remove it"),
+        ("from pdb import set_trace\n", "line 1: pdb does not work on Gradescope; remove it"),
         (
             "class A:\n  def f(self):\n    raise NotImplementedError\n",
             "line 3: A.f still raises NotImplementedError",
@@ -198,10 +198,10 @@ def test_stubs_that_are_still_there_are_warned_about(name: str, tmp_path: Path) 
         ("x = 'caf\xe9'".encode("latin-1"), " is not saved as UTF-8, so Python cannot read it; sa"),
         ("x = 1".encode("utf-16"), " is not saved as UTF-8, so Python cannot read it; save it as"),
         (b"x = 1\0", " is not saved as UTF-8, so Python cannot read it; save it as UTF-8"),
-        ("x = " + "-" * 5000 + "1", " could not be looked at ("),
+        ("x = " + "-" * 5000 + "1", " could not be checked ("),
     ],
 )
-def test_what_will_fail_is_warned_of_and_packed(
+def test_code_that_will_fail_gives_a_warning_and_is_packed(
     name: str, homework: Path, code: str | bytes, warning: str
 ) -> None:
     """One warning with its line; the file can still be submitted."""
@@ -226,8 +226,8 @@ def test_what_will_fail_is_warned_of_and_packed(
         'x = f"""{d["a"]}"""\n',
     ],
 )
-def test_what_works_is_not_warned_of(name: str, homework: Path, code: str | bytes) -> None:
-    """Comments, texts and other functions of these names are nobody's mistake."""
+def test_correct_code_gives_no_warning(name: str, homework: Path, code: str | bytes) -> None:
+    """Comments, strings and other functions with these names are no problem."""
     content = code if isinstance(code, bytes) else code.encode()
     (homework / "codebase/gan.py").write_bytes(content)
     set_grader(homework, "3.10")
@@ -236,7 +236,7 @@ def test_what_works_is_not_warned_of(name: str, homework: Path, code: str | byte
 
 
 def set_grader(homework: Path, version: str) -> None:
-    """Let the scripts know what grades, as the handout does."""
+    """Write the grader's version into the script, as the handout does."""
     script = homework / "make_submission.py"
     text = script.read_text(encoding="utf-8")
     assert 'GRADER_PYTHON = ""' in text
@@ -257,10 +257,10 @@ NEWER = {
 
 
 @pytest.mark.parametrize(("code", "since"), NEWER.values(), ids=list(NEWER))
-def test_grammar_that_the_grader_lacks_is_warned_of(
+def test_syntax_that_is_too_new_for_the_grader_gives_a_warning(
     name: str, homework: Path, code: str, since: tuple[int, int]
 ) -> None:
-    """Where this Python knows it and the one that grades does not; else it does not parse."""
+    """If this Python does not know it either, the warning says that it cannot read the file."""
     set_grader(homework, "3.10")
     (homework / "codebase/gan.py").write_text(code, encoding="utf-8")
     outcome, names = run(homework / name, cwd=homework)
@@ -271,8 +271,8 @@ def test_grammar_that_the_grader_lacks_is_warned_of(
     assert expected in outcome.stderr
 
 
-def test_a_console_without_the_letters_of_a_path_is_no_error(name: str, homework: Path) -> None:
-    """The archive is written and named, and the script ends well."""
+def test_a_console_that_cannot_print_the_path_is_no_error(name: str, homework: Path) -> None:
+    """The archive is written and named, and the exit status is 0."""
     elsewhere = homework.rename(homework.with_name("Übungen 作业"))
     outcome, names = run(elsewhere / name, cwd=elsewhere, console="ascii")
     assert outcome.returncode == 0
@@ -281,8 +281,8 @@ def test_a_console_without_the_letters_of_a_path_is_no_error(name: str, homework
     assert "Traceback" not in outcome.stderr
 
 
-def test_the_shells_script_without_python_warns_of_stubs(homework: Path, tmp_path: Path) -> None:
-    """It does what it can."""
+def test_the_shell_script_without_python_warns_of_stubs(homework: Path, tmp_path: Path) -> None:
+    """The other warnings need Python."""
     shutil.copy(TEMPLATE / "codebase/gan.py", homework / "codebase")
     path = tools(tmp_path / "bin")
     outcome, _ = run(homework / "make_submission.sh", cwd=homework, path=path)
@@ -298,7 +298,7 @@ def test_last_figure_is_last_by_number(name: str, homework: Path) -> None:
 
 
 def test_an_older_archive_is_replaced(name: str, homework: Path) -> None:
-    """Packing again starts anew: nothing of an older archive stays."""
+    """Nothing of the older archive remains."""
     with zipfile.ZipFile(homework / "submission.zip", "w") as archive:
         archive.writestr("stale.txt", "stale")
     _, names = run(homework / name, cwd=homework)
@@ -306,7 +306,7 @@ def test_an_older_archive_is_replaced(name: str, homework: Path) -> None:
 
 
 def test_scripts_are_handed_out() -> None:
-    """Students get the same scripts, the shell's ready to run."""
+    """Students get the same scripts, and the shell script is executable."""
     for script in SCRIPTS:
         assert (TEMPLATE / script.name).read_bytes() == script.read_bytes()
     assert os.access(SCRIPTS[0], os.X_OK)

@@ -1,9 +1,9 @@
-"""Coverage-guided fuzzing (atheris) of what reads hostile bytes.
+"""Coverage-guided fuzzing (atheris) of the parsers of hostile bytes.
 
-`.venv/bin/python -m tests.security.fuzz_bytes frames --seconds 60`, or `... intake ...`. It ends
-with a status other than 0, and leaves the input in the current folder, at any exception but the
-parser's own, at 512 MB of memory, and at an input that takes five seconds. Otherwise libFuzzer
-prints how many inputs were tried and how far they reached.
+`.venv/bin/python -m tests.security.fuzz_bytes frames --seconds 60`, or `... intake ...`. Any
+exception except the parser's own, 512 MB of memory, or an input that takes five seconds ends it
+with a status other than 0 and leaves the input in the current folder. Otherwise libFuzzer prints
+the number of inputs and the coverage.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ with atheris.instrument_imports(include=["autograder.engine"]):
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-WANTED = ("codebase/flow_network.py", "codebase/gan.py")
+FILES = ("codebase/flow_network.py", "codebase/gan.py")
 _MAX_BYTES = 60_000  # what a socket's buffer takes at once
 
 
 def read_frame(data: bytes) -> None:
-    """Send bytes through a socket and read them as a frame; then each half of the parser alone."""
+    """Read bytes as a frame from a socket, then with each half of the parser."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(data)
@@ -48,13 +48,13 @@ def read_frame(data: bytes) -> None:
 
 
 def stage_zip(data: bytes) -> None:
-    """Hand bytes in as a zip."""
+    """Stage bytes as a zip."""
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "s.zip"
         source.write_bytes(data)
         with contextlib.suppress(InvalidSubmission):
             staged = Path(name) / "staged"
-            stage(source, staged, wanted=WANTED, pristine=ROOT / "student_template")
+            stage(source, staged, wanted=FILES, pristine=ROOT / "student_template")
 
 
 def _good_frame() -> bytes:
@@ -65,7 +65,7 @@ def _good_frame() -> bytes:
 def _good_zip() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in WANTED:
+        for name in FILES:
             archive.writestr(f"hw3/{name}", "x = 1\n" * 9)
     return buffer.getvalue()
 

@@ -1,4 +1,4 @@
-"""Grades hostile submissions beside their honest twins, and looks at what is left behind."""
+"""Grade hostile submissions and their honest twins, and find processes and files they leave."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _right = loss_nonsaturating_d
 def loss_nonsaturating_d(g, d, x_real, *, device):
     return 2 * _right(g, d, x_real, device=device)
 """
-# Takes the place of CANARY in hostile code: other processes run the same code meanwhile.
+# Replaces CANARY in hostile code: other processes may run the same code at the same time.
 MARK = f"CANARY{secrets.token_hex(4)}"
-# Short times, so that what hangs does so quickly; a right answer takes milliseconds.
+# Short times, so that hangs end quickly; a correct answer takes milliseconds.
 TIMES = {"call_timeout_s = 6": "call_timeout_s = 3", "check_timeout_s = 25": "check_timeout_s = 8"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A hostile submission and what must come of it; see tests/security/hostile/__init__.py."""
+    """A hostile submission and its expected result; see tests/security/hostile/__init__.py."""
 
     name: str
     code: str
@@ -56,26 +56,26 @@ class Case:
 
     @property
     def whole(self) -> str:
-        """What is appended to gan.py: the twin's own mistake, if it has one, and the attack."""
+        """The text appended to gan.py: the twin's mistake, if it has one, and the attack."""
         return (HALF if self.twin == "half" else "") + self.code
 
     @staticmethod
     def read(path: Path) -> Case:
         """Read a file of tests/security/hostile."""
         code = path.read_text(encoding="utf-8")
-        told = re.findall(r"^# (expected|twin|says|only|file): (.+)$", code, re.MULTILINE)
-        plain = {key: value for key, value in told if key != "file"}
-        files = dict(value.split(" = ", 1) for key, value in told if key == "file")
+        lines = re.findall(r"^# (expected|twin|says|only|file): (.+)$", code, re.MULTILINE)
+        plain = {key: value for key, value in lines if key != "file"}
+        files = dict(value.split(" = ", 1) for key, value in lines if key == "file")
         only = tuple(plain.get("only", "2.2.1 2.2.3").split())
         says = plain.get("says", "")
         return Case(path.stem, code, plain["expected"], plain["twin"], says, only, files)
 
 
 class Court:
-    """Grades with one zygote after the other, as a class is graded.
+    """Grades one submission after the other with one zygote, as for a class.
 
     Args:
-        folder: to work in; other users can pass through it.
+        folder: the working folder; other users can pass through it.
         secret: a text that no student may see.
     """
 
@@ -96,7 +96,7 @@ class Court:
         self._twins: dict[tuple[str, tuple[str, ...]], dict[str, float]] = {}
 
     def grade(self, submission: Path, only: tuple[str, ...] = ()) -> Report:
-        """Grade; what is written has been held against the schema and the plan."""
+        """Grade, and check the results file against the schema and the plan."""
         results = self.folder / "results" / "results.json"
         shutil.rmtree(results.parent, ignore_errors=True)
         results.parent.mkdir()
@@ -118,17 +118,17 @@ class Court:
         return report
 
     def scores(self, report: Report, only: tuple[str, ...]) -> dict[str, float]:
-        """The share that each of these checks earned."""
+        """The share of points that each of these checks earned."""
         return {number: report.entries[self.numbers[number]].share for number in only}
 
     def renew(self) -> None:
-        """Start anew, after a case that went wrong."""
+        """Restart after a case that failed."""
         self.zygote.close()
         for left in (self.folder / "workers").iterdir():
             shutil.rmtree(left, ignore_errors=True)
 
     def twin(self, kind: str, only: tuple[str, ...]) -> dict[str, float]:
-        """What the honest twin earns; it is graded once."""
+        """The scores of the honest twin, which is graded once."""
         if (kind, only) not in self._twins:
             with submission(HALF if kind == "half" else "") as folder:
                 self._twins[kind, only] = self.scores(self.grade(folder, only), only)
@@ -136,14 +136,14 @@ class Court:
 
 
 def seen_by_students(report: Report) -> str:
-    """All texts of a results file that a student can see."""
+    """All texts in the results that a student can see."""
     results: dict[str, Any] = report.results
     return "\n".join([results["output"], *(str(test) for test in results["tests"])])
 
 
 @contextmanager
 def submission(code: str, files: dict[str, str] | None = None) -> Iterator[Path]:
-    """The reference's two files with some code behind gan.py, and more files beside them."""
+    """The reference's two files with code appended to gan.py, and more files."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         root = Path(name)
         (root / "codebase").mkdir()
@@ -174,7 +174,7 @@ def nothing_is_left(court: Court) -> Iterator[None]:
         assert set(family) <= {court.zygote.pid}, family
         assert list((court.folder / "workers").glob("worker-*")) == []
     except BaseException:
-        court.renew()  # the next case shall not fail for what this one left
+        court.renew()  # so that the next case is not affected
         raise
 
 
@@ -190,10 +190,10 @@ def _tree() -> str:
 
 
 def stray_files() -> list[str]:
-    """Return what hostile code of this process may have left where anybody may leave something.
+    """Return the files that hostile code of this process left in folders that anyone can write to.
 
-    Other gradings, and other programs, run on the machine meanwhile: so only that counts which
-    bears this process's mark, or is named for results and belongs to the user of a worker.
+    Other programs run on the machine, so only files count that have this process's mark in their
+    names, or "results" and the user of a worker.
     """
     places = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", str(ROOT), str(ROOT.parent))
     found = []
@@ -208,7 +208,7 @@ def stray_files() -> list[str]:
 def _owner_of(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat(follow_symlinks=False).st_uid
-    except FileNotFoundError:  # another program's, removed meanwhile
+    except FileNotFoundError:  # another program has removed it
         return 0
 
 
@@ -217,7 +217,7 @@ def _is_a_workers(uid: int) -> bool:
 
 
 def _queues(kind: str) -> list[str]:
-    """Return what workers made of System V's shared memory, queues or semaphores."""
+    """Return the System V shared memory, queues or semaphores that workers made."""
     head, *lines = Path(f"/proc/sysvipc/{kind}").read_text(encoding="ascii").splitlines()
     creator = head.split().index("cuid")
     return [f"{kind} {line}" for line in lines if _is_a_workers(int(line.split()[creator]))]

@@ -1,4 +1,4 @@
-"""A bounded run of the coverage-guided fuzzer over what reads hostile bytes."""
+"""A short run of the coverage-guided fuzzer on the parsers of hostile bytes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.hostile, pytest.mark.slow]
 def test_no_bytes_crash_a_parser_or_fill_its_memory(
     target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ten seconds each, from a good input on; the number of inputs tried is printed."""
+    """Ten seconds each, starting from a valid input; prints the number of inputs."""
     done = subprocess.run(
-        # Forked once more by a shell: a process's greatest size counts that of who forked it.
+        # Through a shell: a process's peak memory includes that of the process it was forked from.
         [
             *("sh", "-c", '"$@"; exit $?', "sh"),
             *(sys.executable, "-c", _RUN, str(ROOT), target, "--seconds", "10"),

@@ -1,4 +1,4 @@
-"""Hostile submissions, run for real as root: what each one is listed to come to, comes of it."""
+"""Hostile submissions, graded as root: each gets the result that its file states."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.security.kit import (
 
 pytestmark = [
     pytest.mark.hostile,
-    pytest.mark.skipif(os.geteuid() != 0, reason="workers get users of their own from root only"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can give workers separate users"),
 ]
 
 
 @pytest.fixture(scope="module")
-def court() -> Iterator[Court]:
-    """Secrets lie about where a submission may look for them."""
+def grader() -> Iterator[Court]:
+    """Secrets are in places where a submission may look for them."""
     secret = f"SECRET-{secrets.token_hex(8)}"
     with (
-        tempfile.TemporaryDirectory(prefix="court-") as name,
+        tempfile.TemporaryDirectory(prefix="hostile-grader-") as name,
         pytest.MonkeyPatch.context() as patch,
     ):
         folder = Path(name)
@@ -44,9 +44,9 @@ def court() -> Iterator[Court]:
         metadata = folder / "submission_metadata.json"
         metadata.write_text(secret, encoding="utf-8")
         metadata.chmod(0o600)
-        court = Court(folder, secret)
-        yield court
-        court.zygote.close()
+        grader = Court(folder, secret)
+        yield grader
+        grader.zygote.close()
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def court() -> Iterator[Court]:
         ("hostile-results.json", 0, False),
         ("hostile-results.json", 30_000, True),
     ],
-    ids=["a mark of ours", "a mark of another", "no mark", "our user"],
+    ids=["our mark", "another mark", "no mark", "our user"],
 )
-def test_only_what_these_cases_left_counts_as_left(name: str, uid: int, is_ours: bool) -> None:
-    """Other gradings, and other runs of these tests, leave files meanwhile."""
+def test_only_files_of_these_cases_count_as_left(name: str, uid: int, is_ours: bool) -> None:
+    """Other gradings and other runs of these tests leave files at the same time."""
     path = Path("/tmp") / name
     try:
         path.touch()
@@ -71,32 +71,32 @@ def test_only_what_these_cases_left_counts_as_left(name: str, uid: int, is_ours:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_hostile_submission_comes_to_what_is_listed(court: Court, path: Path) -> None:
-    """Scores as listed, valid results, nothing left, nothing told, and the cause named."""
+def test_a_hostile_submission_gets_the_stated_result(grader: Court, path: Path) -> None:
+    """Stated scores, valid results, nothing left or revealed, and the cause named."""
     case = Case.read(path)
     only = (*case.only, "1.2.5") if case.expected == "ZZ" else case.only
-    twin = court.twin(case.twin, only)
-    with submission(case.whole, case.files) as folder, nothing_is_left(court):
-        report = court.grade(folder, only)
-    scores = court.scores(report, only)
+    twin = grader.twin(case.twin, only)
+    with submission(case.whole, case.files) as folder, nothing_is_left(grader):
+        report = grader.grade(folder, only)
+    scores = grader.scores(report, only)
     first = only[0]
-    said = "\n".join(f"{n}: {report.entries[court.numbers[n]].feedback}" for n in only)
+    feedbacks = "\n".join(f"{n}: {report.entries[grader.numbers[n]].feedback}" for n in only)
     if case.expected in ("N", "F"):
-        assert scores == twin, said
+        assert scores == twin, feedbacks
     elif case.expected == "Z":
         assert twin[first] == 1
-        assert scores == {**twin, first: 0}, said
+        assert scores == {**twin, first: 0}, feedbacks
     else:
-        assert scores == {**twin, **dict.fromkeys(case.only, 0)}, said
+        assert scores == {**twin, **dict.fromkeys(case.only, 0)}, feedbacks
     if case.expected == "F":
         assert set(scores.values()) == {1}
     verdicts = {entry.verdict for entry in report.entries.values()}
     assert Verdict.GRADER_ERROR not in verdicts, report.log
     assert report.trouble == report.refused == ""
-    feedback = report.entries[court.numbers[first]].feedback
+    feedback = report.entries[grader.numbers[first]].feedback
     assert re.search(case.says, feedback), feedback
     shown = seen_by_students(report)
-    assert court.secret not in shown
+    assert grader.secret not in shown
     assert "CANARY" not in shown
     assert str(ROOT) not in shown
     assert "log sigmoid(h)" not in shown, "the reference's text"

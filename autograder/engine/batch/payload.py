@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from autograder.engine.release.archive import add_entry
 from autograder.engine.submission.entries import (
     FileEntry,
     InvalidSubmission,
@@ -28,7 +29,6 @@ _LIMITS = SubmissionLimits()
 # One byte more than intake takes: what is larger stays too large when it is cut here.
 _CUT = SubmissionLimits(max_file_bytes=_LIMITS.max_file_bytes + 1)
 _MOST_RAW_BYTES = 32 * 1024 * 1024
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODES = {
     "file": stat.S_IFREG | 0o644,
     "a folder": stat.S_IFDIR | 0o755,
@@ -103,10 +103,10 @@ def pack_items(items: Iterable[FileEntry], wanted: Sequence[str]) -> bytes:
         warnings.simplefilter("ignore", UserWarning)  # of names that come twice, as they may
         for item in sorted(items, key=lambda item: item.path):
             is_wanted = item.kind == "file" and posixpath.basename(item.path) in names
-            entry = zipfile.ZipInfo(_inside(item.path) + "/" * (item.kind == "a folder"), _EPOCH)
-            entry.external_attr = _MODES.get(item.kind, stat.S_IFCHR | 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED if is_wanted else zipfile.ZIP_STORED
-            archive.writestr(entry, item.read() if is_wanted else b"")
+            name = _inside(item.path) + "/" * (item.kind == "a folder")
+            data = item.read() if is_wanted else b""
+            mode = _MODES.get(item.kind, stat.S_IFCHR | 0o644)
+            add_entry(archive, name, data, mode, compress=is_wanted)
     return buffer.getvalue()
 
 

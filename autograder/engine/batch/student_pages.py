@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 import zipfile
@@ -20,6 +19,7 @@ from typing import Any
 from autograder.engine.batch.rendering import assets, environment
 from autograder.engine.batch.store import Listed, Record, Store, replacing, verdict_of
 from autograder.engine.batch.summary import ERROR, REFUSED, state_of
+from autograder.engine.release.archive import add_entry, replacing_zip
 
 # What is shown from when on, by Gradescope's words; the later shows what the earlier does.
 SHOWN = {
@@ -28,7 +28,6 @@ SHOWN = {
     "after_published": ("visible", "after_due_date", "after_published"),
 }
 FOLDER = "students"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _LONGEST = 60  # characters of a name in a file's name
 
 
@@ -57,14 +56,8 @@ def writing(store: Store, title: str, when: str) -> Iterator[StudentPages]:
         title: the homework's name.
         when: a key of `SHOWN`.
     """
-    path = store.root / f"{FOLDER}.zip"
-    part = store.root / f".{FOLDER}.zip.part"
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            yield StudentPages(store.root / FOLDER, archive, title, SHOWN[when])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing_zip(store.root / f"{FOLDER}.zip") as archive:
+        yield StudentPages(store.root / FOLDER, archive, title, SHOWN[when])
 
 
 class StudentPages:
@@ -101,8 +94,7 @@ class StudentPages:
         name = file_name(listed)
         with replacing(self._folder / name) as file:
             file.write(page)
-        data = page.encode("utf-8", "backslashreplace")
-        self._archive.writestr(zipfile.ZipInfo(f"{FOLDER}/{name}", _EPOCH), data)
+        add_entry(self._archive, f"{FOLDER}/{name}", page.encode("utf-8", "backslashreplace"))
 
 
 def _parts(results: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[_Part]:

@@ -1,11 +1,11 @@
-"""What a result depends on, in one line that can be pasted; and why two results may differ."""
+"""Fingerprint to paste when local and Gradescope results differ, and the reasons it shows."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -20,13 +20,13 @@ _PAIR = re.compile(r"([\w.]+)=(\S+)")
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What public checks depend on.
+    """All that the results of public checks depend on.
 
     Args:
-        checks: hash over the public checks and all that they need.
+        checks: hash of the public checks and the files that they need.
         seed: the assignment's.
-        versions: of Python and of the packages, by name.
-        files: a hash of each of the student's files, by its name; "missing" where there is none.
+        versions: of Python and the packages, by name.
+        files: hash of each of the student's files, or "missing", by name.
     """
 
     checks: str
@@ -40,7 +40,7 @@ class Fingerprint:
 
 
 def take(assignment: Assignment, submission: Path | None) -> Fingerprint:
-    """Take the fingerprint of this machine, these checks and a folder with a student's files."""
+    """Return the fingerprint of this machine, its checks and a folder with a student's files."""
     return Fingerprint(
         checks=hash_of_public_checks(assignment.folder),
         seed=str(assignment.seed),
@@ -49,8 +49,7 @@ def take(assignment: Assignment, submission: Path | None) -> Fingerprint:
             **{name: version(name) or "missing" for name in _PACKAGES},
         },
         files={
-            PurePosixPath(name).name: _hash_of_file(submission / name)
-            for name in (assignment.files if submission is not None else ())
+            PurePosixPath(name).name: _hash_of_file(submission / name) for name in assignment.files
         }
         if submission is not None
         else {},
@@ -58,7 +57,7 @@ def take(assignment: Assignment, submission: Path | None) -> Fingerprint:
 
 
 def parse(text: str) -> Fingerprint | None:
-    """Find a fingerprint in a text that was pasted; None if there is none."""
+    """Find a fingerprint in pasted text; return None if there is none."""
     pairs = dict(_PAIR.findall(text.replace('"', " ").replace("'", " ")))
     if "checks" not in pairs:
         return None
@@ -71,17 +70,20 @@ def parse(text: str) -> Fingerprint | None:
 
 
 def explain(here: Fingerprint, there: Fingerprint) -> list[str]:
-    """Say why a public check may come out otherwise there than here, the likeliest reason first."""
-    told = [_about_file(name, mine, there.files[name]) for name, mine in _both(here.files, there)]
-    reasons = [line for line in told if line]
+    """Return the reasons why a public check may differ between here and there, likeliest first."""
+    reasons = [
+        _about_file(name, mine, there.files[name])
+        for name, mine in here.files.items()
+        if there.files.get(name, mine) != mine
+    ]
     if here.checks != there.checks:
         reasons.append(
-            f"The checks differ ({here.checks} here, {there.checks} there): your handout is not "
-            "the one that is graded with. Download it again and copy your two files into it."
+            f"The checks differ ({here.checks} here, {there.checks} there): Gradescope uses "
+            "another version of the handout. Download it again and copy your two files into it."
         )
     elif here.seed != there.seed:
         reasons.append(
-            f"The seeds differ ({here.seed} here, {there.seed} there): random cases are others. "
+            f"The seeds differ ({here.seed} here, {there.seed} there), so the random cases do too. "
             "Download the handout again."
         )
     versions = [
@@ -91,41 +93,35 @@ def explain(here: Fingerprint, there: Fingerprint) -> list[str]:
     ]
     if versions:
         reasons.append(
-            f"Versions differ: {'; '.join(versions)}. Correct code can fail there for this: it may "
-            "use what only the newer version has, or lie close to a tolerance. If Gradescope names "
-            "an error in your file, look there first."
+            f"Versions differ: {'; '.join(versions)}. Correct code can fail because of this: it "
+            "may use a feature of the newer version, or be close to a tolerance. If Gradescope "
+            "shows an error in your file, look there first."
         )
     if not reasons:
         reasons.append(
-            "The fingerprints are the same, so public checks must come out the same. If they do "
-            "not, please show both results to the course staff."
+            "The fingerprints are the same, so public checks must give the same results. If they "
+            "do not, please show both results to the course staff."
         )
     return reasons
 
 
 @lru_cache(maxsize=32)
 def version(package: str) -> str | None:
-    """The installed version of a package, without importing it."""
+    """Return the installed version of a package without importing it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _both(mine: Mapping[str, str], there: Fingerprint) -> Iterable[tuple[str, str]]:
-    return ((name, value) for name, value in mine.items() if name in there.files)
-
-
 def _about_file(name: str, here: str, there: str) -> str:
-    if here == there:
-        return ""
     if there == "missing":
-        return f"{name} was not in what was handed in. Run make_submission.py and hand in its zip."
+        return f"{name} was not in your submission. Run make_submission.py and submit its zip."
     if here == "missing":
         return f"{name} is not in this folder."
     return (
-        f"{name} differs: what was handed in is not what is in this folder now ({here} here, "
-        f"{there} there). Run make_submission.py and hand in again."
+        f"{name} differs: the submitted file is not the one in this folder ({here} here, {there} "
+        "there). Run make_submission.py and submit again."
     )
 
 

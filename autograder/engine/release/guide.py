@@ -1,4 +1,4 @@
-"""One self-contained page out of several Markdown files: text, formulas and pictures."""
+"""Build one self-contained HTML page from several Markdown files with formulas and pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-# A named function as pandoc writes it, and the thin space that TeX sets beside it.
+# A named function as pandoc writes it, and the thin space that TeX puts next to it.
 _FUNCTION = '<mrow><mi mathvariant="normal">[a-z]{2,}</mi><mo>(?:&#8289;|\u2061)</mo></mrow>'
 _DIFFERENTIAL = '<mi mathvariant="normal">d</mi>'
 _SPACE = '<mspace width="0.167em"></mspace>'
-# What GitHub reads, and formulas between dollar signs.
+# GitHub's Markdown, and formulas between dollar signs.
 _FORMAT = "gfm+tex_math_dollars+gfm_auto_identifiers"
 
 
@@ -25,23 +25,19 @@ class GuideError(Exception):
 
 
 def build_guide(parts: Sequence[Path], page: Path, *, title: str, subtitle: str) -> Path:
-    """Write one HTML page from Markdown files, in their order.
+    """Write one HTML page from Markdown files, in their order; return `page`.
 
-    Formulas become MathML and pictures part of the page, so that it needs no network. Links among
-    the files become links within the page.
+    The page needs no network: formulas become MathML and pictures are embedded. Links between the
+    files become links within the page.
 
     Args:
-        parts: Markdown as GitHub reads it, with formulas between dollar signs. Each begins with
-            a heading of the first level.
-        page: the file to write; its folder is made.
-        title: of the page.
+        parts: GitHub's Markdown, with formulas between dollar signs; each begins with a heading.
+        page: the file to write.
+        title: the page's title.
         subtitle: a line below it.
 
-    Returns:
-        `page`.
-
     Raises:
-        GuideError: pandoc is missing or stops at the text, or a link leads nowhere.
+        GuideError: pandoc is missing or fails, or a link is broken.
     """
     try:
         import pypandoc
@@ -57,7 +53,7 @@ def build_guide(parts: Sequence[Path], page: Path, *, title: str, subtitle: str)
         "--toc-depth=2",
         "--fail-if-warnings",  # a formula it cannot read, a picture it cannot find
         f"--css={STYLE}",
-        "--metadata=document-css:false",  # pandoc's own style,
+        "--metadata=document-css:false",  # pandoc's own style
         f"--metadata=title:{title}",
         f"--metadata=subtitle:{subtitle}",
         "--metadata=lang:en",
@@ -76,10 +72,10 @@ def build_guide(parts: Sequence[Path], page: Path, *, title: str, subtitle: str)
 
 
 def join_parts(parts: Sequence[Path]) -> str:
-    """Return the files' text as one, with links that work in it.
+    """Return the joined text of the files, with links that work in it.
 
     Raises:
-        GuideError: a file is missing or begins with no heading, or a link or picture leads nowhere.
+        GuideError: a file is missing or does not begin with a heading, or a link is broken.
     """
     texts: dict[Path, str] = {}
     for part in parts:
@@ -101,10 +97,10 @@ def slug(heading: str) -> str:
 
 
 def space_functions(html: str) -> str:
-    """Return a page whose formulas have TeX's thin spaces around log, exp and their like.
+    """Add TeX's thin spaces around log, exp and the like, and before the d of an integral.
 
-    Pandoc leaves them to the invisible "function application" operator, which browsers draw
-    without any space: t log t would read tlogt. The d of an integral gets one too.
+    Pandoc writes an invisible "function application" operator, which browsers draw without space:
+    t log t would read tlogt.
     """
     closing = 'form="postfix">)</mo>'
     for before in ("</mi>", "</mn>", "</msub>", "</msup>", "</mfrac>", "</mrow>", closing):
@@ -125,7 +121,7 @@ def _relink(path: Path, text: str, anchors: dict[Path, str]) -> str:
         if linked in anchors:
             return f"#{anchor or anchors[linked]}"
         if not linked.is_file():
-            raise GuideError(f"{path}: the link {link!r} leads nowhere")
+            raise GuideError(f"{path}: broken link {link!r}")
         return linked.as_uri() if linked.suffix not in {".png", ".svg", ".jpg"} else str(linked)
 
     # Code blocks stay as they are.
@@ -138,8 +134,8 @@ def _relink(path: Path, text: str, anchors: dict[Path, str]) -> str:
 
 
 def _check_anchors(html: str, page: Path) -> None:
-    """Raise a GuideError if a link within the page leads nowhere."""
-    there = set(re.findall(r'\bid="([^"]+)"', html))
+    """Raise a GuideError if a link within the page is broken."""
+    anchors = set(re.findall(r'\bid="([^"]+)"', html))
     for anchor in re.findall(r'href="#([^"]+)"', html):
-        if anchor not in there:
-            raise GuideError(f"{page}: the link '#{anchor}' leads nowhere")
+        if anchor not in anchors:
+            raise GuideError(f"{page}: broken link '#{anchor}'")

@@ -1,4 +1,4 @@
-"""Build the students' zip: the template, the public checks with what they need, how to run them."""
+"""Build handout.zip for students: the template, the public checks with what they need, a README."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import re
 import stat
 import sys
 import tempfile
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.engine.homework import Assignment
 from autograder.engine.local.planned import PLAN, PRISTINE, public_plan, write_plan
-from autograder.engine.release.leaks import Leak, collect_secrets, find_leaks
+from autograder.engine.release.archive import File, write_zip
+from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import compare_template
 from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.submission.imports import read_imports
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,40 +25,28 @@ else:
     import tomli as tomllib
 
 ZIP = "handout.zip"
-# Zip files know no earlier time; the same input shall give the same bytes.
-_TIME = (1980, 1, 1, 0, 0, 0)
-# A folder of its own: what students have to do with lies at the top.
+# The folder of the checks; the students' own files are at the top.
 GRADER = "grader"
-_FRONT = "handout"  # the homework's folder of what lies at the top of the zip
-# What the template names as the zip's own front does: under another name it does not hide that.
+_TOP = "handout"  # the homework's folder of files for the top of the zip
+# The template's README makes room for the handout's.
 _RENAMED = {"README.md": "TRAINING.md"}
-# The extra of pyproject.toml that running checks at home needs.
+# The extra of pyproject.toml that the students' pytest needs.
 _LOCAL = "local"
-_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
-_WORD = re.compile(r"\w+")
-# Imported at home only where a check imports hypothesis itself.
+# Imported on a student's machine only if a check imports hypothesis itself.
 _ONLY_WITH_HYPOTHESIS = "engine/judge/hypothesis_profile.py"
 # Distributions whose modules have other names.
-_MODULES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
-_PACKS = "make_submission.py"
+_MODULES = {"scikit-learn": "sklearn"}
+_SUBMISSION_SCRIPT = "make_submission.py"
 _NO_PYTHON = b'GRADER_PYTHON = ""\n'
 
 
-class LeakError(ValueError):
-    """The zip would tell what students may not know; nothing was left behind."""
-
-    def __init__(self, leaks: Iterable[Leak]) -> None:
-        self.leaks = tuple(leaks)
-        super().__init__("\n".join(["this would be handed out:", *map(str, self.leaks)]))
-
-
-class OutOfStep(ValueError):
-    """The template is not what the reference gives now."""
+class HandoutError(ValueError):
+    """The handout cannot be built; no file was written."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the pieces of a handout come from; the settings travel as the homework's own."""
+    """The settings and folders that a handout is made from."""
 
     assignment: Assignment
     reference: Path
@@ -68,124 +57,96 @@ def build_handout(sources: Sources, destination: Path) -> list[str]:
     """Write `handout.zip` into a folder; return the names in it.
 
     Raises:
-        OutOfStep: the template must be made again first.
-        SecretFileNeeded: a public check needs what may not be handed out.
-        LeakError: something in the zip tells a secret.
+        HandoutError: the template is out of date, or the zip would reveal a secret.
+        SecretFileNeeded: a public check needs a file that students must not get.
     """
     differences = compare_template(sources.reference, sources.template)
     if differences:
-        raise OutOfStep("\n".join(["make the template again first:", *differences]))
+        raise HandoutError("\n".join(["the template is out of date:", *differences]))
     files = handout_files(sources)
     destination.mkdir(parents=True, exist_ok=True)
     private = sources.assignment.folder / "checks" / "private"
     secrets = collect_secrets(sources.reference, sources.template, private)
     with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
-        unread = Path(name) / ZIP
-        write_zip(unread, files)
-        leaks = find_leaks(unread, secrets)
-        if leaks:
-            raise LeakError(leaks)
-        unread.replace(destination / ZIP)
+        unchecked = Path(name) / ZIP
+        write_zip(unchecked, files)
+        if leaks := find_leaks(unchecked, secrets):
+            raise HandoutError("\n".join(["it would reveal secrets:", *map(str, leaks)]))
+        unchecked.replace(destination / ZIP)
     return sorted(files)
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A file as it goes into a zip."""
-
-    content: bytes
-    executable: bool = False
-
-
-def handout_files(sources: Sources) -> dict[str, Packed]:
-    """Return what is handed out, by its path in the zip.
+def handout_files(sources: Sources) -> dict[str, File]:
+    """Return the files by their paths in the zip.
 
     Raises:
-        SecretFileNeeded: a public check needs what may not be handed out.
-        ValueError: two files have the same place in the zip.
+        SecretFileNeeded: a public check needs a file that students must not get.
+        ValueError: two files have the same path in the zip.
     """
-    homework = sources.assignment.folder
-    inside = f"{GRADER}/{homework.relative_to(ROOT).as_posix()}"
+    assignment = sources.assignment
+    inside = f"{GRADER}/{assignment.folder.relative_to(ROOT).as_posix()}"
     files = {
-        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": _packed(sources.assignment.source_of(path))
-        for path in public_files(homework)
+        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": read_file(assignment.source_of(path))
+        for path in public_files(assignment.folder)
     }
-    for path in sorted((homework / _FRONT).iterdir()):
+    for path in (assignment.folder / _TOP).iterdir():
         if path.is_file():
-            files[path.name] = _packed(path)
-    for path in sorted(sources.template.rglob("*")):
+            files[path.name] = read_file(path)
+    for path in sources.template.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             relative = path.relative_to(sources.template).as_posix()
-            place = _RENAMED.get(relative, relative)
-            if place in files:
-                raise ValueError(f"{place} is there twice: in the template and in {_FRONT}/")
-            files[place] = _with_python(relative, _packed(path), sources.assignment.python)
+            name = _RENAMED.get(relative, relative)
+            if name in files:
+                raise ValueError(f"{name} is in both the template and {_TOP}/")
+            files[name] = read_file(path)
             if relative.startswith("codebase/"):
-                files[f"{inside}/{PRISTINE}/{relative}"] = _packed(path)
-    plan = write_plan(public_plan(sources.assignment))
-    files[f"{inside}/{PLAN}"] = Packed(plan.encode())
-    texts = [
-        file.content.decode()
+                files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
+    if assignment.python is not None and _SUBMISSION_SCRIPT in files:
+        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], assignment.python)
+    files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(assignment)).encode())
+    modules = [
+        file.data.decode()
         for name, file in files.items()
         if name.endswith(".py") and not name.endswith(_ONLY_WITH_HYPOTHESIS)
     ]
-    files["requirements.txt"] = Packed(requirements(ROOT / "pyproject.toml", texts).encode())
+    files["requirements.txt"] = File(requirements(ROOT / "pyproject.toml", modules).encode())
     return files
 
 
-def _with_python(name: str, file: Packed, python: str | None) -> Packed:
-    """Tell the script that packs a submission which Python grades it.
+def _with_version(script: File, python: str) -> File:
+    """Write the grader's Python version into make_submission.py, which warns of newer syntax.
 
     Raises:
-        ValueError: the script has no place for it.
+        ValueError: the script has no line for it.
     """
-    if name != _PACKS or python is None:
-        return file
-    if file.content.count(_NO_PYTHON) != 1:
-        raise ValueError(f"{name} must hold the line {_NO_PYTHON.decode().strip()} once")
-    told = f'GRADER_PYTHON = "{python}"\n'.encode()
-    return replace(file, content=file.content.replace(_NO_PYTHON, told))
+    if script.data.count(_NO_PYTHON) != 1:
+        line = _NO_PYTHON.decode().strip()
+        raise ValueError(f"{_SUBMISSION_SCRIPT} must contain the line {line} once")
+    line = f'GRADER_PYTHON = "{python}"\n'
+    return replace(script, data=script.data.replace(_NO_PYTHON, line.encode()))
 
 
-def requirements(pyproject: Path, texts: Iterable[str]) -> str:
-    """Return what students install: what their files import of the grader's own requirements.
+def requirements(pyproject: Path, modules: Iterable[str]) -> str:
+    """Return requirements.txt: those of the project's dependencies that the handout imports.
 
     Args:
         pyproject: the project's file.
-        texts: of all modules that are handed out.
+        modules: the source text of every module in the handout.
     """
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    imported = {
-        word for text in texts for line in _IMPORT.findall(text) for word in _WORD.findall(line)
-    }
-    wanted = [one for one in project["dependencies"] if _module_of(one) in imported]
-    return "\n".join([*wanted, *project["optional-dependencies"][_LOCAL]]) + "\n"
+    imported = {each.package for text in modules for each in read_imports(text)}
+    needed = [one for one in project["dependencies"] if _module_of(one) in imported]
+    return "\n".join([*needed, *project["optional-dependencies"][_LOCAL]]) + "\n"
 
 
 def _module_of(requirement: str) -> str:
-    name = re.match(r"[\w.-]+", requirement)
-    found = "" if name is None else name[0]
-    return _MODULES.get(found, found.replace("-", "_"))
+    name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+    return _MODULES.get(name, name.replace("-", "_"))
 
 
-def write_zip(path: Path, files: Mapping[str, Packed]) -> None:
-    """Write a zip whose bytes depend on names, contents and modes alone."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, _TIME)
-            mode = 0o755 if files[name].executable else 0o644
-            entry.external_attr = (stat.S_IFREG | mode) << 16
-            entry.create_system = 3  # Unix, so that the mode counts
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, files[name].content)
-
-
-def _packed(path: Path) -> Packed:
-    content = path.read_bytes()
-    if _is_text(content):
-        content = re.sub(rb"\r\n?", b"\n", content)
-    return Packed(content, bool(path.stat().st_mode & stat.S_IXUSR))
-
-
-def _is_text(content: bytes) -> bool:
-    return b"\0" not in content
+def read_file(path: Path) -> File:
+    """Read a file to pack; text gets Unix line endings."""
+    data = path.read_bytes()
+    if b"\0" not in data:
+        data = re.sub(rb"\r\n?", b"\n", data)
+    return File(data, executable=bool(path.stat().st_mode & stat.S_IXUSR))

@@ -1,8 +1,8 @@
-"""The files that a grading needs, and those that the students' checks need, found by their imports.
+"""The files that a grading needs, and those that public checks need, found by following imports.
 
-Imports are read as text: a grading has no time to parse every module. A module that a text names
-in full ("autograder.engine.judge", for a process started by that name) counts as imported. Tools
-for instructors (audit, template, whole solutions of the catalogue) are reached from neither start.
+Imports are read as text: a grading has no time to parse every module. A module that is named in
+quotes ("autograder.engine.judge", the name that starts a process) counts as imported. Neither walk
+reaches the instructors' tools or the catalogue's solutions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from autograder.engine.homework import SETTINGS
 from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.submission.imports import read_imports
 
-# No text names these: the command line finds its commands by a pattern, and a package that is
-# started runs its __main__.
+# Modules that no text names: the command line imports commands by a pattern, and starting a package
+# runs its __main__.
 _GRADING = (
     "autograder/__main__.py",
     "autograder/commands/grade.py",
@@ -25,45 +26,41 @@ _GRADING = (
 )
 _SECRET = {"oracles", "mistakes", "private", "commands"}
 _DATA = {".toml", ".ini", ".json", ".npz", ".safetensors"}
-_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
-_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n]*)", re.MULTILINE)
-_WORD, _DOTTED = re.compile(r"\w+"), re.compile(r"[\w.]+")
 _QUOTED = re.compile(r"[\"'](\w+(?:\.\w+)+)[\"']")
-_COMMENT = re.compile(r"#[^\n]*")
 
 
 class SecretFileNeeded(ValueError):
-    """A public check imports a file that students must not get; the text shows the chain."""
+    """A public check imports a file that students must not get; the message is the import chain."""
 
 
 def files_that_grade(folder: Path, package: str) -> dict[str, Path]:
-    """Return every file that takes part in a grading, by its path from the project's root.
+    """Return every file that a grading needs, by its path in the project, sorted.
+
+    These are the modules that a grading imports or starts, all of the homework's `checks` and
+    `experiments`, and the data files in the same folders.
 
     Args:
         folder: the homework's.
         package: its name, such as "autograder.homework".
-
-    Returns:
-        The modules that a grading imports or starts, everything in the homework's `checks` and
-        `experiments`, and the data files beside them; sorted by path.
     """
     packages = {"autograder": ROOT / "autograder", package: folder}
     starts = [ROOT / path for path in _GRADING]
-    for place in ("checks", "experiments"):
-        starts += sorted((folder / place).rglob("*.py"))
-    found = set(_follow(starts, packages))
-    for beside in {path.parent for path in found} | {folder}:
-        found |= {path for path in beside.iterdir() if path.suffix in _DATA and path.is_file()}
-    return dict(sorted((_name_of(path, folder, package), path) for path in found))
+    for room in ("checks", "experiments"):
+        starts += sorted((folder / room).rglob("*.py"))
+    files = set(_follow(starts, packages))
+    for parent in {path.parent for path in files} | {folder}:
+        files |= {path for path in parent.iterdir() if path.suffix in _DATA and path.is_file()}
+    return dict(sorted((_name_of(path, folder, package), path) for path in files))
 
 
 @lru_cache(maxsize=8)
 def public_files(homework: Path) -> tuple[Path, ...]:
-    """Return every file of the grader that the students' checks need, sorted.
+    """Return every file of the grader that public checks need, sorted.
+
+    The homework's `experiments` and the engine's `local` are included: they are found by name.
 
     Args:
-        homework: the folder of the homework's package; its `experiments` and the engine's `local`
-            are included, since they are found by name.
+        homework: the folder of the homework's package.
 
     Raises:
         SecretFileNeeded: `oracles`, `mistakes` or private checks would be among them.
@@ -82,7 +79,7 @@ def public_files(homework: Path) -> tuple[Path, ...]:
     for path, chain in chains.items():
         if _SECRET & set(path.relative_to(ROOT).parts):
             names = " -> ".join(one.relative_to(ROOT).as_posix() for one in (*chain, path))
-            raise SecretFileNeeded(f"a public check needs a secret file: {names}")
+            raise SecretFileNeeded(f"a public check imports a secret file: {names}")
     # Files that are read, not imported: golden values and settings.
     data = [
         *(path for path in public.iterdir() if path.is_file() and path.suffix not in (".py", "")),
@@ -93,7 +90,7 @@ def public_files(homework: Path) -> tuple[Path, ...]:
 
 
 def hash_of_public_checks(homework: Path) -> str:
-    """Return a short hash of everything that decides a public check; line endings do not count."""
+    """Return a short hash of all that decides a public check's result, line endings aside."""
     digest = hashlib.sha256()
     for path in public_files(homework):
         if path.suffix == ".toml":  # points and deadlines; of the settings only the seed matters
@@ -117,18 +114,16 @@ def _follow(starts: Iterable[Path], packages: Mapping[str, Path]) -> dict[Path, 
         if path in reached or "__pycache__" in path.parts:
             continue
         reached[path] = chain
-        for module in _modules_named_in(path.read_text(encoding="utf-8", errors="replace")):
+        for module in _modules_in(path.read_text(encoding="utf-8", errors="replace")):
             waiting += [(file, (*chain, path)) for file in _files_of(module, packages)]
     return reached
 
 
-def _modules_named_in(text: str) -> Iterator[str]:
-    """Yield every module that a text may import or start; naming too many does no harm."""
-    for package, names in _FROM.findall(text):
-        yield package
-        yield from (f"{package}.{name}" for name in _WORD.findall(_COMMENT.sub("", names)))
-    for names in _IMPORT.findall(text):
-        yield from _DOTTED.findall(_COMMENT.sub("", names))
+def _modules_in(text: str) -> Iterator[str]:
+    """Yield every module that a text may import or start; too many do no harm."""
+    for each in read_imports(text):
+        yield each.module
+        yield from (f"{each.module}.{name}" for name in each.names)
     yield from _QUOTED.findall(text)
 
 

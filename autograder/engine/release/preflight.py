@@ -1,7 +1,7 @@
-"""Requirements that a bundle must meet before it is written.
+"""Preflight: the requirements that a bundle must meet before it is written.
 
-The reference and the template are graded from the unpacked bundle itself, in the platform's
-layout, so that a missing file is found here and not on Gradescope.
+The reference and the template are graded from the unpacked bundle, in the platform's layout, so
+that a missing file is found here and not on Gradescope.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from autograder.engine.catalogue.audit import Case, Row, audit
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import Assignment
-from autograder.engine.release.bundle import Packed, unpack
+from autograder.engine.release.archive import File
+from autograder.engine.release.bundle import unpack
 
 
 @dataclass(frozen=True)
 class Result:
-    """One requirement, what violates it (empty when it holds), and the seconds that it took."""
+    """One requirement, its violations (none if it holds), and the seconds that it took."""
 
     name: str
     problems: tuple[str, ...]
@@ -36,20 +37,20 @@ class Result:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The bundle and what it is checked against.
+    """A bundle and the solutions that it must grade correctly.
 
     Args:
-        assignment: the settings that the bundle holds.
+        assignment: the settings in the bundle.
         files: the bundle.
         reference: must get full marks.
-        pristine: the template; must get nothing.
-        cases: of the catalogue; each must end as the catalogue says.
-        leaks: finds where the students' files reveal the solution, one sentence each.
-        jobs: processes that grade the cases.
+        pristine: the template; must get 0.
+        cases: solutions of the catalogue; each must get the result that the catalogue states.
+        leaks: returns the places where the students' files reveal the solution.
+        jobs: gradings at the same time.
     """
 
     assignment: Assignment
-    files: Mapping[str, Packed]
+    files: Mapping[str, File]
     reference: Path
     pristine: Path
     cases: Sequence[Case]
@@ -60,39 +61,37 @@ class Preflight:
         """Check every requirement, also after one has failed."""
         plan = plan_checks(self.assignment)
         points = f"{self.assignment.points:g}"
+        yield _check(f"the checks are worth {points} points", lambda: self._points(plan))
         yield _check(
-            f"the checks' points sum to the assignment's {points}", lambda: self._points(plan)
-        )
-        yield _check(
-            f"from the unpacked bundle, the reference gets {points} of {points}",
+            f"the unpacked bundle gives the reference {points} of {points} points",
             lambda: self._graded(self.reference, full=True),
         )
         yield _check(
-            "from the unpacked bundle, the untouched template gets 0",
+            "the unpacked bundle gives the untouched template 0 points",
             lambda: self._graded(self.pristine, full=False),
         )
         kinds = [case.kind for case in self.cases]
         yield _check(
-            f"of the catalogue, {kinds.count('wrong')} wrong solutions are caught and named, "
-            f"{kinds.count('right')} right ones keep full marks",
+            f"{kinds.count('wrong')} incorrect solutions of the catalogue are caught and named, "
+            f"{kinds.count('right')} correct ones get full marks",
             lambda: list(self._sampled(plan)),
         )
         yield _check("the students' files do not reveal the solution", self.leaks)
 
     def _points(self, plan: Iterable[PlannedCheck]) -> list[str]:
-        total = sum(check.points or 0.0 for check in plan)
-        wanted = self.assignment.points
-        if abs(total - wanted) > 1e-6 or wanted <= 0:
-            return [f"the checks carry {total:g} points, the parts {wanted:g}"]
+        checks = sum(check.points or 0.0 for check in plan)
+        parts = self.assignment.points
+        if abs(checks - parts) > 1e-6 or parts <= 0:
+            return [f"the checks are worth {checks:g} points, the parts {parts:g}"]
         return []
 
     def _graded(self, submission: Path, *, full: bool) -> list[str]:
         with tempfile.TemporaryDirectory(prefix="bundle-") as name:
             platform = Path(name)
-            platform.chmod(0o711)  # workers have users of their own
+            platform.chmod(0o711)  # workers run as other users
             unpack(self.files, platform / "source")
             shutil.copy(platform / "source" / "run_autograder", platform)
-            # Straight to it: workers could not follow a link that lies where only we can go.
+            # Resolved: workers could not follow a link through a folder that only we may enter.
             environment = Path(sys.prefix).resolve()
             (platform / "source" / ".venv").symlink_to(environment, target_is_directory=True)
             for path in self.assignment.files:
@@ -122,7 +121,7 @@ class Preflight:
 
     def _waived(self, row: Row, complaint: str, plan: Sequence[PlannedCheck]) -> bool:
         """Whether a mistake costs nothing only because the settings gave its check weight 0."""
-        found_without_points = {
+        caught_without_points = {
             check.part
             for check in plan
             if check.number in self.assignment.checks
@@ -130,13 +129,13 @@ class Preflight:
             and check.check_id in row.entries
             and row.entries[check.check_id].verdict is Verdict.FAILED
         }
-        return any(complaint == f"keeps full marks in {part}" for part in found_without_points)
+        return any(complaint == f"keeps full marks in {part}" for part in caught_without_points)
 
 
 def sample(cases: Iterable[Case], parts: Sequence[str], seed: int, each: int) -> list[Case]:
-    """Choose cases, spread over the parts: `each` wrong ones a part, and one right one.
+    """Choose for each part `each` incorrect solutions and one correct one.
 
-    Which ones follows from the seed, so that another term tries other ones.
+    The choice depends on the seed, so that another term tries others.
     """
     by_draw = sorted(cases, key=lambda case: hashlib.sha256(f"{seed}:{case.id}".encode()).digest())
     chosen: dict[str, Case] = {}
@@ -147,20 +146,20 @@ def sample(cases: Iterable[Case], parts: Sequence[str], seed: int, each: int) ->
     return list(chosen.values())
 
 
-def _check(name: str, find: Callable[[], Sequence[str]]) -> Result:
+def _check(name: str, find_problems: Callable[[], Sequence[str]]) -> Result:
     started = time.monotonic()
-    problems = tuple(find())
+    problems = tuple(find_problems())
     return Result(name, problems, time.monotonic() - started)
 
 
 def _problems(results: Mapping[str, Any], points: float, *, full: bool) -> Iterator[str]:
-    """Say what is wrong with the results of the reference, or of the template."""
+    """Yield the problems in the results of the reference (`full`) or the template."""
     tests = results.get("tests", [])
     score = sum(test.get("score", 0) for test in tests)
     if abs(score - (points if full else 0)) > 1e-6:
         yield f"it gets {score:g} points"
     if abs(sum(test.get("max_score", 0) for test in tests) - points) > 1e-6:
-        yield f"its results are not out of {points:g} points: {results.get('output', '')}"
+        yield f"the maximum is not {points:g} points: {results.get('output', '')}"
     for test in tests:
         wrong = "score" in test and test["score"] != (test["max_score"] if full else 0)
         if wrong or test["extra_data"]["verdict"] == Verdict.GRADER_ERROR.value:

@@ -1,30 +1,32 @@
-"""The students' copy of the homework: made from the reference by cutting the solutions out.
+"""The template for students: the reference with the solutions cut out.
 
-In the reference, full-line comments mark what students do not get:
+Full-line comments in the reference mark the regions that students do not get:
 
-    # BEGIN SOLUTION 1.1 MADE.forward     becomes a stub between two student markers
+    # BEGIN SOLUTION 1.1 MADE.forward     replaced by a stub between two student markers
     # END SOLUTION
-    # BEGIN REFERENCE ONLY                is cut without trace
+    # BEGIN REFERENCE ONLY                cut without trace
     # END REFERENCE ONLY
 
-Nothing here imports or parses the code it handles: all of it works line by line.
+The code is read line by line; it is neither imported nor parsed.
 """
 
 import enum
+import itertools
 import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.engine.release.archive import File
+
 _BEGIN_SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION (\d+\.\d+) ([A-Za-z_][\w.]*)$")
 _END_SOLUTION = re.compile(r"^( *)# END SOLUTION$")
 _BEGIN_REFERENCE_ONLY = re.compile(r"^( *)# BEGIN REFERENCE ONLY$")
 _END_REFERENCE_ONLY = re.compile(r"^( *)# END REFERENCE ONLY$")
-# Whatever looks like a marker must be one: a slip of the pen would hand out the solution.
+# A line that resembles a marker must be one: a typo would give students the solution.
 _LOOKS_LIKE_MARKER = re.compile(r"\b(BEGIN|END)[\s_-]*(SOLUTION|REFERENCE)", re.IGNORECASE)
-_IMPORT = re.compile(r"(import|from) ")
-# A statement on one line, over several by a backslash, or in parentheses.
+# On one line, on several with backslashes, or in parentheses.
 _ONLY_IMPORT = re.compile(
     r"^[ \t]*(?:import[ \t]|from[ \t]+[.\w]+[ \t]+import\b)"
     r"(?:[ \t]*\([^()]*\)[ \t]*|(?:[\w.,* \t]|\\\n)*)(?:#.*)?$",
@@ -36,13 +38,12 @@ _STUDENT_END = "# <<< END OF YOUR CODE"
 
 _CODE_FOLDER = "codebase"
 _SUBMISSION_SCRIPTS = ("make_submission.sh", "make_submission.py")
-# Beside these, `make_template` hands out the submission scripts that lie next to the reference.
-_HANDED_OUT = (f"{_CODE_FOLDER}/**/*.py", "run_*.py", "*.md", "requirements*.txt")
-_SHORTEST_DISTINCTIVE_LINE = 12  # characters; below that a line is an `else:` or a `z = x`
+# The template's files, without the submission scripts next to the reference.
+_GIVEN_FILES = (f"{_CODE_FOLDER}/**/*.py", "run_*.py", "*.md", "requirements*.txt")
 
 
 class MarkerError(ValueError):
-    """The solution markers of a file do not fit together; the message begins with file:line."""
+    """The solution markers of a file do not match; the message begins with file:line."""
 
 
 class _Kind(enum.Enum):
@@ -53,7 +54,7 @@ class _Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class _Block:
-    """Neighbouring lines of one kind, without their markers."""
+    """Consecutive lines of one kind, without their markers."""
 
     kind: _Kind
     lines: tuple[str, ...]
@@ -66,15 +67,15 @@ def make_template_text(text: str, name: str) -> str:
 
     Args:
         text: the reference file.
-        name: what errors call the file.
+        name: the file's name in errors.
 
     Returns:
-        The text with each solution replaced by a stub that raises NotImplementedError naming its
-        handout part, and with the reference-only regions cut out.
+        The text without reference-only regions, and with each solution replaced by a stub that
+        raises NotImplementedError with the name of the part.
 
     Raises:
         MarkerError: a marker is misspelt, unclosed, nested, stray, or closes at another
-            indentation; or a region is empty, or student markers stand in the reference.
+            indentation; or a region is empty, or the reference contains student markers.
     """
     lines: list[str] = []
     cut_before = False
@@ -83,7 +84,7 @@ def make_template_text(text: str, name: str) -> str:
             lines += _stub(block)
         elif block.kind is _Kind.GIVEN:
             given = block.lines
-            # Where a cut leaves a blank line on either side, one of them belonged to what was cut.
+            # A cut between two blank lines takes one of them.
             if cut_before and given and not given[0] and (not lines or not lines[-1]):
                 given = given[1:]
             lines += given
@@ -92,64 +93,59 @@ def make_template_text(text: str, name: str) -> str:
 
 
 def make_template(reference: Path, destination: Path) -> list[Path]:
-    """Write the students' tree made from `reference` into `destination`.
+    """Write the template made from `reference` into `destination`; return its files, sorted.
 
-    Students get the code folder's Python files, the drivers, text at the top level, and the
-    submission scripts that lie beside the reference; no caches, outputs or written answers.
-    Files already in `destination` that are not part of the template are left alone;
-    `compare_template` names them.
-
-    Returns:
-        The files written, sorted.
+    It contains the Python files of the code folder, the drivers, the texts at the top level and
+    the submission scripts next to the reference, but no caches, outputs or written answers. Other
+    files in `destination` stay; `compare_template` names them.
 
     Raises:
-        FileNotFoundError: `reference` holds no code folder.
-        MarkerError: see `make_template_text`; nothing has been written then.
+        FileNotFoundError: `reference` has no code folder.
+        MarkerError: see `make_template_text`; nothing is written.
     """
     contents = _template_files(reference)
     for relative, content in contents.items():
         target = destination / relative
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.text)
-        target.chmod(0o755 if content.executable else 0o644)
+        target.write_bytes(content.data)
+        target.chmod(content.mode)
     return [destination / relative for relative in contents]
 
 
 def compare_template(reference: Path, template: Path) -> list[str]:
-    """Return how `template` differs from what the reference gives now, one line a difference.
+    """Compare `template` with the template that `reference` gives now.
+
+    Caches and training outputs do not count.
 
     Returns:
-        Sorted lines naming missing, changed, unexpected and no longer executable files; empty
-        when the two are in step. Caches and training outputs are not looked at.
+        A line for each missing, changed, unexpected or no longer executable file, sorted.
 
     Raises:
         FileNotFoundError, MarkerError: as `make_template`.
     """
     expected = _template_files(reference)
-    found = _handed_out_files(template)
+    present = _given_files(template)
     differences: list[str] = []
-    for relative in sorted(expected.keys() | found.keys()):
-        path = found.get(relative)
+    for relative in sorted(expected.keys() | present.keys()):
+        path = present.get(relative)
         content = expected.get(relative)
         if path is None:
             differences.append(f"{relative}: missing from {template}")
         elif content is None:
             differences.append(f"{relative}: not made from {reference}; delete it")
-        elif (line := _first_difference(content.text, path.read_bytes())) is not None:
-            differences.append(f"{relative}:{line}: differs from what {reference} gives")
+        elif (line := _first_difference(content.data, path.read_bytes())) is not None:
+            differences.append(f"{relative}:{line}: differs from the text made from {reference}")
         elif content.executable and not _is_executable(path):
-            differences.append(f"{relative}: is not executable")
+            differences.append(f"{relative}: not executable")
     return differences
 
 
 def collapse_regions(text: str) -> str:
-    """Return template or student text with what lies between the student markers removed.
+    """Remove the lines between the student markers of a template or a student's text.
 
     Line endings, trailing whitespace, a byte-order mark and blank lines at the end are
-    normalised, so that two texts are equal after this if and only if they differ inside the
-    marked regions alone. A region that is not closed is left as it is.
-
-    The time taken is linear in the length of the text, which may be anything.
+    normalised: two texts that differ only inside the marked regions become equal. A region that
+    is not closed stays. The time is linear in the length of the text.
     """
     kept: list[str] = []
     inside: list[str] | None = None
@@ -172,45 +168,18 @@ def collapse_regions(text: str) -> str:
 def edits_outside_regions(text: str, given: str) -> tuple[list[str], list[str]]:
     """Return the lines that a student's text adds to a template, and those that it lacks.
 
-    What lies between the student markers does not count, nor do imports: a solution may need more
-    of them, and they change nothing that was given. The time taken is linear in the lengths.
+    Lines between the student markers and imports do not count: a solution may need more imports,
+    and they change nothing that was given. The time is linear in the lengths.
     """
-    found, expected = (
-        _ONLY_IMPORT.sub("", collapse_regions(each)).splitlines() for each in (text, given)
+    ours, theirs = (
+        _ONLY_IMPORT.sub("", collapse_regions(each)).splitlines() for each in (given, text)
     )
-    known, kept = set(expected), set(found)
-    added = [line.strip() for line in found if line.strip() and line not in known]
-    return added, [line.strip() for line in expected if line.strip() and line not in kept]
 
+    def missing_from(other: list[str], lines: list[str]) -> list[str]:
+        others = set(other)
+        return [line.strip() for line in lines if line.strip() and line not in others]
 
-def solution_fragments(text: str, name: str = "reference") -> list[str]:
-    """Return the distinctive code lines of a reference file's solutions.
-
-    None of them may appear in what students can see.
-
-    Args:
-        text: the reference file.
-        name: what errors call the file.
-
-    Returns:
-        Stripped lines of code without trailing comments, in order of appearance and without
-        repetition. Left out are comments, imports (other files may well be given the same),
-        short lines, and lines that also occur in the given code.
-
-    Raises:
-        MarkerError: see `make_template_text`.
-    """
-    blocks = list(_blocks(text, name))
-    given = {_code(line) for block in blocks if block.kind is _Kind.GIVEN for line in block.lines}
-    fragments: dict[str, None] = {}  # a set that keeps its order
-    for block in blocks:
-        if block.kind is _Kind.GIVEN:
-            continue
-        for line in map(_code, block.lines):
-            telling = len(line) >= _SHORTEST_DISTINCTIVE_LINE and not _IMPORT.match(line)
-            if telling and line not in given:
-                fragments[line] = None
-    return list(fragments)
+    return missing_from(ours, theirs), missing_from(theirs, ours)
 
 
 def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
@@ -218,37 +187,31 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
 
     Args:
         text: the reference file.
-        name: what errors call the file.
+        name: the file's name in errors.
 
     Raises:
         MarkerError: see `make_template_text`.
     """
     return [
-        (block.title or "what only the reference has", "\n".join(block.lines))
+        (block.title or "a reference-only region", "\n".join(block.lines))
         for block in _blocks(text, name)
         if block.kind is not _Kind.GIVEN
     ]
 
 
-@dataclass(frozen=True)
-class _Content:
-    text: bytes
-    executable: bool
-
-
-def _template_files(reference: Path) -> dict[str, _Content]:
+def _template_files(reference: Path) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
     if not (reference / _CODE_FOLDER).is_dir():
         raise FileNotFoundError(
-            f"{reference} holds no folder {_CODE_FOLDER}/: is this the reference solution?"
+            f"{reference} has no folder {_CODE_FOLDER}/: is this the reference solution?"
         )
-    sources = _handed_out_files(reference)
+    sources = _given_files(reference)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name
         if name not in sources and script.is_file():
             sources[name] = script
     return {
-        relative: _Content(
+        relative: File(
             make_template_text(source.read_text(encoding="utf-8"), relative).encode("utf-8"),
             _is_executable(source),
         )
@@ -256,9 +219,9 @@ def _template_files(reference: Path) -> dict[str, _Content]:
     }
 
 
-def _handed_out_files(root: Path) -> dict[str, Path]:
-    """Return what students get, or could have got, of a tree, by relative path."""
-    patterns = (*_HANDED_OUT, *_SUBMISSION_SCRIPTS)
+def _given_files(root: Path) -> dict[str, Path]:
+    """Return the files of a tree that a template may contain, by relative path."""
+    patterns = (*_GIVEN_FILES, *_SUBMISSION_SCRIPTS)
     return {
         path.relative_to(root).as_posix(): path
         for pattern in patterns
@@ -271,15 +234,10 @@ def _is_executable(path: Path) -> bool:
     return bool(path.stat().st_mode & stat.S_IXUSR)
 
 
-def _first_difference(expected: bytes, found: bytes) -> int | None:
+def _first_difference(expected: bytes, actual: bytes) -> int | None:
     """Return the number of the first line in which two files differ, or None."""
-    if expected == found:
-        return None
-    lines, others = expected.split(b"\n"), found.split(b"\n")
-    for number, (line, other) in enumerate(zip(lines, others, strict=False), start=1):
-        if line != other:
-            return number
-    return min(len(lines), len(others)) + 1
+    pairs = enumerate(itertools.zip_longest(expected.split(b"\n"), actual.split(b"\n")), start=1)
+    return next((number for number, (line, other) in pairs if line != other), None)
 
 
 def _stub(block: _Block) -> list[str]:
@@ -291,15 +249,9 @@ def _stub(block: _Block) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines without their endings (of any system) and without trailing whitespace."""
+    """Return the lines without line endings (of any system) and trailing whitespace."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return [line.rstrip() for line in text.split("\n")]
-
-
-def _code(line: str) -> str:
-    """Return a line's code, stripped of its indentation and of a comment after it."""
-    stripped = line.strip()
-    return "" if stripped.startswith("#") else stripped.split("  #", 1)[0].rstrip()
 
 
 def _blocks(text: str, name: str) -> Iterator[_Block]:
@@ -344,13 +296,13 @@ def _blocks(text: str, name: str) -> Iterator[_Block]:
             kind, collected = _Kind.GIVEN, []
         elif _LOOKS_LIKE_MARKER.search(line):
             raise MarkerError(
-                f"{where}: malformed marker {line.strip()!r}; expected a line of its own: "
+                f"{where}: malformed marker {line.strip()!r}; expected a separate line: "
                 "'# BEGIN SOLUTION 1.1 Class.method', '# END SOLUTION', '# BEGIN REFERENCE ONLY' "
                 "or '# END REFERENCE ONLY'"
             )
         elif _STUDENT_BEGIN in line or _STUDENT_END in line:
             raise MarkerError(
-                f"{where}: {line.strip()!r} is a student marker; they are made, not written: "
+                f"{where}: {line.strip()!r} is a student marker, which only the template has; "
                 "mark the region with '# BEGIN SOLUTION ...' instead"
             )
         else:

@@ -1,9 +1,9 @@
-"""What a worker may use, in layers, and how it is ended with all that it started.
+"""Sandbox layers of a worker, and how to end it with all processes that it started.
 
-Everywhere: a session of its own, rlimits, a scrubbed environment, a private folder. Where the
-kernel and the rights allow it also: a user of its own (identity.py), no files but the libraries
-and its folder (landlock.py), no system calls that no solution needs (seccomp.py). What cannot be
-had is said in the staff's log, never left out silently.
+Always: a new session, rlimits, a scrubbed environment, a private folder. Where the kernel and our
+rights allow it also: a separate user (identity.py), access only to the libraries and the private
+folder (Landlock, landlock.py), no system calls that no solution needs (seccomp, seccomp.py). The
+staff's log names each layer that is not available.
 """
 
 from __future__ import annotations
@@ -31,33 +31,36 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """Limits of one worker. AS is a backstop: the CUDA build of torch maps 3 GB by import alone."""
+    """rlimits of one worker. AS is generous: importing the CUDA build of torch maps 3 GB."""
 
     cpu_s: int = 200
     data_bytes: int = 1_500_000_000
     address_space_bytes: int = 8_000_000_000
     file_bytes: int = 16_000_000
     open_files: int = 256
-    # Counts the processes of a user: set only where a worker has a user of its own.
+    # Counts all processes of a user: set only if the worker has a separate user.
     processes: int = 64
 
     def on(self, speed: float) -> ResourceLimits:
-        """Return the limits of a machine that is so many times slower."""
+        """Return the limits for a machine that is `speed` times slower."""
         return replace(self, cpu_s=math.ceil(self.cpu_s * speed))
 
 
-# What it means that workers run as the user who grades: by whether Landlock holds.
-_MEANS = {
-    True: "crashes and hangs of what is graded harm nothing else, your files are kept from it by "
-    "Landlock, your processes are not",
-    False: "crashes and hangs of what is graded harm nothing else, but it can read and change what "
-    "you can: grade only code that you would run yourself",
+# The consequence of workers that run as the grading user: with Landlock, and without.
+_CONSEQUENCE = {
+    True: "crashes and hangs of graded code stay contained and Landlock protects your files, but "
+    "not your processes",
+    False: "crashes and hangs of graded code stay contained, but it can read and change what you "
+    "can: grade only code that you would run yourself",
 }
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Which of the layers that need help can be had on this machine; `log` says why not."""
+    """The layers that are available on this machine; `log` gives the reasons for those that aren't.
+
+    If an available layer fails to apply, the worker does not start.
+    """
 
     own_user: bool
     files: bool
@@ -66,16 +69,16 @@ class Layers:
 
     @staticmethod
     def probe() -> Layers:
-        """Try the layers, in a child where they cannot be undone."""
+        """Try each layer in a child process, since none can be undone."""
         why_no_user = identity.why_not()
         files = _works(lambda: bool(landlock.restrict(landlock.Paths((Path("/"),), ()))))
         calls = _works(seccomp.restrict)
         lines = [
-            f"workers have users of their own: no, {why_no_user}; {_MEANS[files]}"
+            f"a separate user for each worker: no, {why_no_user}; {_CONSEQUENCE[files]}"
             if why_no_user
-            else "workers have users of their own: yes",
-            f"files behind Landlock: {f'yes, version {landlock.version()}' if files else 'no'}",
-            f"system calls behind seccomp: {'yes' if calls else 'no'}",
+            else "a separate user for each worker: yes",
+            f"Landlock for files: {f'yes, version {landlock.version()}' if files else 'no'}",
+            f"seccomp for system calls: {'yes' if calls else 'no'}",
         ]
         return Layers(not why_no_user, files, calls, "\n".join(f"confine: {x}" for x in lines))
 
@@ -92,33 +95,33 @@ def _works(layer: Callable[[], bool]) -> bool:
 
 
 def scrubbed_environment(temporary: Path) -> dict[str, str]:
-    """The whole environment of the zygote and its workers: nothing of the caller's goes in."""
+    """Return the whole environment of the zygote and its workers, with nothing of the caller's."""
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
-        # One thread each: two workers share two cores, and sums come out the same every time. The
-        # limit holds against torch.set_num_threads too: threads that wait for each other by
-        # spinning made a training run of 3 s on a crowded machine last 100.
+        # One thread each: two workers share two cores, and sums are the same every time. The limit
+        # also binds torch.set_num_threads: on a crowded machine, threads that spin while they wait
+        # made a training run of 3 s take 100.
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        # Figures need no screen; the folder is where `preparation.py` lays the lists of fonts.
+        # Figures need no screen; `preparation.py` copies the lists of fonts into the folder.
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": str(temporary / "matplotlib"),
         "PYTHONHASHSEED": "0",
-        # A fork copies the tables of pages: what malloc gives has pages of 2 MiB where it can.
+        # Pages of 2 MiB for malloc where possible: a fork copies the page table.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "CUDA_VISIBLE_DEVICES": "",
-        # No compiler here: what goes around the worker's own torch.compile runs eagerly, too.
+        # A worker has no compiler: code that avoids its torch.compile also runs eagerly.
         "TORCHDYNAMO_DISABLE": "1",
     }
 
 
 def become_subreaper() -> None:
-    """Let orphans of this process's descendants become its children, so that it can end them."""
+    """Adopt orphaned descendants as children of this process, so that it can end them."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -126,7 +129,7 @@ def die_with_parent(parent: int | None = None) -> None:
     """Ask the kernel to kill this process when the process that started it dies.
 
     Args:
-        parent: that process, where it is known; else it must still be alive now.
+        parent: that process; by default it must still be alive.
     """
     parent = os.getppid() if parent is None else parent
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -135,7 +138,7 @@ def die_with_parent(parent: int | None = None) -> None:
 
 
 def private_folder(temporary: Path, uid: int | None) -> Path:
-    """Make a new folder for one worker to live in; it belongs to the worker's user."""
+    """Make a new folder for one worker; it belongs to the worker's user."""
     folder = Path(tempfile.mkdtemp(prefix="worker-", dir=temporary))
     if uid is not None:
         os.chown(folder, uid, uid)
@@ -150,24 +153,24 @@ def confine_self(
     uid: int | None,
     parent: int,
 ) -> None:
-    """Confine the calling process for good. Runs in a fresh worker before student code.
+    """Confine the calling process for good, in a new worker before any student code runs.
 
     Args:
         limits: the rlimits to set.
         folder: this worker's private working folder.
         submission: the staged submission, to be read.
-        layers: which of the layers that need help to put on.
-        uid: the user to become, where the worker has one of its own.
+        layers: the layers to apply.
+        uid: the user to become, or None without a separate user.
         parent: the zygote; the worker dies with it, also if it has died already.
 
     Raises:
-        OSError: a layer could not be put on; the worker must not go on.
+        OSError: a layer failed to apply; the worker must not start.
     """
     os.setsid()
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    for what, value in (
+    for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_DATA, limits.data_bytes),
@@ -175,15 +178,16 @@ def confine_self(
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
     ):
-        _lower(what, value)
-    _be_killed_first()
+        _lower(limit, value)
+    with contextlib.suppress(OSError):  # if memory runs out, kill this process and not the judge
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     os.environ["TMPDIR"] = os.environ["HOME"] = str(folder)
     tempfile.tempdir = None  # forget the zygote's
     os.chdir(folder)
     if uid is not None:
         _lower(resource.RLIMIT_NPROC, limits.processes)
         identity.become(uid)
-    die_with_parent(parent)  # after the change of user, which would take it back
+    die_with_parent(parent)  # after the change of user, which would undo it
     if layers.files:
         landlock.restrict(_reachable(folder, submission))
     if layers.calls:
@@ -191,7 +195,7 @@ def confine_self(
 
 
 def _reachable(folder: Path, submission: Path) -> landlock.Paths:
-    """What a worker needs files for: the libraries, the submission, its own folder."""
+    """Return the files that a worker needs: libraries, the submission, its private folder."""
     return landlock.Paths(
         readable=(
             submission,
@@ -205,33 +209,33 @@ def _reachable(folder: Path, submission: Path) -> landlock.Paths:
 
 
 def libraries() -> set[Path]:
-    """Return the folders that hold what the interpreter can import, but for our own.
+    """Return the folders that the interpreter imports from, without this project's.
 
-    A path file (.pth) may add folders anywhere; an import hook finds packages that lie in none of
-    them, so those that are imported count, too.
+    A path file (.pth) may add any folder, and an import hook finds packages outside of all these,
+    so the folders of imported packages are included.
     """
     paths = sysconfig.get_paths()
-    found = {Path(sys.prefix), *(Path(paths[key]) for key in ("stdlib", "platstdlib"))}
-    places = [Path(entry) for entry in sys.path]
+    folders = {Path(sys.prefix), *(Path(paths[key]) for key in ("stdlib", "platstdlib"))}
+    more = [Path(entry) for entry in sys.path]
     for name, module in list(sys.modules.items()):
         if "." not in name:
-            places += [Path(entry) for entry in getattr(module, "__path__", ())]
-    known = [path.resolve() for path in found]
-    for place in places:
-        real = place.resolve()
-        if not any(real.is_relative_to(path) for path in known) and not is_ours(real):
-            found.add(real)
-    return {path for path in found if path.exists()}
+            more += [Path(entry) for entry in getattr(module, "__path__", ())]
+    standard = [path.resolve() for path in folders]
+    for folder in more:
+        real = folder.resolve()
+        if not any(real.is_relative_to(path) for path in standard) and not is_ours(real):
+            folders.add(real)
+    return {path for path in folders if path.exists()}
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a path lies in this project and not in its environment, or the project lies in it."""
+    """Whether a path is in this project but not in its environment, or contains the project."""
     inside = path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix)
     return inside or ROOT.is_relative_to(path)
 
 
 def keep_only(descriptors: Iterable[int]) -> None:
-    """Close every file descriptor but these; stdin, stdout and stderr become /dev/null."""
+    """Close all file descriptors except these; stdin, stdout and stderr become /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -241,23 +245,23 @@ def keep_only(descriptors: Iterable[int]) -> None:
 
 
 def end_session(pid: int) -> None:
-    """Kill the session of a worker and reap it. Never raises for a process that is gone."""
+    """Kill a worker's session. A process that has ended is no error."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
 
 
-def end_orphans(known: Iterable[int], give_up_s: float = 2.0) -> int:
-    """Kill and reap the children of this process that are not `known`; return how many.
+def end_orphans(keep: Iterable[int], give_up_s: float = 2.0) -> int:
+    """Kill and reap the children of this process that are not in `keep`; return how many.
 
-    With `become_subreaper`, a process that left its worker's session (a daemon that forked twice)
-    becomes our child as soon as its parent dies: whatever is a child and unknown is such a one.
+    After `become_subreaper`, a process that left its worker's session (a daemon that forked twice)
+    becomes our child when its parent dies.
     """
-    keep = set(known)
+    kept = set(keep)
     killed = 0
     give_up = time.monotonic() + give_up_s
     while time.monotonic() < give_up:
-        strangers = [pid for pid in children() if pid not in keep]
+        strangers = [pid for pid in children() if pid not in kept]
         if not strangers:
             break
         for pid in strangers:
@@ -269,7 +273,7 @@ def end_orphans(known: Iterable[int], give_up_s: float = 2.0) -> int:
 
 
 def children() -> list[int]:
-    """Return the children of this process's main thread (empty where /proc cannot tell)."""
+    """Return the children of this process's main thread (none if /proc cannot tell)."""
     pid = os.getpid()
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
@@ -278,17 +282,11 @@ def children() -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def _be_killed_first() -> None:
-    """Where memory runs out all the same, the kernel shall choose this process, not the judge."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-
-
-def _lower(what: int, value: int) -> None:
-    _, hard = resource.getrlimit(what)
+def _lower(limit: int, value: int) -> None:
+    _, hard = resource.getrlimit(limit)
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+    resource.setrlimit(limit, (value, value))
 
 
 def _highest_descriptor() -> int:

@@ -1,6 +1,6 @@
-"""The container's limits (control groups, v1 and v2) and what the kernel says about memory.
+"""The container's limits (control groups, v1 and v2) and the kernel's kills for memory.
 
-Read from `/proc` and `/sys/fs/cgroup`; what cannot be read counts as "no limit".
+Read from `/proc` and `/sys/fs/cgroup`; a limit that cannot be read counts as none.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# A grading with nothing beside its checks: measured with `benchmarks/grading.py --limit-memory`.
+# A grading without background runs: measured with `benchmarks/grading.py --limit-memory`.
 _BASE_BYTES = 450 * 2**20
-# One run beside the checks: what it writes to, as its other pages are shared with the zygote.
+# One background run: the pages it writes to; it shares the others with the zygote.
 _RUN_BYTES = 100 * 2**20
 
 
 @dataclass(frozen=True)
 class Container:
-    """What this process and its children may use together.
+    """The resources that this process and its children share.
 
     Args:
-        cpus: processors, at most as many as the machine has; 0.5 is half of one.
-        memory_bytes: memory, at most the machine's; infinite where nothing says so.
+        cpus: processors, at most the machine's; 0.5 is half of one.
+        memory_bytes: memory, at most the machine's; infinite if unknown.
     """
 
     cpus: float
@@ -32,9 +32,9 @@ class Container:
 
     @property
     def side_by_side(self) -> int:
-        """How many runs may go on beside the checks.
+        """The number of background runs at a time.
 
-        With one processor or less nothing is gained by it; each takes memory of its own.
+        They gain nothing with one processor or less, and each needs additional memory.
         """
         room = (self.memory_bytes - _BASE_BYTES) / _RUN_BYTES
         return max(0, int(min(self.cpus if self.cpus > 1 else 0, room, 64)))
@@ -49,10 +49,11 @@ def container(root: Path = Path("/")) -> Container:
     """Read the limits that hold for this process.
 
     Args:
-        root: the folder that holds `proc` and `sys`.
+        root: the folder that contains `proc` and `sys`.
     """
     cpus = float(_processors())
-    memory = _total_memory(root)
+    total_kib = _number_after(root / "proc/meminfo", "MemTotal:")
+    memory = math.inf if total_kib is None else total_kib * 1024.0
     for folder in _folders(root, "cpu"):
         cpus = min(cpus, _quota(folder))
     for folder in _folders(root, "memory"):
@@ -61,9 +62,9 @@ def container(root: Path = Path("/")) -> Container:
 
 
 def killed_for_memory(root: Path = Path("/")) -> int | None:
-    """Return how often the kernel killed a process of this container for memory.
+    """Return how often the kernel has killed a process of this container for memory.
 
-    None where nothing counts it. Only a difference between two calls means something.
+    Only the difference between two calls is meaningful. None if the kernel does not count.
     """
     for folder in _folders(root, "memory"):
         for file in ("memory.events", "memory.oom_control"):
@@ -80,15 +81,10 @@ def _processors() -> int:
         return os.cpu_count() or 1
 
 
-def _total_memory(root: Path) -> float:
-    kib = _number_after(root / "proc/meminfo", "MemTotal:")
-    return math.inf if kib is None else kib * 1024.0
-
-
 def _folders(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the control group's folder of a controller and all above it that are visible.
+    """Yield the folder of a controller's control group and all visible folders above it.
 
-    Inside a container the path in /proc may be the host's: then only the mount's top is there.
+    Inside a container the path in /proc may be the host's; then only the mount's top exists.
     """
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]

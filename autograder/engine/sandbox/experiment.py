@@ -1,6 +1,6 @@
-"""Run one experiment beside the student's code and record what it saw.
+"""Run one experiment with the student's code and record its results.
 
-The sandbox's worker does it for Gradescope (serve.py), a student's own pytest in its own process.
+On Gradescope this runs in a sandboxed worker (serve.py), at home in the student's pytest process.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from autograder.engine.sandbox.stand_ins import StandIns
 
 Array = NDArray[Any]
 
-# Imports a file of the submission: the experiment that every homework has.
+# The experiment that every homework has: import a file of the submission.
 IMPORT = "import"
 
 _MESSAGE_LENGTH = 600
-# More than the names and shapes of all arrays of a reply can take.
+# More than a reply's names and shapes of arrays can take.
 _SAFETENSORS_HEADER = 64 * 1024
 _DTYPES = frozenset(
     {
@@ -40,31 +40,31 @@ _DTYPES = frozenset(
 
 
 class Misuse(Exception):
-    """The student's code used a given thing in a way that cannot work; the text says how."""
+    """The student's code uses a given object in a way that cannot work; the message explains it."""
 
 
 class StudentCode:
-    """The staged submission, importable; its modules are imported when first asked for.
+    """The staged submission, whose modules are imported on first use.
 
     Args:
         root: the folder of the staged submission.
-        speed: how many times slower this machine is than the one that limits of time were set
-            on; infinite where nothing is to be limited.
+        speed: how many times slower this machine is than the one that time limits were set for;
+            infinite for no limits.
     """
 
-    # Whether this process serves nothing but the student's code, and may give way to others.
+    # Whether this process only runs the student's code, and so may lower its priority.
     own_process = True
 
     def __init__(self, root: Path, speed: float = 1.0) -> None:
         self.root = root
         self.speed = speed
-        # Appended, not inserted: the student's files must never shadow ours or the library's.
+        # Appended, not inserted: the student's files must never shadow ours or a library's.
         # The second entry is for solutions that write `import network`.
         sys.path += [str(root), str(root / "codebase")]
         self.stand_ins = StandIns(root, _not_installed)
 
     def place_of(self, file: str) -> str | None:
-        """Return a file's path within the submission; None where it does not belong to it."""
+        """Return a file's path within the submission, or None if it is not in it."""
         inside = file.startswith(str(self.root))
         return Path(file).relative_to(self.root).as_posix() if inside else None
 
@@ -72,12 +72,12 @@ class StudentCode:
         """Import `codebase.<name>`.
 
         Raises:
-            BaseException: whatever the student's file raises while it is imported.
+            BaseException: the student's file raises while it is imported.
         """
         return self.load(f"codebase.{name}")
 
     def load(self, name: str) -> ModuleType:
-        """Import a module, with stand-ins for what is not installed; raises as `module` does."""
+        """Import a module, with stand-ins for missing packages; raises as `module` does."""
         while True:
             try:
                 return importlib.import_module(name)
@@ -87,7 +87,7 @@ class StudentCode:
                 self._forget()
 
     def _forget(self) -> None:
-        """Let the submission's modules be imported from the start."""
+        """Remove the submission's modules, so that they are imported again."""
         inside = f"{self.root}{os.sep}"
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", None)).startswith(inside):
@@ -99,15 +99,14 @@ class StudentCode:
         Raises:
             Misuse: the file does not define it.
         """
-        found = getattr(self.module(module), name, None)
-        if found is None:
-            file = f"codebase/{module}.py"
-            raise Misuse(f"{file} does not define {name}")
-        return found
+        value = getattr(self.module(module), name, None)
+        if value is None:
+            raise Misuse(f"codebase/{module}.py does not define {name}")
+        return value
 
 
 class Recorder:
-    """What an experiment saw: plain values for the header, arrays for the body."""
+    """Results of an experiment: plain values for the header, arrays for the body."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -115,15 +114,15 @@ class Recorder:
         self._room = MAX_BODY_BYTES - _SAFETENSORS_HEADER
 
     def add(self, name: str, value: object) -> None:
-        """Record any object: a tensor by its contents, a number by its value, else by its type.
+        """Record a tensor by its contents, a number by its value, any other object by its type.
 
         A tensor that cannot be sent (sparse, quantised, on the meta device, of an odd dtype, too
-        large) is recorded by what is known about it, without its contents.
+        large) is recorded without its contents.
         """
         if isinstance(value, torch.Tensor):
-            # In words of its own: a subclass may answer anything to everything.
+            # As a plain tensor: a subclass may override anything.
             plain = value.detach()
-            if plain.layout == torch.strided:  # others have no storage to share
+            if plain.layout == torch.strided:  # other layouts have no storage to share
                 plain = plain.as_subclass(torch.Tensor)
             self.values[name] = {
                 "kind": "tensor",
@@ -131,8 +130,8 @@ class Recorder:
                 "shape": [int(n) for n in plain.shape],
                 "requires_grad": bool(value.requires_grad),
             }
-            if obstacle := self._obstacle(plain):
-                self.values[name]["not_sent"] = obstacle
+            if reason := self._not_sendable(plain):
+                self.values[name]["not_sent"] = reason
             else:
                 array = self.arrays[name] = _to_array(plain)
                 self._room -= array.nbytes
@@ -145,7 +144,7 @@ class Recorder:
         else:
             self.values[name] = {"kind": "other", "type": type(value).__name__[:80]}
 
-    def _obstacle(self, plain: torch.Tensor) -> str:
+    def _not_sendable(self, plain: torch.Tensor) -> str:
         if plain.layout != torch.strided:
             return "sparse"
         if plain.is_quantized:
@@ -158,7 +157,7 @@ class Recorder:
         return "too large" if size > self._room else ""
 
     def note(self, name: str, value: bool | int | float | str | list[Any] | None) -> None:
-        """Record a plain value of our own."""
+        """Record a plain value that is ours, not the student's."""
         self.values[name] = value
 
 
@@ -173,12 +172,12 @@ def run(
     student: StudentCode,
     experiments: Mapping[str, Experiment],
 ) -> Recorder:
-    """Run an experiment by its name; return what it saw.
+    """Run an experiment by its name; return its results.
 
-    It is run again where it came to the import of something that is not installed.
+    It runs again when it has met the import of a package that is not installed.
 
     Raises:
-        BaseException: whatever the student's code raises.
+        BaseException: the student's code raises.
     """
     experiment = _import if name == IMPORT else experiments[name]
     while True:
@@ -205,10 +204,10 @@ def _import(
 
 
 def run_eagerly(model: Any = None, **_options: Any) -> Any:
-    """Stand in for torch.compile: return what it is given, as a function or as a decorator.
+    """Stand in for torch.compile, as a function or a decorator: return `model` unchanged.
 
-    The real one needs a C++ compiler, which a worker has not, and imports for seconds even where
-    torch's own switch tells it to compile nothing.
+    The real one needs a C++ compiler, which a worker does not have, and imports for seconds even
+    when torch's switch disables it.
     """
     return run_eagerly if model is None else model
 
@@ -218,34 +217,32 @@ def _not_installed(package: str, file: str) -> NoReturn:
 
 
 def set_seeds(seed: int) -> None:
-    """Seed all that the student's code may draw from."""
-    # Not torch.manual_seed: with CUDA built in but not started, it formats a traceback each time.
+    """Seed all generators that the student's code may draw from."""
+    # torch.manual_seed formats a traceback at each call if CUDA is built in but not started.
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)
 
 
 def describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
-    """Say what was raised and where in the student's files: type, text, file and line."""
+    """Return type, message, file and line (in the student's files) of an exception."""
     try:
         return _describe(error, student)
-    except Exception:  # what it asks of the exception is code of the student's
+    except Exception:  # an exception's methods may be the student's code
         return {"type": "Exception", "message": "(it could not be read)", "misuse": False}
 
 
 def _describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
     file, line = None, None
-    unreadable = (
-        isinstance(error, SyntaxError) and student.place_of(str(error.filename)) is not None
-    )
-    if isinstance(error, SyntaxError) and unreadable:
-        file, line = error.filename, error.lineno
+    text: object = error
+    if isinstance(error, SyntaxError) and student.place_of(str(error.filename)) is not None:
+        file, line, text = error.filename, error.lineno, error.msg
     else:
         for frame in traceback.extract_tb(error.__traceback__):
             if student.place_of(frame.filename) is not None:
                 file, line = frame.filename, frame.lineno
     try:
-        message = str(error.msg if isinstance(error, SyntaxError) and unreadable else error)
+        message = str(text)
     except Exception:
         message = "(its text could not be read)"
     return {
@@ -260,6 +257,6 @@ def _describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
 def _to_array(plain: torch.Tensor) -> Array:
     if plain.dtype == torch.bfloat16:  # numpy has none
         plain = plain.float()
-    # A clone, so that what the student's code changes later is not what was recorded.
+    # A copy, which the student's code cannot change later.
     array: Array = plain.resolve_neg().contiguous().numpy().copy()
     return array

@@ -1,13 +1,12 @@
-"""Processes forked, warm already, from one that has imported what they need.
+"""Fork server: a process imports modules once and forks workers that have them already.
 
-Who grades many submissions pays for the imports once: a fork server imports, and never does the
-work itself; what a piece of work leaves behind ends with its fork.
+A batch of gradings pays for the imports once. The server only forks; all effects of a job end with
+its fork.
 
-It talks over a SOCK_SEQPACKET pair, whose near end several processes may hold: they share the
-server. A request is one packet of JSON with descriptors. The last one is a socket for the answers:
-`{"pid": N}`, and once the fork has ended `{"status": N}`; or `{"failed": TEXT}`, where there can be
-none. Closing the other end of that socket gives the fork up: it gets SIGTERM, and SIGKILL if it is
-still there ten seconds later.
+Requests come over a SOCK_SEQPACKET pair, whose near end several processes may share. A request is
+one packet of JSON with descriptors; the last is a socket for the answers: `{"pid": N}`, then
+`{"status": N}` when the fork has ended; or `{"failed": TEXT}` if it cannot fork. Closing the other
+end of that socket abandons the fork: it gets SIGTERM, and SIGKILL ten seconds later.
 
 Standard library only: the supervisor imports this.
 """
@@ -33,28 +32,28 @@ from autograder.engine.sandbox.isolated import command
 # Importing torch takes seconds; on a busy machine with a cold disk far more.
 _START_TIMEOUT_S = 120.0
 _MOST_DESCRIPTORS = 8
-# How often a server looks after its forks while nothing happens.
+# How often a server checks its forks while nothing happens.
 _SWEEP_S = 1.0
-# What a fork that was given up may take to end by itself.
+# Time for an abandoned fork to end by itself.
 _GRACE_S = 10.0
-# What the kernel may take to end a process that was killed, and its server to tell it.
+# Time for the kernel to end a killed process, and for the server to report it.
 _KILLED_S = 10.0
 
 
 class NoFork(OSError):
-    """The server lives, but cannot fork: no process, no memory, or no descriptor to be had."""
+    """The server runs but cannot fork: no process, memory or descriptor is available."""
 
 
 class ForkServer:
-    """Asks a fork server for forks; starts one, and another in place of one that died.
+    """The client of a fork server, which it starts, and starts again if it died.
 
     Args:
-        module: what runs it, see `serve`; its first argument is the descriptor of the requests.
-        arguments: the others.
+        module: the server's module, see `serve`; its first argument is the descriptor of requests.
+        arguments: the other arguments.
         environment: its whole environment.
-        folder: where it runs.
-        inherited: the descriptor of the requests to a server of whoever started this process. It is
-            asked as long as it answers; after that this process starts its own.
+        folder: its working folder.
+        inherited: the descriptor of requests to the parent process's server. It is used as long as
+            it answers; then this process starts its own.
     """
 
     def __init__(
@@ -74,27 +73,27 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """The process id of a server of our own, while there is one."""
+        """The process id of our own server, if it runs."""
         return None if self._running is None else self._running[0].pid
 
     def fileno(self) -> int:
-        """Return the descriptor of the requests, to be handed to a process that shares them."""
+        """Return the descriptor of requests, for a process that shares the server."""
         return self._requests().fileno()
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> Fork:
         """Return a new fork.
 
         Args:
-            request: what the server's `become` gets.
-            descriptors: what it gets with it; ours stay open.
+            request: the argument of the server's `become`.
+            descriptors: copied to the fork; ours stay open.
 
         Raises:
-            OSError: not even a new server lives, or it does not answer in time, or cannot fork.
+            OSError: a new server also ended, did not answer in time, or cannot fork.
         """
         packet = json.dumps(request).encode()
         try:
             return self._fork(packet, descriptors)
-        except ConnectionError:  # it died, perhaps before it was asked
+        except ConnectionError:  # it died, perhaps before the request
             self.close()
             return self._fork(packet, descriptors)
 
@@ -107,7 +106,7 @@ class ForkServer:
             ours.settimeout(_START_TIMEOUT_S)
             packet = ours.recv(65536)
             if not packet:
-                raise ConnectionError("the fork server ended before it had forked")
+                raise ConnectionError("the fork server ended before it forked")
             answer = json.loads(packet)
             if "failed" in answer:
                 raise NoFork(answer["failed"])
@@ -117,7 +116,7 @@ class ForkServer:
         return Fork(int(answer["pid"]), ours)
 
     def close(self) -> None:
-        """End a server of our own, and with it its forks; let go of one that is shared."""
+        """End our own server with its forks; disconnect from a shared one."""
         if self._inherited is not None:
             self._inherited.close()
             self._inherited = None
@@ -140,17 +139,17 @@ class ForkServer:
                     [*command(sys.executable, module), str(theirs.fileno()), *arguments],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
-                    stdout=2,  # what an import prints is no answer of ours
+                    stdout=2,  # imports may print
                     cwd=self._folder,
                     env=self._environment,
-                    start_new_session=True,  # Ctrl-C and Ctrl-Z in a terminal are not meant for it
+                    start_new_session=True,  # no Ctrl-C and Ctrl-Z of a terminal
                 )
             self._running = process, ours
         return self._running[1]
 
 
 class Fork:
-    """A fork of a server; its end is told on a socket. The methods are those of `Popen`."""
+    """A fork, with the methods of `Popen`; the server reports its end on a socket."""
 
     def __init__(self, pid: int, answers: socket.socket) -> None:
         self.pid = pid
@@ -158,10 +157,10 @@ class Fork:
         self._status: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return the exit status; one whose server died counts as killed.
+        """Return the exit status; if the server died, the fork counts as killed.
 
         Raises:
-            subprocess.TimeoutExpired: it has not ended in so many seconds.
+            subprocess.TimeoutExpired: it still runs after `timeout` seconds.
         """
         if self._status is None:
             self._answers.settimeout(timeout)
@@ -174,13 +173,13 @@ class Fork:
         return self._status
 
     def poll(self) -> int | None:
-        """Return the exit status, or None as long as it runs."""
+        """Return the exit status, or None while it runs."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.wait(0.0)
         return None
 
     def kill(self) -> None:
-        """Kill it, if it has not ended, and wait for that; its server tells so within seconds."""
+        """Kill it if it runs, and wait for the server's report."""
         if self._status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -196,13 +195,13 @@ def serve(
     become: Callable[[Mapping[str, Any], list[int]], int],
     sweep: Callable[[Iterable[int]], object] | None = None,
 ) -> None:
-    """Fork on request until nobody is left who could ask.
+    """Fork on request until every client has closed its end.
 
     Args:
-        descriptor: where requests come in.
-        become: runs in the fork, with a request and its descriptors but the last one; returns its
-            exit status.
-        sweep: is told now and then which forks there are.
+        descriptor: the socket of requests.
+        become: runs in the fork with the request and its descriptors (without the last one);
+            returns the exit status.
+        sweep: called regularly with the process ids of the forks.
     """
     requests = socket.socket(fileno=descriptor)
     forks: dict[int, _Running] = {}
@@ -212,8 +211,8 @@ def serve(
             if fork.pidfd in ready:
                 fork.end()
                 del forks[fork.pid]
-            elif not fork.is_given_up and fork.answers.fileno() in ready:
-                fork.give_up()  # nothing is ever said on it: it was closed
+            elif not fork.is_abandoned and fork.answers.fileno() in ready:
+                fork.abandon()  # readable means closed: nothing is ever sent on it
             elif fork.is_overdue:
                 fork.kill()
         if sweep is not None:
@@ -221,22 +220,22 @@ def serve(
         if descriptor in ready:
             try:
                 packet, descriptors, _, _ = socket.recv_fds(requests, 65536, _MOST_DESCRIPTORS)
-            except OSError:  # no descriptors to be had: for the next one, perhaps
+            except OSError:  # no descriptors available; the next request may succeed
                 traceback.print_exc()
                 continue
             if not packet:
                 return
-            made = _serve_one(packet, descriptors, become, [requests, *forks.values()])
-            if made is not None:
-                forks[made.pid] = made
+            new = _serve_one(packet, descriptors, become, [requests, *forks.values()])
+            if new is not None:
+                forks[new.pid] = new
 
 
-def _ready(descriptors: Iterable[int]) -> frozenset[int]:
-    """Wait for one of these; after a while for none."""
-    poll = select.poll()  # knows descriptors beyond 1024, which select() does not
+def _ready(descriptors: Iterable[int], timeout_s: float = _SWEEP_S) -> frozenset[int]:
+    """Return those of the descriptors that are readable or closed, as soon as there is one."""
+    poll = select.poll()  # select() cannot take descriptors beyond 1024
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    return frozenset(descriptor for descriptor, _ in poll.poll(1000 * _SWEEP_S))
+    return frozenset(descriptor for descriptor, _ in poll.poll(1000 * timeout_s))
 
 
 def _serve_one(
@@ -245,14 +244,14 @@ def _serve_one(
     become: Callable[[Mapping[str, Any], list[int]], int],
     held: Sequence[socket.socket | _Running],
 ) -> _Running | None:
-    """Fork for one request; return the fork, or None where nobody wants it or there can be none."""
-    if not descriptors:  # they were cut off: too many are open here
+    """Fork for one request; return None if the client has gone or the fork failed."""
+    if not descriptors:  # the kernel dropped them: too many are open here
         return None
     *others, last = descriptors
     answers, pid = socket.socket(fileno=last), -1
     try:
         request = json.loads(packet)
-        if _has_hung_up(last):
+        if _ready([last], 0):  # the client closed its end, as after a timeout
             answers.close()
             return None
         sys.stdout.flush()
@@ -273,41 +272,34 @@ def _serve_one(
             os.close(other)
 
 
-def _has_hung_up(descriptor: int) -> bool:
-    """Whether whoever has the other end has gone, as who waited too long does."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
-
-
 class _Running:
-    """A fork as its server sees it."""
+    """A fork, on the server's side."""
 
     def __init__(self, pid: int, answers: socket.socket) -> None:
         self.pid = pid
         self.answers = answers
         self.pidfd = os.pidfd_open(pid)
-        self._given_up: float | None = None
-        self._tell({"pid": pid})
+        self._abandoned_at: float | None = None
+        self._report({"pid": pid})
 
     @property
     def watched(self) -> tuple[int, ...]:
-        """The descriptors on which something may happen."""
-        return (self.pidfd,) if self.is_given_up else (self.pidfd, self.answers.fileno())
+        """The descriptors to poll."""
+        return (self.pidfd,) if self.is_abandoned else (self.pidfd, self.answers.fileno())
 
     @property
-    def is_given_up(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self._given_up is not None
+    def is_abandoned(self) -> bool:
+        """Whether its client has gone."""
+        return self._abandoned_at is not None
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it was given up and had time enough to end."""
-        return self._given_up is not None and time.monotonic() > self._given_up + _GRACE_S
+        """Whether it was abandoned and had time to end."""
+        return self._abandoned_at is not None and time.monotonic() > self._abandoned_at + _GRACE_S
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Ask it to end."""
-        self._given_up = time.monotonic()
+        self._abandoned_at = time.monotonic()
         self._send(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -319,18 +311,18 @@ class _Running:
             signal.pidfd_send_signal(self.pidfd, number)
 
     def end(self) -> None:
-        """Tell its end, which has come."""
-        self._tell({"status": os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])})
+        """Reap it and report its status."""
+        self._report({"status": os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])})
         self.close()
 
     def close(self) -> None:
-        """Let go of what is held for it."""
+        """Close its descriptors."""
         os.close(self.pidfd)
         self.answers.close()
 
-    def _tell(self, what: Mapping[str, int]) -> None:
-        with contextlib.suppress(OSError):  # who asked may be gone
-            self.answers.send(json.dumps(what).encode())
+    def _report(self, answer: Mapping[str, int]) -> None:
+        with contextlib.suppress(OSError):  # the client may have gone
+            self.answers.send(json.dumps(answer).encode())
 
 
 def _run(
@@ -341,7 +333,7 @@ def _run(
 ) -> NoReturn:
     status = 70
     try:
-        for each in held:  # else nobody would notice that the server has died
+        for each in held:  # else nobody would notice the server's death
             each.close()
         status = become(request, descriptors)
     except BaseException:
@@ -350,4 +342,4 @@ def _run(
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(status)  # never back into the loop that serves requests
+        os._exit(status)  # never back into the server's loop

@@ -1,4 +1,4 @@
-"""The wire between judge and worker: a JSON header and named arrays, capped, never pickle.
+"""Frames between judge and worker: a JSON header and named arrays, with size limits, no pickle.
 
 A frame is::
 
@@ -8,9 +8,9 @@ A frame is::
     header    a JSON object, UTF-8
     body      the arrays, in the safetensors format (empty when there are none)
 
-Every length is checked against a cap before a byte of it is read, and every read and write
-ends at an absolute deadline, so that a peer that sends rubbish, too much, or one byte a second
-costs bounded memory and time.
+Every length is checked against a limit before a byte is read, and every read and write ends at an
+absolute deadline: a peer that sends garbage, too much, or one byte a second costs bounded memory
+and time.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from autograder.engine.sandbox.limits import MAX_BODY_BYTES
 
 Array = NDArray[Any]
 
-# Kept from here: student code in the same process may put others in their place.
+# Bound here: student code in the same process may replace them later.
 _loads, _dumps, _monotonic = json.loads, json.dumps, time.monotonic
 
 _MAGIC = b"AGF1"
 _MOST_DIGITS = 40
 _PREFIX = struct.Struct(">4sII")
-# Not a set: a peer may send something unhashable in place of a name.
+# Not a set: a peer may send something unhashable instead of a name.
 _DTYPES = ("F32", "F64", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest frame that is read; both counts in bytes."""
+    """The largest frame that is read."""
 
     max_header_bytes: int = 64 * 1024
     max_body_bytes: int = MAX_BODY_BYTES
@@ -57,18 +57,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Frame:
-    """One message: a JSON object and the arrays that belong to it."""
+    """One message: a JSON object and its arrays."""
 
     header: Mapping[str, Any]
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
 
 class FrameError(Exception):
-    """The bytes received are not a frame within the limits."""
+    """The received bytes are not a frame within the limits."""
 
 
 class DeadlineExceeded(Exception):
-    """The peer did not send, or did not take, a whole frame in time."""
+    """The peer did not send or receive a whole frame in time."""
 
 
 class PeerClosed(Exception):
@@ -79,7 +79,7 @@ def encode(frame: Frame) -> bytes:
     """Return the bytes of a frame.
 
     Raises:
-        ValueError: the header holds NaN or something that JSON cannot say.
+        ValueError: the header contains NaN or a value that JSON cannot represent.
     """
     header = _dumps(dict(frame.header), allow_nan=False).encode("ascii")
     body = b""
@@ -121,13 +121,13 @@ def receive(
         sock: the connection.
         deadline: seconds on the monotonic clock; `math.inf` to wait for ever.
         limits: the largest frame that is read.
-        peer: a descriptor of the peer's process (`os.pidfd_open`). What it sent before it ended
-            is still read; nothing is waited for after, whoever else holds the connection open.
+        peer: a descriptor of the peer's process (`os.pidfd_open`). Its data is still read after it
+            has ended, but not awaited, even if another process holds the connection open.
 
     Raises:
         DeadlineExceeded: no whole frame came in time.
         PeerClosed: the peer closed the connection first, or ended.
-        FrameError: what came is not a frame within `limits`.
+        FrameError: the received bytes are not a frame within `limits`.
     """
     wire = _Wire(sock, deadline, peer)
     magic, header_length, body_length = _PREFIX.unpack(wire.read(_PREFIX.size))
@@ -143,7 +143,7 @@ def receive(
 
 
 def parse_json_object(data: bytes) -> dict[str, Any]:
-    """Parse a JSON object strictly: all numbers finite, no duplicate keys, no absurd nesting.
+    """Parse a JSON object strictly: all numbers finite, no duplicate keys, no deep nesting.
 
     Raises:
         FrameError: the bytes are not such an object.
@@ -164,10 +164,10 @@ def parse_json_object(data: bytes) -> dict[str, Any]:
 
 
 def parse_arrays(body: bytes, limits: Limits) -> dict[str, Array]:
-    """Parse a safetensors body after its own header was found sane.
+    """Parse a safetensors body after checking its header.
 
     Raises:
-        FrameError: too many arrays, a dtype or shape that is not allowed, bad offsets.
+        FrameError: too many arrays, a forbidden dtype or shape, bad offsets.
     """
     if len(body) < 8:
         raise FrameError("body is too short for the safetensors format")
@@ -201,7 +201,7 @@ def _no_constant(_: str) -> NoReturn:
 
 
 def _short_int(text: str) -> int:
-    """No number of ours is longer; thousands of digits cannot even be printed."""
+    """Parse an integer of at most `_MOST_DIGITS` digits; Python cannot print thousands."""
     if len(text.lstrip("-")) > _MOST_DIGITS:
         raise ValueError("a whole number of too many digits")
     return int(text)
@@ -209,7 +209,7 @@ def _short_int(text: str) -> int:
 
 def _finite_float(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):  # 1e999 is good JSON
+    if not math.isfinite(value):  # 1e999 is valid JSON
         raise ValueError("numbers must be finite")
     return value
 
@@ -233,21 +233,21 @@ def _arm(sock: socket.socket, deadline: float) -> None:
 
 @dataclass(frozen=True)
 class _Wire:
-    """A connection to read from, until when, and the process at its other end."""
+    """A connection to read from, the deadline, and the peer's process."""
 
     sock: socket.socket
     deadline: float
     peer: int | None
 
     def read(self, size: int) -> bytes:
-        """Read exactly so many bytes; raises as `receive` does."""
+        """Read exactly `size` bytes; raises as `receive` does."""
         buffer = bytearray()
         while len(buffer) < size:
             try:
                 if self.peer is not None:
                     self._wait_for_either(self.peer)
                 _arm(self.sock, self.deadline)
-                # Grows with what arrives: a peer that only announces much costs no memory.
+                # The buffer grows with the data: a large announced length costs no memory.
                 chunk = self.sock.recv(min(size - len(buffer), 1 << 20))
             except TimeoutError:
                 raise DeadlineExceeded("the peer did not send a whole frame in time") from None
@@ -259,7 +259,7 @@ class _Wire:
         return bytes(buffer)
 
     def _wait_for_either(self, peer: int) -> None:
-        """Return when there is something to read; raise when the peer has ended before."""
+        """Return when there is data; raise if the peer has ended without any."""
         poll = select.poll()
         for descriptor in (self.sock.fileno(), peer):
             poll.register(descriptor, select.POLLIN)

@@ -1,7 +1,7 @@
-"""A user of its own for every worker: nobody else's files, processes or memory.
+"""A separate user for every worker: it cannot touch others' files, processes or memory.
 
-Only root can do this. With one user for all workers, siblings could read and kill each other; so
-every worker gets a fresh number that no account of the machine has.
+Needs root. With one user for all, workers could read and kill each other, so every worker gets an
+unused user id that no account of the machine has.
 """
 
 from __future__ import annotations
@@ -17,53 +17,53 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _FIRST, _LAST = 20_000, 59_999
-# How long the child that kills may take: it makes two system calls.
+# Time for the child that kills; it makes two system calls.
 _KILLER_S = 0.5
 
 
 def why_not() -> str:
-    """Why workers cannot have users of their own here, or "" when they can."""
+    """Return why workers cannot have separate users here, or ""."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "not started as root"
     return tried((Path(sys.executable), Path(os.__file__), *map(Path, sys.path)))
 
 
 def tried(paths: Iterable[Path]) -> str:
-    """Become another user in a child, and look from there.
+    """Become another user in a child and test access from there.
 
     Args:
-        paths: what a worker must be able to reach; those that are not there do not count.
+        paths: files and folders that a worker needs; missing ones are ignored.
 
     Returns:
-        why it cannot be done, or "".
+        The reason why a worker could not run as another user, or "".
     """
-    there = [path.absolute() for path in paths if path.exists()]
+    existing = [path.absolute() for path in paths if path.exists()]
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            os.write(writing, _seen_by(reserve().uid, there).encode()[:4000])
+            os.write(writing, _seen_by(reserve().uid, existing).encode()[:4000])
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read().decode(errors="replace")
+        reason = pipe.read().decode(errors="replace")
     os.waitpid(pid, 0)
-    return told
+    return reason
 
 
 def _seen_by(uid: int, paths: Iterable[Path]) -> str:
-    """Become a user for good; return what keeps a worker of that user from working, or ""."""
+    """Become a user for good; return what would keep its worker from running, or ""."""
     try:
         become(uid)
     except OSError as error:  # root in a container that was started without CAP_SETUID
         return f"root may not become another user here ({error.strerror})"
     for path in paths:
-        # Every folder on the way as it is written: a link may lead through a closed one.
+        # Not resolved: the path may pass through a link in a closed folder.
         for folder in reversed(path.parents):
             if not os.access(folder, os.X_OK):
                 return (
-                    f"other users cannot enter {folder}, where the interpreter or its packages are"
+                    f"other users cannot enter {folder}, which contains the interpreter or packages"
                 )
         if not os.access(path, os.R_OK):
             return f"other users cannot read {path}"
@@ -71,9 +71,9 @@ def _seen_by(uid: int, paths: Iterable[Path]) -> str:
 
 
 class Reservation:
-    """A user id that is this process's alone, among all graders of the machine, until `release`.
+    """A user id that no other grader of the machine uses, until `release`.
 
-    Two graders that gave their workers the same number would end each other's.
+    Two graders with the same id would kill each other's workers.
     """
 
     def __init__(self, uid: int, hold: socket.socket) -> None:
@@ -81,15 +81,14 @@ class Reservation:
         self._hold = hold
 
     def release(self) -> None:
-        """Let others have the number."""
+        """Free the id."""
         self._hold.close()
 
 
 def reserve() -> Reservation:
-    """Return a random user id that no account has and no other grader holds.
+    """Return a random user id that no account and no other grader has.
 
-    The number is held by the name of a socket: whoever comes second cannot bind it, and it is free
-    again when its holder ends, however that happens.
+    A bound abstract socket reserves it; the kernel frees that when the process ends.
     """
     while True:
         uid = _FIRST + secrets.randbelow(_LAST - _FIRST + 1)
@@ -99,30 +98,30 @@ def reserve() -> Reservation:
         except OSError:
             hold.close()
             continue
-        if _is_account(uid) or has_processes(uid):  # of a grader with a network of its own
+        if _is_account(uid) or has_processes(uid):  # of a grader in another network namespace
             hold.close()
             continue
         return Reservation(uid, hold)
 
 
 def become(uid: int) -> None:
-    """Take on a user id, and the group of the same number, for good."""
+    """Change to a user id, and to the group with the same number, for good."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
 
 def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> None:
-    """Kill every process of a worker's user, whatever session it fled to.
+    """Kill every process of a worker's user, in any session.
 
-    One kill(-1) reaches all of them at once, so that not even a fork bomb outruns it; it is sent
-    again until none is left.
+    One kill(-1) reaches all of them at once, which even a fork bomb cannot outrun. It is repeated
+    until none is left.
 
     Args:
         uid: the user.
-        reap: called between two rounds; must collect the dead among the caller's children, so that
-            they do not count against the machine's limits.
-        give_up_s: how long to go on at the most.
+        reap: called after each round; must reap the caller's dead children, which would count
+            against the machine's limits.
+        give_up_s: the longest time to try.
     """
     deadline = time.monotonic() + give_up_s
     while has_processes(uid) and time.monotonic() < deadline:
@@ -138,7 +137,7 @@ def kill_all(uid: int, reap: Callable[[], object], give_up_s: float = 5.0) -> No
 
 
 def _await(pid: int) -> None:
-    """Reap the child that kills. What it is to kill may have stopped it: then it is ended."""
+    """Reap the child that kills; end it if its targets have stopped it."""
     until = time.monotonic() + _KILLER_S
     while os.waitpid(pid, os.WNOHANG) == (0, 0):
         if time.monotonic() > until:
@@ -149,21 +148,21 @@ def _await(pid: int) -> None:
 
 
 def has_processes(uid: int) -> bool:
-    """Whether any process of a user still runs; one that is dead and not yet reaped does not."""
+    """Whether any process of a user still runs; zombies do not count."""
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             try:
                 if entry.stat().st_uid == uid and not _is_dead(entry.path):
                     return True
-            except OSError:  # it ended while we looked
+            except OSError:  # it has just ended
                 continue
     return False
 
 
 def _is_dead(process: str) -> bool:
-    """Whether a process, given by its folder in /proc, is a zombie."""
+    """Whether the process with this folder in /proc is a zombie."""
     with open(f"{process}/stat", "rb") as file:
-        # The name in brackets may hold anything, brackets too.
+        # The name in brackets may contain brackets.
         return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
 
 

@@ -1,7 +1,7 @@
 """Run a module of this project in isolated mode: `python -I isolated.py MODULE [ARG ...]`.
 
 `-I` keeps the caller's environment, the current folder and the user's site-packages out of
-`sys.path`; this file then adds the one folder that holds the project.
+`sys.path`; this file then adds the project's folder.
 """
 
 from __future__ import annotations

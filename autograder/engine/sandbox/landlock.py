@@ -1,8 +1,8 @@
-"""Landlock: a process gives up all files but those it names, for good and for its children.
+"""Landlock: a process and its children keep access to the named files only, for good.
 
 The kernel's interface (since 5.13, in Docker's default profile) is three system calls and three
-small structures; the C library has no wrappers for them. What a kernel does not know is left out:
-`restrict` says which layers hold.
+small structures; the C library has no wrappers. An older kernel gets fewer layers: `restrict`
+returns those that hold.
 
 Source: the kernel's documentation, userspace-api/landlock.
 """
@@ -31,30 +31,29 @@ _NO_SIGNALS_OUT = 0b11  # abstract Unix sockets and signals, to processes outsid
 
 @dataclass(frozen=True)
 class Paths:
-    """What stays reachable: to read, and to read and write. Nothing stays executable."""
+    """Paths that stay readable, and paths that stay readable and writable. None is executable."""
 
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
 
 
 def version() -> int:
-    """The kernel's version of the interface; 0 where there is none."""
-    found = _syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
-    return max(found, 0)
+    """Return the kernel's version of the interface, 0 if it has none."""
+    return max(_syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG), 0)
 
 
 def restrict(paths: Paths) -> tuple[str, ...]:
     """Restrict the calling process; return the names of the layers that now hold.
 
-    Paths that do not exist are left out.
+    Paths that do not exist are skipped.
 
     Raises:
-        OSError: the kernel knows the interface and refused all the same.
+        OSError: the kernel has the interface but refused.
     """
     abi = version()
     if abi == 0:
         return ()
-    handled = _ALL_OF_VERSION[max(known for known in _ALL_OF_VERSION if known <= abi)]
+    handled = _ALL_OF_VERSION[max(version for version in _ALL_OF_VERSION if version <= abi)]
     net = _NO_TCP if abi >= 4 else 0
     scoped = _NO_SIGNALS_OUT if abi >= 6 else 0
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
@@ -67,16 +66,11 @@ def restrict(paths: Paths) -> tuple[str, ...]:
         _checked(_syscall(_RESTRICT_SELF, ruleset, 0), "restrict_self")
     finally:
         os.close(ruleset)
-    layers = ["files"]
-    if net:
-        layers.append("TCP")
-    if scoped:
-        layers.append("signals")
-    return tuple(layers)
+    return ("files", *(("TCP",) if net else ()), *(("signals",) if scoped else ()))
 
 
 def no_new_privileges() -> None:
-    """Make setuid binaries powerless for this process and its children.
+    """Take the effect of setuid binaries from this process and its children.
 
     Raises:
         OSError: the kernel refused.

@@ -1,4 +1,4 @@
-"""Start a zygote. The judge's side takes this and `frames` from here, and nothing else."""
+"""Start or fork a zygote, and end it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _END_TIMEOUT_S = 3.0
 
 @dataclass(frozen=True)
 class RunningZygote:
-    """A started zygote and the end of its control socket that belongs to the judge."""
+    """A zygote and the judge's end of its control socket."""
 
     process: subprocess.Popen[bytes] | Fork
     control: socket.socket
 
 
 class ZygoteHolder:
-    """Owns at most one zygote, starts it when it is needed, and ends it with all its workers.
+    """Owns at most one zygote: starts it when needed, and ends it with all its workers.
 
-    One holder can serve many gradings, one after the other: torch is then imported once.
+    A holder can serve many gradings in turn, so that torch is imported once.
 
     Args:
-        homework: the package that holds `experiments`.
-        temporary: a folder for the workers' private folders.
-        log: the file that gets what the zygote itself prints.
-        prefork: where zygotes are forked; without one they are started. It stays its owner's.
+        homework: the package that contains `experiments`.
+        temporary: the parent of the workers' private folders.
+        log: the file for the zygote's output.
+        prefork: the server that forks zygotes; it is not closed here. Without one they are started.
     """
 
     def __init__(
@@ -62,20 +62,17 @@ class ZygoteHolder:
 
     @property
     def pid(self) -> int | None:
-        """The zygote's process id, while there is one."""
+        """The zygote's process id, if there is one."""
         return None if self._running is None else self._running.process.pid
 
     @property
     def kept(self) -> frozenset[int]:
-        """The processes that this one started and that outlive a grading."""
+        """The processes that outlive a grading: zygote and prefork server."""
         started = (self.pid, None if self._prefork is None else self._prefork.pid)
         return frozenset(pid for pid in started if pid is not None)
 
     def close(self) -> None:
-        """End the zygote and all workers by closing the control socket; kill it if it lingers.
-
-        Its workers die with it.
-        """
+        """End the zygote and its workers by closing the control socket; kill it if it lingers."""
         if self._running is None:
             return
         running, self._running = self._running, None
@@ -88,12 +85,12 @@ class ZygoteHolder:
 
 
 def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
-    """Start a zygote; it imports torch while the caller goes on.
+    """Start a zygote, without waiting for it to import torch.
 
     Args:
-        homework: the package that holds `experiments`, such as "autograder.homework".
-        temporary: a folder for the workers' private folders.
-        log: the file that gets what the zygote itself prints (staff only).
+        homework: the package that contains `experiments`, such as "autograder.homework".
+        temporary: the parent of the workers' private folders.
+        log: the file for the zygote's output, for staff only.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, log.open("ab") as sink:
@@ -119,11 +116,11 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
 
 
 def open_prefork(homework: str, folder: Path, inherited: int | None = None) -> ForkServer:
-    """Start what forks zygotes of a homework; it imports torch while the caller goes on.
+    """Start a prefork server, without waiting for it to import torch.
 
     Args:
         homework: see `start_zygote`.
-        folder: its home, where it writes nothing.
+        folder: its working folder, where it writes nothing.
         inherited: see `ForkServer`.
     """
     environment = scrubbed_environment(folder)
@@ -133,10 +130,10 @@ def open_prefork(homework: str, folder: Path, inherited: int | None = None) -> F
 
 
 def fork_zygote(prefork: ForkServer, temporary: Path, log: Path) -> RunningZygote:
-    """Fork a zygote; waits until the prefork server has imported torch.
+    """Fork a zygote, after the prefork server has imported torch.
 
     Raises:
-        OSError: not even a new prefork server answers.
+        OSError: a new prefork server does not answer either.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:

@@ -1,8 +1,9 @@
-"""Where zygotes fork_zygote: imports torch once, then forks a zygote for every grader that asks.
+"""Prefork server: imports torch once, forks a zygote per grading.
 
-A zygote serves one grading at a time. Graders that work side by side share this process's memory,
-and one that has lost its zygote gets another without importing torch again. This process runs no
-student code; what a zygote that was killed leaves behind, it ends.
+Gradings that run at the same time share its memory, and one whose zygote died gets another without
+importing torch again. It runs no student code, and ends the processes that a killed zygote left.
+
+Apart from `fork_server.py`, which the supervisor imports and which is standard library only.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ def main(argv: list[str]) -> int:
     """Serve `argv[0]`, the descriptor of the requests, for the homework package `argv[1]`."""
     confine.die_with_parent()
     confine.become_subreaper()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the graders' to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the graders handle Ctrl-C
     prepared = zygote.prepare(argv[1], many=True)
     prefork = os.getpid()
 
     def fork_zygote(request: Mapping[str, Any], descriptors: list[int]) -> int:
         confine.die_with_parent(prefork)
-        # Once grader and judge are gone the control socket is closed: so a zygote ends well.
+        # A zygote ends when its control socket is closed, after grader and judge have ended.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         confine.become_subreaper()
         os.setsid()
@@ -42,8 +43,8 @@ def main(argv: list[str]) -> int:
         zygote.Zygote(socket.socket(fileno=control), prepared, temporary).run()
         return 0
 
-    # Others wait for what this process does beside.
-    serve(int(argv[0]), fork_zygote, sweep=lambda known: confine.end_orphans(known, give_up_s=0.2))
+    # A short sweep: other graders wait for this process.
+    serve(int(argv[0]), fork_zygote, sweep=lambda forks: confine.end_orphans(forks, give_up_s=0.2))
     return 0
 
 

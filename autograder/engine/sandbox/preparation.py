@@ -1,7 +1,7 @@
-"""Import what a submission will import, once, in the process that its workers are forked from.
+"""Import a submission's packages once in the zygote, before it forks the workers.
 
-What the supervisor asks for comes from its own list (see `submission/imports.py`), never from a
-student's file. An import that fails is left alone: the worker meets the same error.
+The supervisor chooses the modules from its own list (see `submission/imports.py`); no student's
+file is imported. A failed import is ignored: the worker gets the same error.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Where setup.sh leaves the list of fonts; matplotlib takes seconds to make it.
+# setup.sh stores matplotlib's list of fonts here; making it takes seconds.
 _FONT_LISTS = Path(sys.prefix) / "share" / "matplotlib-cache"
 
 
 def import_all(modules: Iterable[str]) -> tuple[str, ...]:
-    """Import modules; undo what else they change in this process.
+    """Import modules, and undo their other changes to this process.
 
     Returns:
-        those that started a thread, which forks will not have.
+        The modules that started a thread, which forks will not have.
     """
-    asked = [name for name in modules if name not in sys.modules]
-    if not asked:
+    new = [name for name in modules if name not in sys.modules]
+    if not new:
         return ()
     threaded = []
     _lay_out_font_lists()
     threads = _threads()
-    for name in asked:
+    for name in new:
         with _undone(), contextlib.suppress(Exception, SystemExit):
             importlib.import_module(name)
         if _threads() > threads:
             threads = _threads()
             threaded.append(name)
-    # As in zygote.prepare: the collector of a worker must not touch what it shares with us.
+    # As in zygote.prepare: a worker's collector must not touch the shared pages.
     gc.collect()
     gc.freeze()
     return tuple(threaded)
@@ -46,7 +46,7 @@ def import_all(modules: Iterable[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _undone() -> Iterator[None]:
-    """Put back the current folder, the umask and the handlers of signals."""
+    """Restore the current folder, the umask and the signal handlers."""
     folder = Path.cwd()
     mask = os.umask(0o077)
     os.umask(mask)
@@ -69,7 +69,7 @@ def _threads() -> int:
 
 
 def _lay_out_font_lists() -> None:
-    """Copy the lists of fonts to where matplotlib looks: it must be able to write there."""
+    """Copy the lists of fonts to matplotlib's folder, which must be writable."""
     target = os.environ.get("MPLCONFIGDIR")
     if target is None:
         return

@@ -1,10 +1,8 @@
-"""Seccomp: a process gives up system calls that no solution needs, for good.
+"""seccomp: refuse system calls that no solution needs, for the rest of the process's life.
 
-A short filter in the kernel's classic BPF: calls on the list fail with EPERM, new namespaces and
-shared anonymous memory too. No socket can be made (a pair of connected ones can), nor anything that
-outlives its processes or that no rlimit counts: System V memory and queues, memory files. torch
-runs normally under it. Only the two architectures whose numbers are listed are covered; `restrict`
-says so where it does not hold.
+A short filter in classic BPF. The listed calls, new namespaces and shared anonymous memory fail
+with EPERM. A process can make no socket (except connected pairs) and nothing that outlives it or
+that no rlimit counts: System V memory and queues, memory files. torch runs normally under it.
 
 Source: the kernel's documentation, userspace-api/seccomp_filter.
 """
@@ -19,92 +17,46 @@ import struct
 
 from autograder.engine.sandbox.landlock import no_new_privileges
 
-# What each call would be good for is in SECURITY.md; numbers from the kernel's tables.
-_NUMBERS: dict[str, tuple[int, dict[str, int]]] = {
-    "x86_64": (
-        0xC000003E,
-        {
-            "mmap": 9,
-            "clone": 56,
-            "clone3": 435,
-            "socket": 41,
-            "shmget": 29,
-            "semget": 64,
-            "msgget": 68,
-            "mq_open": 240,
-            "memfd_create": 319,
-            "memfd_secret": 447,
-            "ptrace": 101,
-            "process_vm_readv": 310,
-            "process_vm_writev": 311,
-            "kcmp": 312,
-            "pidfd_getfd": 438,
-            "io_uring_setup": 425,
-            "io_uring_enter": 426,
-            "io_uring_register": 427,
-            "unshare": 272,
-            "setns": 308,
-            "mount": 165,
-            "umount2": 166,
-            "pivot_root": 155,
-            "chroot": 161,
-            "open_tree": 428,
-            "move_mount": 429,
-            "fsopen": 430,
-            "bpf": 321,
-            "perf_event_open": 298,
-            "userfaultfd": 323,
-            "add_key": 248,
-            "request_key": 249,
-            "keyctl": 250,
-            "init_module": 175,
-            "finit_module": 313,
-            "kexec_load": 246,
-            "reboot": 169,
-        },
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {
-            "mmap": 222,
-            "clone": 220,
-            "clone3": 435,
-            "socket": 198,
-            "shmget": 194,
-            "semget": 190,
-            "msgget": 186,
-            "mq_open": 180,
-            "memfd_create": 279,
-            "memfd_secret": 447,
-            "ptrace": 117,
-            "process_vm_readv": 270,
-            "process_vm_writev": 271,
-            "kcmp": 272,
-            "pidfd_getfd": 438,
-            "io_uring_setup": 425,
-            "io_uring_enter": 426,
-            "io_uring_register": 427,
-            "unshare": 97,
-            "setns": 268,
-            "mount": 40,
-            "umount2": 39,
-            "pivot_root": 41,
-            "chroot": 51,
-            "open_tree": 428,
-            "move_mount": 429,
-            "fsopen": 430,
-            "bpf": 280,
-            "perf_event_open": 241,
-            "userfaultfd": 282,
-            "add_key": 217,
-            "request_key": 218,
-            "keyctl": 219,
-            "init_module": 105,
-            "finit_module": 273,
-            "kexec_load": 104,
-            "reboot": 142,
-        },
-    ),
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+# Numbers of the calls on these two, from the kernel's tables; SECURITY.md says why each is here.
+_CALLS = {
+    "mmap": (9, 222),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "socket": (41, 198),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kcmp": (312, 272),
+    "pidfd_getfd": (438, 438),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "kexec_load": (246, 104),
+    "reboot": (169, 142),
 }
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _AND = 0x54
@@ -119,15 +71,14 @@ _Instruction = tuple[int, int, int, int]
 
 
 def restrict() -> bool:
-    """Restrict the calling process; return whether the filter holds (False: not this machine's).
+    """Restrict the calling process; return False on an architecture without a filter.
 
     Raises:
         OSError: the kernel refused the filter.
     """
-    entry = _NUMBERS.get(platform.machine())
-    if entry is None:
+    if platform.machine() not in _ARCHITECTURES:
         return False
-    program = b"".join(struct.pack("=HBBI", *step) for step in _filter(*entry))
+    program = b"".join(struct.pack("=HBBI", *step) for step in _filter(platform.machine()))
     code = ctypes.create_string_buffer(program)
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     no_new_privileges()
@@ -138,14 +89,16 @@ def restrict() -> bool:
     return True
 
 
-def _filter(architecture: int, numbers: dict[str, int]) -> list[_Instruction]:
+def _filter(machine: str) -> list[_Instruction]:
+    column = list(_ARCHITECTURES).index(machine)
+    numbers = {name: both[column] for name, both in _CALLS.items()}
     refuse = (_RETURN, 0, 0, _FAIL | errno.EPERM)
     allow = (_RETURN, 0, 0, _ALLOW)
-    # Without clone3, whose flags a filter cannot see, the C library falls back to clone.
+    # A filter cannot see clone3's flags; without clone3 the C library falls back to clone.
     unknown = (_RETURN, 0, 0, _FAIL | errno.ENOSYS)
     steps: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
-        (_JUMP_EQUAL, 1, 0, architecture),
+        (_JUMP_EQUAL, 1, 0, _ARCHITECTURES[machine]),
         refuse,
         (_LOAD, 0, 0, _NUMBER_AT),
         (_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT),

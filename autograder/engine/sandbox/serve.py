@@ -1,7 +1,7 @@
-"""The worker's loop: read a request, run one experiment beside the student's code, reply.
+"""The worker's loop: read a request, run one experiment with the student's code, reply.
 
-Everything the student's code can do happens below `serve`: whatever it raises, SystemExit
-included, becomes a reply that says so.
+All student code runs below `serve`, and everything that it raises, SystemExit included, becomes a
+reply.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def serve(
 
 
 def _refuse_dialogues() -> None:
-    """Let whatever waits for somebody at a keyboard raise, in the student's own line."""
+    """Make calls that wait for a keyboard raise, in the student's line."""
     sys.breakpointhook = _no_dialogue
     builtins.input = _no_dialogue
     pdb.Pdb.__init__ = _no_dialogue  # type: ignore[method-assign]  # all of pdb makes one
@@ -66,9 +66,9 @@ def _self_test(
     tensors: Mapping[str, torch.Tensor],
     recorder: Recorder,
 ) -> None:
-    """Use what student code will use, before any of it runs: what fails here is the grader's fault.
+    """Try imports and autograd before student code runs: a failure here is the grader's fault.
 
-    A package may be imported in the zygote and its files out of reach here.
+    A package may have been imported in the zygote while its files are out of reach here.
     """
     for name, module in list(sys.modules.items()):
         for folder in [] if "." in name else getattr(module, "__path__", []):
@@ -81,14 +81,14 @@ def _self_test(
 def _answer(
     request: frames.Frame, experiments: Mapping[str, Experiment], student: StudentCode
 ) -> bytes:
-    """Return the reply to a request, encoded: also that runs what the student's code changed."""
-    told = request.header
-    number, name, seed = told["id"], told["experiment"], int(told["seed"])
+    """Return the encoded reply; encoding may run student code, so its errors count too."""
+    header = request.header
+    number, name, seed = header["id"], header["experiment"], int(header["seed"])
     try:
-        known = {**experiments, "self_test": _self_test}
-        recorder = run(name, told["arguments"], request.arrays, seed, student, known)
-        header = {"id": number, "values": recorder.values}
-        return frames.encode(frames.Frame(header, recorder.arrays))
+        available = {**experiments, "self_test": _self_test}
+        recorder = run(name, header["arguments"], request.arrays, seed, student, available)
+        return frames.encode(
+            frames.Frame({"id": number, "values": recorder.values}, recorder.arrays)
+        )
     except BaseException as error:
-        header = {"id": number, "error": describe(error, student)}
-        return frames.encode(frames.Frame(header))
+        return frames.encode(frames.Frame({"id": number, "error": describe(error, student)}))

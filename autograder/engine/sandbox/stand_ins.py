@@ -1,7 +1,7 @@
-"""Stand-ins for packages that are not installed: they can be imported, and not used.
+"""Stand-ins for packages that are not installed: importing one works, using it raises.
 
-A file that imports a package without using it loses nothing. Code that handles the ImportError by
-itself never meets a stand-in: one is given only at a line whose ImportError nobody caught.
+So an unused import costs no points. Code that handles the ImportError itself never gets a
+stand-in: only a line whose ImportError nobody caught does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 # Called with the package and the student's file; raises.
 Refuse = Callable[[str, str], NoReturn]
 
-# How much of two names must be alike for one to be the other, misspelt.
+# Similarity of two names from which one counts as a misspelling of the other.
 _MISSPELT = 0.8
 _OPERATORS = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "xor")
 _USES = (
@@ -31,10 +31,9 @@ _USES = (
 
 
 class StandIn:
-    """Stands in for a package, or for anything in it: whatever is done with it raises.
+    """Stands in for a package or anything in it: every use raises, except naming something.
 
-    All but what only names something: `package.thing`, and `package.Thing["B D"] | None` in an
-    annotation.
+    `package.thing` is allowed, and `package.Thing["B D"] | None` in an annotation.
     """
 
     _StandIn_refuse: Callable[[], NoReturn]
@@ -43,7 +42,7 @@ class StandIn:
         object.__setattr__(self, "_StandIn_refuse", lambda: refuse(package, file))
 
     def __getattr__(self, name: str) -> StandIn:
-        if name.startswith(("__", "_StandIn")):  # of Python's own, or in a copy without it
+        if name.startswith(("__", "_StandIn")):  # Python's own, or in a copy without __init__
             raise AttributeError(name)
         return self
 
@@ -74,8 +73,8 @@ class StandIns:
     """Gives stand-ins to the lines that were admitted.
 
     Args:
-        root: the staged submission; no other file is given any.
-        refuse: raises what the use of a stand-in raises.
+        root: the staged submission; no other file gets a stand-in.
+        refuse: raises the error for the use of a stand-in.
     """
 
     def __init__(self, root: Path, refuse: Refuse) -> None:
@@ -88,8 +87,8 @@ class StandIns:
     def admit(self, error: ModuleNotFoundError) -> bool:
         """Give the line that raised this error a stand-in from now on; return whether that is new.
 
-        No, where the package is installed, where its name is nearly that of a file of the homework,
-        or where the line is not in a file of the submission.
+        False if the package is installed, its name is similar to that of a homework file, or the
+        line is not in the submission.
         """
         line = self._line_of(error)
         if line is None or line in self._lines:
@@ -100,7 +99,7 @@ class StandIns:
         return True
 
     def close(self) -> None:
-        """Import as before."""
+        """Restore the normal import."""
         if self._lines:
             builtins.__import__ = self._import
             self._lines.clear()

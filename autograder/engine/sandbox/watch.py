@@ -1,7 +1,7 @@
-"""What rlimits cannot bound: the sum over a worker's files and processes; and its removal.
+"""Limits on the sum of a worker's files and processes, and the removal of its files.
 
-An rlimit holds for one file and one process. A worker may have many of both, so the zygote looks
-now and then at how much they are together, and ends the worker that hoards.
+An rlimit bounds one file or one process, but a worker may have many. The zygote checks the sums
+regularly and ends a worker that exceeds a limit.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pathlib import Path
 MAX_FILES = 2_000
 _MAX_DEPTH = 12
 MAX_FILE_BYTES = 128 * 1024 * 1024
-# One worker alone is held to 1.5 GB by its rlimit.
+# The rlimit of a single process is 1.5 GB.
 MAX_MEMORY_BYTES = 2_500_000_000
-# Files that were unlinked and are still open are in no folder: they show as space that is gone.
+# Open files that were unlinked are in no folder; they show as lost space.
 _LEAST_FREE_BYTES = 512 * 1024 * 1024
-# Where another user's program may leave files, if Landlock does not keep it out.
+# Folders where any user may leave files, unless Landlock prevents it.
 _COMMON_FOLDERS = ("/dev/shm", "/dev/mqueue", "/tmp", "/var/tmp")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def excess(folder: Path, free_before: int, memory_bytes: int) -> str:
-    """Say what a worker has too much of, or "".
+    """Return which limit a worker exceeds, or "".
 
     Args:
         folder: its private folder.
-        free_before: bytes that were free on that disk when it was started.
-        memory_bytes: what `memory_by_user` says of its user.
+        free_before: free bytes on that disk when the worker started.
+        memory_bytes: of its user, from `memory_by_user`.
     """
     files, size = _usage(folder)
     if files > MAX_FILES:
@@ -48,18 +48,18 @@ def excess(folder: Path, free_before: int, memory_bytes: int) -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much room is left on a folder's disk; "much" where nobody can tell."""
+    """Return the free bytes on a folder's disk; enough if unknown."""
     try:
-        told = os.statvfs(folder)
+        disk = os.statvfs(folder)
     except OSError:
         return _LEAST_FREE_BYTES
-    return told.f_bavail * told.f_frsize
+    return disk.f_bavail * disk.f_frsize
 
 
 def memory_by_user(uids: Collection[int]) -> dict[int, int]:
-    """Return the bytes of memory, beside files, that the processes of these users use.
+    """Return the bytes of memory, without files, that the processes of each user take.
 
-    What a process shares with the one that it was forked from counts for both.
+    Pages that a process shares with the one it was forked from count for both.
     """
     total = dict.fromkeys(uids, 0)
     if not total:
@@ -76,15 +76,15 @@ def memory_by_user(uids: Collection[int]) -> dict[int, int]:
 
 
 def resident_bytes() -> int:
-    """Return the memory of this process, shared pages included; 0 where /proc cannot tell."""
+    """Return the memory of this process with shared pages; 0 if /proc cannot tell."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
     return 0
 
 
 def remove(folder: Path) -> None:
-    """Remove a worker's folder, however deep what it made there; its processes are gone."""
-    with contextlib.suppress(RecursionError):  # shutil goes down by recursion before Python 3.13
+    """Remove the folder of a worker that has ended, however deep it is."""
+    with contextlib.suppress(RecursionError):  # shutil recurses before Python 3.13
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -99,7 +99,7 @@ def remove(folder: Path) -> None:
 
 
 def remove_leftovers(uid: int) -> None:
-    """Remove what a worker's user left in the folders that everyone may write to."""
+    """Remove the files of a worker's user from the folders that everyone may write to."""
     for folder in _COMMON_FOLDERS:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
@@ -113,9 +113,9 @@ def remove_leftovers(uid: int) -> None:
 
 
 def _usage(folder: Path) -> tuple[int, int]:
-    """Count files and their bytes; stops as soon as either is too much.
+    """Count files and their bytes until either exceeds its limit.
 
-    Folders within folders without end count as too many files: no path leads to what is in them.
+    Folders that are nested too deeply count as too many files: no path reaches their contents.
     """
     files, size, folders = 0, 0, [(str(folder), 0)]
     while folders and files <= MAX_FILES and size <= MAX_FILE_BYTES:
@@ -136,5 +136,5 @@ def _usage(folder: Path) -> tuple[int, int]:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 return MAX_FILES + 1, size
-            continue  # it was removed while we looked
+            continue  # it has just been removed
     return files, size

@@ -1,12 +1,11 @@
-"""The zygote: imports torch once, then forks a fresh, confined worker whenever it is asked.
+"""The zygote: imports torch once, then forks a new, confined worker for each request.
 
-It runs no student code and holds no secret. It talks with one judge over a SOCK_SEQPACKET pair,
+It runs no student code and holds no secret. It serves one judge over a SOCK_SEQPACKET pair, with
 one JSON object a packet: `{"op": "spawn", "submission": PATH, "modules": [NAME, ...]}` (with the
-worker's end of a socket attached; the modules are imported first) and `{"op": "end", "pid": N}`,
-each with a `number`; it answers each with one packet that has the same number, in the order in
-which they came. A worker's own first frame says that it is
-confined, or why it could not be. When the judge's end closes, the zygote kills every worker and
-whatever they left behind, and exits.
+worker's end of a socket; the modules are imported first) and `{"op": "end", "pid": N}`, each with
+a `number`. It answers in order, with the same number. A worker's first frame reports that it is
+confined, or why not. When the judge's end closes, the zygote kills every worker and all processes
+that they left, and exits.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ from autograder.engine.sandbox import (
     watch,
 )
 
-# How often orphans and hogs are looked for while no request comes.
+# How often orphans and limits are checked while no request comes.
 _SWEEP_S = 0.25
 _HELLO_S = 60.0
-# What importing torch and the experiments takes, in seconds of processor time, on the machine that
-# all limits were set on. Where it takes longer, all limits are longer by as much.
+# Processor time for importing torch and the experiments on the machine that all time limits were
+# set for. On a slower machine, all time limits grow in proportion.
 _NOMINAL_IMPORT_S = 1.6
 _SLOWEST = 8.0
 
@@ -50,13 +49,13 @@ def main(argv: list[str]) -> int:
     """Run the zygote until the judge's end of the control socket closes."""
     parser = argparse.ArgumentParser(prog="zygote")
     parser.add_argument("--control-fd", type=int, required=True)
-    parser.add_argument("--homework", required=True, help="package that holds `experiments`")
+    parser.add_argument("--homework", required=True, help="package that contains `experiments`")
     parser.add_argument("--temporary", type=Path, required=True)
     options = parser.parse_args(argv)
 
     confine.die_with_parent()
     confine.become_subreaper()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
     control = socket.socket(fileno=options.control_fd)
     Zygote(control, prepare(options.homework), options.temporary).run()
     return 0
@@ -64,11 +63,11 @@ def main(argv: list[str]) -> int:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What every worker is forked with.
+    """The state that every worker is forked with.
 
     Args:
         experiments: by name.
-        speed: how many times slower this machine is than the one that limits were set on; at
+        speed: how many times slower this machine is than the one that time limits were set for; at
             least 1.
     """
 
@@ -80,21 +79,23 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     """Import torch and a homework's experiments, and make forks of this process cheap.
 
     Args:
-        homework: the package that holds `experiments`.
-        many: whether many gradings are to be served, so that dear preparations pay.
+        homework: the package that contains `experiments`.
+        many: whether many gradings follow, so that expensive preparations pay.
     """
     import torch
 
     torch.set_num_threads(1)
-    # A worker is confined before it imports anything: its loop must be there already.
+    # A worker is confined before it could import its loop.
     importlib.import_module("autograder.engine.sandbox.serve")
     module = importlib.import_module(f"{homework}.experiments")
-    _warm_up(torch)
-    # Before the rest: what it is compared with is this much and no more.
+    # Autograd loads modules on first use: once here, for all workers.
+    weight = torch.ones(2, requires_grad=True)
+    (weight * weight).sum().backward()  # type: ignore[no-untyped-call]
+    # Measured here: the nominal time covers the imports above only.
     speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     for warm_up in getattr(module, "WARM_UPS", ()):
         warm_up()
-    # A worker's garbage collector must not touch, and so copy, the pages it shares with us.
+    # A worker's garbage collector must not touch, and so copy, the shared pages.
     gc.collect()
     gc.freeze()
     if many:
@@ -102,17 +103,12 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     return Prepared(module.EXPERIMENTS, speed)
 
 
-def _warm_up(torch: Any) -> None:
-    """Let autograd load what it loads on first use, once for all workers."""
-    weight = torch.ones(2, requires_grad=True)
-    (weight * weight).sum().backward()
-
-
 @dataclass(frozen=True)
 class _Home:
-    """What belongs to one worker: its folder, and its user where it has one of its own.
+    """A worker's folder and user (None without a separate user).
 
-    `kills_before` says how often the kernel had killed for memory when the worker was forked.
+    `free_before` and `kills_before` are the disk's free bytes and the kernel's kills for memory at
+    the time of the fork.
     """
 
     folder: Path
@@ -122,28 +118,23 @@ class _Home:
 
     @property
     def uid(self) -> int | None:
-        """The user's number."""
+        """The user id."""
         return None if self.user is None else self.user.uid
 
 
 class Zygote:
-    """The loop: fork on request, end on request, sweep up orphans, leave nothing behind."""
+    """The loop that forks and ends workers on request, and ends orphans."""
 
-    def __init__(
-        self,
-        control: socket.socket,
-        prepared: Prepared,
-        temporary: Path,
-    ) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared, temporary: Path) -> None:
         self._control = control
         self._prepared = prepared
         self._temporary = temporary
         self._workers: dict[int, _Home] = {}
-        self._hogs: dict[int, str] = {}
+        self._excesses: dict[int, str] = {}
         self._watched = time.monotonic()
         self._layers = confine.Layers.probe()
         print(self._layers.log, flush=True)  # into the staff's log
-        slower = f"limits of time are {prepared.speed:.2g} times as long on this machine"
+        slower = f"time limits are multiplied by {prepared.speed:.2g} on this machine"
         print(f"container: {container.container()}; {slower}", flush=True)
 
     def run(self) -> None:
@@ -171,15 +162,15 @@ class Zygote:
             try:
                 pid = self._spawn(descriptors[0], Path(request["submission"]))
                 answer = {"pid": pid, "speed": self._prepared.speed}
-            except OSError:  # no memory, no process, no disk: perhaps for the next one
+            except OSError:  # no memory, process or disk; the next request may succeed
                 answer = {"failed": traceback.format_exc()[-4000:]}
         else:
             answer = self._end(request["pid"])
-            answer["why"] = self._hogs.pop(request["pid"], "")
+            answer["why"] = self._excesses.pop(request["pid"], "")
         answer["number"] = request["number"]
         try:
             self._control.send(json.dumps(answer).encode())
-        except BrokenPipeError:  # the judge was killed while we worked for it
+        except BrokenPipeError:  # the judge was killed
             return False
         return True
 
@@ -219,11 +210,11 @@ class Zygote:
             serve(sock, self._prepared.experiments, submission, self._prepared.speed)
             status = 0
         finally:
-            # Never unwind into the zygote's own stack, and run no exit handlers.
+            # Never unwind into the zygote's stack, and run no exit handlers.
             os._exit(status)
 
     def _watch(self) -> None:
-        """End every worker that hoards; who asks for its status is told why."""
+        """End every worker that exceeds a limit; the answer to "end" gives the reason."""
         now = time.monotonic()
         if now - self._watched < _SWEEP_S:
             return
@@ -231,16 +222,16 @@ class Zygote:
         memory = watch.memory_by_user({home.uid for home in self._workers.values() if home.uid})
         for pid, home in self._workers.items():
             why = watch.excess(home.folder, home.free_before, memory.get(home.uid or -1, 0))
-            if why and pid not in self._hogs:
-                self._hogs[pid] = why
+            if why and pid not in self._excesses:
+                self._excesses[pid] = why
                 confine.end_session(pid)
                 if home.uid is not None:
                     identity.kill_all(home.uid, lambda: confine.end_orphans(self._workers))
 
     def _end(self, pid: int) -> dict[str, int | float | str | None]:
-        """End a worker and all it started; say how it ended and what memory it took.
+        """End a worker and all that it started; return how it ended and the memory that it took.
 
-        SIGKILL may be ours: only of a worker that was seen to die the answer tells something.
+        A status of -SIGKILL may be due to us, unless the worker was seen to die before.
         """
         home = self._workers.pop(pid, None)
         if home is None:
@@ -255,7 +246,7 @@ class Zygote:
         watch.remove(home.folder)
         if home.user is not None:
             home.user.release()
-        killed = status == -signal.SIGKILL and pid not in self._hogs
+        killed = status == -signal.SIGKILL and pid not in self._excesses
         return {
             "status": status,
             "out_of_memory": killed and _more_kills(home.kills_before),
@@ -264,7 +255,7 @@ class Zygote:
 
 
 def _more_kills(before: int | None) -> bool:
-    """Whether the kernel has killed for memory since it was asked; no, where it does not count."""
+    """Whether the kernel has killed for memory since; False if it does not count."""
     now = container.killed_for_memory()
     return before is not None and now is not None and now > before
 

@@ -1,4 +1,4 @@
-"""Lets `pytest`, called in this folder, run the homework's public checks."""
+"""Make `pytest` in this folder run the homework's public checks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ pytest_addoption = hooks.pytest_addoption
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the checks be judged as on Gradescope."""
+    """Give the checks the same verdicts as on Gradescope."""
     hooks.set_up(config, HERE, PACKAGE)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Explain a fingerprint, if that is what was asked for."""
+    """Explain a fingerprint, for `--compare`."""
     return hooks.compare(config, HERE, PACKAGE)

@@ -1,9 +1,8 @@
-"""The zip for Gradescope: what is in it, the same bytes always, and a gate that stops."""
+"""The zip for Gradescope: its files, the same bytes every time, and the command."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,27 +10,16 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from autograder import cli
-from autograder.engine.catalogue.audit import Case, Row
-from autograder.engine.grading.ledger import Entry, Verdict
-from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Assignment, CheckSettings, load_assignment
-from autograder.engine.release import preflight as preflight
-from autograder.engine.release.bundle import (
-    TORCH_INDEX_FILE,
-    Packed,
-    collect,
-    unpack,
-    write_archive,
-)
-from autograder.engine.release.preflight import Preflight, Result, sample
+from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.release.archive import File, write_zip
+from autograder.engine.release.bundle import TORCH_INDEX_FILE, collect, unpack
+from autograder.engine.release.preflight import Preflight, Result
 from autograder.engine.sandbox.isolated import ROOT
 
 TEMPLATE = ROOT / "student_template"
@@ -45,19 +33,19 @@ def assignment() -> Assignment:
 
 
 @pytest.fixture(scope="module")
-def files(assignment: Assignment) -> dict[str, Packed]:
+def files(assignment: Assignment) -> dict[str, File]:
     """The real bundle."""
     return collect(assignment, TEMPLATE)
 
 
-# ---- what is in it ------------------------------------------------------------------------
+# ---- its files ----------------------------------------------------------------------------
 
 
-def test_what_the_platform_calls_lies_at_the_root_and_can_be_executed(
-    files: dict[str, Packed], tmp_path: Path
+def test_the_scripts_that_the_platform_calls_are_executable_files_at_the_root(
+    files: dict[str, File], tmp_path: Path
 ) -> None:
-    """setup.sh and run_autograder have a shebang and their modes, in the zip's own words."""
-    write_archive(files, tmp_path / "a.zip")
+    """setup.sh and run_autograder have a shebang and are executable."""
+    write_zip(tmp_path / "a.zip", files, compress=False)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
         for name in ("setup.sh", "run_autograder"):
@@ -66,25 +54,25 @@ def test_what_the_platform_calls_lies_at_the_root_and_can_be_executed(
     assert set(modes.values()) == {stat.S_IFREG | 0o644}
 
 
-def test_neither_solution_nor_tool_travels(files: dict[str, Packed]) -> None:
-    """No reference, no right solution of the catalogue, no tests, docs or caches."""
+def test_neither_solutions_nor_tools_are_packed(files: dict[str, File]) -> None:
+    """No reference, no correct solution of the catalogue, no tests, docs or caches."""
     tops = {name.partition("/")[0] for name in files}
     assert tops == {
         *("setup.sh", "run_autograder", "pyproject.toml", "constraints.txt"),
         *("README.md", "LICENSE", "autograder", "student_template"),
     }
-    for name, packed in files.items():
+    for name, file in files.items():
         assert "right" not in Path(name).stem, name
-        marked = re.search(rb"^\s*# BEGIN SOLUTION \d", packed.data, re.MULTILINE)
+        marked = re.search(rb"^\s*# BEGIN SOLUTION \d", file.data, re.MULTILINE)
         assert not marked or name == "autograder/engine/release/template.py", name
         assert not name.endswith(".pyc"), name
     solutions = {path.read_bytes() for path in (ROOT / "reference").rglob("*.py")}
     template = {path.read_bytes() for path in TEMPLATE.rglob("*.py")}
-    assert not {packed.data for packed in files.values()} & (solutions - template)
+    assert not {file.data for file in files.values()} & (solutions - template)
 
 
-def test_settings_given_as_another_file_travel_as_the_homeworks_own(tmp_path: Path) -> None:
-    """What --config names is what the platform will read."""
+def test_other_settings_are_packed_as_the_homeworks_own(tmp_path: Path) -> None:
+    """The platform reads the file that --config names."""
     files = collect(load_assignment("autograder.homework", EXAMPLE), TEMPLATE)
     assert files["autograder/homework/assignment.toml"].data == EXAMPLE.read_bytes()
     unpack(files, tmp_path)
@@ -110,8 +98,8 @@ def hashed(root: Path, config: Path) -> str:
     return done.stdout
 
 
-def test_an_index_for_torch_travels_only_when_it_is_given(assignment: Assignment) -> None:
-    """setup.sh finds it beside itself."""
+def test_an_index_for_torch_is_packed_only_when_it_is_given(assignment: Assignment) -> None:
+    """setup.sh reads it from its own folder."""
     assert TORCH_INDEX_FILE not in collect(assignment, TEMPLATE)
     given = collect(assignment, TEMPLATE, "https://example.org/cpu")
     assert given[TORCH_INDEX_FILE].data == b"https://example.org/cpu\n"
@@ -127,14 +115,15 @@ root = Path(sys.argv[1])
 sys.path.insert(0, str(root))
 os.umask(int(sys.argv[3], 8))
 from autograder.engine.homework import load_assignment
-from autograder.engine.release.bundle import collect, write_archive
+from autograder.engine.release.archive import write_zip
+from autograder.engine.release.bundle import collect
 assignment = load_assignment("autograder.homework")
-write_archive(collect(assignment, root / "student_template"), Path(sys.argv[2]))
+write_zip(Path(sys.argv[2]), collect(assignment, root / "student_template"), compress=False)
 """
 
 
 def built(project: Path, out: Path, *, umask: str, zone: str) -> bytes:
-    """Build the bundle of a copy of the project in a process of its own."""
+    """Build the bundle of a copy of the project in a new process."""
     subprocess.run(
         [sys.executable, "-I", "-c", _BUILD, project, out, umask],
         env={**os.environ, "TZ": zone, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -144,11 +133,11 @@ def built(project: Path, out: Path, *, umask: str, zone: str) -> bytes:
     return out.read_bytes()
 
 
-def test_the_same_input_gives_the_same_bytes(files: dict[str, Packed], tmp_path: Path) -> None:
-    """Umask, modes, times, time zone, place and the order of writing leave no trace."""
+def test_the_same_input_gives_the_same_bytes(files: dict[str, File], tmp_path: Path) -> None:
+    """Umask, modes, times, time zone, place and the order of writing make no difference."""
     first, second = tmp_path / "first", tmp_path / "second-in-another-place"
     builder = "autograder/engine/release/bundle.py"
-    project = {**files, builder: Packed((ROOT / builder).read_bytes())}
+    project = {**files, builder: File((ROOT / builder).read_bytes())}
     unpack(project, first)
     unpack(dict(reversed(project.items())), second)
     for number, path in enumerate(sorted(second.rglob("*"))):
@@ -162,159 +151,15 @@ def test_the_same_input_gives_the_same_bytes(files: dict[str, Packed], tmp_path:
     assert built(second, tmp_path / "changed.zip", umask="022", zone="UTC") != one
 
 
-def test_a_written_zip_tells_its_size_and_hash(tmp_path: Path) -> None:
-    """What is printed is what can be compared with the file."""
-    archive = write_archive({"b": Packed(b"x" * 10), "a": Packed(b"", True)}, tmp_path / "d" / "z")
-    data = (tmp_path / "d" / "z").read_bytes()
-    assert (archive.size, archive.files) == (len(data), 2)
-    assert archive.sha256 == hashlib.sha256(data).hexdigest()
-    assert zipfile.ZipFile(archive.path).namelist() == ["a", "b"]
-    assert [path.name for path in (tmp_path / "d").iterdir()] == ["z"]
-
-
-# ---- the gate -----------------------------------------------------------------------------
-
-
-def test_the_sample_is_spread_over_the_parts_and_follows_the_seed() -> None:
-    """Each part has its share; the same seed gives the same cases, another one others."""
-    cases = [
-        Case(f"{kind}-{part}-{n}", kind, "", {}, parts=frozenset({part}), edits=frozenset({part}))
-        for kind in ("wrong", "right")
-        for part in ("1.1", "1.2", "2.2")
-        for n in range(20)
-    ]
-    chosen = sample(cases, ["1.1", "1.2", "2.2"], seed=1, each=2)
-    kinds = [(case.kind, *case.edits) for case in chosen]
-    for part in ("1.1", "1.2", "2.2"):
-        assert kinds.count(("wrong", part)) == 2
-        assert kinds.count(("right", part)) == 1
-    assert sample(reversed(cases), ["1.1", "1.2", "2.2"], seed=1, each=2) == chosen
-    assert sample(cases, ["1.1", "1.2", "2.2"], seed=2, each=2) != chosen
-
-
-def told(assignment: Assignment, *, full: bool, **spoil: Any) -> dict[str, Any]:
-    """The results that the reference (or the template) must give, changed by check number."""
-    tests = []
-    for check in plan_checks(assignment):
-        test: dict[str, Any] = {
-            "name": f"{check.number} {check.title}",
-            "output": "said",
-            "extra_data": {"verdict": "passed" if full else "not attempted"},
-        }
-        if check.points is not None:
-            test |= {"max_score": check.points, "score": check.points if full else 0}
-        tests.append({**test, **spoil.get(check.number, {})})
-    return {"output": "", "tests": tests}
-
-
-def gate(assignment: Assignment, results: dict[str, Any], **changes: Any) -> Preflight:
-    """A gate whose bundle answers with these results whatever is submitted."""
-    lines = ("#!/bin/sh", "mkdir results", "cat > results/results.json <<'END'")
-    script = "\n".join((*lines, json.dumps(results), "END", ""))
-    made = Preflight(
-        assignment=assignment,
-        files={"run_autograder": Packed(script.encode(), executable=True)},
-        reference=ROOT / "reference",
-        pristine=TEMPLATE,
-        cases=[],
-        leaks=lambda: [],
-        jobs=1,
-    )
-    return replace(made, **changes)
-
-
-@pytest.fixture
-def no_audit(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
-    """Rows that stand in for the grading of the catalogue's cases."""
-    rows: list[Row] = []
-
-    def audit(_package: str, _cases: Sequence[Case], *_rest: object) -> Iterator[Row]:
-        yield from rows
-
-    monkeypatch.setattr(preflight, "audit", audit)
-    return rows
-
-
-def by_question(found: Iterator[Result]) -> list[tuple[str, ...]]:
-    """What is wrong: points, reference, template, catalogue, leaks."""
-    return [result.problems for result in found]
-
-
-@pytest.mark.usefixtures("no_audit")
-def test_the_gate_lets_pass_what_is_as_it_must_be(assignment: Assignment) -> None:
-    """Full marks for the reference pass the second question, and stop at the third."""
-    passing = gate(assignment, told(assignment, full=True), leaks=lambda: [])
-    points, reference, template, catalogue, leaks = by_question(passing.results())
-    assert (points, reference, catalogue, leaks) == ((), (), (), ())
-    assert "it gets 65 points" in template
-    empty = gate(assignment, told(assignment, full=False))
-    _, reference, template, _, _ = by_question(empty.results())
-    assert template == ()
-    assert "it gets 0 points" in reference
-
-
-@pytest.mark.usefixtures("no_audit")
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        ({"1.1.1": {"score": 0.1}}, "1.1.1 forward() gives"),
-        ({"1.1.1": {"score": 0, "max_score": 0}}, "its results are not out of 65 points"),
-        ({"1.3.5": {"extra_data": {"verdict": "grader error"}}}, "1.3.5 Advice"),
-    ],
-)
-def test_the_gate_names_what_the_reference_loses(
-    assignment: Assignment, spoil: dict[str, Any], said: str
-) -> None:
-    """A lost point, points that do not add up, and a grader's error all stop the bundle."""
-    found = by_question(gate(assignment, told(assignment, full=True, **spoil)).results())
-    assert any(sentence.startswith(said) for sentence in found[1]), found[1]
-
-
-@pytest.mark.usefixtures("no_audit")
-def test_a_bundle_that_leaves_no_results_is_stopped(assignment: Assignment) -> None:
-    """What the bundle printed is quoted, such as the module that is missing from it."""
-    broken = {"run_autograder": Packed(b"#!/bin/sh\necho no module x\nexit 1\n", executable=True)}
-    found = by_question(gate(assignment, {}, files=broken).results())
-    for wrong in found[1:3]:
-        assert wrong[0].startswith("no results: ")
-        assert "no module x" in wrong[0]
-
-
-@pytest.mark.usefixtures("no_audit")
-def test_an_assignment_without_points_and_a_leak_stop_it(assignment: Assignment) -> None:
-    """The sum must be above 0, and what the linter finds is passed on."""
-    parts = tuple(replace(part, points=0.0) for part in assignment.parts)
-    worthless = replace(assignment, parts=parts)
-    leaking = gate(worthless, {}, leaks=lambda: ["a.py tells z"])
-    found = by_question(leaking.results())
-    assert found[0] == ("the checks carry 0 points, the parts 0",)
-    assert found[-1] == ("a.py tells z",)
-
-
-def test_a_case_that_is_not_caught_stops_it_unless_its_check_was_given_no_weight(
-    assignment: Assignment, no_audit: list[Row]
-) -> None:
-    """The complaint names the case; settings that took the points from its check excuse it."""
-    case = Case("swapped", "wrong", "Swaps them.", {}, parts=frozenset({"1.1"}))
-    check = next(c for c in plan_checks(assignment) if c.number == "1.1.1")
-    entries = {check.check_id: Entry(check.check_id, Verdict.FAILED, 0.0, "no")}
-    no_audit.append(Row(case, entries, 0.1, ("keeps full marks in 1.1",)))
-    stopped = gate(assignment, told(assignment, full=True))
-    assert by_question(stopped.results())[3] == ("swapped (Swaps them.) keeps full marks in 1.1",)
-    weightless = replace(assignment, checks={"1.1.1": CheckSettings(weight=0.0)})
-    excused = gate(weightless, told(weightless, full=True))
-    assert by_question(excused.results())[3] == ()
-
-
 # ---- the command --------------------------------------------------------------------------
 
 
-def test_a_gate_that_stops_leaves_the_earlier_zip_alone(
+def test_a_failed_preflight_leaves_the_earlier_zip_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 1, the reason, and nothing is written."""
+    """The status is 1, the reason is printed, and nothing is written."""
 
-    def results(_gate: Preflight) -> Iterator[Result]:
+    def results(_preflight: Preflight) -> Iterator[Result]:
         yield Result("all is well", ("it is not:\nsee here",), 1.0)
 
     monkeypatch.setattr(Preflight, "results", results)
@@ -327,12 +172,12 @@ def test_a_gate_that_stops_leaves_the_earlier_zip_alone(
     assert out.read_text() == "earlier"
 
 
-def test_a_gate_that_opens_leads_to_zip_and_next_clicks(
+def test_a_passed_preflight_gives_the_zip_and_the_next_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Size, hashes, points, time limit and leaderboard are those of the settings."""
 
-    def results(_gate: Preflight) -> Iterator[Result]:
+    def results(_preflight: Preflight) -> Iterator[Result]:
         yield Result("all is well", (), 1.0)
 
     monkeypatch.setattr(Preflight, "results", results)
@@ -346,20 +191,20 @@ def test_a_gate_that_opens_leads_to_zip_and_next_clicks(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--config", "nowhere.toml"], "there is no settings file at nowhere.toml"),
         (["--out", "."], "--out must name a file, . is a folder"),
         (["--torch-index", "cpu"], "--torch-index 'cpu' is no address"),
         (["--sample", "0"], "argument --sample: 0 must be at least 1"),
         (["--jobs", "x"], "argument --jobs: invalid"),
-        (["--skip-gate"], "unrecognized arguments: --skip-gate"),
+        (["--skip-preflight"], "unrecognized arguments: --skip-preflight"),
     ],
 )
 def test_wrong_arguments_give_one_line(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 2 and one line; there is no way round the gate."""
+    """The status is 2; there is no way around the preflight."""
     status = 0
     try:
         status = cli.main(["bundle", *arguments])
@@ -367,11 +212,11 @@ def test_wrong_arguments_give_one_line(
         status = int(str(end.code))
     line = capsys.readouterr().err
     assert status == 2
-    assert said in line
+    assert message in line
     assert line.count("\n") == 1
 
 
-def test_a_slip_in_the_settings_is_said_in_one_line(
+def test_a_mistake_in_the_settings_gives_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything is graded."""

@@ -96,12 +96,12 @@ def test_comments_vanish_and_code_blocks_stay(parts: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# A\n\n[x](nowhere.md)\n", r"first\.md: the link 'nowhere\.md' leads nowhere"),
-        ("# A\n\n![x](nowhere.png)\n", r"the link 'nowhere\.png' leads nowhere"),
+        ("# A\n\n[x](nowhere.md)\n", r"first\.md: broken link 'nowhere\.md'"),
+        ("# A\n\n![x](nowhere.png)\n", r"broken link 'nowhere\.png'"),
         ("No heading\n", r"first\.md does not begin with a heading"),
     ],
 )
-def test_links_that_lead_nowhere_are_named(text: str, message: str, parts: list[Path]) -> None:
+def test_broken_links_are_named(text: str, message: str, parts: list[Path]) -> None:
     """A missing file or picture stops the guide before pandoc runs."""
     parts[0].write_text(text)
     with pytest.raises(GuideError, match=message):
@@ -117,7 +117,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# A\n\n[x](#not-here)\n", r"the link '#not-here' leads nowhere"),
+        ("# A\n\n[x](#not-here)\n", r"broken link '#not-here'"),
         ("# A\n\n$\\nosuchmacro{x}$\n", r"pandoc could not make .*nosuchmacro"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The students' zip: what is in it, the same bytes every time, and that a leak stops the build."""
+"""The students' zip: its files, the same bytes every time, and a leak that stops the build."""
 
 from __future__ import annotations
 
@@ -15,16 +15,9 @@ from autograder.cli import main
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import load_assignment
 from autograder.engine.local.planned import public_plan, read_plan, write_plan
-from autograder.engine.release import handout as packing
-from autograder.engine.release.handout import (
-    ZIP,
-    LeakError,
-    OutOfStep,
-    Packed,
-    Sources,
-    build_handout,
-    write_zip,
-)
+from autograder.engine.release import handout
+from autograder.engine.release.archive import File
+from autograder.engine.release.handout import ZIP, HandoutError, Sources, build_handout
 from autograder.engine.release.template import solution_regions
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,27 +34,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / ZIP
 
 
-def test_the_script_that_packs_knows_which_python_grades(built: Path) -> None:
-    """The settings say it; without that, the script is handed out as it is."""
+def test_the_submission_script_knows_the_graders_python(built: Path) -> None:
+    """The settings name it; without that, the script stays unchanged."""
     name = "make_submission.py"
     with zipfile.ZipFile(built) as archive:
         assert f'GRADER_PYTHON = "{SOURCES.assignment.python}"\n' in archive.read(name).decode()
-    unsaid = replace(SOURCES, assignment=replace(SOURCES.assignment, python=None))
-    packed = packing.handout_files(unsaid)[name].content
+    without = replace(SOURCES, assignment=replace(SOURCES.assignment, python=None))
+    packed = handout.handout_files(without)[name].data
     assert packed == (SOURCES.template / name).read_bytes()
 
 
-def test_a_script_without_a_place_for_the_version_stops_the_build(tmp_path: Path) -> None:
-    """Nobody would notice that it warns no more."""
+def test_a_script_without_a_line_for_the_version_stops_the_build(tmp_path: Path) -> None:
+    """Its warnings would be lost silently."""
     template = tmp_path / "template"
     shutil.copytree(SOURCES.template, template)
     (template / "make_submission.py").write_text("GRADER = 1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"make_submission\.py must hold the line GRADER_PYTHON"):
-        packing.handout_files(replace(SOURCES, template=template))
+    with pytest.raises(ValueError, match=r"must contain the line GRADER_PYTHON"):
+        handout.handout_files(replace(SOURCES, template=template))
 
 
-def test_all_that_a_student_needs_is_in_it(built: Path) -> None:
-    """Template, drivers, scripts, requirements, README, and the checks in a folder of their own."""
+def test_the_zip_contains_all_that_a_student_needs(built: Path) -> None:
+    """Template, drivers, scripts, requirements, README, and the checks in their folder."""
     with zipfile.ZipFile(built) as archive:
         names = set(archive.namelist())
         modes = {i.filename: i.external_attr >> 16 for i in archive.infolist()}
@@ -86,8 +79,8 @@ def test_all_that_a_student_needs_is_in_it(built: Path) -> None:
     assert not modes["README.md"] & stat.S_IXUSR
 
 
-def test_its_readme_says_how_to_run_the_checks(built: Path) -> None:
-    """It is the handout's own; what the template says of training lies beside it."""
+def test_the_readme_explains_how_to_run_the_checks(built: Path) -> None:
+    """It is the handout's; the template's README becomes TRAINING.md."""
     with zipfile.ZipFile(built) as archive:
         readme, training = archive.read("README.md"), archive.read("TRAINING.md")
     assert readme == (SOURCES.assignment.folder / "handout" / "README.md").read_bytes()
@@ -98,12 +91,12 @@ def test_its_readme_says_how_to_run_the_checks(built: Path) -> None:
 
 
 def test_no_file_hides_another(tmp_path: Path) -> None:
-    """Two that would have the same place in the zip are an error of ours."""
+    """Two files with the same path in the zip are our error."""
     template = tmp_path / "template"
     shutil.copytree(SOURCES.template, template)
     (template / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"pytest\.ini is there twice"):
-        packing.handout_files(replace(SOURCES, template=template))
+    with pytest.raises(ValueError, match=r"pytest\.ini is in both the template and handout/"):
+        handout.handout_files(replace(SOURCES, template=template))
 
 
 def test_the_same_input_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
@@ -132,29 +125,29 @@ SOLUTION = next(
 def test_a_leak_stops_the_build_and_leaves_no_zip(
     name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the place; an older zip stays as it was."""
+    """The error names the place; an older zip stays unchanged."""
     (tmp_path / ZIP).write_bytes(b"older")
-    honest = packing.handout_files(SOURCES)
-    monkeypatch.setattr(packing, "handout_files", lambda _: {**honest, name: Packed(content)})
-    with pytest.raises(LeakError, match="this would be handed out") as told:
+    honest = handout.handout_files(SOURCES)
+    monkeypatch.setattr(handout, "handout_files", lambda _: {**honest, name: File(content)})
+    with pytest.raises(HandoutError, match="it would reveal secrets") as error:
         build_handout(SOURCES, tmp_path)
-    assert any(f"handout.zip!/{name}" in str(leak) for leak in told.value.leaks)
+    assert f"\nhandout.zip!/{name}" in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == [ZIP]
     assert (tmp_path / ZIP).read_bytes() == b"older"
 
 
-def test_a_template_that_is_out_of_step_is_not_packed(tmp_path: Path) -> None:
-    """What the reference gives now is what students must get."""
+def test_an_outdated_template_is_not_packed(tmp_path: Path) -> None:
+    """Students must get the template that the reference gives now."""
     template = tmp_path / "template"
     shutil.copytree(ROOT / "student_template", template)
     (template / "run_flow.py").write_text("changed")
-    with pytest.raises(OutOfStep, match=r"make the template again first"):
+    with pytest.raises(HandoutError, match="the template is out of date"):
         build_handout(replace(SOURCES, template=template), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_requirements_are_what_the_checks_and_the_drivers_need(built: Path) -> None:
-    """They are read from pyproject.toml; what this project's own tests need is not among them."""
+    """They come from pyproject.toml, without the packages of this project's own tests."""
     with zipfile.ZipFile(built) as archive:
         lines = archive.read("requirements.txt").decode().splitlines()
     for name in ("torch>", "torchvision", "numpy", "pytest>", "pytest-timeout", "matplotlib"):
@@ -174,11 +167,11 @@ def test_no_old_torch_is_installed_beside_a_new_numpy(
     with zipfile.ZipFile(built) as archive:
         lines = archive.read("requirements.txt").decode().splitlines()
     system = {"sys_platform": platform, "platform_machine": machine, "python_version": "3.11"}
-    wanted = [Requirement(line) for line in lines]
-    wanted = [one for one in wanted if one.marker is None or one.marker.evaluate(system)]
+    needed = [Requirement(line) for line in lines]
+    needed = [one for one in needed if one.marker is None or one.marker.evaluate(system)]
 
     def allowed(name: str, version: str) -> bool:
-        return all(one.specifier.contains(version) for one in wanted if one.name == name)
+        return all(one.specifier.contains(version) for one in needed if one.name == name)
 
     assert not (allowed("torch", "2.2.2") and allowed("numpy", "2.0.0"))
     assert allowed("torch", "2.2.2") == (platform == "darwin" and machine == "x86_64")
@@ -186,7 +179,7 @@ def test_no_old_torch_is_installed_beside_a_new_numpy(
 
 
 def test_points_are_those_of_gradescope(tmp_path: Path) -> None:
-    """A public check is worth on a laptop what it is worth among all checks."""
+    """A public check is worth the same on a student's machine."""
     plan = public_plan(SOURCES.assignment)
     (tmp_path / "public_plan.json").write_text(write_plan(plan), encoding="utf-8")
     assert read_plan(tmp_path) == plan
@@ -201,27 +194,26 @@ def test_text_has_unix_line_endings(tmp_path: Path) -> None:
     """A checkout on Windows builds the same zip."""
     (tmp_path / "a.txt").write_bytes(b"a\r\nb\r\n")
     (tmp_path / "b.bin").write_bytes(b"a\r\n\0")
-    assert packing._packed(tmp_path / "a.txt").content == b"a\nb\n"
-    assert packing._packed(tmp_path / "b.bin").content == b"a\r\n\0"
-    write_zip(tmp_path / "x.zip", {"a": Packed(b"1", executable=True)})
-    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
-        assert archive.read("a") == b"1"
+    assert handout.read_file(tmp_path / "a.txt").data == b"a\nb\n"
+    assert handout.read_file(tmp_path / "b.bin").data == b"a\r\n\0"
 
 
-def test_the_command_says_what_it_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_names_the_zip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`python -m autograder handout` ends with 0 and names the file."""
     assert main(["handout", "--out", str(tmp_path)]) == 0
     assert f"{tmp_path / ZIP}: " in capsys.readouterr().out
     assert (tmp_path / ZIP).is_file()
 
 
-def test_the_command_says_why_nothing_was_built(
+def test_the_command_explains_why_nothing_was_built(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A leak is status 1, with its place."""
-    honest = packing.handout_files(SOURCES)
-    spoiled = {**honest, "x.txt": Packed(SOLUTION.encode())}
-    monkeypatch.setattr(packing, "handout_files", lambda _: spoiled)
+    """A leak gives status 1 and its place."""
+    honest = handout.handout_files(SOURCES)
+    spoiled = {**honest, "x.txt": File(SOLUTION.encode())}
+    monkeypatch.setattr(handout, "handout_files", lambda _: spoiled)
     assert main(["handout", "--out", str(tmp_path)]) == 1
-    said = capsys.readouterr().out
-    assert said.startswith("no handout was built: this would be handed out:\nhandout.zip!/x.txt")
+    printed = capsys.readouterr().out
+    assert printed.startswith(
+        "The handout was not built: it would reveal secrets:\nhandout.zip!/x.txt"
+    )

@@ -1,4 +1,4 @@
-"""The leak linter: every kind of leak is planted once and must be found; what is given is none."""
+"""The leak check: every kind of leak is planted once and must be found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 REFERENCE, TEMPLATE = ROOT / "reference", ROOT / "student_template"
 PRIVATE = ROOT / "autograder" / "homework" / "checks" / "private"
 
-# 1.3, the densest line of the reference, taken from it so that this file need not be kept in step.
+# Part 1.3 has the densest line. Read from the reference, so that no copy must be kept here.
 _REGIONS = {
     title: code
     for path in sorted(REFERENCE.glob("codebase/*.py"))
@@ -35,7 +35,7 @@ WHAT = "a piece of the solution of 1.3 MAF.log_probs"
 
 @pytest.fixture(scope="module")
 def secrets() -> Secrets:
-    """All that may not be told."""
+    """The real secrets."""
     return collect_secrets(REFERENCE, TEMPLATE, PRIVATE)
 
 
@@ -107,7 +107,7 @@ def test_every_region_alone_is_found(title: str, secrets: Secrets, tmp_path: Pat
 
 
 def test_the_place_of_a_leak_is_named(secrets: Secrets, tmp_path: Path) -> None:
-    """File and line are told, in a form that a person can read."""
+    """The message names file and line."""
     (tmp_path / "x.py").write_text("import torch\n\n" + SOLUTION, encoding="utf-8")
     (leak,) = find_leaks(tmp_path, secrets)
     assert str(leak).startswith("x.py, line ")
@@ -121,8 +121,8 @@ def test_compiled_python_is_a_leak_whatever_its_name(secrets: Secrets, tmp_path:
     folder = tmp_path / "out"
     folder.mkdir()
     py_compile.compile(str(source), cfile=str(folder / "x.bin"))
-    told = {leak.what for leak in find_leaks(folder, secrets)}
-    assert told == {WHAT, "compiled Python, which can be turned back into its source"}
+    kinds = {leak.what for leak in find_leaks(folder, secrets)}
+    assert kinds == {WHAT, "compiled Python, which can be turned back into its source"}
 
 
 def test_names_cases_and_numbers_of_private_checks_are_found(tmp_path: Path) -> None:
@@ -162,17 +162,17 @@ def test_a_name_inside_an_archive_is_read_too(secrets: Secrets, tmp_path: Path) 
 
 
 def test_an_archive_that_never_ends_is_refused(secrets: Secrets, tmp_path: Path) -> None:
-    """What is packed too deep to be read is reported, never passed over."""
+    """Archives that are nested too deeply to be read are reported."""
     data = b"harmless"
     for _ in range(10):
         data = gzip.compress(data)
     (tmp_path / "x.gz").write_bytes(data)
     (leak,) = find_leaks(tmp_path, secrets)
-    assert leak.what == "packed more than 5 times over, so it cannot be read"
+    assert leak.what == "packed more than 5 times, so it cannot be read"
 
 
 def test_what_students_are_given_is_no_leak(secrets: Secrets, tmp_path: Path) -> None:
-    """The template and the public checks tell nothing."""
+    """The template and the public checks reveal nothing."""
     for folder in (TEMPLATE, PRIVATE.with_name("public")):
         given = tmp_path / folder.name
         shutil.copytree(folder, given, ignore=shutil.ignore_patterns("__pycache__"))
@@ -181,5 +181,5 @@ def test_what_students_are_given_is_no_leak(secrets: Secrets, tmp_path: Path) ->
 
 def test_a_wrong_folder_is_refused(tmp_path: Path) -> None:
     """Without secrets there would be nothing to find, and that would look like success."""
-    with pytest.raises(FileNotFoundError, match="holds no Python files"):
+    with pytest.raises(FileNotFoundError, match="contains no Python files"):
         collect_secrets(REFERENCE, TEMPLATE, tmp_path)

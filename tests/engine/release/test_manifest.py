@@ -1,23 +1,34 @@
-"""What takes part in a grading is found by following imports, and nothing else is."""
+"""The files of a grading and of the public checks are found by following imports, and no others."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.engine.homework import load_assignment
-from autograder.engine.release.manifest import files_that_grade
+from autograder.engine.release import manifest
+from autograder.engine.release.manifest import (
+    SecretFileNeeded,
+    files_that_grade,
+    hash_of_public_checks,
+    public_files,
+)
 from autograder.engine.sandbox.isolated import ROOT
 
+HOMEWORK = ROOT / "autograder" / "homework"
 
-def footprint(folder: Path, files: dict[str, str]) -> list[str]:
+# ---- a grading ------------------------------------------------------------------------------
+
+
+def graded_files(folder: Path, files: dict[str, str]) -> list[str]:
     """The files of a small homework, `hw`, that grade."""
     for name, text in files.items():
         (folder / "hw" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "hw" / name).write_text(text, encoding="utf-8")
-    found = files_that_grade(folder / "hw", "hw")
-    return [name for name in found if name.startswith("hw/")]
+    return [name for name in files_that_grade(folder / "hw", "hw") if name.startswith("hw/")]
 
 
 @pytest.mark.parametrize(
@@ -36,11 +47,11 @@ def footprint(folder: Path, files: dict[str, str]) -> list[str]:
 def test_every_way_to_name_a_module_is_followed(tmp_path: Path, line: str) -> None:
     """Imports of all forms, and a module that is started by its name."""
     files = {"checks/public/test_a.py": line, "tool.py": "", "spare.py": ""}
-    assert footprint(tmp_path, files) == ["hw/checks/public/test_a.py", "hw/tool.py"]
+    assert graded_files(tmp_path, files) == ["hw/checks/public/test_a.py", "hw/tool.py"]
 
 
-def test_imports_are_followed_on_and_in_circles(tmp_path: Path) -> None:
-    """What is imported by what is imported counts, with the packages above it."""
+def test_imports_of_imports_are_followed_and_may_be_circular(tmp_path: Path) -> None:
+    """The packages that contain an imported module are included."""
     files = {
         "__init__.py": "",
         "checks/conftest.py": "from hw.a import x",
@@ -49,7 +60,7 @@ def test_imports_are_followed_on_and_in_circles(tmp_path: Path) -> None:
         "deep/b.py": "import hw.a",
         "deep/c.py": "",
     }
-    assert footprint(tmp_path, files) == [
+    assert graded_files(tmp_path, files) == [
         "hw/__init__.py",
         "hw/a.py",
         "hw/checks/conftest.py",
@@ -58,8 +69,8 @@ def test_imports_are_followed_on_and_in_circles(tmp_path: Path) -> None:
     ]
 
 
-def test_data_beside_what_grades_is_taken_and_caches_are_not(tmp_path: Path) -> None:
-    """Settings and golden values travel; compiled files, notes and other folders' data do not."""
+def test_data_in_the_same_folders_is_included(tmp_path: Path) -> None:
+    """Settings and golden values are; compiled files, notes and other folders' data are not."""
     files = {
         "assignment.toml": "",
         "checks/public/test_a.py": "",
@@ -70,7 +81,7 @@ def test_data_beside_what_grades_is_taken_and_caches_are_not(tmp_path: Path) -> 
         "tools/matrix.json": "{}",
         "experiments/__init__.py": "",
     }
-    assert footprint(tmp_path, files) == [
+    assert graded_files(tmp_path, files) == [
         "hw/assignment.toml",
         "hw/checks/public/golden.json",
         "hw/checks/public/test_a.py",
@@ -79,9 +90,9 @@ def test_data_beside_what_grades_is_taken_and_caches_are_not(tmp_path: Path) -> 
 
 
 def test_both_sides_of_the_real_homework_are_found() -> None:
-    """The modules that are only ever started by their names are there: judge, zygote, checks."""
+    """Modules that are started by name are included: judge, zygote, checks."""
     assignment = load_assignment("autograder.homework")
-    found = files_that_grade(assignment.folder, assignment.package)
+    files = files_that_grade(assignment.folder, assignment.package)
     for name in (
         "autograder/__init__.py",
         "autograder/__main__.py",
@@ -95,12 +106,77 @@ def test_both_sides_of_the_real_homework_are_found() -> None:
         "autograder/homework/experiments/training.py",
         "autograder/engine/catalogue/diagnosis.py",
     ):
-        assert found[name] == ROOT / name
+        assert files[name] == ROOT / name
 
 
-def test_no_tool_and_no_right_solution_takes_part() -> None:
-    """Neither the instructors' tools nor whole solutions of the catalogue are reached."""
+def test_no_tool_and_no_correct_solution_is_included() -> None:
+    """The walk reaches neither the instructors' tools nor the catalogue's solutions."""
     assignment = load_assignment("autograder.homework")
-    found = files_that_grade(assignment.folder, assignment.package)
-    unwanted = ("/audit", "/bundle", "/gate", "/leaks", "/right", "/cases", "/template")
-    assert not [name for name in found if any(word in name for word in unwanted)]
+    files = files_that_grade(assignment.folder, assignment.package)
+    tools = ("/audit", "release/bundle", "/preflight", "/leaks", "commands/template")
+    assert not [
+        name for name in files if any(word in name for word in (*tools, "/right", "/cases"))
+    ]
+
+
+# ---- public checks ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the grader for tests to change."""
+    shutil.copytree(
+        ROOT / "autograder", tmp_path / "autograder", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(manifest, "ROOT", tmp_path)
+    monkeypatch.setattr(manifest, "__file__", str(tmp_path / "autograder/engine/release/x.py"))
+    public_files.cache_clear()
+    yield tmp_path / "autograder" / "homework"
+    public_files.cache_clear()
+
+
+def test_public_checks_need_no_secret_file() -> None:
+    """No oracle, mistake, private check or command is among their files; all public checks are."""
+    names = {path.relative_to(ROOT).as_posix() for path in public_files(HOMEWORK)}
+    for name in names:
+        for secret in ("oracles", "mistakes", "private", "commands", "strategies"):
+            assert secret not in name
+    for name in ("golden/maker", "losses/expected", "losses/checks", "training_runs/flow_training"):
+        assert f"autograder/homework/{name}.py" not in names
+    public = {p.relative_to(ROOT).as_posix() for p in (HOMEWORK / "checks/public").glob("*.py")}
+    assert public <= names
+    assert "autograder/homework/checks/public/golden.json" in names
+    for name in ("zygote", "frames", "serve", "launch"):
+        assert f"autograder/engine/sandbox/{name}.py" not in names, "students have no sandbox"
+    assert "autograder/engine/sandbox/experiment.py" in names
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from autograder.homework.oracles import flow",
+        "import autograder.homework.mistakes.catalogue",
+        "from autograder.homework import (\n    golden,\n    strategies,\n)",
+        'NAME = "autograder.homework.mistakes.catalogue"',
+    ],
+)
+def test_a_public_check_that_imports_a_secret_file_is_an_error(copy: Path, line: str) -> None:
+    """Also through other modules; the message is the import chain."""
+    with (copy / "tolerances.py").open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    with pytest.raises(SecretFileNeeded, match=r"imports a secret file: .* -> .*tolerances"):
+        public_files(copy)
+
+
+def test_the_hash_depends_on_all_that_decides_a_public_check(copy: Path) -> None:
+    """A check and its imports change it; settings, private checks and line endings do not."""
+    before = hash_of_public_checks(copy)
+    for name in ("assignment.toml", "oracles/flow.py", "checks/private/test_1_3_maf.py"):
+        with (copy / name).open("a", encoding="utf-8") as file:
+            file.write("# more\n")
+    check = copy / "checks/public/test_edits.py"
+    check.write_bytes(check.read_bytes().replace(b"\n", b"\r\n"))
+    assert hash_of_public_checks(copy) == before
+    with (copy / "sampling/checks.py").open("a", encoding="utf-8") as file:
+        file.write("# more\n")
+    assert hash_of_public_checks(copy) != before

@@ -1,9 +1,8 @@
-"""A fork server whose forks say who they are, for `test_fork_server`.
+"""A fork server whose forks report their process ids, for `test_fork_server`.
 
-A fork writes a line of numbers to the descriptor that it was sent: its server's process id, its
-own, that of a daemon where the request has `leaves` (else 0), and the descriptors that it holds.
-Then it ends with the request's `status`, or goes on where the request has `stays`, whatever asks it
-to end where it has `ignores`; with `raises` it fails before it has said anything.
+A fork writes a line of numbers to its descriptor: the process ids of its server, itself and a
+daemon (0 without `leaves`), and its open descriptors. Then it ends with the request's
+`status`, or stays with `stays`, and ignores SIGTERM with `ignores`; with `raises` it fails at once.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def main(argv: list[str]) -> int:
     def become(request: Mapping[str, Any], descriptors: list[int]) -> int:
         die_with_parent(server)
         if request.get("raises"):
-            raise RuntimeError("as it was asked to")
+            raise RuntimeError("as requested")
         if request.get("ignores"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         daemon = os.fork() if request.get("leaves") else 0

@@ -24,7 +24,7 @@ def soon(seconds: float = PATIENCE_S) -> float:
 
 
 def received(data: bytes, limits: Limits | None = None) -> Frame:
-    """What `receive` makes of these bytes when the peer closes after them."""
+    """Receive these bytes from a peer that closes after them."""
     theirs, ours = socket.socketpair()
 
     def write() -> None:

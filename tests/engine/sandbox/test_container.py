@@ -1,4 +1,4 @@
-"""What the container allows, read from the files of control groups of both versions."""
+"""The container's limits, from the files of control groups v1 and v2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_version_2_with_both_limits(tmp_path: Path) -> None:
 
 
 def test_version_1_with_both_limits(tmp_path: Path) -> None:
-    """The same, as an older kernel shows it; the tightest limit above holds."""
+    """The same on an older kernel; the tightest limit of all parents holds."""
     files = {
         "proc/self/cgroup": "5:memory:/a/b\n4:cpu,cpuacct:/a\n1:name=systemd:/\n",
         "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "150000\n",
@@ -51,7 +51,7 @@ def test_version_1_with_both_limits(tmp_path: Path) -> None:
     assert container(tree(tmp_path, files)) == Container(1.5, 1024 * MIB)
 
 
-def test_a_path_of_the_host_is_not_there_inside_a_container(tmp_path: Path) -> None:
+def test_a_path_of_the_host_is_missing_inside_a_container(tmp_path: Path) -> None:
     """Then the mount's top is the group itself."""
     files = {
         "proc/self/cgroup": "0::/docker/0123\n",
@@ -71,7 +71,7 @@ def test_without_limits_the_machine_is_the_limit(tmp_path: Path) -> None:
     assert container(tree(tmp_path, files)) == Container(4.0, 16384 * MIB)
 
 
-def test_where_nothing_can_be_read_nothing_limits(tmp_path: Path) -> None:
+def test_limits_that_cannot_be_read_count_as_none(tmp_path: Path) -> None:
     """No /proc, no /sys."""
     assert container(tmp_path) == Container(4.0, math.inf)
     assert killed_for_memory(tmp_path) is None
@@ -81,8 +81,8 @@ def test_where_nothing_can_be_read_nothing_limits(tmp_path: Path) -> None:
     ("cpus", "mib", "runs"),
     [(0.5, 768, 0), (1.0, 4096, 0), (2.0, 768, 2), (2.0, 600, 1), (2.0, 500, 0), (8.0, 4096, 8)],
 )
-def test_how_much_runs_beside_the_checks(cpus: float, mib: int, runs: int) -> None:
-    """One processor has nothing to gain from it; memory bounds the rest."""
+def test_number_of_background_runs(cpus: float, mib: int, runs: int) -> None:
+    """None with one processor; otherwise memory limits it."""
     assert Container(cpus, mib * MIB).side_by_side == runs
     assert Container(cpus, math.inf).side_by_side >= runs
 
@@ -109,5 +109,5 @@ def test_how_much_runs_beside_the_checks(cpus: float, mib: int, runs: int) -> No
     ids=["version 2", "version 1", "the whole machine"],
 )
 def test_kills_for_memory_are_counted(tmp_path: Path, files: dict[str, str], kills: int) -> None:
-    """By the group where it counts, else by the machine."""
+    """From the group's counter if it has one, else from the machine's."""
     assert killed_for_memory(tree(tmp_path, files)) == kills

@@ -1,4 +1,4 @@
-"""A fork server: what is asked of it, who may ask, and that nothing outlives who asked."""
+"""The fork server: requests, shared servers, and the end of every fork."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def start(inherited: int | None = None) -> ForkServer:
-    """A server of the module beside this one, or one of somebody else's."""
+    """A server that runs `echo_server.py`, or one that was inherited."""
     return ForkServer(
         "tests.engine.sandbox.echo_server", (), {"PATH": "/usr/bin:/bin"}, inherited=inherited
     )
@@ -31,15 +31,15 @@ def start(inherited: int | None = None) -> ForkServer:
 
 @pytest.fixture
 def server() -> Iterator[ForkServer]:
-    """A server of our own."""
+    """A server of this process."""
     server = start()
     yield server
     server.close()
 
 
 @dataclass(frozen=True)
-class Told:
-    """A fork, and what it says of itself."""
+class Report:
+    """A fork, and the line that it wrote."""
 
     fork: Fork
     server: int
@@ -48,18 +48,18 @@ class Told:
     held: frozenset[int]
 
 
-def ask(server: ForkServer, **request: Any) -> Told:
+def ask(server: ForkServer, **request: Any) -> Report:
     """Ask for a fork and read its line."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
         fork = server.fork(request, [writing])
         os.close(writing)
         of, pid, daemon, *held = map(int, pipe.readline().split())
-    return Told(fork, of, pid, daemon, frozenset(held))
+    return Report(fork, of, pid, daemon, frozenset(held))
 
 
-def test_a_fork_is_one_of_the_server_and_its_status_is_told(server: ForkServer) -> None:
-    """As `Popen` tells it."""
+def test_a_fork_is_a_child_of_the_server_and_its_status_is_reported(server: ForkServer) -> None:
+    """As for `Popen`."""
     first, second = ask(server, status=3), ask(server, stays=True)
     assert first.server == second.server == server.pid
     assert first.fork.pid == first.pid
@@ -69,44 +69,44 @@ def test_a_fork_is_one_of_the_server_and_its_status_is_told(server: ForkServer) 
         second.fork.wait(0.05)
     second.fork.kill()
     assert second.fork.wait(PATIENCE_S) == -signal.SIGKILL
-    second.fork.kill()  # once more does no harm
+    second.fork.kill()  # again, without effect
 
 
-def test_a_fork_holds_nothing_that_belongs_to_another(server: ForkServer) -> None:
-    """Else the end of one would not be seen as long as another lives."""
+def test_a_fork_has_no_descriptor_of_another(server: ForkServer) -> None:
+    """Otherwise the end of one would go unnoticed while another lives."""
     alone = ask(server, stays=True)
-    beside = ask(server, stays=True)
-    assert len(alone.held) == len(beside.held) == 5  # the standard ones, the pipe, the listing
+    second = ask(server, stays=True)
+    assert len(alone.held) == len(second.held) == 5  # the standard ones, the pipe, the listing
 
 
 def test_closing_ends_all_forks(server: ForkServer) -> None:
-    """Nothing goes on for a caller that has gone."""
-    told = ask(server, stays=True)
+    """No fork outlives its client."""
+    report = ask(server, stays=True)
     server.close()
     assert server.pid is None
-    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
-    wait_until(lambda: is_gone(told.pid), "the end of the fork")
+    assert report.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    wait_until(lambda: is_gone(report.pid), "the end of the fork")
 
 
 def test_a_server_that_died_is_replaced(server: ForkServer) -> None:
     """Its forks count as killed."""
-    told = ask(server, stays=True)
-    os.kill(told.server, signal.SIGKILL)
-    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
-    assert ask(server).server == server.pid != told.server
+    report = ask(server, stays=True)
+    os.kill(report.server, signal.SIGKILL)
+    assert report.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    assert ask(server).server == server.pid != report.server
 
 
 _A_SHARER = """
 import sys
 from tests.engine.sandbox.test_fork_server import ask, start
-told = ask(start(int(sys.argv[1])), stays=True, ignores=sys.argv[2] == "ignores")
-print(told.server, told.pid, flush=True)
+report = ask(start(int(sys.argv[1])), stays=True, ignores=sys.argv[2] == "ignores")
+print(report.server, report.pid, flush=True)
 sys.stdin.read()
 """
 
 
 def share(server: ForkServer, how: str) -> subprocess.Popen[str]:
-    """A process that inherits a server and asks it for a fork that stays."""
+    """A process that inherits a server and requests a fork that stays."""
     return subprocess.Popen(
         [sys.executable, "-c", _A_SHARER, str(server.fileno()), how],
         stdin=subprocess.PIPE,
@@ -119,7 +119,7 @@ def share(server: ForkServer, how: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("how", ["obeys", "ignores"])
 def test_a_process_that_inherits_a_server_shares_it(server: ForkServer, how: str) -> None:
-    """And its fork ends with it, while the server and the forks of others go on."""
+    """Its fork ends with it, but not the server and the forks of others."""
     ours = ask(server, stays=True)
     with share(server, how) as sharer:
         assert sharer.stdout is not None
@@ -132,8 +132,8 @@ def test_a_process_that_inherits_a_server_shares_it(server: ForkServer, how: str
     assert ask(server).server == of
 
 
-def test_who_shares_a_server_that_died_starts_its_own(server: ForkServer) -> None:
-    """One grader's work does not end with what it shared."""
+def test_a_sharer_starts_its_own_server_if_the_shared_one_died(server: ForkServer) -> None:
+    """Its grading continues."""
     sharer = start(os.dup(server.fileno()))
     try:
         assert sharer.pid is None
@@ -145,16 +145,16 @@ def test_who_shares_a_server_that_died_starts_its_own(server: ForkServer) -> Non
         sharer.close()
 
 
-def test_what_a_fork_leaves_behind_is_ended(server: ForkServer) -> None:
-    """A daemon whose parent ended becomes the server's, which sweeps."""
-    told = ask(server, leaves=True)
-    assert told.fork.wait(PATIENCE_S) == 0
-    wait_until(lambda: is_gone(told.daemon), "the end of the daemon")
-    assert ask(server).server == told.server
+def test_a_daemon_that_a_fork_left_is_ended(server: ForkServer) -> None:
+    """An orphan becomes a child of the server, which ends it."""
+    report = ask(server, leaves=True)
+    assert report.fork.wait(PATIENCE_S) == 0
+    wait_until(lambda: is_gone(report.daemon), "the end of the daemon")
+    assert ask(server).server == report.server
 
 
-def test_what_a_fork_dies_of_is_told(server: ForkServer) -> None:
-    """By its status, and in words where its server prints: here, into a pipe."""
+def test_an_exception_in_a_fork_is_reported(server: ForkServer) -> None:
+    """By the exit status, and by a traceback in the server's output."""
     reading, writing = os.pipe()
     kept = os.dup(2)
     os.dup2(writing, 2)
@@ -168,13 +168,13 @@ def test_what_a_fork_dies_of_is_told(server: ForkServer) -> None:
     assert fork.wait(PATIENCE_S) == 70
     server.close()
     with os.fdopen(reading, "r") as pipe:
-        assert "RuntimeError: as it was asked to" in pipe.read()
+        assert "RuntimeError: as requested" in pipe.read()
 
 
 def test_a_server_that_was_slow_is_not_replaced(
     server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who waited too long is told; another server would be as slow on this machine."""
+    """The client gets a timeout; another server would be as slow on this machine."""
     before = ask(server)
     process = psutil.Process(before.server)
     process.suspend()
@@ -186,29 +186,31 @@ def test_a_server_that_was_slow_is_not_replaced(
     assert ask(server).server == before.server
 
 
-def test_a_request_that_nobody_waits_for_any_more_is_dropped(
+def test_a_request_whose_client_has_gone_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A slow server must not serve it later: what went with it may be in another fork's hands."""
+    """A slow server must not serve it later: another fork may use its descriptors by then."""
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("it forks"))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
     assert fork_server._serve_one(b"{}", [theirs.detach()], lambda *_: 0, []) is None
 
 
-def test_a_stopped_server_holds_up_nobody_who_kills(
+def test_a_stopped_server_does_not_delay_a_kill(
     server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of a fork is told by its server; without its word a killed one counts as killed."""
-    told = ask(server, stays=True)
-    psutil.Process(told.server).suspend()
+    """If the server does not report the end, the fork counts as killed."""
+    report = ask(server, stays=True)
+    psutil.Process(report.server).suspend()
     monkeypatch.setattr(fork_server, "_KILLED_S", 0.2)
-    told.fork.kill()
-    assert told.fork.wait(PATIENCE_S) == -signal.SIGKILL
+    report.fork.kill()
+    assert report.fork.wait(PATIENCE_S) == -signal.SIGKILL
 
 
-def test_a_server_that_cannot_fork_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process to be had now: for the next request, perhaps."""
+def test_a_server_that_cannot_fork_says_why_and_continues(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next request may succeed."""
 
     def refuses() -> int:
         raise BlockingIOError("no more processes")
@@ -216,7 +218,7 @@ def test_a_server_that_cannot_fork_says_so_and_goes_on(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "fork", refuses)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        made = fork_server._serve_one(b"{}", [theirs.detach()], lambda *_: 0, [])
-        assert made is None
+        fork = fork_server._serve_one(b"{}", [theirs.detach()], lambda *_: 0, [])
+        assert fork is None
         assert "no more processes" in ours.recv(65536).decode()
         assert ours.recv(1) == b""

@@ -1,4 +1,4 @@
-"""What is sent arrives, in time and in memory, or one of three errors says why not."""
+"""Frames: sent data arrives within time and memory limits, or one of three errors is raised."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Pair = tuple[socket.socket, socket.socket]
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """Two connected ends: the peer's and ours."""
+    """Two connected sockets: the peer's and ours."""
     theirs, ours = socket.socketpair()
     with theirs, ours:
         yield theirs, ours
@@ -83,7 +83,7 @@ def test_an_array_arrives_as_it_was_sent(array: Any) -> None:
     ),
 )
 def test_any_array_arrives_under_any_name(array: Array, name: str) -> None:
-    """Every array of an allowed dtype comes back entry by entry."""
+    """Every array of an allowed dtype arrives unchanged."""
     frame = received(encode(Frame({}, {name: array})))
     assert list(frame.arrays) == [name]
     np.testing.assert_array_equal(frame.arrays[name], array)
@@ -106,14 +106,14 @@ json_values = st.recursive(
 @settings(deadline=None)
 @given(header=st.dictionaries(st.text(max_size=8), json_values, max_size=5))
 def test_any_json_object_arrives(header: dict[str, Any]) -> None:
-    """A header of plain values comes back equal, without arrays."""
+    """A header of plain values arrives unchanged, without arrays."""
     frame = received(encode(Frame(header)))
     assert frame.header == header
     assert dict(frame.arrays) == {}
 
 
 def test_frames_follow_one_another_on_one_connection(pair: Pair) -> None:
-    """A frame takes exactly its own bytes, so that the next one can be read."""
+    """Reading a frame takes only its bytes, so that the next one can be read."""
     theirs, ours = pair
     for i in range(3):
         send(theirs, Frame({"id": i}, {"x": np.arange(i)}), soon())
@@ -134,8 +134,8 @@ def test_a_frame_without_deadline_waits(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, b"bytes", np.float32(1)])
-def test_a_header_that_json_cannot_say_is_not_sent(value: object) -> None:
-    """What would not come back as it was is refused by the sender."""
+def test_a_header_that_json_cannot_represent_is_not_sent(value: object) -> None:
+    """The sender refuses it."""
     with pytest.raises((ValueError, TypeError), match="JSON"):
         encode(Frame({"value": value}))
 
@@ -144,7 +144,7 @@ def test_a_header_that_json_cannot_say_is_not_sent(value: object) -> None:
 
 
 def test_an_announced_body_costs_no_memory(pair: Pair) -> None:
-    """A peer that announces 64 MiB and sends 64 KiB makes us hold little more than it sent."""
+    """If a peer announces 64 MiB and sends 64 KiB, we store little more than it sent."""
     theirs, ours = pair
     theirs.sendall(struct.pack(">4sII", b"AGF1", 2, 64 * MIB) + b"{}" + b"\0" * 65_536)
     theirs.close()
@@ -173,7 +173,7 @@ def test_an_announced_body_costs_no_memory(pair: Pair) -> None:
     ids=["nothing", "one byte", "the prefix", "part of the header", "part of the body"],
 )
 def test_a_peer_that_stops_in_the_middle_meets_the_deadline(pair: Pair, sent: bytes) -> None:
-    """Wherever the peer falls silent, we wait as long as was allowed and no longer."""
+    """Wherever the peer stops, we wait until the deadline and no longer."""
     theirs, ours = pair
     theirs.sendall(sent)
     began = time.monotonic()
@@ -182,8 +182,8 @@ def test_a_peer_that_stops_in_the_middle_meets_the_deadline(pair: Pair, sent: by
     assert 0.2 <= time.monotonic() - began < 3.0  # the machine may be busy
 
 
-def test_a_peer_that_drips_meets_the_same_deadline(pair: Pair) -> None:
-    """One byte every 20 ms resets nothing: the deadline is of the whole frame."""
+def test_a_slow_peer_meets_the_same_deadline(pair: Pair) -> None:
+    """One byte every 20 ms does not extend the deadline of the frame."""
     theirs, ours = pair
     stop = threading.Event()
 
@@ -204,7 +204,7 @@ def test_a_peer_that_drips_meets_the_same_deadline(pair: Pair) -> None:
 
 
 def test_a_deadline_in_the_past_ends_at_once(pair: Pair) -> None:
-    """A passed deadline is told before a byte is read or sent."""
+    """Before a byte is read or sent."""
     theirs, ours = pair
     send(theirs, Frame({}), soon())
     with pytest.raises(DeadlineExceeded, match="has passed"):
@@ -215,23 +215,23 @@ def test_a_deadline_in_the_past_ends_at_once(pair: Pair) -> None:
 
 
 def test_a_peer_that_never_reads_meets_the_deadline(pair: Pair) -> None:
-    """A frame larger than the socket's buffers is not sent into the void for ever."""
+    """Sending a frame larger than the socket's buffers does not wait forever."""
     _, ours = pair
     with pytest.raises(DeadlineExceeded, match="did not take the frame in time"):
         send(ours, Frame({}, {"a": np.zeros(MIB, np.uint8)}), soon(0.5))
 
 
 @pytest.mark.parametrize("kept", [0, 1, 11, 12, 14, 20, 90])
-def test_a_peer_that_closes_within_a_frame_is_told(kept: int) -> None:
-    """Closed is closed, wherever in the frame: never half a frame."""
+def test_a_peer_that_closes_within_a_frame_is_an_error(kept: int) -> None:
+    """At any byte of the frame; a partial frame is never returned."""
     whole = encode(Frame({"id": 1}, {"a": np.zeros(3)}))
     assert kept < len(whole)
     with pytest.raises(PeerClosed, match="the peer closed the connection"):
         received(whole[:kept])
 
 
-def test_sending_to_a_closed_peer_is_told(pair: Pair) -> None:
-    """A broken pipe is PeerClosed, not an OSError of its own."""
+def test_sending_to_a_closed_peer_is_an_error(pair: Pair) -> None:
+    """A broken pipe is PeerClosed, not OSError."""
     theirs, ours = pair
     theirs.close()
     with pytest.raises(PeerClosed, match="the peer closed the connection"):
@@ -239,7 +239,7 @@ def test_sending_to_a_closed_peer_is_told(pair: Pair) -> None:
 
 
 def test_a_connection_that_we_closed_ourselves_is_closed(pair: Pair) -> None:
-    """Who asks a worker that was ended already is told so, in the same words."""
+    """The error is the same as for a peer that closed it."""
     _, ours = pair
     ours.close()
     with pytest.raises(PeerClosed, match="the connection broke"):

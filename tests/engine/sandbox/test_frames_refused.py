@@ -1,4 +1,4 @@
-"""Whatever a peer sends, `receive` gives a frame or one of three errors."""
+"""For any bytes from a peer, `receive` returns a frame or raises one of three errors."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ MIB = 1024 * 1024
 
 @pytest.mark.parametrize("magic", [b"AGF2", b"\0\0\0\0", b"HTTP", b"1FGA"])
 def test_another_magic_is_refused(magic: bytes) -> None:
-    """A peer that speaks something else is found out by its first four bytes."""
+    """Another protocol is recognised by its first four bytes."""
     with pytest.raises(FrameError, match="must begin with its magic number"):
         received(frame_bytes(magic=magic))
 
 
 @pytest.mark.parametrize("length", [64 * 1024 + 1, 2**31, 2**32 - 1])
 def test_a_header_over_the_cap_is_refused_by_its_length(length: int) -> None:
-    """The length alone ends it: not one byte of the header has to come."""
+    """The length is enough: no byte of the header is needed."""
     with pytest.raises(FrameError, match=rf"header of {length} bytes, 65536 allowed"):
         received(struct.pack(">4sII", b"AGF1", length, 0))
 
 
 @pytest.mark.parametrize("length", [64 * MIB + 1, 2**32 - 1])
 def test_a_body_over_the_cap_is_refused_by_its_length(length: int) -> None:
-    """A body of "4 GiB" is refused before anything of it is read."""
+    """A body of "4 GiB" is refused before a byte is read."""
     with pytest.raises(FrameError, match=rf"body of {length} bytes, 67108864 allowed"):
         received(struct.pack(">4sII", b"AGF1", 2, length))
 
 
-def test_lengths_at_the_caps_are_taken() -> None:
-    """The caps are the last lengths allowed, not the first refused."""
+def test_lengths_at_the_caps_are_accepted() -> None:
+    """The caps are the largest allowed lengths."""
     text = b'{"a":"' + b"x" * (64 * 1024 - 8) + b'"}'
     assert len(received(frame_bytes(text)).header["a"]) == 64 * 1024 - 8
     body = body_bytes({"a": entry()}, b"\0" * 8)
@@ -86,20 +86,20 @@ def test_lengths_at_the_caps_are_taken() -> None:
     ids=lambda header: header[:16].decode("ascii", "backslashreplace"),
 )
 def test_a_header_that_is_not_strict_json_is_refused(header: bytes) -> None:
-    """NaN, infinities in any spelling, duplicate keys, endless numbers and nesting: no header."""
+    """NaN, infinities in any spelling, duplicate keys, very long numbers and deep nesting."""
     with pytest.raises(FrameError, match="header is not valid JSON"):
         received(frame_bytes(header))
 
 
 @pytest.mark.parametrize("header", [b"[]", b"1", b'"text"', b"null"])
 def test_a_header_that_is_no_object_is_refused(header: bytes) -> None:
-    """The header is read with keys, so it must have some."""
+    """The header must have keys."""
     with pytest.raises(FrameError, match="header is not a JSON object"):
         received(frame_bytes(header))
 
 
-def test_the_body_that_the_refusals_start_from_is_good() -> None:
-    """The tests below change one thing in a body that is otherwise taken."""
+def test_the_unchanged_body_is_accepted() -> None:
+    """The tests below change one thing in it."""
     frame = received(frame_bytes(body=body_bytes({"a": entry()}, TWO_FLOATS)))
     np.testing.assert_array_equal(frame.arrays["a"], [1.0, 2.0])
 
@@ -138,7 +138,7 @@ def test_the_body_that_the_refusals_start_from_is_good() -> None:
     ],
 )
 def test_a_wrong_array_entry_is_refused(wrong: object, why: str) -> None:
-    """Dtype, shape and offsets must be those of the bytes that are there."""
+    """Dtype, shape and offsets must match the bytes."""
     with pytest.raises(FrameError, match=why):
         received(frame_bytes(body=body_bytes({"a": wrong}, TWO_FLOATS)))
 
@@ -168,7 +168,7 @@ def test_a_wrong_array_entry_is_refused(wrong: object, why: str) -> None:
     ],
 )
 def test_a_wrong_body_is_refused(body: bytes, why: str) -> None:
-    """Overlaps, holes, rests, metadata and duplicate names: none is read as arrays."""
+    """Overlaps, gaps, trailing bytes, metadata and duplicate names are errors."""
     with pytest.raises(FrameError, match=why):
         received(frame_bytes(body=body))
 
@@ -186,7 +186,7 @@ def test_more_arrays_than_allowed_are_refused() -> None:
 
 
 def test_a_body_with_200000_arrays_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A header of 13 MB takes seconds to parse: its length must end it, not its content."""
+    """A header of 13 MB would take seconds to parse; its length is refused."""
     name = '"%06d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
     text = "{" + ",".join(name % i for i in range(200_000)) + "}"
     read: list[int] = []
@@ -206,7 +206,7 @@ def test_a_body_with_200000_arrays_is_refused_unparsed(monkeypatch: pytest.Monke
 
 
 def assert_frame_or_refusal(data: bytes) -> None:
-    """What came is a frame within the caps, or one of the three errors."""
+    """Check that the bytes give a frame within the caps, or one of the three errors."""
     try:
         frame = received(data)
     except (FrameError, PeerClosed, DeadlineExceeded):
@@ -231,7 +231,7 @@ GOOD = encode(
 @settings(deadline=None)
 @given(data=st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"AGF1" + rest))
 def test_random_bytes_are_refused_in_the_same_three_ways(data: bytes) -> None:
-    """No bytes raise anything else, or give anything but a frame."""
+    """No bytes raise another error."""
     assert_frame_or_refusal(data)
 
 
@@ -242,7 +242,7 @@ def test_random_bytes_are_refused_in_the_same_three_ways(data: bytes) -> None:
 )
 @example(cut=(0, 0), put=b"")
 def test_a_mutated_frame_is_read_or_refused(cut: tuple[int, int], put: bytes) -> None:
-    """Bytes replaced, removed or inserted anywhere in a good frame break nothing."""
+    """Bytes are replaced, removed or inserted anywhere in a valid frame."""
     start, count = cut
     assert_frame_or_refusal(GOOD[:start] + put + GOOD[start + count :])
 
@@ -250,7 +250,7 @@ def test_a_mutated_frame_is_read_or_refused(cut: tuple[int, int], put: bytes) ->
 @settings(max_examples=300, deadline=None)
 @given(header=st.binary(max_size=60), body=st.binary(max_size=60))
 def test_any_header_and_body_within_right_lengths(header: bytes, body: bytes) -> None:
-    """Rubbish in a well-formed envelope reaches the parsers, which refuse it in their words."""
+    """Garbage with correct lengths reaches the parsers, which refuse it."""
     assert_frame_or_refusal(frame_bytes(header, body))
 
 

@@ -1,4 +1,4 @@
-"""Memory in huge pages: which places are asked for, and that nothing is lost."""
+"""Huge pages: the addresses that are chosen, and unchanged contents."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAPS = f"""\
 
 
 def test_places_are_whole_huge_pages_of_private_memory() -> None:
-    """The heap and mappings of no file, from the first boundary inside to the last."""
+    """From the first to the last boundary in the heap and anonymous mappings."""
     assert list(huge_pages.places(MAPS.splitlines())) == [4 * MIB, 6 * MIB, 10 * MIB]
 
 
-def test_memory_holds_what_it_held_before() -> None:
-    """Whatever the kernel made of it."""
+def test_contents_of_memory_do_not_change() -> None:
+    """Whether or not the kernel moved it."""
     kept = [bytes([n % 251]) * MIB for n in range(16)]
     gathered = huge_pages.gather()
     assert gathered % (2 * MIB) == 0

@@ -1,4 +1,4 @@
-"""Users of workers: whether they can be had here, and what is said where they cannot."""
+"""Separate users for workers: whether they are available, and the reason if not."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def folder() -> Iterator[Path]:
 
 
 @needs_root
-def test_what_other_users_reach_is_no_obstacle(folder: Path) -> None:
-    """An open file in an open folder; one that is not there does not count."""
+def test_paths_that_other_users_can_reach_give_no_reason(folder: Path) -> None:
+    """A readable file in an open folder does not matter, nor does a missing file."""
     (folder / "python").touch(mode=0o755)
     assert identity.tried((folder / "python", folder / "python311.zip")) == ""
 
@@ -40,32 +40,32 @@ def test_a_closed_folder_is_named(folder: Path) -> None:
     (folder / "home" / "bin").mkdir(parents=True)
     (folder / "home" / "bin" / "python").touch()
     (folder / "home").chmod(0o700)
-    told = identity.tried((folder / "home" / "bin" / "python",))
-    assert told.startswith(f"other users cannot enter {folder / 'home'}")
+    reason = identity.tried((folder / "home" / "bin" / "python",))
+    assert reason.startswith(f"other users cannot enter {folder / 'home'}")
 
 
 @needs_root
 def test_a_link_that_leads_through_a_closed_folder_is_named(folder: Path) -> None:
-    """The path itself is open, but what the link stands for cannot be entered."""
+    """The path is open, but the target of the link is not."""
     (folder / "home" / "venv").mkdir(parents=True)
     (folder / "home" / "venv" / "python").touch()
     (folder / "home").chmod(0o700)
     (folder / "open").mkdir()
     (folder / "open" / ".venv").symlink_to(folder / "home" / "venv", target_is_directory=True)
-    told = identity.tried((folder / "open" / ".venv" / "python",))
-    assert told.startswith(f"other users cannot enter {folder / 'open' / '.venv'}")
+    reason = identity.tried((folder / "open" / ".venv" / "python",))
+    assert reason.startswith(f"other users cannot enter {folder / 'open' / '.venv'}")
 
 
 @needs_root
 def test_a_link_that_lies_in_a_closed_folder_is_named(folder: Path) -> None:
-    """What it stands for is open, but the link itself cannot be reached."""
+    """The target is open, but the link cannot be reached."""
     (folder / "venv").mkdir()
     (folder / "venv" / "python").touch()
     (folder / "home").mkdir()
     (folder / "home" / ".venv").symlink_to(folder / "venv", target_is_directory=True)
     (folder / "home").chmod(0o700)
-    told = identity.tried((folder / "home" / ".venv" / "python",))
-    assert told.startswith(f"other users cannot enter {folder / 'home'}")
+    reason = identity.tried((folder / "home" / ".venv" / "python",))
+    assert reason.startswith(f"other users cannot enter {folder / 'home'}")
 
 
 @needs_root
@@ -76,15 +76,15 @@ def test_a_file_that_others_cannot_read_is_named(folder: Path) -> None:
 
 
 def only_these(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Leave so many numbers to choose from, none of which another grading on the machine holds."""
+    """Leave `count` user ids to choose from, all unused by other gradings on the machine."""
     first = identity._LAST + 1 + secrets.randbelow(5_000)
     monkeypatch.setattr(identity, "_FIRST", first)
     monkeypatch.setattr(identity, "_LAST", first + count - 1)
 
 
 @needs_root
-def test_two_graders_never_hold_the_same_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else one would end the other's workers. What is released can be had again."""
+def test_two_graders_never_have_the_same_user_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one would kill the other's workers. A released id is available again."""
     only_these(monkeypatch, 3)
     held = [identity.reserve() for _ in range(3)]
     assert len({one.uid for one in held}) == 3
@@ -93,8 +93,8 @@ def test_two_graders_never_hold_the_same_number(monkeypatch: pytest.MonkeyPatch)
 
 
 @needs_root
-def test_a_number_is_free_again_when_its_holder_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However it died: nothing is left that would have to be cleared away."""
+def test_a_user_id_is_free_again_after_its_process_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing needs to be cleaned up."""
     only_these(monkeypatch, 1)
     pid = os.fork()
     if pid == 0:
@@ -117,7 +117,7 @@ print(confine.Layers.probe().log)
 
 
 def layers(*, who: str, before: tuple[str, ...] = ()) -> list[str]:
-    """What the staff's log says of the layers."""
+    """The lines about the layers in the staff's log."""
     done = subprocess.run(
         [*before, sys.executable, "-c", _PROBE, who], capture_output=True, text=True, timeout=60
     )
@@ -125,20 +125,20 @@ def layers(*, who: str, before: tuple[str, ...] = ()) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_an_ordinary_user_is_told_what_it_means() -> None:
-    """One line: why workers have no users of their own, and what that leaves open."""
+def test_an_ordinary_user_gets_the_consequence() -> None:
+    """One line: why workers have no separate users, and what they can reach."""
     line = layers(who="ordinary")[0]
-    assert line.startswith("confine: workers have users of their own: no, not started as root; ")
-    assert "crashes and hangs of what is graded harm nothing else" in line
-    assert ("your files are kept from it" in line) == (landlock.version() > 0)
+    assert line.startswith("confine: a separate user for each worker: no, not started as root; ")
+    assert "crashes and hangs of graded code stay contained" in line
+    assert ("Landlock protects your files" in line) == (landlock.version() > 0)
 
 
 @needs_root
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, of util-linux")
-def test_root_that_may_not_become_another_user_is_told_so() -> None:
-    """In a container without CAP_SETUID it grades on, with a line in the log."""
+def test_root_without_the_right_to_change_users_gets_the_reason() -> None:
+    """A container without CAP_SETUID grades anyway, with a line in the log."""
     line = layers(who="root", before=("setpriv", "--bounding-set=-setuid,-setgid"))[0]
     assert line.startswith(
-        "confine: workers have users of their own: no, root may not become another user here "
+        "confine: a separate user for each worker: no, root may not become another user here "
         "(Operation not permitted); "
     )

@@ -1,4 +1,4 @@
-"""Landlock and seccomp, each tried on a process of its own."""
+"""Landlock and seccomp, each tested in a new process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ needs_landlock = pytest.mark.skipif(landlock.version() == 0, reason="this kernel
 
 
 def under(layer: str, code: str, *arguments: str) -> str:
-    """Run code in a process that restricted itself, and return what it printed."""
+    """Run code in a process that restricted itself; return its output."""
     program = f"""
 import ctypes, os, socket, subprocess, sys, threading
 sys.path.insert(0, {str(ROOT)!r})
@@ -46,7 +46,7 @@ CALLS = "seccomp.restrict()"
 
 @needs_landlock
 def test_files_outside_the_named_paths_cannot_be_read_or_written(tmp_path: Path) -> None:
-    """A secret beside the private folder is out of reach; the folder itself is not."""
+    """A secret next to the private folder cannot be read; the folder can."""
     secret, private = tmp_path / "secret", tmp_path / "private"
     secret.write_text("42", encoding="utf-8")
     private.mkdir()
@@ -56,13 +56,13 @@ def test_files_outside_the_named_paths_cannot_be_read_or_written(tmp_path: Path)
     print(outcome(lambda: os.listdir("/proc")))
     print(outcome(lambda: open(sys.argv[1] + "/mine", "w").write("x")))
     """
-    told = under(FILES, code, str(private), str(secret)).split()
-    assert told == ["PermissionError", "PermissionError", "PermissionError", "allowed"]
+    outcomes = under(FILES, code, str(private), str(secret)).split()
+    assert outcomes == ["PermissionError", "PermissionError", "PermissionError", "allowed"]
 
 
 @needs_landlock
 def test_no_program_can_be_started(tmp_path: Path) -> None:
-    """Not even one that lies in a readable folder, or that was just written."""
+    """Not even one in a readable folder, or one that the process wrote."""
     code = """
     own = sys.argv[1] + "/own"
     open(own, "w").write("#!/bin/sh\\n")
@@ -76,7 +76,7 @@ def test_no_program_can_be_started(tmp_path: Path) -> None:
 @needs_landlock
 @pytest.mark.skipif(landlock.version() < 6, reason="signals are scoped from version 6 on")
 def test_processes_outside_cannot_be_signalled(tmp_path: Path) -> None:
-    """Not even signal 0 to the parent; a child of one's own can be killed."""
+    """Not even signal 0 to the parent; its own child can be killed."""
     code = """
     print(outcome(lambda: os.kill(os.getppid(), 0)))
     pid = os.fork()
@@ -100,7 +100,7 @@ def test_sockets_other_than_unix_ones_are_refused() -> None:
 
 
 def test_dangerous_calls_are_refused_and_threads_and_forks_work() -> None:
-    """ptrace and unshare fail with EPERM; threads, forks and subprocesses go on."""
+    """ptrace and unshare fail with EPERM; threads, forks and subprocesses work."""
     code = """
     libc = ctypes.CDLL(None, use_errno=True)
     for call in (lambda: libc.ptrace(0, 0, 0, 0), lambda: libc.unshare(0x10000000)):
@@ -114,7 +114,7 @@ def test_dangerous_calls_are_refused_and_threads_and_forks_work() -> None:
 
 
 def test_restrictions_hold_in_children_too(tmp_path: Path) -> None:
-    """A forked child cannot take off what its parent put on."""
+    """A forked child cannot remove its parent's restrictions."""
     code = """
     pid = os.fork()
     if pid == 0:
@@ -125,13 +125,13 @@ def test_restrictions_hold_in_children_too(tmp_path: Path) -> None:
     assert under(CALLS, code) == "PermissionError"
 
 
-# ---- what the interpreter can import --------------------------------------------------------
+# ---- folders with libraries -----------------------------------------------------------------
 
 
 def test_a_folder_that_a_path_file_adds_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Torch may lie anywhere; so may a package that an import hook finds."""
+    """So can the folder of a package that an import hook finds."""
     (tmp_path / "hooked").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path / "added"))
     (tmp_path / "added").mkdir()
@@ -142,7 +142,7 @@ def test_a_folder_that_a_path_file_adds_can_be_read(
 
 
 def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is a folder around it, although both can be imported from."""
+    """Nor is a folder that contains it, although both are on the path."""
     for place in (ROOT, ROOT / "reference", ROOT.parent):
         monkeypatch.syspath_prepend(str(place))
     environment = Path(sys.prefix).resolve()

@@ -1,4 +1,4 @@
-"""What takes the place of a package that is not installed."""
+"""Stand-ins for packages that are not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from autograder.engine.sandbox.experiment import Misuse, StudentCode
 
 Load = Callable[..., ModuleType]
-SENTENCE = "nothing_x is not installed where this is graded; remove its use from codebase/gan.py"
+MESSAGE = "nothing_x is not installed where this is graded; remove its use from codebase/gan.py"
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ IMPORTS = [
 
 
 @pytest.mark.parametrize("text", IMPORTS)
-def test_an_import_that_nothing_uses_costs_nothing(load: Load, text: str) -> None:
-    """Whatever its form; the file is imported to its end, and only it gets the stand-in."""
+def test_an_unused_import_costs_nothing(load: Load, text: str) -> None:
+    """In any form: the file is imported completely, and only it gets the stand-in."""
     assert load(text + "\nend = 1\n").end == 1
     assert "nothing_x" not in sys.modules
     with pytest.raises(ModuleNotFoundError):
@@ -78,7 +78,7 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_naming_a_stand_in_is_no_use_of_it(load: Load, text: str) -> None:
+def test_naming_a_stand_in_does_not_raise(load: Load, text: str) -> None:
     """Such as in an annotation."""
     load("import nothing_x\n" + text)
 
@@ -109,11 +109,11 @@ USES = [
 
 
 @pytest.mark.parametrize("text", USES)
-def test_using_a_stand_in_says_that_the_package_is_not_installed(load: Load, text: str) -> None:
-    """In one sentence, at the line of the use."""
+def test_using_a_stand_in_raises_that_the_package_is_not_installed(load: Load, text: str) -> None:
+    """At the line of the use."""
     with pytest.raises(Misuse) as raised:
         load("import torch\nimport nothing_x\n" + text)
-    assert str(raised.value) == SENTENCE
+    assert str(raised.value) == MESSAGE
     frames = traceback.extract_tb(raised.value.__traceback__)
     assert [each.lineno for each in frames if each.filename.endswith("/gan.py")] == [3]
 
@@ -122,7 +122,7 @@ FALLBACK = "try:\n    import nothing_x\nexcept ImportError:\n    nothing_x = Non
 
 
 def test_code_with_a_fallback_takes_it(load: Load) -> None:
-    """Also where another file, or another line, imports the same without one."""
+    """Also if another file or line imports the same package without a fallback."""
     module = load(
         "import nothing_x as x\nimport nothing_y\nfrom codebase import other\n" + FALLBACK,
         other=FALLBACK,
@@ -147,8 +147,8 @@ NOT_OURS = {
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_no_other_error_is_papered_over(load: Load, text: str, tmp_path: Path) -> None:
-    """Misspelt modules of the homework and of libraries, and what a library misses, still raise."""
+def test_other_import_errors_still_raise(load: Load, text: str, tmp_path: Path) -> None:
+    """Misspelt modules of the homework or a library, and packages that a library misses."""
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "needs_nothing.py").write_text("import nothing_x\n")
     library = tmp_path.with_name(f"{tmp_path.name}-library")
@@ -160,8 +160,8 @@ def test_no_other_error_is_papered_over(load: Load, text: str, tmp_path: Path) -
         assert raised.value.name == expected
 
 
-def test_a_worker_that_ends_imports_as_before(load: Load) -> None:
-    """On systems without fork one process serves one check after the other."""
+def test_the_end_of_a_worker_restores_the_import(load: Load) -> None:
+    """On systems without fork, one process serves several checks."""
     before = builtins.__import__
     try:
         load("import nothing_x")
@@ -194,8 +194,8 @@ ROGUES = {
 }
 
 
-def test_an_import_that_misbehaves_harms_no_zygote(tmp_path: Path) -> None:
-    """Its changes are undone; a thread, which cannot be, is reported."""
+def test_side_effects_of_an_import_do_not_harm_the_zygote(tmp_path: Path) -> None:
+    """They are undone; a thread, which cannot be undone, is reported."""
     for name, text in ROGUES.items():
         (tmp_path / f"{name}.py").write_text(text)
     root = str(Path(__file__).resolve().parents[3])
@@ -235,7 +235,7 @@ for n, use in enumerate(uses):
 
 
 @pytest.mark.slow
-def test_after_the_warm_up_torch_imports_nothing_more() -> None:
+def test_after_the_warm_up_torch_imports_no_more_modules() -> None:
     """Neither torch.func nor checkpointing nor grad_outputs costs a worker an import."""
     root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-W", "ignore", "-c", _USED], cwd=root, check=True, timeout=170)

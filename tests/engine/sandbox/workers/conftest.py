@@ -1,4 +1,4 @@
-"""What the tests of this folder are given: a submission, zygotes, a worker."""
+"""Fixtures for this folder: a submission, zygotes, a worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def submission() -> Iterator[Path]:
 
 @pytest.fixture(scope="package", params=[False, True], ids=["started", "forked"])
 def grader(submission: Path, request: pytest.FixtureRequest) -> Iterator[Grader]:
-    """The zygote that most tests share; it was started with a secret in our environment."""
+    """The zygote that most tests share, started with a secret in our environment."""
     with open_folder() as folder:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CANARY", "a secret")
@@ -43,7 +43,7 @@ def own_grader(submission: Path, request: pytest.FixtureRequest) -> Iterator[Gra
 
 @pytest.fixture
 def hand(grader: Grader) -> Iterator[Hand]:
-    """A fresh worker, closed after the test."""
+    """A new worker, closed after the test."""
     hand = Hand(grader)
     yield hand
     hand.worker.close()

@@ -1,4 +1,4 @@
-"""A real zygote, alone or out of a prefork, and one worker in a test's hand."""
+"""A real zygote, started or forked by a prefork server, and one worker for a test."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ FILES = {
 
 
 def line_of(text: str) -> int:
-    """The number of the first line of the solution that holds this text."""
+    """The number of the first line of the solution that contains this text."""
     return next(n for n, line in enumerate(SOLUTION.splitlines(), 1) if text in line)
 
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that a worker with a user of its own can pass through; pytest's are closed."""
+    """A folder that other users can pass through, unlike pytest's."""
     with tempfile.TemporaryDirectory(prefix="test-workers-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -80,7 +80,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def write_submission(root: Path) -> None:
-    """Write the files above, and some that would shadow what Python itself imports."""
+    """Write the files above, and some that would shadow Python's own modules."""
     (root / "codebase").mkdir()
     for name, text in FILES.items():
         (root / "codebase" / name).write_text(text)
@@ -89,7 +89,7 @@ def write_submission(root: Path) -> None:
 
 
 class Grader:
-    """A zygote, alone or out of a prefork, and a launcher that asks it for workers."""
+    """A zygote, started or forked by a prefork server, and a launcher of its workers."""
 
     def __init__(
         self,
@@ -117,14 +117,14 @@ class Grader:
         return psutil.Process(running.process.pid)
 
     def close(self) -> None:
-        """End the zygote, and its prefork."""
+        """End the zygote and the prefork server."""
         self.holder.close()
         if self.prefork is not None:
             self.prefork.close()
 
 
 class Hand:
-    """One worker, and what a test asks of it."""
+    """One worker that a test calls."""
 
     def __init__(self, grader: Grader) -> None:
         self.worker: Worker = grader.launcher.open()
@@ -148,7 +148,7 @@ class Hand:
         seed: int = 0,
         limit_s: float = PATIENCE_S,
     ) -> PendingCall:
-        """Call a function of the submission and go on."""
+        """Call a function of the submission without waiting."""
         return self.worker.start(
             "call",
             {"module": module, "function": function, "times": times},
@@ -165,7 +165,7 @@ class Hand:
 
 
 def is_alive_and_well(grader: Grader) -> bool:
-    """Whether the zygote still gives workers that answer."""
+    """Whether the zygote still forks workers that answer."""
     hand = Hand(grader)
     try:
         return hand.call("forty_two").ending is Ending.RETURNED

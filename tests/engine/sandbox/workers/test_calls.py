@@ -1,4 +1,4 @@
-"""A real zygote and its workers: what a call gives, whatever student code does."""
+"""Calls of a real worker: results and errors of student code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.engine.sandbox.workers.kit import FILES, ROOT, VECTOR, Grader, Hand, 
 from tests.processes import PATIENCE_S, is_gone
 
 
-def test_what_a_function_returns_comes_back(hand: Hand) -> None:
-    """A tensor arrives with its values, and with what is known about it."""
+def test_a_returned_tensor_arrives(hand: Hand) -> None:
+    """With its values, dtype, shape and other properties."""
     outcome = hand.call("double", VECTOR)
     assert outcome.ending is Ending.RETURNED
     assert outcome.error is None
@@ -30,7 +30,7 @@ def test_what_a_function_returns_comes_back(hand: Hand) -> None:
 
 
 def test_a_view_with_gradients_is_recorded_by_its_values(hand: Hand) -> None:
-    """A transposed, strided leaf that wants gradients is as good as any."""
+    """A transposed, strided leaf with gradients arrives like any other tensor."""
     square = np.arange(16, dtype=np.float32).reshape(4, 4)
     outcome = hand.call("strided", square)
     np.testing.assert_array_equal(outcome.arrays["recorded"], square.T[:, ::2])
@@ -44,8 +44,8 @@ def test_bfloat16_is_recorded_by_its_values(hand: Hand) -> None:
     assert outcome.values["recorded"]["dtype"] == "bfloat16"
 
 
-def test_what_is_changed_later_is_recorded_as_it_was(hand: Hand) -> None:
-    """The record is a copy, so that a later write of the student's code is not in it."""
+def test_a_later_change_does_not_alter_the_record(hand: Hand) -> None:
+    """The record is a copy."""
     outcome = hand.call("adds_up", VECTOR, times=2)
     np.testing.assert_array_equal(outcome.arrays["recorded"], VECTOR)
     np.testing.assert_array_equal(outcome.arrays["recorded1"], 2 * VECTOR)
@@ -59,25 +59,25 @@ def test_what_is_changed_later_is_recorded_as_it_was(hand: Hand) -> None:
         ("forty_two", {"kind": "number", "type": "int", "value": 42.0}),
     ],
 )
-def test_what_is_no_tensor_is_recorded_by_its_kind(
+def test_other_values_are_recorded_by_their_kind(
     hand: Hand, function: str, recorded: Mapping[str, object]
 ) -> None:
-    """None, a NaN and a number are told apart, and a NaN cannot break the reply."""
+    """None, NaN and a number are distinguished, and NaN cannot break the reply."""
     outcome = hand.call(function)
     assert outcome.ending is Ending.RETURNED
     assert outcome.values["recorded"] == recorded
 
 
 def test_a_worker_answers_one_call_after_the_other(hand: Hand) -> None:
-    """Each reply belongs to its question, also after an exception."""
+    """Each reply belongs to its call, also after an exception."""
     for i in range(3):
         outcome = hand.call("double", np.full(2, i, np.float32))
         np.testing.assert_array_equal(outcome.arrays["recorded"], np.full(2, 2.0 * i))
         assert hand.call("divides").ending is Ending.RAISED
 
 
-def test_two_workers_work_side_by_side(grader: Grader) -> None:
-    """A worker that is busy keeps no other from answering."""
+def test_two_workers_run_at_the_same_time(grader: Grader) -> None:
+    """A busy worker does not block another."""
     busy, free = Hand(grader), Hand(grader)
     pending = busy.start("loops")
     assert free.call("forty_two").ending is Ending.RETURNED
@@ -89,7 +89,7 @@ def test_two_workers_work_side_by_side(grader: Grader) -> None:
 
 
 def test_an_exception_comes_with_type_file_line_and_source(hand: Hand) -> None:
-    """The student is shown the line of their own that raised."""
+    """Students see their own line that raised."""
     outcome = hand.call("divides")
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
@@ -97,13 +97,13 @@ def test_an_exception_comes_with_type_file_line_and_source(hand: Hand) -> None:
     assert outcome.error.message == "division by zero"
     assert outcome.error.file == "codebase/solution.py"
     assert outcome.error.line == line_of("return one / zero")
-    told = with_source(outcome.error, hand.submission)
-    assert told.source == "return one / zero  # here"
+    error = with_source(outcome.error, hand.submission)
+    assert error.source == "return one / zero  # here"
     assert outcome.error.misuse is False
 
 
 def test_an_exception_inside_torch_points_at_the_students_line(hand: Hand) -> None:
-    """Where a library raised, the line is the student's that called it, and no file of ours."""
+    """If a library raises, the line is the student's call of it, in no file of ours."""
     outcome = hand.call("asks_torch")
     assert outcome.error is not None
     assert outcome.error.type == "RuntimeError"
@@ -120,7 +120,7 @@ def test_an_exception_inside_torch_points_at_the_students_line(hand: Hand) -> No
 def test_a_file_that_python_cannot_read_raises_with_its_line(
     hand: Hand, module: str, kind: str, line: int, message: str
 ) -> None:
-    """A syntax error names the file, the line and the reason that Python names."""
+    """A syntax error has the file, the line and Python's reason."""
     outcome = hand.call("f", module=module)
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
@@ -128,19 +128,19 @@ def test_a_file_that_python_cannot_read_raises_with_its_line(
     assert kind != outcome.error.type or outcome.error.message == message
     assert outcome.error.file == f"codebase/{module}.py"
     assert outcome.error.line == line
-    told = with_source(outcome.error, hand.submission)
-    assert told.source == FILES[f"{module}.py"].splitlines()[line - 1].strip()
+    error = with_source(outcome.error, hand.submission)
+    assert error.source == FILES[f"{module}.py"].splitlines()[line - 1].strip()
 
 
-def test_a_file_that_another_one_imports_is_the_one_that_is_named(hand: Hand) -> None:
-    """The line with the import is innocent."""
+def test_a_syntax_error_in_an_imported_file_names_that_file(hand: Hand) -> None:
+    """Not the file that imports it."""
     outcome = hand.call("f", module="imports_unreadable")
     assert outcome.error is not None
     assert (outcome.error.file, outcome.error.line) == ("codebase/unreadable.py", 2)
 
 
 def test_a_missing_function_is_a_misuse(hand: Hand) -> None:
-    """What is not there is named, in words of ours."""
+    """The message is ours and names the function."""
     outcome = hand.call("of_no_such_name")
     assert outcome.error is not None
     assert outcome.error.misuse is True
@@ -152,15 +152,15 @@ def test_a_missing_function_is_a_misuse(hand: Hand) -> None:
     ("function", "line"),
     [("stops", "    breakpoint()"), ("debugs", "pdb.set_trace()"), ("asks", "return input(")],
 )
-def test_what_waits_for_a_keyboard_is_a_misuse(hand: Hand, function: str, line: str) -> None:
-    """It is told at once, in the line where it stands, in words that every check may show."""
+def test_a_call_that_waits_for_a_keyboard_is_a_misuse(hand: Hand, function: str, line: str) -> None:
+    """It raises at once, with its line and a message that every check may show."""
     outcome = hand.call(function)
     assert outcome.error is not None
     assert outcome.error.misuse is True
-    told = "breakpoint(), pdb and input() cannot be used in a grading: remove the call"
-    assert outcome.error.message == told
+    message = "breakpoint(), pdb and input() cannot be used in a grading: remove the call"
+    assert outcome.error.message == message
     assert outcome.error.line == line_of(line)
-    assert TrustedMessages.of_homework(ROOT / "tests" / "small_homework").include(told)
+    assert TrustedMessages.of_homework(ROOT / "tests" / "small_homework").include(message)
 
 
 def test_a_missing_library_raises_with_its_line(hand: Hand) -> None:
@@ -170,14 +170,14 @@ def test_a_missing_library_raises_with_its_line(hand: Hand) -> None:
     assert (outcome.error.type, outcome.error.line) == ("ModuleNotFoundError", 1)
 
 
-def test_a_function_that_imports_what_is_not_installed_is_called_again(hand: Hand) -> None:
-    """With a stand-in, and with inputs that the first call has not changed."""
+def test_a_function_that_imports_a_missing_package_is_called_again(hand: Hand) -> None:
+    """With a stand-in, and with the original inputs."""
     outcome = hand.call("unused", VECTOR, module="imports_late")
     np.testing.assert_array_equal(outcome.arrays["recorded"], 2 * VECTOR)
 
 
-def test_using_what_is_not_installed_is_a_misuse(hand: Hand) -> None:
-    """It points at the use, not at the import."""
+def test_using_a_missing_package_is_a_misuse(hand: Hand) -> None:
+    """The line is that of the use, not of the import."""
     outcome = hand.call("used", VECTOR, module="imports_late")
     assert outcome.error is not None
     assert (outcome.error.misuse, outcome.error.line) == (True, 9)
@@ -188,14 +188,14 @@ def test_using_what_is_not_installed_is_a_misuse(hand: Hand) -> None:
 
 
 def test_an_endless_message_is_cut(hand: Hand) -> None:
-    """An exception's text is cut, whatever is in it, so that its reply fits a frame."""
+    """So that the reply fits a frame."""
     outcome = hand.call("says_much")
     assert outcome.error is not None
     assert outcome.error.message == "x" * 600
 
 
-def test_an_exception_that_cannot_say_what_it_is_still_arrives(hand: Hand) -> None:
-    """Where `str` of the exception raises, the rest of the reply comes all the same."""
+def test_an_exception_without_a_readable_text_still_arrives(hand: Hand) -> None:
+    """If `str` of the exception raises, the rest of the reply arrives."""
     outcome = hand.call("cannot_say")
     assert outcome.error is not None
     assert (outcome.error.type, outcome.error.message) == ("Dumb", "(its text could not be read)")
@@ -213,7 +213,7 @@ def test_an_exception_that_cannot_say_what_it_is_still_arrives(hand: Hand) -> No
 def test_an_exit_is_an_exception_like_any_other(
     hand: Hand, function: str, module: str, kind: str
 ) -> None:
-    """SystemExit, KeyboardInterrupt and endless recursion are replies, never a clean end."""
+    """SystemExit, KeyboardInterrupt and endless recursion give replies, never a clean end."""
     outcome = hand.call(function, module=module)
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
@@ -222,20 +222,20 @@ def test_an_exit_is_an_exception_like_any_other(
 
 
 def test_the_students_files_shadow_nothing(hand: Hand) -> None:
-    """Files named like a library's, loaded already or not, are not picked up."""
+    """Files with a library's name are not imported, loaded before or not."""
     files = hand.value("imported_from")
     assert all(file and "submission" not in file for file in files.values()), files
 
 
-def test_the_environment_is_tried_before_any_code_of_the_student(hand: Hand) -> None:
-    """What is imported can be read, and torch works."""
+def test_the_environment_is_tested_before_any_student_code(hand: Hand) -> None:
+    """Imported packages can be read, and torch works."""
     outcome = hand.worker.call("self_test", {}, {}, seed=0, limit_s=PATIENCE_S)
     assert outcome.error is None
     assert outcome.ending is Ending.RETURNED
 
 
 def test_a_package_that_cannot_be_read_fails_the_test_of_the_environment(hand: Hand) -> None:
-    """It is imported, and lies where a worker may not look."""
+    """It was imported, but a worker cannot read its folder."""
     hand.call("imports_from_nowhere")
     outcome = hand.worker.call("self_test", {}, {}, seed=0, limit_s=PATIENCE_S)
     assert outcome.ending is Ending.RAISED

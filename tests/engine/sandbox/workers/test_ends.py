@@ -1,4 +1,4 @@
-"""Workers that die, hang or lie: it costs their own call only."""
+"""Workers that die, hang or send garbage lose their own call only."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.processes import is_gone, wait_until
         ("closes_everything", "solution", "it was killed"),
     ],
 )
-def test_a_worker_that_dies_says_how(
+def test_the_death_of_a_worker_is_described(
     grader: Grader, hand: Hand, function: str, module: str, detail: str
 ) -> None:
-    """`os._exit(0)` is no pass, a crash is named, and the next worker is as good as new."""
+    """`os._exit(0)` is no pass, a crash is named, and the next worker is unaffected."""
     outcome = hand.call(function, module=module)
     assert outcome.ending is Ending.DIED
     assert outcome.detail == detail
@@ -49,11 +49,11 @@ def test_a_worker_that_dies_says_how(
 def test_a_worker_that_hangs_is_ended_at_its_deadline(
     grader: Grader, hand: Hand, function: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Loops, ignored signals, a held lock, SIGSTOP, a dripping reply: over when the time is."""
+    """Loops, ignored signals, a held lock, SIGSTOP and a slow reply all end in time."""
     monkeypatch.setattr(client, "_TRANSFER_S", 1.0)
     outcome = hand.call(function, module=module, limit_s=0.5)
     assert outcome.ending is Ending.TIMED_OUT
-    if function != "answers_a_byte_a_time":  # what a reply may take is bounded by itself
+    if function != "answers_a_byte_a_time":  # a reply has a separate time limit
         assert outcome.seconds >= 0.5
         asleep = function in ("sleeps_in_c", "stops_itself")
         assert (outcome.slept_s > outcome.seconds / 2) == asleep
@@ -61,8 +61,8 @@ def test_a_worker_that_hangs_is_ended_at_its_deadline(
     assert is_alive_and_well(grader)
 
 
-def test_a_worker_that_was_ended_can_be_asked_again(hand: Hand) -> None:
-    """A second question to a worker that died is a second DIED, not an error of ours."""
+def test_a_dead_worker_can_be_called_again(hand: Hand) -> None:
+    """The second call gives a second DIED, not an error of the grader."""
     assert hand.call("exits_at_once").ending is Ending.DIED
     assert hand.call("forty_two").ending is Ending.DIED
     assert hand.worker.close() == Death()
@@ -79,10 +79,10 @@ def test_a_worker_that_was_ended_can_be_asked_again(hand: Hand) -> None:
         ("sends_a_pickle", "body's own header of .* bytes is too long"),
     ],
 )
-def test_a_worker_that_sends_rubbish_is_ended(
+def test_a_worker_that_sends_garbage_is_ended(
     grader: Grader, hand: Hand, function: str, detail: str
 ) -> None:
-    """Bytes that student code writes into the connection are a bad reply, and its last."""
+    """Bytes that student code writes to the connection are a bad reply, and the last one."""
     outcome = hand.call(function)
     assert outcome.ending is Ending.BAD_REPLY
     assert re.fullmatch(detail, outcome.detail)
@@ -90,14 +90,14 @@ def test_a_worker_that_sends_rubbish_is_ended(
     assert not (grader.submission / "codebase" / "owned").exists(), "the pickle was executed"
 
 
-def test_an_answer_too_many_spoils_the_next_call(hand: Hand) -> None:
-    """The true reply to a question that was answered already is taken for no other's."""
+def test_an_extra_reply_spoils_the_next_call(hand: Hand) -> None:
+    """A late reply is not taken for the reply to another call."""
     assert hand.call("forges_its_first_answer").values == {"value": "forged"}
     assert hand.call("forty_two").ending is Ending.BAD_REPLY
 
 
 def test_a_zygote_that_is_killed_is_noticed(own_grader: Grader) -> None:
-    """Its workers die with it, the judge is told and does not hang, the holder starts another."""
+    """Its workers die too, the judge gets an error, and the holder starts another zygote."""
     zygote, idle, busy = own_grader.zygote, Hand(own_grader), Hand(own_grader)
     pending = busy.start("ignores_signals_and_loops")
     zygote.kill()
@@ -108,4 +108,4 @@ def test_a_zygote_that_is_killed_is_noticed(own_grader: Grader) -> None:
         own_grader.launcher.open()
     assert own_grader.holder.control is not own_grader.control
     assert own_grader.zygote.pid != zygote.pid
-    own_grader.zygote.kill()  # nobody has to wait until it has imported torch
+    own_grader.zygote.kill()  # without waiting for its import of torch

@@ -1,4 +1,4 @@
-"""However a worker, a zygote or a judge ends, nothing is left behind."""
+"""No process or file is left after a worker, a zygote or a judge has ended."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from tests.processes import PATIENCE_S, is_gone, wait_until
 
 
 def test_a_daemon_is_ended_with_its_worker(hand: Hand) -> None:
-    """Forked twice, a session of its own, deaf to TERM: it is gone when `close` returns."""
+    """It forked twice, has a new session and ignores SIGTERM, but is gone after `close`."""
     daemon = int(hand.value("leaves_a_daemon"))
     hand.worker.close()
     assert is_gone(daemon)
 
 
 def test_a_child_in_its_own_session_is_ended_with_its_worker(hand: Hand) -> None:
-    """`setsid` alone takes a child out of the worker's process group, not out of our reach."""
+    """`setsid` removes a child from the worker's process group only."""
     child = int(hand.value("leaves_a_session"))
     assert not is_gone(child)
     hand.worker.close()
     assert is_gone(child)
 
 
-def test_a_daemon_is_ended_while_its_worker_goes_on(hand: Hand) -> None:
-    """Orphans are swept up beside the calls, so that none lives as long as a training run."""
+def test_a_daemon_is_ended_while_its_worker_runs(hand: Hand) -> None:
+    """Orphans are ended during calls, so that none lives as long as a training run."""
     daemon = int(hand.value("leaves_a_daemon"))
     wait_until(lambda: is_gone(daemon), "the daemon's end")
     assert hand.call("forty_two").ending is Ending.RETURNED
 
 
-def test_what_a_worker_that_died_left_is_ended(hand: Hand) -> None:
-    """The worker's own death changes nothing for its children."""
+def test_children_of_a_dead_worker_are_ended(hand: Hand) -> None:
+    """Even if the worker exits first."""
     child = int(hand.value("leaves_a_session"))
     outcome = hand.call("exits_at_once")
     assert (outcome.ending, outcome.detail) == (Ending.DIED, "it exited with status 0")
@@ -50,7 +50,7 @@ def test_what_a_worker_that_died_left_is_ended(hand: Hand) -> None:
 
 
 def test_the_workers_folder_is_removed_with_it(hand: Hand) -> None:
-    """A worker works in a private folder of its own, and all it wrote there goes."""
+    """A worker's private folder is removed with all its files."""
     place = hand.value("place")
     folder = Path(hand.value("leaves_files"))
     assert place["cwd"] == place["temporary"] == str(folder)
@@ -61,7 +61,7 @@ def test_the_workers_folder_is_removed_with_it(hand: Hand) -> None:
 
 
 def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader) -> None:
-    """A grading opens a worker per check: what each one leaks would add up."""
+    """A grading opens a worker per check, so that leaks would add up."""
 
     def count() -> tuple[int, int, int]:
         ours = len(os.listdir("/proc/self/fd"))
@@ -78,7 +78,7 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
 
 @pytest.mark.parametrize("prefork", [False, True])
 def test_a_zygote_warms_up_for_all_its_workers(submission: Path, prefork: bool) -> None:
-    """What takes a worker long at its first use is done once, before any worker is forked."""
+    """Slow first uses happen once, before any worker is forked."""
     with open_folder() as folder:
         grader = Grader(submission, folder, prefork=prefork)
         try:
@@ -91,7 +91,7 @@ def test_a_zygote_warms_up_for_all_its_workers(submission: Path, prefork: bool) 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_whose_processes_are_all_dead_has_none() -> None:
-    """A worker that was killed stays as a zombie until it is asked for: nothing waits for that."""
+    """A killed worker is a zombie until it is reaped; nothing waits for that."""
     uid, pid = identity.reserve().uid, os.fork()
     if pid == 0:
         try:
@@ -108,7 +108,7 @@ def test_a_user_whose_processes_are_all_dead_has_none() -> None:
 
 
 def test_the_zygote_ends_with_all_workers_when_its_socket_closes(own_grader: Grader) -> None:
-    """No request is needed: the closed socket is the order to leave nothing behind."""
+    """Without any request."""
     zygote = own_grader.zygote
     idle, busy = Hand(own_grader), Hand(own_grader)
     daemon = int(idle.value("leaves_a_session"))
@@ -134,7 +134,7 @@ time.sleep(600)
 
 @pytest.mark.parametrize("how", ["started", "forked"])
 def test_the_zygote_and_its_workers_die_with_a_killed_judge(submission: Path, how: str) -> None:
-    """`kill -9` of the process that asks leaves no zygote and no busy worker."""
+    """`kill -9` of the judge leaves no zygote and no busy worker."""
     with open_folder() as folder:
         judge = subprocess.Popen(
             [sys.executable, "-c", _A_JUDGE, str(ROOT), str(submission), str(folder), how],
@@ -158,8 +158,8 @@ def _kill_and_watch(judge: subprocess.Popen[str]) -> None:
     wait_until(lambda: is_gone(zygote) and is_gone(worker), "the end of zygote and worker")
 
 
-def test_a_zygote_that_cannot_start_is_told_at_once(submission: Path, tmp_path: Path) -> None:
-    """A homework that is not there is the grader's fault; the log says which and why."""
+def test_a_zygote_that_cannot_start_is_an_error_at_once(submission: Path, tmp_path: Path) -> None:
+    """A missing homework is the grader's fault; the log names it."""
     grader = Grader(submission, tmp_path, "tests.no_such_homework")
     try:
         with pytest.raises(ZygoteGone, match="the zygote"):

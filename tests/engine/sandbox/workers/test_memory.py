@@ -1,4 +1,4 @@
-"""A container that runs out of memory: who is blamed when the kernel kills a worker."""
+"""A container that runs out of memory: whether a killed worker was the cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.processes import wait_until
 
 _LIMIT = 900 * 2**20
 
-# Takes memory in small steps until it is told to stop, and is the last to be killed.
+# Takes memory in small steps until it is killed, and is the last to be.
 _NEIGHBOUR = """
 import sys, time
 open("/proc/self/oom_score_adj", "w").write("-1000")
@@ -38,7 +38,7 @@ def group() -> Iterator[Group]:
 
 @pytest.fixture
 def hand(group: Group) -> Iterator[Hand]:
-    """A worker whose zygote lives in the group."""
+    """A worker whose zygote is in the group."""
     with open_folder() as folder:
         submission = folder / "submission"
         submission.mkdir(mode=0o755)
@@ -54,7 +54,7 @@ def hand(group: Group) -> Iterator[Hand]:
 
 
 def test_a_worker_that_took_little_is_not_blamed(group: Group, hand: Hand) -> None:
-    """The kernel kills workers first, whoever has the memory."""
+    """The kernel kills workers first, whichever process took the memory."""
     pending = hand.start("sleeps_in_c")
     neighbour = group.start([sys.executable, "-S", "-c", _NEIGHBOUR], stderr=subprocess.DEVNULL)
     try:
@@ -69,8 +69,8 @@ def test_a_worker_that_took_little_is_not_blamed(group: Group, hand: Hand) -> No
     assert outcome.death.memory_bytes < 256 * 2**20
 
 
-def test_a_worker_that_took_much_is_told_so(hand: Hand) -> None:
-    """With what it took, roughly."""
+def test_a_worker_that_took_much_memory_is_blamed(hand: Hand) -> None:
+    """With the approximate amount."""
     outcome = hand.call("takes_memory")
     assert outcome.ending is Ending.DIED
     assert outcome.death is not None
@@ -80,7 +80,7 @@ def test_a_worker_that_took_much_is_told_so(hand: Hand) -> None:
 
 
 def test_a_worker_that_kills_itself_did_not_run_out_of_memory(hand: Hand) -> None:
-    """In the same container."""
+    """Even in a small container."""
     outcome = hand.call("kills_itself")
     assert outcome.ending is Ending.DIED
     assert outcome.death is not None

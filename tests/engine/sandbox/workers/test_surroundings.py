@@ -1,4 +1,4 @@
-"""What a worker has and sees: nothing of ours, and no more than it is allowed."""
+"""The environment of a worker: limits, descriptors, folders, imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.engine.sandbox.workers.kit import VECTOR, Grader, Hand, is_alive_and_
 
 
 def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None:
-    """Neither now nor in what the process started with is there a variable of ours."""
+    """No variable of ours is in its environment, now or at its start."""
     now, inherited = hand.value("environment"), psutil.Process(hand.pid).environ()
     expected = {"PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
     expected |= {"OMP_THREAD_LIMIT", "PYTHONHASHSEED", "CUDA_VISIBLE_DEVICES", "GLIBC_TUNABLES"}
@@ -27,13 +27,13 @@ def test_nothing_of_the_callers_environment_reaches_a_worker(hand: Hand) -> None
     assert now["OMP_NUM_THREADS"] == inherited["OMP_NUM_THREADS"] == "1"
 
 
-def test_what_is_asked_for_is_imported_before_workers_are_forked(
+def test_modules_are_imported_before_workers_are_forked(
     submission: Path,
 ) -> None:
-    """What cannot be imported harms nothing; figures need no screen, and have their fonts."""
-    asked = ("no_such_module", "sklearn.nope", "matplotlib.pyplot")
+    """Failed imports do no harm; figures need no screen and find their fonts."""
+    modules = ("no_such_module", "sklearn.nope", "matplotlib.pyplot")
     with open_folder() as folder:
-        grader = Grader(submission, folder, modules=asked)
+        grader = Grader(submission, folder, modules=modules)
         hand = Hand(grader)
         try:
             loaded = hand.call("loaded", module="imports_late")
@@ -48,7 +48,7 @@ def test_what_is_asked_for_is_imported_before_workers_are_forked(
 
 
 def test_every_worker_is_a_fresh_process(grader: Grader) -> None:
-    """Globals live as long as their worker; the next one knows nothing of them."""
+    """Globals live as long as their worker."""
     first, second = Hand(grader), Hand(grader)
     try:
         assert [first.value("counts")["calls"] for _ in range(2)] == [1, 2]
@@ -59,8 +59,8 @@ def test_every_worker_is_a_fresh_process(grader: Grader) -> None:
         second.worker.close()
 
 
-def test_what_a_worker_spoils_is_spoilt_for_itself_alone(grader: Grader, hand: Hand) -> None:
-    """A changed dtype, a patched torch, a broken json: the next worker has none of it."""
+def test_a_worker_damages_only_itself(grader: Grader, hand: Hand) -> None:
+    """The next worker has no changed dtype, patched torch or broken json."""
     hand.call("spoils_everything", limit_s=2.0)
     fresh = Hand(grader)
     try:
@@ -71,10 +71,10 @@ def test_what_a_worker_spoils_is_spoilt_for_itself_alone(grader: Grader, hand: H
         fresh.worker.close()
 
 
-def test_what_student_code_prints_reaches_nobody(
+def test_output_of_student_code_is_discarded(
     grader: Grader, hand: Hand, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither our stdout or stderr nor the staff's log gets a byte of it."""
+    """It reaches neither our stdout and stderr nor the staff's log."""
     logged = grader.log.read_text()
     assert hand.value("writes_to_stdout") == "written"
     hand.worker.close()
@@ -84,24 +84,24 @@ def test_what_student_code_prints_reaches_nobody(
 
 
 def test_a_worker_sees_none_of_the_zygotes_descriptors(hand: Hand) -> None:
-    """Three times /dev/null and its own connection: no control socket, no log, no file of ours."""
-    found: dict[str, str] = hand.value("descriptors")
-    assert [found.pop(n) for n in ("0", "1", "2")] == ["null"] * 3
-    assert list(found.values()) == ["socket"]
+    """It has /dev/null three times and its connection: no control socket, no log, no other file."""
+    descriptors: dict[str, str] = hand.value("descriptors")
+    assert [descriptors.pop(n) for n in ("0", "1", "2")] == ["null"] * 3
+    assert list(descriptors.values()) == ["socket"]
 
 
-def test_a_worker_leads_a_session_of_its_own(hand: Hand) -> None:
-    """Its session and group are its own, and what it writes nobody else can read."""
+def test_a_worker_leads_a_new_session(hand: Hand) -> None:
+    """Its session and group are new, and others cannot read its files."""
     pid, session, group, umask = hand.value("session")
     assert pid == session == group == hand.pid
     assert umask == 0o077
 
 
 def test_the_limits_of_a_worker_are_set(hand: Hand) -> None:
-    """Soft and hard; 200 s of CPU where the machine is as fast as the limits assume, else more."""
+    """Soft and hard limits; on a slow machine more than 200 s of CPU."""
     limits = hand.value("limits")
-    wanted = {"CORE": 0, "CPU": 8 * 200, "DATA": 1_500_000_000, "AS": 8_000_000_000}
-    for name, most in {**wanted, "FSIZE": 16_000_000, "NOFILE": 256}.items():
+    expected = {"CORE": 0, "CPU": 8 * 200, "DATA": 1_500_000_000, "AS": 8_000_000_000}
+    for name, most in {**expected, "FSIZE": 16_000_000, "NOFILE": 256}.items():
         soft, hard = limits[name]
         assert soft == hard
         assert 0 <= soft <= most
@@ -109,7 +109,7 @@ def test_the_limits_of_a_worker_are_set(hand: Hand) -> None:
 
 @pytest.mark.parametrize("function", ["takes_one_great_tensor", "takes_ever_more_memory"])
 def test_a_memory_bomb_is_an_error_in_its_worker(grader: Grader, hand: Hand, function: str) -> None:
-    """More than RLIMIT_DATA allows is refused, and the same worker goes on."""
+    """Memory over RLIMIT_DATA is refused, and the same worker continues."""
     outcome = hand.call(function)
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
@@ -119,7 +119,7 @@ def test_a_memory_bomb_is_an_error_in_its_worker(grader: Grader, hand: Hand, fun
 
 
 @pytest.mark.parametrize("function", ["writes_a_huge_file", "opens_endlessly"])
-def test_files_without_end_are_an_error_in_their_worker(hand: Hand, function: str) -> None:
+def test_too_many_or_too_large_files_are_an_error_in_the_worker(hand: Hand, function: str) -> None:
     """A huge file and too many open ones raise OSError in student code."""
     outcome = hand.call(function)
     assert outcome.error is not None
@@ -127,7 +127,7 @@ def test_files_without_end_are_an_error_in_their_worker(hand: Hand, function: st
 
 
 def test_the_same_seed_gives_the_same_numbers(grader: Grader) -> None:
-    """torch, numpy and random start from the call's seed, whichever worker serves it."""
+    """torch, numpy and random start from the call's seed, in any worker."""
     first, second = Hand(grader), Hand(grader)
     try:
         drawn = first.value("draws", seed=7)
@@ -143,5 +143,5 @@ def test_the_same_seed_gives_the_same_numbers(grader: Grader) -> None:
 
 
 def test_a_worker_has_one_thread(hand: Hand) -> None:
-    """Sums come out the same every time, and two workers share two cores."""
+    """So sums are always the same, and two workers share two cores."""
     assert hand.value("threads") == [1, "1"]
