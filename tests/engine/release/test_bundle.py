@@ -257,7 +257,7 @@ def test_the_gate_lets_pass_what_is_as_it_must_be(assignment: Assignment) -> Non
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        ({"1.1.1": {"score": 0.1}}, "1.1.1 forward() gives"),
+        ({"1.1.1": {"score": 0.1}}, "1.1.1 forward() computes"),
         ({"1.1.1": {"score": 0, "max_score": 0}}, "its results are not out of 65 points"),
         ({"1.3.5": {"extra_data": {"verdict": "grader error"}}}, "1.3.5 Advice"),
     ],
