@@ -20,6 +20,8 @@ from autograder.homework.problems.flow_parameters import Array
 # From logits and the number to what -log D costs.
 _Term: TypeAlias = Callable[[Array, float], Array]
 
+_CONSTANT = "Where d is confidently wrong, the loss is then constant and nothing is learned."
+
 _wrong_d, _wrong_g = LossMistakes("loss_nonsaturating_d"), LossMistakes("loss_nonsaturating_g")
 
 
@@ -59,22 +61,22 @@ def _only_real(s: LossCall, number: float) -> float:
 
 def _clamped(number: float) -> str:
     return (
-        f"A clamp keeps probabilities, or what stands for them, at about {number:.1g} or more: "
-        "where d is wrong and surer than that, the loss is a constant and nothing is learned."
+        f"A clamp keeps the probabilities (or a value computed from them) at about {number:.1g} or "
+        f"more. {_CONSTANT}"
     )
 
 
 def _clamped_for(images: str) -> Callable[[float], str]:
     return lambda number: (
-        f"A clamp in the {images} images' term keeps the probability at about {number:.1g} or "
-        "more: where d is wrong and surer than that, the loss is a constant and nothing is learned."
+        f"A clamp in the term of the {images} images keeps the probability at about {number:.1g} "
+        f"or more. {_CONSTANT}"
     )
 
 
 def _added(number: float) -> str:
     return (
-        f"A constant of about {number:.1g} is added inside the logarithm, which is large enough to "
-        "change the loss, and takes most of its gradient where d is sure and wrong."
+        f"You add about {number:.1g} inside the logarithm. That is enough to change the loss, and "
+        "it removes most of the gradient where d is confidently wrong."
     )
 
 
@@ -113,7 +115,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "ns-d-clamped-below",
-        "All probabilities are raised to 0.001, which does nothing for the fake images' 1 - D.",
+        "All probabilities are raised to 0.001, which does not protect 1 - D of the fake images.",
         """
         real = torch.sigmoid(d(x_real)).clamp(min=1e-3)
         fake = torch.sigmoid(d(g(z))).clamp(min=1e-3)
@@ -123,7 +125,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "ns-d-clamped-for-fakes",
-        "Only 1 - D of the fake images is kept away from 0.",
+        "Only 1 - D of the fake images is clamped away from 0.",
         """
         fake = (1 - torch.sigmoid(d(g(z)))).clamp(min=1e-3)
         d_loss = F.softplus(-d(x_real)).mean() - torch.log(fake).mean()

@@ -22,9 +22,7 @@ from autograder.homework.strategies import MafCase
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
 
-NO_GRADIENT = (
-    "What log_probs() returns is cut off from the network: no gradient flows back from it."
-)
+NO_GRADIENT = "The result of log_probs() is detached: no gradient flows back to the network."
 
 
 def _nothing(case: MafCase) -> dict[str, Array]:
@@ -92,8 +90,8 @@ REDUCTION = (
         LOG_PROBS,
         "Divides by the number of variables.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean() / self.input_size")),
-        hint="log_probs() divides by the number of variables; it must average over the examples "
-        "only.",
+        hint="log_probs() also divides by the number of variables; it must average over the "
+        "examples only.",
         answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) / w.case.input_size)},
     ),
     Wrong(
@@ -101,7 +99,7 @@ REDUCTION = (
         LOG_PROBS,
         "Divides by the logarithm of 2.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean() / torch.log(torch.tensor(2.0))")),
-        hint="log_probs() gives bits; it must give nats.",
+        hint="log_probs() returns bits; it must return nats.",
         answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) / math.log(2.0))},
     ),
     Wrong(
@@ -109,7 +107,7 @@ REDUCTION = (
         LOG_PROBS,
         "Returns the loss.",
         but(MAF_LOG_PROBS, (_END, "-(base + total).mean()")),
-        hint="log_probs() has the wrong sign: loss() negates it already.",
+        hint="log_probs() has the wrong sign: loss() already negates it.",
         answers={"MAF.log_probs": log_probs_of(lambda w: -usual(w))},
     ),
     Wrong(
@@ -117,7 +115,7 @@ REDUCTION = (
         LOG_PROBS,
         "Takes the logarithm of the average density.",
         but(MAF_LOG_PROBS, (_END, "(base + total).exp().mean().log()")),
-        hint="log_probs() takes the logarithm of the average density, not the average of the "
+        hint="log_probs() takes the logarithm of the average density; it must average the "
         "logarithms.",
         answers={
             "MAF.log_probs": log_probs_of(
@@ -130,7 +128,8 @@ REDUCTION = (
         LOG_PROBS,
         "Returns the average density, without the logarithm.",
         but(MAF_LOG_PROBS, (_END, "(base + total).exp().mean()")),
-        hint="log_probs() returns the average density; its logarithm is asked for, averaged.",
+        hint="log_probs() returns the average density; it must return the average of its "
+        "logarithm.",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: np.exp(w.base.sum(axis=1) + w.log_det).mean())
         },
@@ -154,17 +153,19 @@ REDUCTION = (
     Wrong(
         "maf-first-example",
         LOG_PROBS,
-        "Returns the first example's.",
+        "Returns the log-likelihood of the first example.",
         but(MAF_LOG_PROBS, (_END, "(base + total)[0]")),
-        hint="log_probs() returns the first example's log-likelihood, not the batch's average.",
+        hint="log_probs() returns the log-likelihood of the first example; it must return the "
+        "average over the batch.",
         answers={"MAF.log_probs": log_probs_of(lambda w: w.base[0].sum() + w.log_det[0])},
     ),
     Wrong(
         "maf-base-of-average",
         LOG_PROBS,
-        "Takes the base density at the average of the batch.",
+        "Evaluates the base density at the average of the batch.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.mean(dim=0)).sum()")),
-        hint="log_probs() takes log p(z) at the batch's average z, not the average of log p(z).",
+        hint="log_probs() evaluates log p(z) at the average z of the batch; it must average log "
+        "p(z).",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: log_normal(w.z.mean(axis=0)).sum() + w.log_det.mean()
@@ -188,7 +189,7 @@ REDUCTION = (
     Wrong(
         "maf-nothing",
         LOG_PROBS,
-        "Forgets to return.",
+        "Returns None.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean()\nreturn None")),
         says="it returned None",
     ),
@@ -198,7 +199,7 @@ BASE = (
     Wrong(
         "maf-no-constant",
         LOG_PROBS,
-        "Leaves the normalising constant out.",
+        "Leaves out the normalising constant.",
         but(MAF_LOG_PROBS, (_BASE, "-0.5 * (z**2).sum(dim=1)")),
         hint="The base density lacks its normalising constant.",
         answers={
@@ -215,8 +216,8 @@ BASE = (
             MAF_LOG_PROBS,
             (_BASE, "-0.5 * (z**2).sum(dim=1) - 0.5 * torch.log(torch.tensor(2 * torch.pi))"),
         ),
-        hint="The normalising constant of the base density is that of one variable; every "
-        "variable has one.",
+        hint="The base density has the normalising constant of one variable only; every variable "
+        "has one.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: usual(w) + 0.5 * (w.case.input_size - 1) * math.log(2 * math.pi)
@@ -226,12 +227,12 @@ BASE = (
     Wrong(
         "maf-constant-of-two-variables",
         LOG_PROBS,
-        "Subtracts the constant of two variables whatever D is.",
+        "Subtracts the constant of two variables, whatever D is.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "-0.5 * (z**2).sum(dim=1) - torch.log(torch.tensor(2 * torch.pi))"),
         ),
-        hint="The normalising constant of the base density is that of two variables whatever D is.",
+        hint="The base density has the normalising constant of two variables, whatever D is.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: usual(w) + 0.5 * (w.case.input_size - 2) * math.log(2 * math.pi)
@@ -261,7 +262,8 @@ BASE = (
             MAF_LOG_PROBS,
             (_BASE, "(-0.5 * z**2 - 0.5 * torch.log10(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
-        hint="The logarithm in the normalising constant has base 10; it is the natural one.",
+        hint="The logarithm in the normalising constant has base 10; it must be the natural "
+        "logarithm.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: (
@@ -310,12 +312,12 @@ BASE = (
     Wrong(
         "maf-square-not-halved",
         LOG_PROBS,
-        "Forgets the half before the square.",
+        "Forgets the factor 1/2 of the square.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "(-(z**2) - 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
-        hint="The log base density lacks the factor one half before the square.",
+        hint="The log base density lacks the factor 1/2 of the square.",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: usual(w) - 0.5 * (w.z**2).sum(axis=1).mean())
         },
@@ -334,7 +336,7 @@ GRADIENTS = (
     Wrong(
         "maf-new-leaf",
         LOG_PROBS,
-        "Makes a new tensor of the value, with a gradient of its own.",
+        "Makes a new tensor from the value, with its own gradient.",
         but(
             MAF_LOG_PROBS, (_END, "torch.tensor((base + total).mean().item(), requires_grad=True)")
         ),
@@ -346,7 +348,7 @@ GRADIENTS = (
         LOG_PROBS,
         "Detaches z before every layer.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(z.detach())")),
-        hint="The value of log_probs() is right, but no gradient flows from a layer back to the "
+        hint="The value of log_probs() is correct, but no gradient flows from a layer back to the "
         "layer before it.",
         answers={"MAF.log_probs.gradient": gradient_where(_own_log_det_only)},
     ),
@@ -355,7 +357,7 @@ GRADIENTS = (
         LOG_PROBS,
         "Detaches z before the base density.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.detach()).sum(dim=1)")),
-        hint="The value of log_probs() is right, but no gradient flows through the base density.",
+        hint="The value of log_probs() is correct, but no gradient flows through the base density.",
         answers={"MAF.log_probs.gradient": gradient_where(_without_base)},
     ),
     Wrong(
@@ -363,7 +365,7 @@ GRADIENTS = (
         LOG_PROBS,
         "Detaches the log-determinants.",
         but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.detach().view(-1)")),
-        hint="The value of log_probs() is right, but no gradient flows through the "
+        hint="The value of log_probs() is correct, but no gradient flows through the "
         "log-determinants.",
         answers={"MAF.log_probs.gradient": gradient_where(_base_only)},
     ),

@@ -112,9 +112,10 @@ WALK = (
     Wrong(
         "maf-blocks-from-last-to-first",
         LOG_PROBS,
-        "Walks the layers from last to first, as sample() does.",
+        "Goes through the layers from last to first, as sample() does.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in reversed(self.nf):")),
-        hint="log_probs() walks the layers from last to first; that is the way of sampling.",
+        hint="log_probs() goes through the layers from last to first. That is the order for "
+        "sampling.",
         answers={"MAF.log_probs": _backwards},
     ),
     Wrong(
@@ -122,32 +123,33 @@ WALK = (
         LOG_PROBS,
         "Calls forward() of the blocks.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.forward(z)")),
-        hint="log_probs() calls forward() of the blocks, which leads from noise to data.",
+        hint="log_probs() calls forward() of the blocks, which maps noise to data.",
         answers={"MAF.log_probs": _forward},
     ),
     Wrong(
         "maf-skips-reversals",
         LOG_PROBS,
-        "Walks the MADE blocks only.",
+        "Uses the MADE blocks only.",
         but(
             MAF_LOG_PROBS,
             (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:"),
         ),
-        hint="log_probs() leaves out the layers that reverse the columns between the blocks.",
+        hint="log_probs() skips the layers between the blocks, which reverse the columns.",
         answers={"MAF.log_probs": _without_reversal},
     ),
     Wrong(
         "maf-always-from-x",
         LOG_PROBS,
-        "Gives x to every layer instead of what the layer before made of it.",
+        "Passes x to every layer instead of the output of the layer before.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(x)")),
-        hint="log_probs() gives every layer x itself, not what the layer before made of it.",
+        hint="log_probs() passes x to every layer; each layer needs the output of the layer before "
+        "it.",
         answers={"MAF.log_probs": _always_from_x},
     ),
     Wrong(
         "maf-one-variable-at-a-time",
         LOG_PROBS,
-        "Asks every MADE about one variable at a time, with zeros in place of the others.",
+        "Calls every MADE with one variable at a time, and zeros in place of the others.",
         but(
             MAF_LOG_PROBS,
             (
@@ -164,20 +166,21 @@ WALK = (
 """,
             ),
         ),
-        hint="log_probs() asks each block about one variable at a time; they depend on each other.",
+        hint="log_probs() calls each block with one variable at a time, but the variables depend "
+        "on each other.",
         answers={"MAF.log_probs": _one_variable_at_a_time},
     ),
     Wrong(
         "maf-half-of-the-layers",
         LOG_PROBS,
-        "Counts to n_flows, though nf holds two layers for every block.",
+        "Counts to n_flows, although nf has two layers for every block.",
         but(
             MAF_LOG_PROBS,
             (_BLOCKS, "for i in range(self.n_flows):"),
             ("block.inverse(z)", "self.nf[i].inverse(z)"),
         ),
-        hint="log_probs() walks as many layers as there are blocks; every block is followed by a "
-        "layer that reverses the columns, so there are twice as many.",
+        hint="log_probs() uses as many layers as there are blocks. Each block is followed by a "
+        "layer that reverses the columns, so there are twice as many layers.",
         answers={"MAF.log_probs": _first_layers},
     ),
     Wrong(
@@ -191,18 +194,17 @@ WALK = (
     Wrong(
         "maf-first-block-missing",
         LOG_PROBS,
-        "Begins at the second block.",
+        "Starts at the second block.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[2:]:")),
-        hint="log_probs() leaves out the first block.",
+        hint="log_probs() skips the first block.",
         answers={"MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x).mean()},
     ),
     Wrong(
         "maf-first-layer-missing",
         LOG_PROBS,
-        "Begins at the second layer, the first reversal.",
+        "Starts at the second layer, the first reversal.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[1:]:")),
-        hint="log_probs() leaves out the first layer, which is a block; the reversal behind it is "
-        "there.",
+        hint="log_probs() skips the first layer, a block, but not the reversal after it.",
         answers={
             "MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x[:, ::-1]).mean()
         },
@@ -212,17 +214,17 @@ WALK = (
         LOG_PROBS,
         "Standardises the batch first.",
         but(MAF_LOG_PROBS, ("z = x\n", "z = (x - x.mean(dim=0)) / x.std(dim=0)\n")),
-        hint="log_probs() standardises the batch before the first block, so that an example's "
-        "density depends on the others.",
+        hint="log_probs() standardises the batch before the first block, so the density of an "
+        "example depends on the other examples.",
         answers={"MAF.log_probs": _standardised},
     ),
     Wrong(
         "maf-base-of-data",
         LOG_PROBS,
-        "Takes the base density at x instead of z.",
+        "Evaluates the base density at x instead of z.",
         but(MAF_LOG_PROBS, ("log_prob(z)", "log_prob(x)")),
-        hint="log_probs() takes the log base density at the data; it must take it at the z that "
-        "the last layer gives.",
+        hint="log_probs() evaluates the log base density at the data; it must use the z that the "
+        "last layer returns.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: (log_normal(w.case.x).sum(axis=1) + w.log_det).mean()
@@ -238,7 +240,7 @@ WALK = (
             (_ADD, f"{_ADD} + {_BASE}"),
             (_END, "total.mean()"),
         ),
-        hint="log_probs() adds log p(z) after every layer; it belongs to the last z alone.",
+        hint="log_probs() adds log p(z) after every layer; it must add it once, for the last z.",
         answers={"MAF.log_probs": _base_after_every_layer},
     ),
 )
@@ -247,7 +249,7 @@ LOG_DETERMINANT = (
     Wrong(
         "maf-no-log-det",
         LOG_PROBS,
-        "Leaves the log-determinants out.",
+        "Leaves out the log-determinants.",
         but(MAF_LOG_PROBS, (_END, "base.mean()")),
         hint="log_probs() leaves out the log-determinants.",
         answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
@@ -257,15 +259,16 @@ LOG_DETERMINANT = (
         LOG_PROBS,
         "Subtracts the log-determinants.",
         but(MAF_LOG_PROBS, (_END, "(base - total).mean()")),
-        hint="log_probs() subtracts the log-determinants; what inverse() returns is to be added.",
+        hint="log_probs() subtracts the log-determinants; it must add what inverse() returns.",
         answers={"MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) - w.log_det).mean())},
     ),
     Wrong(
         "maf-last-log-det",
         LOG_PROBS,
-        "Keeps the log-determinant of the last MADE block only.",
+        "Keeps only the log-determinant of the last MADE block.",
         but(MAF_LOG_PROBS, (_ADD, "total = log_det if isinstance(block, MADE) else total")),
-        hint="log_probs() keeps the last block's log-determinant only; those of all blocks add up.",
+        hint="log_probs() keeps only the log-determinant of the last block; it must add those of "
+        "all blocks.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: (w.base.sum(axis=1) + _last_block_only(w.case)).mean()
@@ -275,9 +278,10 @@ LOG_DETERMINANT = (
     Wrong(
         "maf-overwrites-log-det",
         LOG_PROBS,
-        "Overwrites the log-determinant, so that the last reversal's zeros are left.",
+        "Overwrites the log-determinant, so only the zeros of the last reversal remain.",
         but(MAF_LOG_PROBS, (_ADD, "total = log_det.view(-1)")),
-        hint="log_probs() keeps the last layer's log-determinant only, which is a reversal's: 0.",
+        hint="log_probs() keeps only the log-determinant of the last layer, a reversal, which is "
+        "0.",
         answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
     ),
     Wrong(
@@ -295,7 +299,7 @@ LOG_DETERMINANT = (
         LOG_PROBS,
         "Halves the log-determinants, as if alpha were the logarithm of a variance.",
         but(MAF_LOG_PROBS, (_END, "(base + 0.5 * total).mean()")),
-        hint="log_probs() adds half of the log-determinants; they count in full.",
+        hint="log_probs() adds only half of the log-determinants.",
         answers={
             "MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) + 0.5 * w.log_det).mean())
         },
@@ -305,7 +309,7 @@ LOG_DETERMINANT = (
         LOG_PROBS,
         "Divides the log-determinants by the number of blocks.",
         but(MAF_LOG_PROBS, (_END, "(base + total / self.n_flows).mean()")),
-        hint="log_probs() averages the log-determinants over the blocks; they add up.",
+        hint="log_probs() averages the log-determinants over the blocks; it must add them.",
         answers={
             "MAF.log_probs": log_probs_of(
                 lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()
