@@ -1,4 +1,4 @@
-"""Mistakes of 2.2, 4.2 and 5.5: the batch size of the training, 64, written as a number."""
+"""Mistakes of 2.2, 4.2 and 5.5: the batch size of the training, 64, hard-coded."""
 
 from __future__ import annotations
 

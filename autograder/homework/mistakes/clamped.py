@@ -1,7 +1,7 @@
-"""Mistakes of 2.2: probabilities that are kept away from 0, so that the logarithm stays finite.
+"""Mistakes of 2.2: probabilities clamped away from 0 to keep the logarithm finite.
 
-Each entry of a family has another number, and students have theirs: the diagnosis finds it. Numbers
-of 1e-4 and more are mistakes, those of 1e-6 and less are not: see `tolerances.SURE`.
+Students choose their own numbers, so the diagnosis fits the number. Numbers of 1e-4 and more are
+mistakes, those of 1e-6 and less are not: see `tolerances.SURE`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, 
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 
-# From logits and the number to what -log D costs.
+# From logits and the number to -log D.
 _Term: TypeAlias = Callable[[Array, float], Array]
 
 _CONSTANT = "Where d is confidently wrong, the loss is then constant and nothing is learned."
@@ -31,7 +31,7 @@ def _floored(logits: Array, number: float) -> Array:
 
 
 def _clipped(logits: Array, number: float) -> Array:
-    """-log D, with D between number and 1 - number: the logits are clamped, too, then."""
+    """-log D with D clamped to [number, 1 - number], which clamps the logits."""
     bound = np.log1p(-number) - np.log(number)
     return as_real(np.clip(logits, -bound, bound))
 
@@ -54,7 +54,7 @@ def _unchanged(logits: Array, number: float) -> Array:
 
 
 def _only_real(s: LossCall, number: float) -> float:
-    """D is raised to the number in both terms: so 1 - D is not."""
+    """The loss with D raised to the number in both terms, which leaves 1 - D unprotected."""
     fake = np.maximum(s.fake, np.log(number) - np.log1p(-number))
     return mean(_floored(s.real, number)) + mean(as_fake(fake))
 

@@ -1,4 +1,4 @@
-"""Mistakes of 4.2: the losses of the conditional GAN, above all what is done with the labels."""
+"""Mistakes of 4.2: the losses of the conditional GAN, mainly their labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, 
 _wrong_d = LossMistakes("conditional_loss_nonsaturating_d")
 _wrong_g = LossMistakes("conditional_loss_nonsaturating_g")
 
-# What a loss looks like when the fake images have labels of their own.
+# The loss of d when the fake images have separate labels.
 _D_WITH_FAKE_LABELS = """
 d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_fake)).mean()
 """
@@ -236,7 +236,7 @@ _LABELS: tuple[Wrong, ...] = (
 )
 
 _LOSSES: tuple[Wrong, ...] = (
-    # ---- the discriminator's loss, beside what 2.2 has -----------------------------------------
+    # ---- the discriminator's loss: mistakes that 2.2 does not have -----------------------------
     _wrong_d(
         "cond-d-divided-by-classes",
         "The sum over the batch is divided by 10, the number of classes.",
@@ -292,7 +292,7 @@ _CALLS = (
 
 
 def with_labels(entry: Wrong) -> Wrong:
-    """Return a mistake of 2.2 as it is made in 4.2, where every call gets the real labels.
+    """Return a mistake of 2.2 in its form of 4.2: every call gets the real labels.
 
     Raises:
         ValueError: its code calls g or d in another way.
@@ -312,7 +312,7 @@ def with_labels(entry: Wrong) -> Wrong:
     )
 
 
-# Who made a mistake in 2.2 copies it here.
+# A student who makes a mistake in 2.2 repeats it in 4.2.
 _AS_IN_2_2 = tuple(
     with_labels(entry)
     for entry in (

@@ -20,7 +20,7 @@ _wrong = LossMistakes("loss_nonsaturating_d")
 _HALVED = "Your value is half of the expected one: add the two means instead of averaging them."
 
 WRONG: tuple[Wrong, ...] = (
-    # ---- which images are called what ----------------------------------------------------------
+    # ---- which images are labelled real --------------------------------------------------------
     _wrong(
         "ns-d-labels-swapped",
         "Real images are labelled fake, and fake images real.",

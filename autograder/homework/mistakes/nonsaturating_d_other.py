@@ -1,4 +1,4 @@
-"""Mistakes of 2.2: another loss in place of d's, what d is shown, gradients and draws."""
+"""Mistakes of 2.2: another loss, the input of d, gradients and draws."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ WRONG: tuple[Wrong, ...] = (
         hint="The target of fake images is 0.1 (label smoothing); it must be 0.",
         value=d_loss(as_real, smoothed(0.1)),
     ),
-    # ---- what d is shown -----------------------------------------------------------------------
+    # ---- the input of d ------------------------------------------------------------------------
     _wrong(
         "ns-d-tanh-on-fakes",
         "The generator's images go through tanh before d gets them.",

@@ -233,7 +233,7 @@ WRONG: tuple[Wrong, ...] = (
         hint="The target is 0.9 (label smoothing); it must be 1.",
         value=g_loss(smoothed(0.9)),
     ),
-    # ---- what d is shown -----------------------------------------------------------------------
+    # ---- the input of d ------------------------------------------------------------------------
     _wrong(
         "ns-g-real-images",
         "d judges the real images instead of the fake ones.",

@@ -1,4 +1,4 @@
-"""Right but different solutions of 4.2: the conditional losses."""
+"""Correct solutions of 4.2, the conditional losses, that differ from the reference."""
 
 from __future__ import annotations
 

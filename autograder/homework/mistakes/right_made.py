@@ -1,4 +1,4 @@
-"""Right but different solutions of 1.1 and 1.2: MADE.forward and MADE.inverse."""
+"""Correct solutions of MADE.forward and MADE.inverse that differ from the reference."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import FORWARD, INVERSE, MADE_FORWARD, MADE_INVERSE, but

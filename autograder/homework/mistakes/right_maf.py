@@ -1,4 +1,4 @@
-"""Right but different solutions of 1.3: MAF.log_probs."""
+"""Correct solutions of MAF.log_probs that differ from the reference."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but

@@ -1,4 +1,4 @@
-"""Right but different solutions of 2.2: the non-saturating losses."""
+"""Correct solutions of 2.2, the non-saturating losses, that differ from the reference."""
 
 from __future__ import annotations
 

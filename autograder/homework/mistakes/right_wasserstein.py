@@ -1,4 +1,4 @@
-"""Right but different solutions of 5.5: WGAN-GP."""
+"""Correct solutions of 5.5, WGAN-GP, that differ from the reference."""
 
 from __future__ import annotations
 
