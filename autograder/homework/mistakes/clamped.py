@@ -20,7 +20,7 @@ from autograder.homework.problems.flow_parameters import Array
 # From logits and the number to -log D.
 _Term: TypeAlias = Callable[[Array, float], Array]
 
-_CONSTANT = "Where d is confidently wrong, the loss is then constant and nothing is learned."
+_CONSTANT = "where d is confidently wrong, the loss is then constant and nothing is learned."
 
 _wrong_d, _wrong_g = LossMistakes("loss_nonsaturating_d"), LossMistakes("loss_nonsaturating_g")
 
@@ -62,21 +62,21 @@ def _only_real(s: LossCall, number: float) -> float:
 def _clamped(number: float) -> str:
     return (
         f"A clamp keeps the probabilities (or a value computed from them) at about {number:.1g} or "
-        f"more. {_CONSTANT}"
+        f"more: {_CONSTANT}"
     )
 
 
 def _clamped_for(images: str) -> Callable[[float], str]:
     return lambda number: (
         f"A clamp in the term of the {images} images keeps the probability at about {number:.1g} "
-        f"or more. {_CONSTANT}"
+        f"or more: {_CONSTANT}"
     )
 
 
 def _added(number: float) -> str:
     return (
-        f"You add about {number:.1g} inside the logarithm. That is enough to change the loss, and "
-        "it removes most of the gradient where d is confidently wrong."
+        f"You add about {number:.1g} inside the logarithm, which changes the loss and removes most "
+        "of its gradient where d is confidently wrong."
     )
 
 

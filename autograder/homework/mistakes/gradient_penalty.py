@@ -23,7 +23,7 @@ from autograder.homework.problems.flow_parameters import Array
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (
     "The value is correct, but the penalty adds nothing to the critic's gradient, so training "
-    "never lowers it. autograd must be able to differentiate again, through the gradient at the "
+    "never lowers it: autograd must be able to differentiate again, through the gradient at the "
     "interpolated images."
 )
 _ALONG_ONE_SIDE = "You take the norm along one side of an image; take it over all of its pixels."
@@ -54,28 +54,28 @@ WRONG: tuple[Wrong, ...] = (
         "gp-lambda-1",
         "Lambda is 1.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + penalty"),
-        hint="Your value is that of lambda = 1.",
+        hint="Your value is that of lambda 1.",
         value=critic_loss(lam=1.0),
     ),
     _wrong(
         "gp-lambda-one-tenth",
         "Lambda is 0.1.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + penalty / 10"),
-        hint="Your value is that of lambda = 0.1.",
+        hint="Your value is that of lambda 0.1.",
         value=critic_loss(lam=0.1),
     ),
     _wrong(
         "gp-lambda-100",
         "Lambda is 100.",
         with_step(d_loss="d_loss = d(x_fake).mean() - d(x_real).mean() + 100 * penalty"),
-        hint="Your value is that of lambda = 100; perhaps you apply lambda twice.",
+        hint="Your value is that of lambda 100; perhaps you apply lambda twice.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
         "gp-lambda-squared",
         "Lambda is applied twice.",
         with_step(penalty="penalty = 10 * ((norms - 1) ** 2).mean()"),
-        hint="Your value is that of lambda = 100; perhaps you apply lambda twice.",
+        hint="Your value is that of lambda 100; perhaps you apply lambda twice.",
         value=critic_loss(lam=100.0),
     ),
     _wrong(
