@@ -255,8 +255,7 @@ WRONG: tuple[Wrong, ...] = (
         "gp-log-norm",
         "The logarithm of the norm is penalised.",
         with_step(penalty="penalty = (norms.log() ** 2).mean()"),
-        hint="You penalise the squared logarithm of the norm; it must be the squared distance from "
-        "1.",
+        hint="You penalise the squared logarithm of the norm instead of its distance from 1.",
         value=critic_loss(from_norms(lambda norms: mean(np.log(norms) ** 2))),
     ),
     # ---- the gradient --------------------------------------------------------------------------
@@ -266,8 +265,7 @@ WRONG: tuple[Wrong, ...] = (
         with_step(
             slopes="(slopes,) = torch.autograd.grad(d(points).mean(), points, create_graph=True)"
         ),
-        hint="You take the gradient of a mean over the batch, so each gradient is B times too "
-        "small.",
+        hint="You take the gradient of the batch's mean, so each gradient is B times too small.",
         value=critic_loss(from_norms(lambda norms: squared_excess(norms / len(norms)))),
     ),
     _wrong(
@@ -336,8 +334,7 @@ WRONG: tuple[Wrong, ...] = (
         with_step(
             slopes="(slopes,) = torch.autograd.grad(points.sum(), points, create_graph=True)",
         ),
-        hint="You take the gradient of the interpolated images themselves; it must be the gradient "
-        "of d at these images.",
+        hint="You differentiate the interpolated images; you must differentiate d at these images.",
         # Every derivative is 1.
         value=critic_loss(
             lambda slopes: squared_excess(norms_of(np.ones_like(slopes))), at=real_images
