@@ -61,14 +61,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             _save_last_figures(training, folder)
 
     print(f"Samples: {figure}")
-    print(f"Loss curve, samples beside data, and the learned density: {folder}")
+    print(f"Loss curve, samples next to data, and the learned density: {folder}")
     best = training.best
     print(f"Lowest validation loss: epoch {best.epoch}, with a test loss of {best.test:.3f}")
     print(f"Held-out log-likelihood: {-report.test:.3f} nats per example (loss {report.test:.3f})")
 
 
 def _save_last_figures(training: FlowTraining, folder: Path) -> None:
-    """Write the loss curve; and of the best epoch, samples beside data and the density."""
+    """Write the loss curve, and for the best epoch samples next to data and the density."""
     reports, best = training.history, training.best.epoch
     curves = {
         "training (while the weights change)": [report.train for report in reports],

@@ -18,8 +18,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the whole catalogue."""
+    """Offer the whole catalogue, and a new list of messages."""
     parser.addoption("--all", action="store_true", help="run every test, over the whole catalogue")
+    parser.addoption("--renew-messages", action="store_true", help="write tests/messages.txt anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

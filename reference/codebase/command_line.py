@@ -1,4 +1,4 @@
-"""What the three drivers share: their options, and one clear line when something is wrong."""
+"""Options of the three drivers, and errors that take one clear line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 class DriverError(Exception):
-    """Something its reader can put right. The message is one line and says what to do."""
+    """An error that the user can fix. The message is one line and says what to do."""
 
     exit_status = 2
 
@@ -79,8 +79,8 @@ def run_driver(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.stderr.write(
-            "\nStopped by the keyboard; what was made so far stays, and --resume goes on from the "
-            "last checkpoint.\n"
+            "\nStopped by the keyboard. All files written so far are kept; --resume continues from "
+            "the last checkpoint.\n"
         )
         sys.exit(130)
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""The two data sets: Moons, which is generated, and Fashion-MNIST, which is looked for."""
+"""The two data sets: Moons, which is generated, and Fashion-MNIST, which is read from disk."""
 
 from __future__ import annotations
 

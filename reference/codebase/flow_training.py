@@ -47,7 +47,7 @@ class FlowEpoch:
 
 
 class FlowTraining:
-    """A flow, its optimiser, and what has happened so far.
+    """A flow, its optimiser, and the history of its losses.
 
     `history` holds a report of each epoch. `best` is the report with the lowest validation loss
     and `best_weights` the weights it belongs to: the test loss of that epoch is an honest one,
@@ -68,7 +68,7 @@ class FlowTraining:
             model: the flow; trained in place.
             moons: the data.
             device: where to train.
-            seed: what model and data were made from; a checkpoint goes on with the same only.
+            seed: the seed of model and data; a checkpoint can be resumed with the same seed only.
             max_steps: stop each epoch after this many batches.
         """
         self.model = model.to(device)
@@ -93,7 +93,7 @@ class FlowTraining:
         Args:
             epochs: passes over the training set, those before a checkpoint included.
             checkpoint: where the state goes after each epoch. It is written when the next epoch
-                is asked for, so that random numbers drawn in between are counted in.
+                begins, so that it includes random numbers drawn in between.
 
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
@@ -114,7 +114,7 @@ class FlowTraining:
                     self._save(checkpoint)
 
     def resume(self, checkpoint: Path, epochs: int) -> None:
-        """Go on from a checkpoint, as if training had never stopped.
+        """Continue from a checkpoint, as if training had never stopped.
 
         Raises:
             DriverError: the checkpoint is not there, damaged, of other settings, or complete.
@@ -170,7 +170,7 @@ def density_on_grid(
 ) -> npt.NDArray[np.float64]:
     """Return the learned density at all points of a square grid.
 
-    `MAF.log_probs` gives the mean over a batch, so it is asked for one point at a time.
+    `MAF.log_probs` gives the mean over a batch, so it is called with one point at a time.
 
     Args:
         model: a flow of two variables.

@@ -81,7 +81,7 @@ def train_all(out_dir: Path, extra: Sequence[str]) -> None:
 
 
 def measure_flow(out_dir: Path) -> dict[str, float]:
-    """Return the flow's held-out losses beside what no model can be better than, in nats."""
+    """Return the flow's held-out losses and the best possible ones, in nats."""
     state = _checkpoint(out_dir, "flow")
     history = state["history"]
     best = min(history, key=lambda report: float(report["validation"]))

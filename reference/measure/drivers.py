@@ -23,7 +23,7 @@ class Training:
 
     @property
     def command(self) -> str:
-        """What the handout has the student type."""
+        """The command that the assignment tells students to type."""
         return " ".join(["python", self.script, *self.options])
 
 
@@ -39,7 +39,7 @@ TRAININGS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a driver printed, and the seconds it took."""
+    """The output of a driver, and the seconds it took."""
 
     output: str
     wall_s: float

@@ -50,7 +50,7 @@ def gan_batches(*tensors: Tensor) -> Batches:
 
 
 class GanTraining:
-    """A generator, a discriminator, their optimisers, and what has happened so far.
+    """A generator, a discriminator, their optimisers, and the history of their losses.
 
     `d_losses` and `g_losses` hold one number a step: one step of the discriminator is followed by
     one step of the generator.
@@ -76,9 +76,9 @@ class GanTraining:
             loss_g: the generator's loss, called as loss_g(g, d, *batch, device=device).
             loss_d: the discriminator's loss, called likewise.
             batches: images, and labels where g and d take labels.
-            figure_inputs: what g is called with for the figures.
+            figure_inputs: the inputs of g for the figures.
             device: where to train.
-            seed: what all this was made from; a checkpoint goes on with the same only.
+            seed: the seed of everything above; a checkpoint can be resumed with the same seed only.
             max_steps: stop each epoch after this many steps.
         """
         self.g, self.d = g.to(device).train(), d.to(device).train()
@@ -103,7 +103,7 @@ class GanTraining:
         """Train up to that many epochs in all.
 
         Images of the same inputs are written to `folder`/fake_%04d.png before the first step,
-        every 50 steps, and after the last one; the checkpoint goes beside them as often.
+        every 50 steps and after the last one, each time with the checkpoint.
 
         Args:
             epochs: passes over the training set, those before a checkpoint included.
@@ -131,7 +131,7 @@ class GanTraining:
         return figure
 
     def resume(self, checkpoint: Path, epochs: int) -> None:
-        """Go on from a checkpoint, as if training had never stopped.
+        """Continue from a checkpoint, as if training had never stopped.
 
         Raises:
             DriverError: the checkpoint is not there, damaged, of other settings, or complete.

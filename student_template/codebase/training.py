@@ -1,4 +1,4 @@
-"""What both trainings share: losses that must stay finite, and checkpoints to go on from."""
+"""Parts of both trainings: losses that must stay finite, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def finite(loss: Tensor, what: str, when: str) -> float:
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a training's state: the file at `path` is the old one or the new one, never a half.
+    """Write a training's state; the file at `path` is always complete, the old one or the new one.
 
     Args:
         state: numbers, text, tensors, and lists and dicts of these.

@@ -37,8 +37,8 @@ def test_json_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     advice = next(each for each in listed if each["number"] == "1.3.9")
     assert advice == {
         "number": "1.3.9",
-        "title": "Advice: flow_network.py is changed only between the markers, and nothing is "
-        "compiled.",
+        "title": "Advice: flow_network.py has no edit outside the markers, missing import "
+        "or torch.compile.",
         "part": "1.3",
         "points": None,
         "visibility": "visible",

@@ -1,4 +1,4 @@
-"""Submissions that are broken rather than hostile: what their authors read."""
+"""Submissions that are broken rather than hostile, and the messages that their authors get."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def court() -> Iterator[Court]:
 
 
 def graded(court: Court, gan: str | bytes | None, number: str = "2.2.1") -> str:
-    """Grade the reference with this in place of gan.py; return what the check says."""
+    """Grade the reference with this in place of gan.py; return the check's feedback."""
     with tempfile.TemporaryDirectory(prefix="broken-") as name:
         (Path(name) / "codebase").mkdir()
         (Path(name) / FLOW).write_text(REFERENCE[FLOW], encoding="utf-8")
@@ -47,7 +47,7 @@ def graded(court: Court, gan: str | bytes | None, number: str = "2.2.1") -> str:
 
 @dataclass(frozen=True)
 class Broken:
-    """What takes the place of gan.py, and every line that its author reads."""
+    """A replacement for gan.py, and the lines that its author gets."""
 
     gan: str | bytes | None
     reads: str
@@ -190,7 +190,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_an_import_costs_nothing(court: Court, name: str) -> None:
-    """Whether it is installed or not, as long as nobody uses what is not."""
+    """Installed or not, as long as a missing package is not used."""
     with tempfile.TemporaryDirectory(prefix="broken-") as folder:
         (Path(folder) / "codebase").mkdir()
         (Path(folder) / GAN).write_text(REFERENCE[GAN] + HARMLESS[name], encoding="utf-8")
@@ -205,23 +205,23 @@ def test_an_import_costs_nothing(court: Court, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_the_author_of_a_broken_file_reads_what_is_wrong(court: Court, name: str) -> None:
-    """What is wrong, where, and what to do; a check's own advice may follow."""
+def test_the_author_of_a_broken_file_gets_a_clear_message(court: Court, name: str) -> None:
+    """The message says what is wrong, where, and what to do; a check's advice may follow."""
     broken = BROKEN[name]
-    said = graded(court, broken.gan)
-    assert said.startswith(broken.reads.strip()), said
+    feedback = graded(court, broken.gan)
+    assert feedback.startswith(broken.reads.strip()), feedback
 
 
-def test_a_file_saved_as_utf_16_is_said_to_be(court: Court) -> None:
-    """The top of the output and the check say it, with what to do; Python's message would not."""
+def test_a_file_saved_as_utf_16_is_reported(court: Court) -> None:
+    """The output and the check name the encoding and the fix; Python's message does not."""
     with tempfile.TemporaryDirectory(prefix="broken-") as name:
         (Path(name) / "gan.py").write_bytes(REFERENCE[GAN].encode("utf-16"))
         report = court.grade(Path(name), ("2.2.1",))
-    told = str(report.results["output"])
+    output = str(report.results["output"])
     reads = "Python cannot read codebase/gan.py: it is saved as UTF-16, not as UTF-8."
-    assert f"{reads} Save it as UTF-8." in told
-    said = report.entries[court.numbers["2.2.1"]].feedback
-    assert said == f"{reads}\n{SAVE_AS_UTF8}"
+    assert f"{reads} Save it as UTF-8." in output
+    feedback = report.entries[court.numbers["2.2.1"]].feedback
+    assert feedback == f"{reads}\n{SAVE_AS_UTF8}"
 
 
 def zipped(path: Path, entries: dict[str, str]) -> Path:
@@ -267,10 +267,10 @@ Make = Callable[[Path], Path]
     ],
     ids=["an empty zip", "a notebook", "a PDF", "a hidden folder"],
 )
-def test_the_author_of_a_zip_without_code_reads_what_was_found(
+def test_a_zip_without_code_is_refused_with_a_list_of_its_files(
     court: Court, tmp_path: Path, make: Make, reads: str
 ) -> None:
-    """The whole gets 0, and the output says what was expected, what was found and what to do."""
+    """The submission gets 0; the output says what was expected, what was found and what to do."""
     report = court.grade(make(tmp_path))
     assert report.refused == reads
     assert reads in str(report.results["output"])
@@ -280,10 +280,10 @@ def test_the_author_of_a_zip_without_code_reads_what_was_found(
 def test_a_zip_from_windows_with_a_notebook_and_a_pdf_in_it_is_graded(
     court: Court, tmp_path: Path
 ) -> None:
-    """Backslashes, a wrapping folder and files that nobody asked for cost nothing."""
+    """Backslashes, a wrapping folder and extra files cost nothing."""
     entries = {f"hw3\\{name.replace('/', chr(92))}": text for name, text in REFERENCE.items()}
     archive = zipped(tmp_path / "s.zip", {**entries, "hw3\\w.ipynb": "{}", "hw3\\w.pdf": "%PDF"})
     report: Report = court.grade(archive, ("1.2.5", "2.2.1"))
     assert court.scores(report, ("1.2.5", "2.2.1")) == {"1.2.5": 1.0, "2.2.1": 1.0}
-    told = str(report.results["output"])
-    assert "codebase/gan.py was taken from 'hw3/codebase/gan.py'." in told
+    output = str(report.results["output"])
+    assert "codebase/gan.py was taken from 'hw3/codebase/gan.py'." in output

@@ -1,4 +1,4 @@
-"""Edits outside the marked regions, on which `checks/public/test_edits.py` gives advice."""
+"""Edits outside the marked regions, reported by the advice of `checks/public/test_edits.py`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FIRST = "import torch\n"
 
 
 def test_the_template_gives_the_import_that_solutions_use() -> None:
-    """The name F, in both files that students write."""
+    """Both files that students write import the name F."""
     for file in ("flow_network.py", "gan.py"):
         text = (TEMPLATE / "codebase" / file).read_text(encoding="utf-8")
         assert "\nfrom torch.nn import functional as F\n" in text
 
 
-def test_what_is_in_the_regions_does_not_count() -> None:
-    """A solution where it belongs."""
+def test_code_in_the_regions_does_not_count() -> None:
+    """A solution inside the markers is no edit outside."""
     assert edits_outside_regions(SOLVED, GIVEN) == ([], [])
 
 
@@ -43,13 +43,13 @@ def test_what_is_in_the_regions_does_not_count() -> None:
     ],
 )
 def test_lines_that_only_import_do_not_count(lines: str) -> None:
-    """Whichever way they are written."""
+    """Imports of all forms are allowed."""
     ast.parse(lines.lstrip())
     assert edits_outside_regions(SOLVED.replace(FIRST, f"{FIRST}{lines}\n"), GIVEN) == ([], [])
 
 
-def test_an_import_that_is_gone_does_not_count() -> None:
-    """A solution that does without F may remove it."""
+def test_a_removed_import_does_not_count() -> None:
+    """A solution that does not need F may remove its import."""
     text = SOLVED.replace("from torch.nn import functional as F\n", "")
     assert text != SOLVED
     assert edits_outside_regions(text, GIVEN) == ([], [])
@@ -66,13 +66,13 @@ def test_an_import_that_is_gone_does_not_count() -> None:
     ],
 )
 def test_other_lines_count(line: str) -> None:
-    """Also when they hold an import, or look like one."""
+    """Even if they contain an import, or look like one."""
     text = SOLVED.replace(FIRST, f"{FIRST}{line}\n")
     assert edits_outside_regions(text, GIVEN) == ([line], [])
 
 
-def test_lines_of_the_template_that_are_gone_count() -> None:
-    """In the template's order."""
+def test_removed_lines_of_the_template_count() -> None:
+    """They are listed in the template's order."""
     text = SOLVED.replace("    batch_size = x_real.shape[0]\n", "").replace(
         "return d_loss", "return 0"
     )
@@ -86,7 +86,7 @@ def test_lines_of_the_template_that_are_gone_count() -> None:
     "piece", ["from a import (", "import a \\\n", "import " + " " * 1000 + ";"]
 )
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
-    """The text is a student's: it may be anything."""
+    """Students may submit any text."""
     started = time.process_time()
     edits_outside_regions(SOLVED + f"{piece}\n" * 2000, GIVEN)
     assert time.process_time() - started < 2

@@ -1,4 +1,4 @@
-"""The known maps that are trained in place of wrong MADE blocks, and who earns points by them."""
+"""The known maps that replace wrong MADE blocks in training, and which solutions pass with them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def tensors_of(blocks: list[flow.TrainableMap]) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_log_probs_of_the_trainable_maps_is_that_of_the_oracle(size: int) -> None:
-    """Worker and judge mean the same map, whatever the student's MADE.inverse does."""
+    """Worker and judge use the same map, whatever the student's MADE.inverse does."""
     blocks = [random_block(size, 6, seed) for seed in range(3)]
     arguments = {"input_size": size, "hidden_size": 4, "n_hidden": 1, "n_flows": 3}
     maf, _ = build_maf(submission("raise RuntimeError"), arguments, tensors_of(blocks))
@@ -99,7 +99,7 @@ def test_density_of_the_trainable_maps_integrates_to_one() -> None:
 
 
 def test_the_trainable_map_is_a_made_of_the_students_and_learns_with_all_parameters() -> None:
-    """`isinstance` holds; every weight that is used gets a gradient."""
+    """It is an instance of the student's MADE; every weight that is used gets a gradient."""
     made = submission().attribute("flow_network", "MADE")
     block = random_block(3, 6, seed=8)
     known = trainable_map(made, tensors_of([block]), 0)
@@ -118,12 +118,12 @@ def test_the_trainable_map_is_a_made_of_the_students_and_learns_with_all_paramet
 
 
 def test_shapes_that_do_not_fit_are_rejected() -> None:
-    """They would broadcast to some other map."""
+    """Such shapes would broadcast to some other map."""
     with pytest.raises(ValueError, match=r"slope, inner and outer must have shapes"):
         flow.TrainableMap(np.ones(2), np.ones((2, 4, 1)), np.ones((2, 4)), np.ones((2, 4)))
 
 
-# ---- who earns points by them -------------------------------------------------------------------
+# ---- which solutions pass with them -------------------------------------------------------------
 
 
 def reached(student: StudentCode) -> float:
@@ -143,8 +143,8 @@ def reached(student: StudentCode) -> float:
 
 
 @pytest.mark.slow
-def test_a_right_log_probs_learns_the_moons_beside_a_wrong_inverse() -> None:
-    """More than full points ask for."""
+def test_a_correct_log_probs_learns_the_moons_despite_a_wrong_inverse() -> None:
+    """It reaches more than full points require."""
     full = load_assignment(HOMEWORK).training["full_log_likelihood"]
     assert reached(submission("raise RuntimeError")) > full
 
@@ -161,7 +161,7 @@ for block in self.nf:
 @pytest.mark.parametrize(
     "log_probs",
     [
-        # Nothing of the blocks' density, but all parameters play a part.
+        # Ignores the blocks' density, but uses all parameters.
         "log_prob = self.base_dist.log_prob(x).sum(dim=1).mean()"
         " - 1e-3 * sum(p.square().sum() for p in self.parameters())",
         # Their other direction, which can be trained as well.
@@ -176,6 +176,6 @@ for block in self.nf:
     ids=["ignores the blocks", "forward", "moments", "half of it"],
 )
 def test_a_wrong_log_probs_gains_nothing_by_a_wrong_inverse(log_probs: str) -> None:
-    """A mistake made on purpose in 1.2 opens no easier way to 1.3.4."""
+    """A deliberate mistake in 1.2 does not make 1.3.4 easier."""
     half = load_assignment(HOMEWORK).training["half_log_likelihood"]
     assert reached(submission("raise RuntimeError", log_probs)) < half

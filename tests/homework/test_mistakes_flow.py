@@ -1,7 +1,7 @@
 """The catalogue's entries about flow_network.py, tried in this process, and the named mistakes.
 
-The audit does the same through whole gradings; here one call tells within milliseconds which entry
-or prediction a change has broken.
+The audit does the same with whole gradings; here one call shows within milliseconds which entry or
+prediction a change has broken.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ MAF_CASES = (
 
 
 def text_of(entry: Wrong | Right) -> str:
-    """The file that the catalogue makes of an entry."""
+    """The file of an entry."""
     return edited({PATH: REFERENCE.read_text(encoding="utf-8")}, entry)[PATH]
 
 
 @lru_cache(maxsize=4)
 def module_of(text: str) -> ModuleType:
-    """The submission's module, run in this process."""
+    """The submission's module, executed in this process."""
     module = ModuleType("flow_network")
     exec(compile(text, "flow_network.py", "exec"), module.__dict__)
     return module
@@ -85,7 +85,7 @@ def recorded(
     sizes: dict[str, Any],
     arrays: dict[str, Array],
 ) -> dict[str, Array]:
-    """What an experiment records of the submission; nothing where its code raises."""
+    """The arrays that an experiment records of the submission; none where its code raises."""
     module = module_of(text_of(entry))
     student = SimpleNamespace(attribute=lambda _, name: getattr(module, name))
     tensors = {
@@ -100,7 +100,7 @@ def recorded(
 
 
 def made_answers(entry: Wrong | Right, case: MadeCase) -> tuple[Answers, Answers]:
-    """The submission's answers about a MADE, and the right ones, by the names of the checks."""
+    """The submission's answers about a MADE and the correct ones, by their names in the checks."""
     sizes = {key: getattr(case, key) for key in ("input_size", "hidden_size", "n_hidden", "used")}
     weights = made_arrays(case.weights)
     there = recorded(entry, experiment.made_forward, sizes, {**weights, "z": case.z})
@@ -129,7 +129,7 @@ def made_answers(entry: Wrong | Right, case: MadeCase) -> tuple[Answers, Answers
 def maf_answers(
     entry: Wrong | Right, case: MafCase, blocks: Sequence[flow.AnyBlock]
 ) -> tuple[Answers, Answers]:
-    """The submission's answers about a MAF of these blocks, and the right ones."""
+    """The submission's answers about a MAF of these blocks, and the correct ones."""
     names = ("input_size", "hidden_size", "n_hidden", "n_flows", "used")
     sizes = {key: getattr(case, key) for key in names}
     found = recorded(entry, experiment.maf_log_probs, sizes, {**maf_arrays(blocks), "x": case.x})
@@ -144,7 +144,7 @@ def maf_answers(
 
 
 def same(got: ArrayLike | None, other: ArrayLike | None) -> bool:
-    """Whether both are there and equal within float32's reach."""
+    """Whether both exist and are equal within float32's precision."""
     return got is not None and other is not None and close(got, other, EQUAL)
 
 
@@ -172,14 +172,14 @@ def test_entry_is_an_edit_that_python_can_read(entry: Wrong | Right) -> None:
 
 @for_each(WRONG)
 def test_entry_gets_its_name_in_one_way(entry: Wrong) -> None:
-    """An entry has predictions with a hint, or a check's own sentence, or both."""
+    """An entry has predictions with a hint, or is named by a check's failure, or both."""
     assert bool(entry.answers) == bool(entry.hint)
     assert entry.answers or entry.says
 
 
 @for_each(NAMED)
 def test_hint_is_a_sentence_without_code(entry: Wrong) -> None:
-    """A hint says what the student did; it holds no code of a solution."""
+    """A hint describes the mistake; it contains no code of a solution."""
     assert re.fullmatch(r"[A-Z\w].*\.", entry.hint)
     assert len(entry.hint) < 200
     code = re.compile(r"torch|self\.|\.exp|exp\(|[=\[\]*]|dim=|\bnn\b|\.sum|\.mean|alpha\)|mu\)")
@@ -187,9 +187,9 @@ def test_hint_is_a_sentence_without_code(entry: Wrong) -> None:
 
 
 @for_each(NAMED)
-def test_prediction_is_what_the_code_gives_and_not_what_is_right(entry: Wrong) -> None:
-    """On every case the prediction is the code's own answer; on some it is not the right one."""
-    told_apart = dict.fromkeys(entry.answers, False)
+def test_prediction_is_the_codes_answer_and_not_the_correct_one(entry: Wrong) -> None:
+    """On every case the prediction is the code's own answer; on some it is not the correct one."""
+    differs = dict.fromkeys(entry.answers, False)
     seen = dict.fromkeys(entry.answers, 0)
     for case in (*MADE_CASES, *MAF_CASES):
         if isinstance(case, MadeCase):
@@ -205,16 +205,16 @@ def test_prediction_is_what_the_code_gives_and_not_what_is_right(entry: Wrong) -
             assert np.isfinite(predicted).all()
             assert same(found, predicted), (answer, case)
             seen[answer] += 1
-            told_apart[answer] |= not same(predicted, expected)
+            differs[answer] |= not same(predicted, expected)
     for answer in entry.answers:
         if not answer.endswith(".negated"):
             assert seen[answer], answer
-            assert told_apart[answer], answer
+            assert differs[answer], answer
 
 
 @for_each([entry for entry in WRONG if entry.says and not entry.answers])
 def test_unpredicted_mistake_raises_has_another_form_or_is_off(entry: Wrong) -> None:
-    """Mistakes that a check names in its own words do something that a check can see."""
+    """Mistakes without predictions still change something that a check can see."""
     visible = False
     for case in (*MADE_CASES, USED):
         got, right = made_answers(entry, case)
@@ -222,13 +222,13 @@ def test_unpredicted_mistake_raises_has_another_form_or_is_off(entry: Wrong) -> 
     for maf_case in (*MAF_CASES, USED_MAF):
         got, right = maf_answers(entry, maf_case, maf_case.maps)
         visible |= any(not same(got[answer], right[answer]) for answer in right)
-    # What only the gradients by parameters or the input's fate show is for the audit to see.
+    # The audit covers those that only parameter gradients or a changed input show.
     assert visible or entry.id in {"inverse-log-det-detached", "inverse-changes-x"}
 
 
 @for_each(RIGHT)
-def test_right_solution_gives_the_right_answers(entry: Right) -> None:
-    """Right variants agree with the oracles; the log-determinant of forward with either sign."""
+def test_correct_solution_gives_the_correct_answers(entry: Right) -> None:
+    """Correct variants agree with the oracles; the log-determinant of forward with either sign."""
     for case in MADE_CASES:
         got, right = made_answers(entry, case)
         for answer, expected in right.items():
@@ -265,7 +265,7 @@ def observe(diagnosis: Diagnosis, case: MadeCase, got: ArrayLike) -> None:
 
 
 def test_mistake_that_explains_all_answers_is_named() -> None:
-    """The name and the hint of the one entry that would have given these answers."""
+    """The diagnosis returns the id and the hint of the one entry that gives these answers."""
     diagnosis = Diagnosis(WRONG)
     for case in MADE_CASES:
         observe(diagnosis, case, answer_of("forward-no-exp", case))
@@ -275,8 +275,8 @@ def test_mistake_that_explains_all_answers_is_named() -> None:
     assert "alpha itself" in named[1]
 
 
-def test_nothing_is_named_when_all_answers_are_right() -> None:
-    """A right solution is never told that it made a mistake."""
+def test_nothing_is_named_when_all_answers_are_correct() -> None:
+    """A correct solution never gets a diagnosis."""
     diagnosis = Diagnosis(WRONG)
     for case in MADE_CASES:
         observe(diagnosis, case, flow.made_forward(case.weights, case.z)[0])
@@ -284,7 +284,7 @@ def test_nothing_is_named_when_all_answers_are_right() -> None:
 
 
 def test_nothing_is_named_when_one_answer_does_not_fit() -> None:
-    """A hint is computed, never guessed: one answer of another kind and there is none."""
+    """A hint is computed, never guessed: one answer that does not fit rules it out."""
     diagnosis = Diagnosis(WRONG)
     for case in MADE_CASES[:-1]:
         observe(diagnosis, case, answer_of("forward-no-exp", case))
@@ -293,8 +293,8 @@ def test_nothing_is_named_when_one_answer_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("value_is_right", [True, False])
-def test_a_gradient_is_explained_only_where_its_value_is_right(value_is_right: bool) -> None:
-    """Of a wrong value the gradient is wrong too; that does not mean that something is detached."""
+def test_a_gradient_is_explained_only_where_its_value_is_correct(value_is_right: bool) -> None:
+    """The gradient of a wrong value is wrong too; that does not mean that something is detached."""
     diagnosis = Diagnosis(WRONG)
     for case in MAF_CASES:
         right = flow_gradients(case.maps, case.x)
@@ -303,8 +303,8 @@ def test_a_gradient_is_explained_only_where_its_value_is_right(value_is_right: b
         diagnosis.observe("MAF.log_probs", case, got, value)
         cut_off = np.zeros_like(flat(right, right))
         diagnosis.observe("MAF.log_probs.gradient", case, cut_off, flat(right, right))
-    told = diagnosis.diagnose()
-    assert (told is not None and "maf-detached" in told[0]) == value_is_right
+    named = diagnosis.diagnose()
+    assert (named is not None and "maf-detached" in named[0]) == value_is_right
 
 
 def test_mistakes_that_agree_on_one_case_are_named_together() -> None:
@@ -318,7 +318,7 @@ def test_mistakes_that_agree_on_one_case_are_named_together() -> None:
 
 
 def test_questions_after_a_failure_tell_mistakes_apart() -> None:
-    """More cases are asked about when a check has failed; then only one mistake is left."""
+    """After a failure, more cases are tried until only one mistake is left."""
     diagnosis = Diagnosis(WRONG)
     observe(diagnosis, CASE, answer_of("forward-loops-over-batch", CASE))
     for case in MADE_CASES[:4]:
@@ -332,20 +332,20 @@ def test_questions_after_a_failure_tell_mistakes_apart() -> None:
     assert named[0] == "forward-loops-over-batch"
 
 
-def test_question_is_asked_once_and_only_when_the_diagnosis_is_wanted() -> None:
-    """A passing check asks nothing more; a failing one asks each question once."""
-    asked: list[int] = []
+def test_question_runs_once_and_only_for_a_diagnosis() -> None:
+    """A passing check runs no question; a failing one runs each question once."""
+    runs: list[int] = []
     diagnosis = Diagnosis(WRONG)
     for n in range(3):
-        diagnosis.ask_if_failed("the same", lambda n=n: asked.append(n))  # type: ignore[misc]
-    assert asked == []
+        diagnosis.ask_if_failed("the same", lambda n=n: runs.append(n))  # type: ignore[misc]
+    assert runs == []
     diagnosis.diagnose()
-    assert asked == [0]
+    assert runs == [0]
 
 
 @pytest.mark.parametrize("failure", [CheckFailed("It raised."), NotAttempted("A stub.")])
 def test_question_that_fails_does_not_spoil_the_diagnosis(failure: BaseException) -> None:
-    """Where code raises on another case, the answers that were seen still have their name."""
+    """If the code raises on another case, the earlier answers are still diagnosed."""
 
     def question() -> None:
         raise failure
@@ -359,7 +359,7 @@ def test_question_that_fails_does_not_spoil_the_diagnosis(failure: BaseException
 
 
 def test_mistake_that_explains_two_answers_comes_before_one_for_each() -> None:
-    """Where z and log_det are both wrong, the mistake that gives both is the name."""
+    """If z and log_det are both wrong, a mistake that explains both is named."""
     one = Wrong("z-only", "1.2 MADE.inverse", "", "", hint="One.", answers={"z": lambda _: 1.0})
     answers: dict[str, Prediction] = {"z": lambda _: 1.0, "d": lambda _: 2.0}
     both = Wrong("both", "1.2 MADE.inverse", "", "", hint="Two.", answers=answers)
@@ -370,7 +370,7 @@ def test_mistake_that_explains_two_answers_comes_before_one_for_each() -> None:
 
 
 def test_edit_of_a_piece_that_is_not_there_is_an_error() -> None:
-    """A change that would leave the right solution as it is cannot slip in."""
+    """A change that leaves the correct solution unchanged is refused."""
     with pytest.raises(ValueError, match="must occur once, found 0 times"):
         but(MADE_INVERSE, ("no such piece", "anything"))
 
@@ -379,7 +379,7 @@ def test_edit_of_a_piece_that_is_not_there_is_an_error() -> None:
 
 
 class Answering:
-    """Stands in for a worker: gives the same reply to every call."""
+    """A stand-in for a worker that gives the same reply to every call."""
 
     def __init__(self, **values: Array | None) -> None:
         recorder = Recorder()
@@ -397,8 +397,8 @@ def student_with(**values: Array | None) -> Student:
     return Student(cast(Caller, Answering(**values)), 0)
 
 
-def test_form_of_log_det_costs_only_what_needs_it() -> None:
-    """x and z can be looked at when log_det is missing or has another shape."""
+def test_wrong_form_of_log_det_fails_only_the_checks_that_need_it() -> None:
+    """x and z can be read when log_det is missing or has another shape."""
     for log_det in (None, np.zeros((CASE.batch, 1))):
         there = student_with(x=CASE.x, log_det=log_det).made_forward(CASE)
         back = student_with(z=CASE.x, log_det=log_det, input_after=CASE.x).made_inverse(CASE)
@@ -415,5 +415,5 @@ def test_own_blocks_of_the_density_check_integrate_to_one_on_its_grid() -> None:
     axis = np.linspace(-9.0, 9.0, 31)
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     total = np.exp(flow.maf_log_prob(case.blocks, points)).sum() * (axis[1] - axis[0]) ** 2
-    # A quarter of what the check allows: the rest is for the student.
+    # A quarter of what the check allows; the rest is left to the student.
     assert close(total, 1.0, Tolerance(rtol=0.0, atol=2.5e-3))

@@ -1,7 +1,7 @@
 """The catalogue's entries about gan.py, tried in this process: each is caught and named.
 
-The audit does the same through whole gradings; here one call of a check tells within milliseconds
-which entry a change has broken. The small trainings and the advice are left to the audit.
+The audit does the same with whole gradings; here one call of a check shows within milliseconds
+which entry a change has broken. The audit covers the small training runs and the advice.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def cases_of(function: str) -> list[GanCase]:
 
 
 def checks_of(function: str) -> list[Check]:
-    """All that the grader asks of a function, the training and the advice left out."""
+    """All checks of a function, without the training run and the advice."""
     labelled = function.startswith("conditional")
     checks: list[Check] = []
     for case in cases_of(function):
@@ -102,7 +102,7 @@ def checks_of(function: str) -> list[Check]:
 
 
 def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
-    """For every check that fails: what it says, and the mistakes that are named."""
+    """Yield the feedback of every check that fails, and the mistakes that it names."""
     student = student_of(entry)
     for function in functions_of(entry):
         for check in checks_of(function):
@@ -117,16 +117,18 @@ def failures(entry: Wrong | Right) -> Iterator[tuple[str, set[str]]]:
 
 @for_each(WRONG)
 def test_a_wrong_loss_is_caught_and_named(entry: Wrong) -> None:
-    """Some check fails and names the mistake: by the answers, or else by its own words."""
+    """Some check fails and names the mistake, by its diagnosis or by its failure text."""
     if entry.says in ("are frozen", "into evaluation mode", "changes parameters"):
-        pytest.skip("what only the next step of a training run shows is for the audit to see")
-    told = failures(entry)
-    assert any(entry.id in named if entry.answers else entry.says in said for said, named in told)
+        pytest.skip("only the next training step shows it: left to the audit")
+    assert any(
+        entry.id in named if entry.answers else entry.says in feedback
+        for feedback, named in failures(entry)
+    )
 
 
 @for_each(RIGHT)
-def test_a_right_loss_passes_every_check(entry: Right) -> None:
-    """No check fails, so that no mistake can be named either."""
+def test_a_correct_loss_passes_every_check(entry: Right) -> None:
+    """No check fails, so no mistake is named."""
     assert list(failures(entry)) == []
 
 
@@ -142,7 +144,7 @@ def test_a_right_loss_passes_every_check(entry: Right) -> None:
 def test_a_weight_that_happens_to_be_0_or_1_costs_nothing(
     weights: str, steps: Mapping[str, str]
 ) -> None:
-    """A mixture that is one of its own images is still found among what the critic was given."""
+    """A mixture that equals one of its two images is still found among the critic's inputs."""
     code = with_step(alpha=f"alpha = torch.tensor([{weights}]).view(-1, 1, 1, 1)", **steps)
     student = student_of(Right("chance", "5.5 loss_wasserstein_gp_d", "", code))
     case = GanCase(4, 5, 2.0, False, 3)
@@ -150,41 +152,41 @@ def test_a_weight_that_happens_to_be_0_or_1_costs_nothing(
     gan_checks.check_value(student, Diagnosis(WRONG), case, "loss_wasserstein_gp_d")
 
 
-def test_every_entry_has_an_id_of_its_own() -> None:
+def test_ids_are_unique() -> None:
     """No two entries share an id."""
     ids = [entry.id for entry in WRONG] + [entry.id for entry in RIGHT]
     assert len(ids) == len(set(ids))
 
 
 @for_each(WRONG)
-def test_a_mistake_has_either_answers_with_a_hint_or_a_checks_own_words(entry: Wrong) -> None:
-    """What names a mistake is stated, and a hint is never given without an answer to compute."""
+def test_a_mistake_has_answers_with_a_hint_or_is_named_by_a_failure(entry: Wrong) -> None:
+    """Each mistake can be named, and a hint always comes with answers to compute."""
     assert bool(entry.answers) == bool(entry.hint)
     assert entry.answers or entry.says
 
 
 @for_each([entry for entry in WRONG if entry.hint])
 def test_a_hint_is_one_sentence_without_code(entry: Wrong) -> None:
-    """Hints say what was done, never what to write."""
+    """Hints describe the mistake; they never contain the code to write."""
     assert entry.hint.endswith(".")
     assert not re.search(r"[\w\])]\(.*\)|[=*_\[\]]|torch|softplus|logsigmoid|\. [A-Z]", entry.hint)
 
 
 def test_mistakes_with_the_same_hint_are_the_same_to_the_checks() -> None:
-    """A hint is the whole of what a student is told: two mistakes may share it, not half of it."""
+    """Two mistakes may share a hint, but no hint is a part of another."""
     hints = {entry.hint for entry in WRONG if entry.hint}
     for hint in hints:
         assert not any(hint != other and hint in other for other in hints)
 
 
 def test_a_step_that_is_not_there_is_refused() -> None:
-    """An entry that changes no step would be the reference itself."""
+    """An entry that changes no step would equal the reference."""
     with pytest.raises(ValueError, match="no step norm in"):
         with_step(norm="norm = slopes.norm()")
 
 
-def test_a_mistake_of_2_2_has_its_labels_in_4_2() -> None:
-    """Every call gets them, inner ones too, and the answers are those of the other function."""
+def test_a_mistake_of_2_2_gets_labels_in_4_2() -> None:
+    """Every call gets labels, inner ones too, and the answers belong to the conditional loss."""
     code = "real, fake = d(x_real), d(g(z))\nd_loss = add(real, fake)"
     entry = Wrong(
         "ns-d-new", "2.2 loss_nonsaturating_d", "", code, hint="New.", answers={"loss": float}
@@ -197,7 +199,7 @@ def test_a_mistake_of_2_2_has_its_labels_in_4_2() -> None:
 
 
 def test_a_call_that_cannot_be_given_labels_is_refused() -> None:
-    """It would be another mistake: a forgotten label."""
+    """A call without labels would be another mistake."""
     entry = Wrong("ns-d-new", "2.2 loss_nonsaturating_d", "", "d_loss = d(images).mean()")
     with pytest.raises(ValueError, match="not every call of g and d has labels"):
         conditional.with_labels(entry)

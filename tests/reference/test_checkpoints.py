@@ -217,7 +217,7 @@ def test_keyboard_leaves_figures_and_a_checkpoint_to_go_on_from(tmp_path: Path) 
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert errors.rstrip().splitlines()[-1].startswith("Stopped by the keyboard; what was made")
+    assert errors.rstrip().splitlines()[-1].startswith("Stopped by the keyboard. All files")
     assert "Traceback" not in errors
     assert is_png(tmp_path / "maf" / "loss_curve.png")
     assert is_png(tmp_path / "maf" / "density.png")

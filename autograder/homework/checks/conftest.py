@@ -1,4 +1,4 @@
-"""What the checks ask for: the student, the small GANs, and what is to be said about devices."""
+"""Fixtures of all checks: the student, the training runs of small GANs, the advice on devices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autograder.homework.training_runs.gan_training import GanTraining
 
 @pytest.fixture
 def student(caller: Caller, assignment: Assignment) -> Student:
-    """The submission, called in a worker that serves this check only."""
+    """The submission, called in a worker of its own for each check."""
     return Student(caller, assignment.seed)
 
 
@@ -26,20 +26,20 @@ _GANS: pytest.StashKey[dict[str, GanTraining]] = pytest.StashKey()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make what goes on beside the checks, if any check will ask for it."""
+    """Prepare the background runs that the selected checks need."""
     stash = session.config.stash
     judge = stash[JUDGE]
-    wanted: dict[str, list[pytest.Function]] = {}
+    needed_by: dict[str, list[pytest.Function]] = {}
     for item in session.items:
         if isinstance(item, pytest.Function):
             for name in item.fixturenames:
-                wanted.setdefault(name, []).append(item)
-    if "device_advice" in wanted:
+                needed_by.setdefault(name, []).append(item)
+    if "device_advice" in needed_by:
         stash[_DEVICES] = DeviceAdvice(judge.new_caller())
         judge.background.add(stash[_DEVICES])
     stash[_GANS] = {
         item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)
-        for item in wanted.get("gan_training", ())
+        for item in needed_by.get("gan_training", ())
     }
     for training in stash[_GANS].values():
         judge.background.add(training)
@@ -47,13 +47,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def device_advice(request: pytest.FixtureRequest) -> DeviceAdvice:
-    """What is to be said about devices; one run serves all checks that ask."""
+    """The advice on devices; one run serves all checks."""
     return request.config.stash[_DEVICES]
 
 
 @pytest.fixture
 def gan_training(request: pytest.FixtureRequest) -> Iterator[GanTraining]:
-    """The training run with the module's losses, under way since the session began."""
+    """The training run with the module's losses, started with the session."""
     training = request.config.stash[_GANS][request.node.nodeid]
     yield training
     training.close()

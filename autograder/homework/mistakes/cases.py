@@ -21,17 +21,17 @@ _END = "# END SOLUTION"
 _FILES = ("codebase/flow_network.py", "codebase/gan.py")
 # The parts whose checks call a function of problem 1. The losses are called in their own part.
 _CALLED_IN = {"1.1": ("1.1",), "1.2": ("1.2", "1.3"), "1.3": ("1.3",)}
-# It is of 1.1, and calls MADE.inverse as well.
+# A check of 1.1 that calls MADE.inverse too.
 _ROUND_TRIP = "inverse_undoes_forward"
-# The training run takes longer than all else together. It never calls MADE.forward; and what is
-# wrong in 1.3 has cost its points in 1.3 before the run ends. What is wrong in 1.2 must keep it.
+# The training run takes longer than everything else. It never calls MADE.forward, and a mistake in
+# 1.3 costs points in other checks of 1.3. With a mistake in 1.2 the run must still pass.
 TRAINING, _IN_TRAINING = "1.3.4", frozenset({"1.2", "1.3"})
-# A term may have a seed of its own: tolerances must hold there too.
+# Terms may use other seeds: the tolerances must suit them too.
 _OTHER_SEEDS = (1, 2, 3)
 
 
 def all_cases(reference: Path, template: Path) -> Iterator[Case]:
-    """Yield the reference, the untouched template, every right and every wrong solution."""
+    """Yield the reference, the untouched template, all correct and all incorrect solutions."""
     texts = solution_files(reference)
     yield Case("reference", "right", "The reference itself.", texts)
     for seed in _OTHER_SEEDS:
@@ -103,11 +103,11 @@ class Touched(TypedDict):
 
 
 def touched(regions: Collection[str], *, trains: bool) -> Touched:
-    """Say which checks an edit of these regions can change: those that call what is in them.
+    """Return which checks to run for an edit of these regions: those that call their functions.
 
     Args:
         regions: solution regions, "1.2 MADE.inverse".
-        trains: whether the training run is of interest.
+        trains: whether to include the training run.
     """
     plan = plan_checks(load_assignment(_HOMEWORK))
     called = [check for check in plan if any(is_called(region, check) for region in regions)]
@@ -119,7 +119,7 @@ def touched(regions: Collection[str], *, trains: bool) -> Touched:
 
 
 def is_called(region: str, check: PlannedCheck) -> bool:
-    """Say whether a check calls the function of a solution region, "1.2 MADE.inverse"."""
+    """Whether a check calls the function of a solution region, "1.2 MADE.inverse"."""
     part, _, function = region.partition(" ")
     if part in _CALLED_IN:
         both = part == "1.2" and _ROUND_TRIP in check.check_id

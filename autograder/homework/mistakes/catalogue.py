@@ -1,7 +1,6 @@
-"""The mistakes with a name; a new entry goes into the file of its problem.
+"""All incorrect solutions of the catalogue; a new entry goes into the module of its problem.
 
-The right-but-different solutions of the catalogue stand in `right.py`: the judge needs none of
-them, so they need not travel to the platform.
+The correct ones are in `right.py`: the judge does not need them, so they stay off the platform.
 """
 
 from autograder.engine.catalogue.solutions import Wrong

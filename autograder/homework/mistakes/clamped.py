@@ -1,7 +1,7 @@
-"""Mistakes of 2.2: probabilities that are kept away from 0, so that the logarithm stays finite.
+"""Mistakes of 2.2: probabilities clamped away from 0 to keep the logarithm finite.
 
-Each entry of a family has another number, and students have theirs: the diagnosis finds it. Numbers
-of 1e-4 and more are mistakes, those of 1e-6 and less are not: see `tolerances.SURE`.
+Students choose their own numbers, so the diagnosis fits the number. Numbers of 1e-4 and more are
+mistakes, those of 1e-6 and less are not: see `tolerances.SURE`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, 
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 
-# From logits and the number to what -log D costs.
+# From logits and the number to -log D.
 _Term: TypeAlias = Callable[[Array, float], Array]
+
+_CONSTANT = "where d is confidently wrong, the loss is then constant and nothing is learned."
 
 _wrong_d, _wrong_g = LossMistakes("loss_nonsaturating_d"), LossMistakes("loss_nonsaturating_g")
 
@@ -29,7 +31,7 @@ def _floored(logits: Array, number: float) -> Array:
 
 
 def _clipped(logits: Array, number: float) -> Array:
-    """-log D, with D between number and 1 - number: the logits are clamped, too, then."""
+    """-log D with D clamped to [number, 1 - number], which clamps the logits."""
     bound = np.log1p(-number) - np.log(number)
     return as_real(np.clip(logits, -bound, bound))
 
@@ -52,29 +54,29 @@ def _unchanged(logits: Array, number: float) -> Array:
 
 
 def _only_real(s: LossCall, number: float) -> float:
-    """D is raised to the number in both terms: so 1 - D is not."""
+    """The loss with D raised to the number in both terms, which leaves 1 - D unprotected."""
     fake = np.maximum(s.fake, np.log(number) - np.log1p(-number))
     return mean(_floored(s.real, number)) + mean(as_fake(fake))
 
 
 def _clamped(number: float) -> str:
     return (
-        f"A clamp keeps probabilities, or what stands for them, at about {number:.1g} or more: "
-        "where d is wrong and surer than that, the loss is a constant and nothing is learned."
+        f"A clamp keeps the probabilities (or a value computed from them) at about {number:.1g} or "
+        f"more: {_CONSTANT}"
     )
 
 
 def _clamped_for(images: str) -> Callable[[float], str]:
     return lambda number: (
-        f"A clamp in the {images} images' term keeps the probability at about {number:.1g} or "
-        "more: where d is wrong and surer than that, the loss is a constant and nothing is learned."
+        f"A clamp in the term of the {images} images keeps the probability at about {number:.1g} "
+        f"or more: {_CONSTANT}"
     )
 
 
 def _added(number: float) -> str:
     return (
-        f"A constant of about {number:.1g} is added inside the logarithm, which is large enough to "
-        "change the loss, and takes most of its gradient where d is sure and wrong."
+        f"You add about {number:.1g} inside the logarithm, which changes the loss and removes most "
+        "of its gradient where d is confidently wrong."
     )
 
 
@@ -113,7 +115,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "ns-d-clamped-below",
-        "All probabilities are raised to 0.001, which does nothing for the fake images' 1 - D.",
+        "All probabilities are raised to 0.001, which does not protect 1 - D of the fake images.",
         """
         real = torch.sigmoid(d(x_real)).clamp(min=1e-3)
         fake = torch.sigmoid(d(g(z))).clamp(min=1e-3)
@@ -123,7 +125,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "ns-d-clamped-for-fakes",
-        "Only 1 - D of the fake images is kept away from 0.",
+        "Only 1 - D of the fake images is clamped away from 0.",
         """
         fake = (1 - torch.sigmoid(d(g(z)))).clamp(min=1e-3)
         d_loss = F.softplus(-d(x_real)).mean() - torch.log(fake).mean()

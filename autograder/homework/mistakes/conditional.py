@@ -1,4 +1,4 @@
-"""Mistakes of 4.2: the losses of the conditional GAN, above all what is done with the labels."""
+"""Mistakes of 4.2: the losses of the conditional GAN, mainly their labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, 
 _wrong_d = LossMistakes("conditional_loss_nonsaturating_d")
 _wrong_g = LossMistakes("conditional_loss_nonsaturating_g")
 
-# What a loss looks like when the fake images have labels of their own.
+# The loss of d when the fake images have separate labels.
 _D_WITH_FAKE_LABELS = """
 d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_fake)).mean()
 """
@@ -63,7 +63,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "cond-d-fake-judged-with-real-label",
-        "The fake images are made for random labels and judged with those of the real images.",
+        "The fake images are made with random labels and judged with the real labels.",
         """
         y_fake = torch.randint(0, 10, (batch_size,), device=device)
         d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_real)).mean()
@@ -72,7 +72,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "cond-d-fake-judged-with-random-label",
-        "The fake images are made for the real labels and judged with random ones.",
+        "The fake images are made with the real labels and judged with random ones.",
         """
         y_fake = torch.randint(0, 10, (batch_size,), device=device)
         d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_fake)).mean()
@@ -81,7 +81,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "cond-d-labels-drawn-twice",
-        "Random labels are drawn once for g and once more for d.",
+        "Random labels are drawn separately for g and for d.",
         """
         def labels():
             return torch.randint(0, 10, (batch_size,), device=device)
@@ -103,7 +103,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "cond-d-images-shuffled-alone",
-        "The real images are shuffled, their labels are not.",
+        "The real images are shuffled, but their labels are not.",
         """
         x_real = x_real[torch.randperm(batch_size)]
         d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_real)).mean()
@@ -112,7 +112,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "cond-d-mismatched-pairs",
-        "Real images with a wrong label are shown too, as a third kind of fake.",
+        "Real images with a wrong label are added as a third kind of fake.",
         """
         y_wrong = (y_real + 1) % 10
         d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_real), y_real)).mean()
@@ -123,7 +123,7 @@ _LABELS: tuple[Wrong, ...] = (
     # ---- the form of the labels ----------------------------------------------------------------
     _wrong_d(
         "cond-d-one-hot-labels",
-        "The labels are turned into one-hot vectors, which the networks do themselves.",
+        "The labels are turned into one-hot vectors, which the networks already do.",
         """
         y = F.one_hot(y_real, 10)
         d_loss = F.softplus(-d(x_real, y)).mean() + F.softplus(d(g(z, y), y)).mean()
@@ -157,7 +157,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-labels-1-to-9",
-        "The labels of the fake images are drawn from 1 to 9: class 0 never comes.",
+        "The labels of the fake images are drawn from 1 to 9: class 0 never occurs.",
         """
         y_fake = torch.randint(1, 10, (batch_size,), device=device)
         g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
@@ -166,7 +166,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-labels-rounded",
-        "Labels are rounded instead of cut off: the first and the last class come too seldom.",
+        "Labels are rounded instead of truncated: the first and last class occur too rarely.",
         """
         y_fake = (9 * torch.rand(batch_size, device=device)).round().long()
         g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
@@ -175,7 +175,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-freezes-d",
-        "Parameters of d are frozen for the generator's step, and never again unfrozen.",
+        "The parameters of d are frozen for the generator's step and never unfrozen.",
         """
         for parameter in d.parameters():
             parameter.requires_grad_(False)
@@ -185,7 +185,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-leaves-g-in-evaluation",
-        "g is put into evaluation mode, and never back.",
+        "g is put into evaluation mode and stays there.",
         """
         g.eval()
         g_loss = F.softplus(-d(g(z, y_real), y_real)).mean()
@@ -211,7 +211,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-labels-by-place",
-        "The labels 0, 1, 2, ... are given by the place in the batch, as in the figures.",
+        "The labels 0, 1, 2, ... follow the position in the batch, as in the figures.",
         """
         y_fake = torch.arange(batch_size, device=device).clamp(max=9)
         g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
@@ -220,7 +220,7 @@ _LABELS: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-judged-with-real-label",
-        "The fake images are made for random labels and judged with those of the real images.",
+        "The fake images are made with random labels and judged with the real labels.",
         """
         y_fake = torch.randint(0, 10, (batch_size,), device=device)
         g_loss = F.softplus(-d(g(z, y_fake), y_real)).mean()
@@ -236,7 +236,7 @@ _LABELS: tuple[Wrong, ...] = (
 )
 
 _LOSSES: tuple[Wrong, ...] = (
-    # ---- the discriminator's loss, beside what 2.2 has -----------------------------------------
+    # ---- the discriminator's loss: mistakes that 2.2 does not have -----------------------------
     _wrong_d(
         "cond-d-divided-by-classes",
         "The sum over the batch is divided by 10, the number of classes.",
@@ -244,12 +244,13 @@ _LOSSES: tuple[Wrong, ...] = (
         real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
         d_loss = (F.softplus(-real) + F.softplus(fake)).sum() / 10
         """,
-        hint="The sum over the batch is divided by the number of classes, not of examples.",
+        hint="You divide the sum over the batch by the number of classes; divide it by the number "
+        "of examples.",
         value=d_loss(as_real, as_fake, lambda terms: np.sum(terms) / 10),
     ),
     _wrong_d(
         "cond-d-z-zero",
-        "z is all zeros: the label alone decides what is drawn.",
+        "z is all zeros: the label alone determines the image.",
         """
         x_fake = g(torch.zeros_like(z), y_real)
         d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(x_fake, y_real)).mean()
@@ -271,7 +272,7 @@ _LOSSES: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "cond-g-z-shared-by-a-class",
-        "All images of one class are made from one z.",
+        "All images of one class come from one z.",
         """
         by_class = torch.randn(10, g.dim_z, device=device)
         g_loss = F.softplus(-d(g(by_class[y_real], y_real), y_real)).mean()
@@ -291,7 +292,7 @@ _CALLS = (
 
 
 def with_labels(entry: Wrong) -> Wrong:
-    """Return a mistake of 2.2 as it is made in 4.2, where every call gets the real labels.
+    """Return a mistake of 2.2 in its form of 4.2: every call gets the real labels.
 
     Raises:
         ValueError: its code calls g or d in another way.
@@ -311,7 +312,7 @@ def with_labels(entry: Wrong) -> Wrong:
     )
 
 
-# Who made a mistake in 2.2 copies it here.
+# A student who makes a mistake in 2.2 repeats it in 4.2.
 _AS_IN_2_2 = tuple(
     with_labels(entry)
     for entry in (

@@ -1,4 +1,4 @@
-"""The solution regions of problem 1 and a plain solution of each, for entries to change a line."""
+"""The solution regions of problem 1, each with a plain solution that entries change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def but(code: str, *changes: tuple[str, str]) -> str:
 
     Args:
         code: one of the texts above.
-        changes: pairs of a piece that occurs exactly once, and what stands there instead.
+        changes: pairs of a piece, which occurs exactly once, and its replacement.
 
     Raises:
         ValueError: a piece does not occur exactly once.

@@ -1,4 +1,4 @@
-"""What the misconceptions of problem 1 would answer, in numpy: small pieces that entries combine.
+"""Predicted answers of mistakes in problem 1, in numpy: small pieces that entries combine.
 
 `x`, `z`, `mu` and `alpha` are (B, D) or, where one column is meant, (B,).
 """
@@ -12,26 +12,68 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autograder.engine.catalogue.solutions import Prediction
+from autograder.engine.catalogue.solutions import Prediction, Wrong
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.gradients import flat
+from autograder.homework.mistakes.flow_code import FORWARD
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase, MafCase
 
-# From the output of MADE.net (B, 2 D) to what is taken for mu and for alpha.
+# From the output of MADE.net (B, 2 D) to mu and alpha.
 Split: TypeAlias = Callable[[Array], tuple[Array, Array]]
-# From what is given (z in forward, x in inverse), mu and alpha to what is returned.
+# From the input (z in forward, x in inverse), mu and alpha to the output.
 Step: TypeAlias = Callable[[Array, Array, Array], Array]
-# From a batch to the batch that MADE.net is shown instead.
+# From a batch to the batch that MADE.net gets instead.
 View: TypeAlias = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class FlowMistakes:
+    """Makes the entries of one function of problem 1.
+
+    Args:
+        region: its solution region, "1.2 MADE.inverse".
+    """
+
+    region: str
+
+    def __call__(
+        self,
+        id: str,
+        sentence: str,
+        code: str,
+        *,
+        hint: str = "",
+        says: str = "",
+        also: Mapping[str, str] | None = None,
+        keeps: frozenset[str] = frozenset(),
+        **answers: Prediction,
+    ) -> Wrong:
+        """Return an entry; `answers` by their names: x, z, log_det, jacobian, value, gradient."""
+        if self.region == FORWARD and "log_det" in answers:  # wrong with either sign
+            answers["log_det.negated"] = answers["log_det"]
+        function = self.region.partition(" ")[2]
+        return Wrong(
+            id=id,
+            region=self.region,
+            sentence=sentence,
+            code=code,
+            also=also or {},
+            hint=hint,
+            answers={
+                f"{function}.{name}".removesuffix(".value"): answers[name] for name in answers
+            },
+            says=says,
+            keeps=keeps,
+        )
 
 
 # ---- splits and views ---------------------------------------------------------------------------
 
 
 def halves(output: Array) -> tuple[Array, Array]:
-    """The handout's: mu first, alpha second."""
+    """mu first, alpha second: the correct split."""
     size = output.shape[1] // 2
     return output[:, :size], output[:, size:]
 
@@ -48,28 +90,28 @@ def interleaved(output: Array) -> tuple[Array, Array]:
 
 
 def previous_column(output: Array) -> tuple[Array, Array]:
-    """For every column the mu and alpha of the one before it; the last one's for the first."""
+    """The mu and alpha of the previous column; the first gets those of the last."""
     mu, alpha = halves(output)
     return np.roll(mu, 1, axis=1), np.roll(alpha, 1, axis=1)
 
 
 def same(x: Array) -> Array:
-    """Every example for itself."""
+    """The batch unchanged."""
     return x
 
 
 def first_example(x: Array) -> Array:
-    """The first example in place of every one."""
+    """The first example in all rows."""
     return np.broadcast_to(x[:1], x.shape)
 
 
 def batch_mean(x: Array) -> Array:
-    """The average example in place of every one."""
+    """The average example in all rows."""
     return np.broadcast_to(x.mean(axis=0, keepdims=True), x.shape)
 
 
 def previous_example(x: Array) -> Array:
-    """For every example the one before it."""
+    """The previous example in each row."""
     return np.roll(x, 1, axis=0)
 
 
@@ -77,7 +119,7 @@ def previous_example(x: Array) -> Array:
 
 
 def forward_step(z: Array, mu: Array, alpha: Array) -> Array:
-    """The handout's: mu + z exp(alpha)."""
+    """mu + z exp(alpha): the correct step."""
     return mu + z * np.exp(alpha)
 
 
@@ -89,7 +131,7 @@ def forward_columns(
     columns: Callable[[MadeCase], Sequence[int]] = lambda case: range(case.input_size),
     start: Callable[[Array], Array] = np.zeros_like,
 ) -> Prediction:
-    """x where one column after the other is computed from what x holds by then."""
+    """x computed one column at a time, each from the x so far."""
 
     def predict(case: MadeCase) -> Array:
         x = start(case.z)
@@ -104,9 +146,9 @@ def forward_columns(
 def forward_passes(
     passes: Callable[[MadeCase], int], start: View = np.zeros_like, *, scales_x: bool = False
 ) -> Prediction:
-    """x where all columns are computed at once, a number of times, beginning with `start(z)`.
+    """x from a number of passes over all columns at once, starting from `start(z)`.
 
-    With `scales_x` every pass scales the x of the pass before it instead of z.
+    With `scales_x`, each pass scales the previous x instead of z.
     """
 
     def predict(case: MadeCase) -> Array:
@@ -118,49 +160,31 @@ def forward_passes(
     return predict
 
 
-def forward_log_det(of: Callable[[MadeCase, Array], Array]) -> dict[str, Prediction]:
-    """The answers of a wrong log-determinant, `of` the case and the right alpha, with either sign.
-
-    For keyword `answers` of an entry.
-    """
-
-    def predict(case: MadeCase) -> Array:
-        return of(case, flow.made_forward(case.weights, case.z)[1])
-
-    return {
-        "MADE.forward.log_det": predict,
-        "MADE.forward.log_det.negated": predict,
-    }
+def forward_log_det(of: Callable[[MadeCase, Array], Array]) -> Prediction:
+    """A log-determinant of the case and the correct alpha."""
+    return lambda case: of(case, flow.made_forward(case.weights, case.z)[1])
 
 
 # ---- 1.2 MADE.inverse ---------------------------------------------------------------------------
 
 
 def inverse_step(x: Array, mu: Array, alpha: Array) -> Array:
-    """The handout's: (x - mu) / exp(alpha)."""
+    """(x - mu) / exp(alpha): the correct step."""
     return (x - mu) * np.exp(-alpha)
 
 
 def inverse_z(step: Step = inverse_step, *, split: Split = halves, view: View = same) -> Prediction:
     """z from all columns at once."""
-
-    def predict(case: MadeCase) -> Array:
-        return step(case.x, *split(_net(case, view(case.x))))
-
-    return predict
+    return lambda case: step(case.x, *split(_net(case, view(case.x))))
 
 
 def inverse_log_det(of: Callable[[MadeCase, Array, Array], Array]) -> Prediction:
-    """A log-determinant of the case and the right mu and alpha."""
-
-    def predict(case: MadeCase) -> Array:
-        return of(case, *flow.conditioner(case.weights, case.x))
-
-    return predict
+    """A log-determinant of the case and the correct mu and alpha."""
+    return lambda case: of(case, *flow.conditioner(case.weights, case.x))
 
 
 def inverse_jacobian(*, through_mu: bool, through_alpha: bool, at_all: bool = True) -> Prediction:
-    """dz/dx (B, D, D) where some of the ways on which z depends on x are cut."""
+    """dz/dx (B, D, D) with some of the paths from x to z cut."""
 
     def predict(case: MadeCase) -> Array:
         mu, alpha = flow.conditioner(case.weights, case.x)
@@ -187,7 +211,7 @@ def _net(case: MadeCase, x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """A way through the blocks: the base sample z (B, D), the log-determinants' sum (B,)."""
+    """A pass through the blocks: the base sample z (B, D), the sum of log-determinants (B,)."""
 
     case: MafCase
     z: Array
@@ -205,7 +229,7 @@ def log_normal(z: Array) -> Array:
 
 
 def walk(case: MafCase) -> Walk:
-    """The right way: every block's inverse, then the reversal of the columns."""
+    """The correct pass: each block's inverse, then the reversal of the columns."""
     z, log_det = case.x, np.zeros(case.batch)
     for block in case.maps:
         z, own = block.inverse(z)
@@ -214,19 +238,15 @@ def walk(case: MafCase) -> Walk:
 
 
 def log_probs_of(walked: Callable[[Walk], Array | float]) -> Prediction:
-    """log_probs computed from the right way through the blocks."""
+    """log_probs computed from the correct pass through the blocks."""
     return lambda case: np.asarray(walked(walk(case)), dtype=np.float64)
 
 
 def usual(steps: Walk) -> float:
-    """The handout's end: base density and log-determinant, averaged over the batch."""
+    """Base density plus log-determinant, averaged over the batch: the correct value."""
     return float((steps.base.sum(axis=1) + steps.log_det).mean())
 
 
 def gradient_where(of: Callable[[MafCase], Mapping[str, Array]]) -> Prediction:
     """The gradient by all parameters of the known maps; a missing one is zero."""
-
-    def predict(case: MafCase) -> Array:
-        return flat(of(case), flow_gradients(case.maps, case.x))
-
-    return predict
+    return lambda case: flat(of(case), flow_gradients(case.maps, case.x))

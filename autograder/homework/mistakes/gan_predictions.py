@@ -1,4 +1,4 @@
-"""What mistakes in the losses of problems 2, 4 and 5 answer, in numpy, from one call of a loss."""
+"""Predicted answers of mistakes in the losses of problems 2, 4 and 5, in numpy."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class LossMistakes:
         says: str = "",
         also: Mapping[str, str] | None = None,
     ) -> Wrong:
-        """Return an entry; named by its `value`, its `gradient`, or by what a check `says`.
+        """Return an entry, named by its `value`, its `gradient`, or a check that `says` so.
 
-        The value may be a `Family`, which has a hint of its own.
+        A `Family` as value brings its own hint.
         """
         if isinstance(value, Family):
             hint = value.hint(value.number)
@@ -81,12 +81,12 @@ class LossMistakes:
 
 
 def as_real(logits: Array) -> Array:
-    """-log D: what an image that should be called real costs."""
+    """-log D: the cost of an image labelled real."""
     return gan.softplus(-logits)
 
 
 def as_fake(logits: Array) -> Array:
-    """-log(1 - D): what an image that should be called fake costs."""
+    """-log(1 - D): the cost of an image labelled fake."""
     return gan.softplus(logits)
 
 
@@ -101,7 +101,7 @@ def itself(logits: Array) -> Array:
 
 
 def nothing(logits: Array) -> Array:
-    """A term that was left out."""
+    """A missing term."""
     return np.zeros_like(logits)
 
 
@@ -140,7 +140,7 @@ def g_loss(on_fake: Term, reduced: Reduction = np.mean, factor: float = 1.0) -> 
 def on_images(
     change: Callable[[Array], Array], loss: Callable[[LossCall, Array], Any]
 ) -> Prediction:
-    """A loss of the logits of changed fake images; `loss` is given the situation and these."""
+    """A loss of d's logits for changed fake images; `loss` gets the call and these logits."""
 
     def predict(s: LossCall) -> Any:
         fake = s.evidence.fake
@@ -155,7 +155,7 @@ def mean(values: Array) -> float:
 
 
 def gradient_without(*dropped: str) -> Prediction:
-    """The discriminator's gradient where some terms have none: "real", "fake", "between"."""
+    """The discriminator's gradient without some terms: "real", "fake", "between"."""
 
     def predict(s: LossCall) -> ArrayLike | None:
         if len(s.evidence.between) == 0 and "wasserstein" in s.function:
@@ -194,7 +194,7 @@ def squared_excess(norms: Array) -> float:
 
 
 def from_norms(penalty: Callable[[Array], Any]) -> Penalty:
-    """A penalty that sees only the norm of every image's gradient."""
+    """A penalty that depends only on the norms of the images' gradients."""
     return lambda gradients: penalty(norms_of(gradients))
 
 
@@ -236,7 +236,7 @@ def critic_loss(
 
 
 def critic_loss_by_weights(penalty: Callable[[Array, Array, LossCall], Any]) -> Prediction:
-    """A WGAN-GP loss whose penalty sees the gradients and the fake images' weights too."""
+    """A WGAN-GP loss whose penalty also depends on the fake images' weights."""
 
     def predict(s: LossCall) -> Any:
         if len(s.evidence.between) != len(s.evidence.real.x):

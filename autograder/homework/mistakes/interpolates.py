@@ -11,7 +11,7 @@ _wrong_d = LossMistakes("loss_wasserstein_gp_d")
 WRONG: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-one-point-for-the-batch",
-        "The penalty is taken at one point between one real and one fake image.",
+        "The penalty is taken at one point only, between one real and one fake image.",
         with_step(
             alpha="alpha = torch.rand(1, 1, 1, 1, device=device)",
             points="points = (alpha * x_fake[:1] + (1 - alpha) * x_real[:1]).requires_grad_()",
@@ -20,7 +20,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-points-for-half-the-batch",
-        "The penalty is taken for the first half of the batch.",
+        "The penalty is taken for the first half of the batch only.",
         with_step(
             points="""
             half = (batch_size + 1) // 2
@@ -31,25 +31,25 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-one-alpha-for-the-batch",
-        "One interpolation weight serves the whole batch.",
+        "One interpolation weight is used for the whole batch.",
         with_step(alpha="alpha = torch.rand(1, device=device)"),
         says="share one interpolation weight",
     ),
     _wrong_d(
         "wgan-alpha-one-half",
-        "The interpolates lie halfway.",
+        "All interpolation weights are 0.5.",
         with_step(alpha="alpha = 0.5"),
         says="share one interpolation weight",
     ),
     _wrong_d(
         "wgan-alpha-per-pixel",
-        "Every pixel has an interpolation weight of its own.",
+        "Every pixel has its own interpolation weight.",
         with_step(alpha="alpha = torch.rand_like(x_real)"),
         says="no mixture",
     ),
     _wrong_d(
         "wgan-alpha-per-column",
-        "Every column of pixels has an interpolation weight of its own.",
+        "Every column of pixels has its own interpolation weight.",
         with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 28, device=device)"),
         says="no mixture",
     ),
@@ -61,7 +61,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-alpha-clamped-normal",
-        "The interpolation weight is a normal number, clamped to [0, 1].",
+        "The interpolation weight is normally distributed and clamped to [0, 1].",
         with_step(alpha="alpha = torch.randn(batch_size, 1, 1, 1, device=device).clamp(0, 1)"),
         says="not uniform on [0, 1]",
     ),
@@ -79,13 +79,13 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-alpha-kept-from-the-ends",
-        "The interpolation weight is kept between 0.1 and 0.9.",
+        "The interpolation weight is clamped to [0.1, 0.9].",
         with_step(alpha="alpha = torch.rand(batch_size, 1, 1, 1, device=device).clamp(0.1, 0.9)"),
         says="have the very same value",
     ),
     _wrong_d(
         "wgan-alpha-narrow-clamped-normal",
-        "The interpolation weight is a normal number around one half, clamped to [0, 1].",
+        "The interpolation weight is normal around 0.5 and clamped to [0, 1].",
         with_step(
             alpha="""
             alpha = 0.5 + 0.29 * torch.randn(batch_size, 1, 1, 1, device=device)
@@ -121,7 +121,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-alpha-of-shape-b-1-1",
-        "The interpolation weights have shape (B, 1, 1), so that the batch is mixed with itself.",
+        "The interpolation weights have shape (B, 1, 1), so the images of the batch are mixed.",
         with_step(alpha="alpha = torch.rand(batch_size, 1, 1, device=device)"),
         says="expected images of shape (B, 1, 28, 28)",
     ),
@@ -139,7 +139,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-two-weights",
-        "The weight is drawn anew for the second image.",
+        "A second weight is drawn for the real image.",
         with_step(
             points="""
             other = torch.rand_like(alpha)
@@ -150,7 +150,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-noise-around-real",
-        "The penalty is taken at real images with noise.",
+        "The penalty is taken at real images with added noise.",
         with_step(points="points = (x_real + 0.5 * torch.randn_like(x_real)).requires_grad_()"),
         says="no mixture",
     ),

@@ -7,6 +7,7 @@ import numpy as np
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
+    FlowMistakes,
     batch_mean,
     first_example,
     forward_columns,
@@ -20,30 +21,29 @@ from autograder.homework.mistakes.flow_predictions import (
 )
 from autograder.homework.oracles import flow
 
+_wrong = FlowMistakes(FORWARD)
 _SPLIT = "mu, alpha = self.net(x).chunk(2, dim=1)"
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"
 _LOOP = "range(self.input_size)"
 
 # Hints that a mistake of forward() shares with the same one of inverse().
-HALF_ALPHA = "alpha is the log standard deviation; you halve it, as if it were the log variance."
-DOUBLE_ALPHA = (
-    "alpha is the log standard deviation; you double it, so that its exp is the variance."
-)
-SWAPPED = "You take the first half of the network's output for alpha and the second half for mu."
+HALF_ALPHA = "alpha is the log standard deviation. You halve it, as if it were the log variance."
+DOUBLE_ALPHA = "alpha is the log standard deviation. You double it, so its exp is the variance."
+SWAPPED = "You swapped the halves of the network's output: mu is the first half, alpha the second."
 INTERLEAVED = (
-    "You take mu and alpha from alternating columns of the network's output; mu is its first half, "
-    "alpha its second."
+    "You take mu and alpha from alternating columns of the network's output; mu is the first half, "
+    "alpha the second."
 )
-PREVIOUS = "You compute mu and alpha of every example from another example of the batch."
+PREVIOUS = "You compute the mu and alpha of each example from another example of the batch."
 MINUS_MU = "mu has the wrong sign."
 PREVIOUS_COLUMN = (
-    "You take mu and alpha one column too early: those of the variable before, and of the last one "
-    "for the first."
+    "You take mu and alpha one column too early: each variable gets those of the variable before "
+    "it, and the first gets those of the last."
 )
 
 
 def _passes(times: str) -> str:
-    """All columns at once, as often as `times` says."""
+    """Code that computes all columns at once, a number of times."""
     return f"""
 x = torch.zeros_like(z)
 for _ in range({times}):
@@ -54,117 +54,97 @@ log_det = alpha.sum(dim=1)
 
 
 CONDITIONING = (
-    Wrong(
+    _wrong(
         "forward-conditions-on-noise",
-        FORWARD,
-        "Computes mu and alpha from z instead of from the x made so far.",
+        "Computes mu and alpha from z instead of from the x computed so far.",
         but(MADE_FORWARD, ("self.net(x)", "self.net(z)")),
-        hint="forward() asks the network about the noise z; mu and alpha of a variable depend on "
-        "the data before it, x_1 .. x_{i-1}.",
-        answers={"MADE.forward.x": forward_passes(lambda case: 1, start=same)},
+        hint="forward() computes mu and alpha from the noise z. They depend on the data: mu_i and "
+        "alpha_i on x_1 ... x_{i-1}.",
+        x=forward_passes(lambda case: 1, start=same),
     ),
-    Wrong(
+    _wrong(
         "forward-single-pass",
-        FORWARD,
-        "Asks the network once, about zeros, and computes all variables from that.",
+        "Runs the network once, on zeros, and computes all variables from that.",
         _passes("1"),
-        hint="forward() asks the network once, before any x is known; every variable must wait "
-        "for those before it.",
-        answers={"MADE.forward.x": forward_passes(lambda case: 1)},
+        hint="forward() runs the network only once. x_i depends on x_1 ... x_{i-1}, so compute one "
+        "variable at a time and run the network again for each.",
+        x=forward_passes(lambda case: 1),
     ),
-    Wrong(
+    _wrong(
         "forward-loops-over-batch",
-        FORWARD,
-        "Makes as many passes as there are examples, not as there are variables.",
+        "Makes one pass for each example instead of one for each variable.",
         _passes("len(z)"),
         hint="The loop in forward() runs over the examples of the batch; it must run over the "
-        "variables. The two numbers agree only by chance.",
-        answers={"MADE.forward.x": forward_passes(lambda case: case.batch)},
+        "variables. The two numbers are equal only by chance.",
+        x=forward_passes(lambda case: case.batch),
     ),
-    Wrong(
+    _wrong(
         "forward-two-passes",
-        FORWARD,
-        "Makes two passes whatever the number of variables is.",
+        "Makes two passes, whatever D is.",
         _passes("2"),
-        hint="forward() makes two passes whatever D is; that is enough for two variables only.",
-        answers={"MADE.forward.x": forward_passes(lambda case: 2)},
+        hint="forward() always makes two passes, which is enough for two variables only.",
+        x=forward_passes(lambda case: 2),
     ),
-    Wrong(
+    _wrong(
         "forward-loops-over-layers",
-        FORWARD,
-        "Makes one pass for every linear layer of the network but the first.",
+        "Makes one pass for each linear layer of the network except the first.",
         _passes("self.n_hidden + 1"),
         hint="The loop in forward() runs over the layers of the network; it must run over the "
         "variables.",
-        answers={"MADE.forward.x": forward_passes(lambda case: case.n_hidden + 1)},
+        x=forward_passes(lambda case: case.n_hidden + 1),
     ),
-    Wrong(
+    _wrong(
         "forward-last-variable-first",
-        FORWARD,
         "Computes the variables from the last to the first.",
         but(MADE_FORWARD, (_LOOP, "reversed(range(self.input_size))")),
-        hint="forward() computes the last variable first; the masks let every variable depend on "
-        "those before it, so the first must come first.",
-        answers={
-            "MADE.forward.x": forward_columns(columns=lambda case: range(case.input_size)[::-1])
-        },
+        hint="forward() computes the last variable first. Each variable depends on those before "
+        "it, so the first must come first.",
+        x=forward_columns(columns=lambda case: range(case.input_size)[::-1]),
     ),
-    Wrong(
+    _wrong(
         "forward-skips-first-variable",
-        FORWARD,
-        "Leaves the first variable as it was in z, because nothing comes before it.",
+        "Leaves the first variable as it is in z, because no variable comes before it.",
         but(
             MADE_FORWARD,
             ("torch.zeros_like(z)", "z.clone()"),
             (_LOOP, "range(1, self.input_size)"),
         ),
-        hint="forward() returns the first variable as it was in z. Nothing comes before it, but "
-        "it has a mu and an alpha too, which are constants.",
-        answers={
-            "MADE.forward.x": forward_columns(
-                columns=lambda case: range(1, case.input_size), start=np.copy
-            )
-        },
+        hint="forward() returns the first variable as it is in z. No variable comes before it, but "
+        "it has a mu and an alpha too (two constants).",
+        x=forward_columns(columns=lambda case: range(1, case.input_size), start=np.copy),
     ),
-    Wrong(
+    _wrong(
         "forward-stops-before-last-variable",
-        FORWARD,
         "The loop ends one variable too early.",
         but(MADE_FORWARD, (_LOOP, "range(self.input_size - 1)")),
         hint="forward() never computes the last variable: the loop ends one step too early.",
-        answers={
-            "MADE.forward.x": forward_columns(columns=lambda case: range(case.input_size - 1))
-        },
+        x=forward_columns(columns=lambda case: range(case.input_size - 1)),
     ),
-    Wrong(
+    _wrong(
         "forward-conditions-on-other-example",
-        FORWARD,
-        "Every example gets the mu and alpha of the example before it in the batch.",
+        "Each example gets the mu and alpha of the previous example in the batch.",
         but(MADE_FORWARD, ("self.net(x)", "self.net(x.roll(1, dims=0))")),
         hint=PREVIOUS,
-        answers={"MADE.forward.x": forward_columns(view=previous_example)},
+        x=forward_columns(view=previous_example),
     ),
-    Wrong(
+    _wrong(
         "forward-conditions-on-batch-average",
-        FORWARD,
         "All examples share the mu and alpha of their average.",
         but(MADE_FORWARD, ("self.net(x)", "self.net(x.mean(dim=0, keepdim=True).expand_as(x))")),
-        hint="forward() asks the network about the average of the batch, so that all examples "
-        "share one mu and one alpha.",
-        answers={"MADE.forward.x": forward_columns(view=batch_mean)},
+        hint="forward() runs the network on the average of the batch, so all examples share one mu "
+        "and one alpha. Each example needs its own.",
+        x=forward_columns(view=batch_mean),
     ),
-    Wrong(
+    _wrong(
         "forward-leaves-first-variable-zero",
-        FORWARD,
-        "The loop begins at the second variable, and the first stays zero.",
+        "The loop starts at the second variable, so the first stays zero.",
         but(MADE_FORWARD, (_LOOP, "range(1, self.input_size)")),
-        hint="forward() never computes the first variable: the loop begins one step too late.",
-        answers={"MADE.forward.x": forward_columns(columns=lambda case: range(1, case.input_size))},
+        hint="forward() never computes the first variable: the loop starts one step too late.",
+        x=forward_columns(columns=lambda case: range(1, case.input_size)),
     ),
-    Wrong(
+    _wrong(
         "forward-one-pass-too-few",
-        FORWARD,
-        "Begins with z as if it were x and makes D - 1 passes.",
+        "Starts with z in place of x and makes D - 1 passes.",
         """
         x = z
         for _ in range(self.input_size - 1):
@@ -172,14 +152,13 @@ CONDITIONING = (
             x = mu + z * torch.exp(alpha)
         log_det = alpha.sum(dim=1)
         """,
-        hint="forward() makes one pass less than there are variables; every pass gets only one "
-        "more variable right.",
-        answers={"MADE.forward.x": forward_passes(lambda case: case.input_size - 1, start=same)},
+        hint="forward() makes one pass too few. Each pass makes only one more variable correct, so "
+        "it needs as many passes as there are variables.",
+        x=forward_passes(lambda case: case.input_size - 1, start=same),
     ),
-    Wrong(
+    _wrong(
         "forward-scales-x-again",
-        FORWARD,
-        "Every pass scales the x of the pass before it instead of z.",
+        "Each pass scales the x of the previous pass instead of z.",
         """
         x = z
         for _ in range(self.input_size):
@@ -187,167 +166,145 @@ CONDITIONING = (
             x = mu + x * torch.exp(alpha)
         log_det = alpha.sum(dim=1)
         """,
-        hint="Every pass of forward() scales what the pass before it gave; the noise z is to be "
-        "scaled.",
-        answers={
-            "MADE.forward.x": forward_passes(
-                lambda case: case.input_size, start=same, scales_x=True
-            )
-        },
+        hint="Each pass of forward() scales the result of the previous pass; it must scale the "
+        "noise z.",
+        x=forward_passes(lambda case: case.input_size, start=same, scales_x=True),
     ),
-    Wrong(
+    _wrong(
         "forward-previous-column",
-        FORWARD,
-        "Takes mu and alpha of the column before.",
+        "Uses the mu and alpha of the previous column.",
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i - 1] + z[:, i] * torch.exp(alpha[:, i - 1])")),
         hint=PREVIOUS_COLUMN,
-        answers={"MADE.forward.x": forward_columns(split=previous_column)},
+        x=forward_columns(split=previous_column),
     ),
-    Wrong(
+    _wrong(
         "forward-uses-first-example",
-        FORWARD,
-        "Takes mu and alpha of the first example for all.",
+        "Uses the mu and alpha of the first example for all examples.",
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[0, i] + z[:, i] * torch.exp(alpha[0, i])")),
-        hint="forward() uses mu and alpha of the first example for all.",
-        answers={"MADE.forward.x": forward_columns(view=first_example)},
+        hint="forward() uses the mu and alpha of the first example for all examples. Each example "
+        "needs its own.",
+        x=forward_columns(view=first_example),
     ),
-    Wrong(
+    _wrong(
         "forward-reverses-x",
-        FORWARD,
-        "Reverses the columns of the result, though the PermuteLayer does so already.",
+        "Reverses the columns of the result, although the PermuteLayer already does so.",
         but(MADE_FORWARD, ("log_det = ", "x = x.flip(1)\nlog_det = ")),
-        hint="forward() returns its columns in reverse; the layer between the blocks does that.",
-        answers={
-            "MADE.forward.x": lambda case: flow.made_forward(case.weights, case.z)[0][:, ::-1]
-        },
+        hint="forward() returns its columns in reverse order. The layer between the blocks already "
+        "does that.",
+        x=lambda case: flow.made_forward(case.weights, case.z)[0][:, ::-1],
     ),
-    Wrong(
+    _wrong(
         "forward-without-noise",
-        FORWARD,
         "Returns the means: the noise is multiplied by 0.",
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i] + 0 * z[:, i] * torch.exp(alpha[:, i])")),
-        hint="forward() returns mu alone: the noise z plays no part.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu)},
+        hint="forward() returns mu alone: the noise z has no effect.",
+        x=forward_columns(lambda z, mu, a: mu),
     ),
-    Wrong(
+    _wrong(
         "forward-fresh-noise",
-        FORWARD,
-        "Draws noise of its own instead of using z.",
+        "Draws new noise instead of using z.",
         but(MADE_FORWARD, ("z[:, i] *", "torch.randn_like(z[:, i]) *")),
         says="does not change with z",
     ),
 )
 
 MAPPING = (
-    Wrong(
+    _wrong(
         "forward-half-alpha",
-        FORWARD,
         "Multiplies by exp(alpha / 2).",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(0.5 * alpha[:, i])")),
         hint=HALF_ALPHA,
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(a / 2))},
+        x=forward_columns(lambda z, mu, a: mu + z * np.exp(a / 2)),
     ),
-    Wrong(
+    _wrong(
         "forward-double-alpha",
-        FORWARD,
         "Multiplies by exp(2 alpha).",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(2 * alpha[:, i])")),
         hint=DOUBLE_ALPHA,
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(2 * a))},
+        x=forward_columns(lambda z, mu, a: mu + z * np.exp(2 * a)),
     ),
-    Wrong(
+    _wrong(
         "forward-no-exp",
-        FORWARD,
         "Multiplies by alpha itself.",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "alpha[:, i]")),
-        hint="forward() multiplies the noise by alpha itself; alpha is the logarithm of the "
+        hint="forward() multiplies the noise by alpha itself, but alpha is the logarithm of the "
         "standard deviation.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * a)},
+        x=forward_columns(lambda z, mu, a: mu + z * a),
     ),
-    Wrong(
+    _wrong(
         "forward-minus-alpha",
-        FORWARD,
         "Divides by exp(alpha).",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(-alpha[:, i])")),
-        hint="forward() divides the noise by the standard deviation; it must multiply.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(-a))},
+        hint="forward() divides the noise by the standard deviation; it must multiply by it.",
+        x=forward_columns(lambda z, mu, a: mu + z * np.exp(-a)),
     ),
-    Wrong(
+    _wrong(
         "forward-swapped-halves",
-        FORWARD,
-        "Takes the first half of the output for alpha.",
+        "Takes alpha from the first half of the output and mu from the second.",
         but(MADE_FORWARD, ("mu, alpha =", "alpha, mu =")),
         hint=SWAPPED,
-        answers={"MADE.forward.x": forward_columns(split=swapped)},
+        x=forward_columns(split=swapped),
     ),
-    Wrong(
+    _wrong(
         "forward-interleaved",
-        FORWARD,
-        "Takes the even columns of the output for mu and the odd ones for alpha.",
+        "Takes mu from the even columns of the output and alpha from the odd ones.",
         but(MADE_FORWARD, (_SPLIT, "out = self.net(x); mu, alpha = out[:, 0::2], out[:, 1::2]")),
         hint=INTERLEAVED,
-        answers={"MADE.forward.x": forward_columns(split=interleaved)},
+        x=forward_columns(split=interleaved),
     ),
-    Wrong(
+    _wrong(
         "forward-split-at-two",
-        FORWARD,
-        "Splits the output after column 2 whatever D is.",
+        "Splits the output after column 2, whatever D is.",
         but(MADE_FORWARD, (_SPLIT, "out = self.net(x); mu, alpha = out[:, :2], out[:, 2:]")),
         says="raised IndexError",
     ),
-    Wrong(
+    _wrong(
         "forward-adds-mu-first",
-        FORWARD,
         "Adds mu to the noise and scales both.",
         but(MADE_FORWARD, (_RIGHT_STEP, "(mu[:, i] + z[:, i]) * torch.exp(alpha[:, i])")),
-        hint="forward() scales mu together with the noise; only the noise is to be scaled.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: (mu + z) * np.exp(a))},
+        hint="forward() scales mu together with the noise; it must scale only the noise.",
+        x=forward_columns(lambda z, mu, a: (mu + z) * np.exp(a)),
     ),
-    Wrong(
+    _wrong(
         "forward-minus-mu",
-        FORWARD,
         "Subtracts mu.",
         but(MADE_FORWARD, (_RIGHT_STEP, "z[:, i] * torch.exp(alpha[:, i]) - mu[:, i]")),
         hint=MINUS_MU,
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: z * np.exp(a) - mu)},
+        x=forward_columns(lambda z, mu, a: z * np.exp(a) - mu),
     ),
-    Wrong(
+    _wrong(
         "forward-applies-inverse",
-        FORWARD,
         "Loops over the variables but applies the formula of inverse().",
         but(MADE_FORWARD, (_RIGHT_STEP, "(z[:, i] - mu[:, i]) / torch.exp(alpha[:, i])")),
-        hint="forward() applies the formula that leads from x to z; it must lead from z to x.",
-        answers={"MADE.forward.x": forward_columns(inverse_step)},
+        hint="forward() applies the formula that maps x to z; it must map z to x.",
+        x=forward_columns(inverse_step),
     ),
-    Wrong(
+    _wrong(
         "forward-forgets-mu",
-        FORWARD,
         "Only scales the noise.",
         but(MADE_FORWARD, (_RIGHT_STEP, "z[:, i] * torch.exp(alpha[:, i])")),
-        hint="forward() scales the noise but never shifts it: mu is missing.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: z * np.exp(a))},
+        hint="forward() scales the noise but does not shift it: mu is missing.",
+        x=forward_columns(lambda z, mu, a: z * np.exp(a)),
     ),
-    Wrong(
+    _wrong(
         "forward-forgets-alpha",
-        FORWARD,
         "Only shifts the noise.",
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i] + z[:, i]")),
-        hint="forward() shifts the noise but never scales it: alpha is missing.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z)},
+        hint="forward() shifts the noise but does not scale it: alpha is missing.",
+        x=forward_columns(lambda z, mu, a: mu + z),
     ),
-    Wrong(
+    _wrong(
         "forward-softplus",
-        FORWARD,
-        "Takes softplus(alpha) for the standard deviation.",
+        "Uses softplus(alpha) as the standard deviation.",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "F.softplus(alpha[:, i])")),
-        hint="forward() makes the standard deviation from alpha by softplus; here it is the "
+        hint="forward() uses the softplus of alpha as the standard deviation; it must use the "
         "exponential.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.logaddexp(0.0, a))},
+        x=forward_columns(lambda z, mu, a: mu + z * np.logaddexp(0.0, a)),
     ),
-    Wrong(
+    _wrong(
         "forward-depends-on-the-mode",
-        FORWARD,
-        "Goes from variable to variable while it is trained, and in one step afterwards.",
+        "Computes one variable after the other in training mode, and all at once in evaluation "
+        "mode.",
         """
         x = torch.zeros_like(z)
         for i in range(self.input_size if self.training else 1):
@@ -357,10 +314,9 @@ MAPPING = (
         """,
         says="in evaluation mode, called for the second time",
     ),
-    Wrong(
+    _wrong(
         "forward-remembers",
-        FORWARD,
-        "Keeps mu and alpha of the first call for later ones.",
+        "Reuses the mu and alpha of the first call in later calls.",
         """
         if not hasattr(self, "kept"):
             x = torch.zeros_like(z)
@@ -374,18 +330,16 @@ MAPPING = (
         """,
         says="in evaluation mode, called for the second time",
     ),
-    Wrong(
+    _wrong(
         "forward-squashes-alpha",
-        FORWARD,
-        "Passes alpha through tanh, as other flows do.",
+        "Passes alpha through tanh, as some other flows do.",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(torch.tanh(alpha[:, i]))")),
-        hint="forward() bounds alpha by tanh before it is used; the handout uses it as it is.",
-        answers={"MADE.forward.x": forward_columns(lambda z, mu, a: mu + z * np.exp(np.tanh(a)))},
+        hint="forward() bounds alpha with tanh; it must use alpha as it is.",
+        x=forward_columns(lambda z, mu, a: mu + z * np.exp(np.tanh(a))),
     ),
-    Wrong(
+    _wrong(
         "forward-alpha-clamped",
-        FORWARD,
-        "alpha is kept between -2 and 2, where a trained flow's goes beyond.",
+        "Clamps alpha to [-2, 2], but the alpha of a trained flow goes beyond.",
         but(MADE_FORWARD, ("torch.exp(alpha[:, i])", "torch.exp(alpha[:, i].clamp(-2, 2))")),
         says="does not give x_i = mu_i",
     ),

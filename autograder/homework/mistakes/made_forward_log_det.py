@@ -7,6 +7,7 @@ import numpy as np
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.flow_code import FORWARD, MADE_FORWARD, but
 from autograder.homework.mistakes.flow_predictions import (
+    FlowMistakes,
     forward_log_det,
     forward_step,
 )
@@ -14,6 +15,7 @@ from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MadeCase
 
+_wrong = FlowMistakes(FORWARD)
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"
 _LOG_DET = "alpha.sum(dim=1)"
 
@@ -29,136 +31,121 @@ def _alpha_of_all_passes(case: MadeCase, alpha: Array) -> Array:
 
 
 WRONG: tuple[Wrong, ...] = (
-    Wrong(
+    _wrong(
         "forward-log-det-mean",
-        FORWARD,
         "Averages alpha over the variables.",
         but(MADE_FORWARD, (_LOG_DET, "alpha.mean(dim=1)")),
-        hint="The log-determinant of forward() is the average of alpha over the variables; it "
-        "must be their sum.",
-        answers=forward_log_det(lambda case, alpha: alpha.mean(axis=1)),
+        hint="The log-determinant of forward() is the mean of alpha over the variables; it must be "
+        "the sum.",
+        log_det=forward_log_det(lambda case, alpha: alpha.mean(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-last-variable",
-        FORWARD,
-        "Keeps the alpha of the last variable only.",
+        "Keeps only the alpha of the last variable.",
         but(MADE_FORWARD, (_LOG_DET, "alpha[:, i]")),
-        hint="The log-determinant of forward() is the alpha of the last variable alone.",
-        answers=forward_log_det(lambda case, alpha: alpha[:, -1]),
+        hint="The log-determinant of forward() is the alpha of the last variable alone; it must be "
+        "the sum over all variables.",
+        log_det=forward_log_det(lambda case, alpha: alpha[:, -1]),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-without-first",
-        FORWARD,
         "Leaves out the first variable, which depends on no other.",
         but(MADE_FORWARD, (_LOG_DET, "alpha[:, 1:].sum(dim=1)")),
-        hint="The log-determinant of forward() leaves out the first variable, whose alpha counts "
-        "too.",
-        answers=forward_log_det(lambda case, alpha: alpha[:, 1:].sum(axis=1)),
+        hint="The log-determinant of forward() leaves out the alpha of the first variable.",
+        log_det=forward_log_det(lambda case, alpha: alpha[:, 1:].sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-two-variables",
-        FORWARD,
-        "Adds the alphas of the first two variables whatever D is.",
+        "Adds the alphas of the first two variables, whatever D is.",
         but(MADE_FORWARD, (_LOG_DET, "alpha[:, 0] + alpha[:, 1]")),
-        hint="The log-determinant of forward() adds up two alphas whatever D is.",
-        answers=forward_log_det(lambda case, alpha: alpha[:, 0] + alpha[:, 1]),
+        hint="The log-determinant of forward() adds only two alphas, whatever D is.",
+        log_det=forward_log_det(lambda case, alpha: alpha[:, 0] + alpha[:, 1]),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-over-batch",
-        FORWARD,
         "Sums alpha over the examples instead of the variables.",
         but(MADE_FORWARD, (_LOG_DET, "alpha.sum(dim=0)")),
-        hint="The log-determinant of forward() is summed over the examples; it must be summed "
-        "over the variables, for every example on its own.",
-        answers=forward_log_det(lambda case, alpha: alpha.sum(axis=0)),
+        hint="The log-determinant of forward() is summed over the examples; it must be summed over "
+        "the variables, separately for each example.",
+        log_det=forward_log_det(lambda case, alpha: alpha.sum(axis=0)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-doubled",
-        FORWARD,
-        "Takes alpha for half of the log standard deviation.",
+        "Treats alpha as half of the log standard deviation.",
         but(MADE_FORWARD, (_LOG_DET, "2 * alpha.sum(dim=1)")),
         hint="The log-determinant of forward() is twice what it should be.",
-        answers=forward_log_det(lambda case, alpha: 2 * alpha.sum(axis=1)),
+        log_det=forward_log_det(lambda case, alpha: 2 * alpha.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-zero",
-        FORWARD,
         "Returns zeros.",
         but(MADE_FORWARD, (_LOG_DET, "torch.zeros(len(z))")),
-        hint="The log-determinant of forward() is 0.",
-        answers=forward_log_det(lambda case, alpha: 0 * alpha.sum(axis=1)),
+        hint="The log-determinant of forward() is always 0.",
+        log_det=forward_log_det(lambda case, alpha: 0 * alpha.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-of-deviations",
-        FORWARD,
-        "Adds up the standard deviations instead of their logarithms.",
+        "Adds the standard deviations instead of their logarithms.",
         but(MADE_FORWARD, (_LOG_DET, "torch.exp(alpha).sum(dim=1)")),
-        hint="The log-determinant of forward() adds up standard deviations; their logarithms, the "
-        "alphas themselves, are to be added up.",
-        answers=forward_log_det(lambda case, alpha: np.exp(alpha).sum(axis=1)),
+        hint="The log-determinant of forward() adds the standard deviations; it must add their "
+        "logarithms, the alphas.",
+        log_det=forward_log_det(lambda case, alpha: np.exp(alpha).sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-one-number",
-        FORWARD,
-        "Sums alpha over everything.",
+        "Sums alpha over all examples and variables.",
         but(MADE_FORWARD, (_LOG_DET, "alpha.sum()")),
         says="returns log_det of shape ()",
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-two-dimensional",
-        FORWARD,
         "Keeps the summed dimension.",
         but(MADE_FORWARD, (_LOG_DET, "alpha.sum(dim=1, keepdim=True)")),
         says="returns log_det of shape (2, 1)",
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-none",
-        FORWARD,
         "Returns no log-determinant.",
         but(MADE_FORWARD, (_LOG_DET, "None")),
         says="must return log_det as a tensor of shape (B,); it returned None",
     ),
-    Wrong(
+    _wrong(
         "forward-returns-x-only",
-        FORWARD,
         "Returns x alone.",
         but(MADE_FORWARD, ("log_det = alpha.sum(dim=1)", "return x")),
         says="must return two tensors, x and log_det; it returned one tensor",
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-no-log",
-        FORWARD,
         "Returns the determinant itself.",
         but(MADE_FORWARD, (_LOG_DET, "torch.exp(alpha).prod(dim=1)")),
-        hint="forward() returns the determinant; the logarithm is still to be taken.",
-        answers=forward_log_det(lambda case, alpha: np.exp(alpha.sum(axis=1))),
+        hint="forward() returns the determinant; it must return its logarithm.",
+        log_det=forward_log_det(lambda case, alpha: np.exp(alpha.sum(axis=1))),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-all-passes",
-        FORWARD,
-        "Adds all alphas of every pass.",
+        "Adds all alphas in every pass.",
         but(
             MADE_FORWARD,
             ("for i", "log_det = torch.zeros_like(z[:, 0])\nfor i"),
             (_RIGHT_STEP, f"{_RIGHT_STEP}\n    log_det = log_det + {_LOG_DET}"),
             ("\nlog_det = alpha.sum(dim=1)", ""),
         ),
-        hint="The log-determinant of forward() adds up the alphas of all variables in every pass, "
-        "most of them before their x was known.",
-        answers=forward_log_det(_alpha_of_all_passes),
+        hint="The log-determinant of forward() adds the alphas of all variables in every pass; "
+        "most of them come from an unfinished x.",
+        log_det=forward_log_det(_alpha_of_all_passes),
     ),
-    Wrong(
+    _wrong(
         "forward-log-det-first-pass",
-        FORWARD,
-        "Takes the log-determinant from the first pass, when x was still zero.",
+        "Takes the log-determinant from the first pass, when x is still zero.",
         but(
             MADE_FORWARD,
             ("for i", "log_det = self.net(x).chunk(2, dim=1)[1].sum(dim=1)\nfor i"),
             ("\nlog_det = alpha.sum(dim=1)", ""),
         ),
-        hint="The log-determinant of forward() comes from the alphas of the first pass, when x "
-        "was still zero.",
-        answers=forward_log_det(
+        hint="The log-determinant of forward() uses the alphas of the first pass, when x is still "
+        "zero.",
+        log_det=forward_log_det(
             lambda case, alpha: flow.conditioner(case.weights, 0 * case.z)[1].sum(axis=1)
         ),
     ),

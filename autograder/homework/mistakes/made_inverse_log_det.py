@@ -13,12 +13,14 @@ from autograder.homework.mistakes.flow_code import (
     but,
 )
 from autograder.homework.mistakes.flow_predictions import (
+    FlowMistakes,
     inverse_jacobian,
     inverse_log_det,
     inverse_step,
     log_normal,
 )
 
+_wrong = FlowMistakes(INVERSE)
 _NET = "self.net(x)"
 _STEP = "(x - mu) * torch.exp(-alpha)"
 _LOG_DET = "-alpha.sum(dim=1)"
@@ -29,175 +31,135 @@ LOG_DET_SIGN = (
 
 
 LOG_DET = (
-    Wrong(
+    _wrong(
         "inverse-log-det-sign",
-        INVERSE,
         "Returns plus the sum of alpha.",
         but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
         hint=LOG_DET_SIGN,
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
+        log_det=inverse_log_det(lambda case, mu, a: a.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-mean",
-        INVERSE,
-        "Averages over the variables.",
+        "Averages alpha over the variables.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha.mean(dim=1)")),
-        hint="The log-determinant of inverse() is averaged over the variables; it must be their "
-        "sum.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a.mean(axis=1))},
+        hint="The log-determinant of inverse() is a mean over the variables; it must be a sum.",
+        log_det=inverse_log_det(lambda case, mu, a: -a.mean(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-last-variable",
-        INVERSE,
-        "Keeps the last variable only.",
+        "Keeps only the alpha of the last variable.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha[:, -1]")),
-        hint="The log-determinant of inverse() is that of the last variable alone.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, -1])},
+        hint="The log-determinant of inverse() is that of the last variable alone; it must be "
+        "summed over all variables.",
+        log_det=inverse_log_det(lambda case, mu, a: -a[:, -1]),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-without-first",
-        INVERSE,
         "Leaves out the first variable, which depends on no other.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha[:, 1:].sum(dim=1)")),
-        hint="The log-determinant of inverse() leaves out the first variable, whose alpha counts "
-        "too.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, 1:].sum(axis=1))
-        },
+        hint="The log-determinant of inverse() leaves out the alpha of the first variable.",
+        log_det=inverse_log_det(lambda case, mu, a: -a[:, 1:].sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-two-variables",
-        INVERSE,
-        "Adds up the first two variables whatever D is.",
+        "Adds the alphas of the first two variables, whatever D is.",
         but(MADE_INVERSE, (_LOG_DET, "-(alpha[:, 0] + alpha[:, 1])")),
-        hint="The log-determinant of inverse() adds up two alphas whatever D is.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a[:, 0] - a[:, 1])},
+        hint="The log-determinant of inverse() adds only two alphas, whatever D is.",
+        log_det=inverse_log_det(lambda case, mu, a: -a[:, 0] - a[:, 1]),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-absolute",
-        INVERSE,
         "Takes the absolute value of the log-determinant, not of the determinant.",
         but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1).abs()")),
         hint="The log-determinant of inverse() is never negative: you take the absolute value "
-        "after the logarithm, not before it.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: abs(a.sum(axis=1)))},
+        "after the logarithm instead of before it.",
+        log_det=inverse_log_det(lambda case, mu, a: abs(a.sum(axis=1))),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-no-log",
-        INVERSE,
         "Returns the determinant itself.",
         but(MADE_INVERSE, (_LOG_DET, "torch.exp(-alpha).prod(dim=1)")),
-        hint="inverse() returns the determinant; the logarithm is still to be taken.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: np.exp(-a.sum(axis=1)))
-        },
+        hint="inverse() returns the determinant; it must return its logarithm.",
+        log_det=inverse_log_det(lambda case, mu, a: np.exp(-a.sum(axis=1))),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-of-whole-output",
-        INVERSE,
         "Sums the whole output of the network, mu included.",
         but(MADE_INVERSE, (_LOG_DET, "-self.net(x).sum(dim=1)")),
-        hint="The log-determinant of inverse() adds up the whole output of the network, mu "
-        "included.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -(mu + a).sum(axis=1))
-        },
+        hint="The log-determinant of inverse() adds the whole output of the network, including mu.",
+        log_det=inverse_log_det(lambda case, mu, a: -(mu + a).sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-shared",
-        INVERSE,
         "Averages the log-determinant over the batch and gives it to every example.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha.sum(dim=1).mean().expand(len(x))")),
-        hint="Every example gets the batch's average log-determinant instead of its own.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(
-                lambda case, mu, a: np.full(case.batch, -a.sum(axis=1).mean())
-            )
-        },
+        hint="Every example gets the average log-determinant of the batch instead of its own.",
+        log_det=inverse_log_det(lambda case, mu, a: np.full(case.batch, -a.sum(axis=1).mean())),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-over-batch",
-        INVERSE,
         "Sums alpha over the examples instead of the variables.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha.sum(dim=0)")),
-        hint="The log-determinant of inverse() is summed over the examples; it must be summed "
-        "over the variables, for every example on its own.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -a.sum(axis=0))},
+        hint="The log-determinant of inverse() is summed over the examples; it must be summed over "
+        "the variables, separately for each example.",
+        log_det=inverse_log_det(lambda case, mu, a: -a.sum(axis=0)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-zero",
-        INVERSE,
         "Returns zeros.",
         but(MADE_INVERSE, (_LOG_DET, "torch.zeros(len(x))")),
-        hint="The log-determinant of inverse() is 0.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: 0 * a.sum(axis=1))},
+        hint="The log-determinant of inverse() is always 0.",
+        log_det=inverse_log_det(lambda case, mu, a: 0 * a.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-doubled",
-        INVERSE,
-        "Takes alpha for half of the log standard deviation.",
+        "Treats alpha as half of the log standard deviation.",
         but(MADE_INVERSE, (_LOG_DET, "-2 * alpha.sum(dim=1)")),
         hint="The log-determinant of inverse() is twice what it should be.",
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -2 * a.sum(axis=1))},
+        log_det=inverse_log_det(lambda case, mu, a: -2 * a.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-of-deviations",
-        INVERSE,
-        "Adds up the standard deviations instead of their logarithms.",
+        "Adds the standard deviations instead of their logarithms.",
         but(MADE_INVERSE, (_LOG_DET, "-torch.exp(alpha).sum(dim=1)")),
-        hint="The log-determinant of inverse() adds up standard deviations; their logarithms, the "
-        "alphas themselves, are to be added up.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: -np.exp(a).sum(axis=1))
-        },
+        hint="The log-determinant of inverse() adds the standard deviations; it must add their "
+        "logarithms, the alphas.",
+        log_det=inverse_log_det(lambda case, mu, a: -np.exp(a).sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-logarithm-of-sum",
-        INVERSE,
         "Takes the logarithm of the sum of the standard deviations.",
         but(MADE_INVERSE, (_LOG_DET, "-torch.logsumexp(alpha, dim=1)")),
-        hint="The log-determinant of inverse() is the logarithm of a sum; it is the sum of the "
+        hint="The log-determinant of inverse() is the logarithm of a sum; it must be a sum of "
         "logarithms.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(
-                lambda case, mu, a: -np.log(np.exp(a).sum(axis=1))
-            )
-        },
+        log_det=inverse_log_det(lambda case, mu, a: -np.log(np.exp(a).sum(axis=1))),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-with-base-density",
-        INVERSE,
-        "Adds the base density of z, which log_probs() adds once more.",
+        "Adds the base density of z, which log_probs() adds again.",
         but(
             MADE_INVERSE,
             (_LOG_DET, f"{_LOG_DET} + torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(dim=1)"),
         ),
-        hint="inverse() adds log p(z) to its log-determinant; that is for log_probs() to do, once.",
-        answers={
-            "MADE.inverse.log_det": inverse_log_det(
-                lambda case, mu, a: (
-                    log_normal(inverse_step(case.x, mu, a)).sum(axis=1) - a.sum(axis=1)
-                )
-            )
-        },
+        hint="inverse() adds log p(z) to its log-determinant; only log_probs() must add it.",
+        log_det=inverse_log_det(
+            lambda case, mu, a: log_normal(inverse_step(case.x, mu, a)).sum(axis=1) - a.sum(axis=1)
+        ),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-one-number",
-        INVERSE,
-        "Sums over everything.",
+        "Sums alpha over all examples and variables.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha.sum()")),
         says="returns log_det of shape ()",
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-per-variable",
-        INVERSE,
         "Does not sum at all.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha")),
         says="returns log_det of shape (2, 2)",
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-none",
-        INVERSE,
         "Returns no log-determinant.",
         but(MADE_INVERSE, (_LOG_DET, "None")),
         says="must return log_det as a tensor of shape (B,); it returned None",
@@ -205,76 +167,60 @@ LOG_DET = (
 )
 
 GRADIENTS = (
-    Wrong(
+    _wrong(
         "inverse-log-det-detached",
-        INVERSE,
-        "The right log-determinant, cut off from the network.",
+        "The log-determinant is correct, but detached from the network.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha.detach().sum(dim=1)")),
         says="No gradient flows from log_det",
     ),
-    Wrong(
+    _wrong(
         "inverse-without-gradient",
-        INVERSE,
-        "Computes everything under no_grad, as if it were only for sampling.",
+        "Computes everything under no_grad, as if only for sampling.",
         """
         with torch.no_grad():
             mu, alpha = self.net(x).chunk(2, dim=1)
             z = (x - mu) * torch.exp(-alpha)
             log_det = -alpha.sum(dim=1)
         """,
-        hint="No gradient flows back from inverse() at all: it is computed without recording "
-        "what autograd needs.",
-        answers={
-            "MADE.inverse.jacobian": inverse_jacobian(
-                through_mu=False, through_alpha=False, at_all=False
-            )
-        },
+        hint="No gradient flows back from inverse(): autograd recorded nothing of it.",
+        jacobian=inverse_jacobian(through_mu=False, through_alpha=False, at_all=False),
         says="No gradient flows from z",
     ),
-    Wrong(
+    _wrong(
         "inverse-scale-detached",
-        INVERSE,
         "The gradient does not flow through the scale of z.",
         but(MADE_INVERSE, ("torch.exp(-alpha)", "torch.exp(-alpha.detach())")),
-        hint="The values of inverse() are right, but no gradient flows from z through alpha.",
-        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=True, through_alpha=False)},
+        hint="The values of inverse() are correct, but no gradient flows from z through alpha.",
+        jacobian=inverse_jacobian(through_mu=True, through_alpha=False),
         says="No gradient flows from z",
     ),
-    Wrong(
+    _wrong(
         "inverse-detaches-x",
-        INVERSE,
-        "x is detached at the beginning: the parameters learn, the blocks before do not.",
+        "Detaches x first: this block learns, but the blocks before it do not.",
         but(MADE_INVERSE, ("mu, alpha =", "x = x.detach(); mu, alpha =")),
-        hint="x is detached before it is used, so that no gradient flows back to the blocks "
+        hint="inverse() detaches x before it uses it, so no gradient flows back to the blocks "
         "before this one.",
-        answers={
-            "MADE.inverse.jacobian": inverse_jacobian(
-                through_mu=False, through_alpha=False, at_all=False
-            )
-        },
+        jacobian=inverse_jacobian(through_mu=False, through_alpha=False, at_all=False),
     ),
-    Wrong(
+    _wrong(
         "inverse-mean-detached",
-        INVERSE,
         "The gradient does not flow through mu.",
         but(MADE_INVERSE, ("(x - mu)", "(x - mu.detach())")),
-        hint="The values of inverse() are right, but no gradient flows from z through mu.",
-        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=False, through_alpha=True)},
+        hint="The values of inverse() are correct, but no gradient flows from z through mu.",
+        jacobian=inverse_jacobian(through_mu=False, through_alpha=True),
         says="No gradient flows from z",
     ),
-    Wrong(
+    _wrong(
         "inverse-network-sees-detached-x",
-        INVERSE,
-        "The network is given a detached x: its parameters learn, the blocks before it do not.",
+        "The network gets a detached x: this block learns, but the blocks before it do not.",
         but(MADE_INVERSE, (_NET, "self.net(x.detach())")),
-        hint="The values of inverse() are right, but no gradient flows back through the network "
-        "to x, which the blocks before this one need.",
-        answers={"MADE.inverse.jacobian": inverse_jacobian(through_mu=False, through_alpha=False)},
+        hint="The values of inverse() are correct, but no gradient flows back through the network "
+        "to x. The blocks before this one need it.",
+        jacobian=inverse_jacobian(through_mu=False, through_alpha=False),
     ),
-    Wrong(
+    _wrong(
         "inverse-changes-x",
-        INVERSE,
-        "Works in place on the tensor it was given.",
+        "Works in place on its input.",
         but(MADE_INVERSE, (_STEP, "x.sub_(mu).mul_(torch.exp(-alpha))")),
         says="changes its input x in place",
     ),
@@ -282,20 +228,18 @@ GRADIENTS = (
 
 # log_probs agrees with the student's own inverse(), so that only 1.2 is wrong.
 FOLLOWED_THROUGH = (
-    Wrong(
+    _wrong(
         "inverse-log-det-sign-then-subtracted",
-        INVERSE,
         "inverse() returns plus the sum of alpha, and log_probs() subtracts it.",
         but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
         also={LOG_PROBS: but(MAF_LOG_PROBS, ("total + log_det", "total - log_det"))},
         keeps=frozenset({"1.3"}),
         hint=LOG_DET_SIGN,
-        answers={"MADE.inverse.log_det": inverse_log_det(lambda case, mu, a: a.sum(axis=1))},
+        log_det=inverse_log_det(lambda case, mu, a: a.sum(axis=1)),
     ),
-    Wrong(
+    _wrong(
         "inverse-log-det-per-variable-then-summed",
-        INVERSE,
-        "inverse() returns a log-determinant for every variable, and log_probs() adds them up.",
+        "inverse() returns one log-determinant per variable, and log_probs() adds them up.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha")),
         also={
             LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)")),

@@ -53,7 +53,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(
         "both-swapped-halves",
         FORWARD,
-        "mu and alpha are mixed up in both directions.",
+        "mu and alpha are swapped in both directions.",
         but(MADE_FORWARD, ("mu, alpha =", "alpha, mu =")),
         also={INVERSE: but(MADE_INVERSE, ("mu, alpha =", "alpha, mu ="))},
         hint=SWAPPED,
@@ -65,7 +65,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(
         "both-condition-on-other-example",
         FORWARD,
-        "In both directions every example gets the mu and alpha of the one before it.",
+        "In both directions, each example gets the mu and alpha of the previous one.",
         but(MADE_FORWARD, ("self.net(x)", "self.net(x.roll(1, dims=0))")),
         also={INVERSE: but(MADE_INVERSE, ("self.net(x)", "self.net(x.roll(1, dims=0))"))},
         hint=PREVIOUS,
@@ -77,10 +77,10 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(
         "both-without-alpha",
         FORWARD,
-        "Both directions only shift, and both log-determinants are still those of alpha.",
+        "Both directions only shift, but both log-determinants still use alpha.",
         but(MADE_FORWARD, (_RIGHT_STEP, "mu[:, i] + z[:, i]")),
         also={INVERSE: but(MADE_INVERSE, ("(x - mu) * torch.exp(-alpha)", "x - mu"))},
-        hint="You shift by mu but never scale: alpha is missing.",
+        hint="You shift by mu but do not scale: alpha is missing.",
         answers={
             "MADE.forward.x": forward_columns(lambda z, mu, a: mu + z),
             "MADE.inverse.z": inverse_z(lambda x, mu, a: x - mu),
@@ -89,7 +89,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(
         "both-directions-exchanged",
         FORWARD,
-        "forward() leads from data to noise and inverse() from noise to data.",
+        "forward() maps data to noise and inverse() maps noise to data.",
         """
         mu, alpha = self.net(z).chunk(2, dim=1)
         x = (z - mu) * torch.exp(-alpha)
@@ -105,8 +105,8 @@ WRONG: tuple[Wrong, ...] = (
             log_det = alpha.sum(dim=1)
             """
         },
-        hint="You have exchanged the two directions: forward() must lead from noise to data, "
-        "inverse() from data to noise.",
+        hint="You swapped the two directions: forward() must map noise to data, and inverse() data "
+        "to noise.",
         answers={
             "MADE.forward.x": lambda case: inverse_step(
                 case.z, *halves(flow.pre_activations(case.weights, case.z)[-1])

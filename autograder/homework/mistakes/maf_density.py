@@ -10,6 +10,7 @@ from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
+    FlowMistakes,
     gradient_where,
     log_normal,
     log_probs_of,
@@ -19,12 +20,11 @@ from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 from autograder.homework.strategies import MafCase
 
+_wrong = FlowMistakes(LOG_PROBS)
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
 
-NO_GRADIENT = (
-    "What log_probs() returns is cut off from the network: no gradient flows back from it."
-)
+NO_GRADIENT = "The result of log_probs() is detached: no gradient flows back to the network."
 
 
 def _nothing(case: MafCase) -> dict[str, Array]:
@@ -32,36 +32,35 @@ def _nothing(case: MafCase) -> dict[str, Array]:
 
 
 def _own_log_det_only(case: MafCase) -> dict[str, Array]:
-    """Every block gets the gradient of its own log-determinant and nothing else."""
-    found: dict[str, Array] = {}
+    """The gradient of each block's own log-determinant only."""
+    gradients: dict[str, Array] = {}
     x = case.x
     per_row = np.full(case.batch, 1 / case.batch)
     for k, block in enumerate(case.maps):
         _, own = block.inverse_vjp(x, np.zeros_like(x), per_row)
-        found |= _named(own, k)
+        gradients |= _named(own, k)
         x = block.inverse(x)[0][:, ::-1]
-    return found
+    return gradients
 
 
 def _base_only(case: MafCase) -> dict[str, Array]:
     """The gradient of the base density alone."""
-    found: dict[str, Array] = {}
+    gradients: dict[str, Array] = {}
     inputs = [case.x]
     for block in case.maps:
         inputs.append(block.inverse(inputs[-1])[0][:, ::-1])
     bar = -inputs[-1] / case.batch
     for k in reversed(range(case.n_flows)):
         bar, own = case.maps[k].inverse_vjp(inputs[k], bar[:, ::-1], np.zeros(case.batch))
-        found |= _named(own, k)
-    return found
+        gradients |= _named(own, k)
+    return gradients
 
 
 def _without_base(case: MafCase) -> dict[str, Array]:
     """The gradient of the log-determinants alone, through all blocks."""
     base = _base_only(case)
     return {
-        name: all_of_it - base[name]
-        for name, all_of_it in flow_gradients(case.maps, case.x).items()
+        name: gradient - base[name] for name, gradient in flow_gradients(case.maps, case.x).items()
     }
 
 
@@ -70,74 +69,61 @@ def _named(gradient: flow.TriangularGradient, block: int) -> dict[str, Array]:
 
 
 REDUCTION = (
-    Wrong(
+    _wrong(
         "maf-mean-over-everything",
-        LOG_PROBS,
         "Averages the base density over the variables too.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z).mean(dim=1)")),
         hint="log_probs() averages log p(z) over the variables; it must sum over the variables and "
         "average over the examples.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: (w.base.mean(axis=1) + w.log_det).mean())},
+        value=log_probs_of(lambda w: (w.base.mean(axis=1) + w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-sum-over-batch",
-        LOG_PROBS,
         "Sums over the batch.",
         but(MAF_LOG_PROBS, (_END, "(base + total).sum()")),
         hint="log_probs() sums over the batch; it must average.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) * w.case.batch)},
+        value=log_probs_of(lambda w: usual(w) * w.case.batch),
     ),
-    Wrong(
+    _wrong(
         "maf-per-variable",
-        LOG_PROBS,
         "Divides by the number of variables.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean() / self.input_size")),
-        hint="log_probs() divides by the number of variables; it must average over the examples "
-        "only.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) / w.case.input_size)},
+        hint="log_probs() also divides by the number of variables; it must average over the "
+        "examples only.",
+        value=log_probs_of(lambda w: usual(w) / w.case.input_size),
     ),
-    Wrong(
+    _wrong(
         "maf-in-bits",
-        LOG_PROBS,
         "Divides by the logarithm of 2.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean() / torch.log(torch.tensor(2.0))")),
-        hint="log_probs() gives bits; it must give nats.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: usual(w) / math.log(2.0))},
+        hint="log_probs() returns bits; it must return nats.",
+        value=log_probs_of(lambda w: usual(w) / math.log(2.0)),
     ),
-    Wrong(
+    _wrong(
         "maf-negated",
-        LOG_PROBS,
         "Returns the loss.",
         but(MAF_LOG_PROBS, (_END, "-(base + total).mean()")),
-        hint="log_probs() has the wrong sign: loss() negates it already.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: -usual(w))},
+        hint="log_probs() has the wrong sign: loss() already negates it.",
+        value=log_probs_of(lambda w: -usual(w)),
     ),
-    Wrong(
+    _wrong(
         "maf-log-of-mean",
-        LOG_PROBS,
         "Takes the logarithm of the average density.",
         but(MAF_LOG_PROBS, (_END, "(base + total).exp().mean().log()")),
-        hint="log_probs() takes the logarithm of the average density, not the average of the "
+        hint="log_probs() takes the logarithm of the average density; it must average the "
         "logarithms.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: np.log(np.exp(w.base.sum(axis=1) + w.log_det).mean())
-            )
-        },
+        value=log_probs_of(lambda w: np.log(np.exp(w.base.sum(axis=1) + w.log_det).mean())),
     ),
-    Wrong(
+    _wrong(
         "maf-density-itself",
-        LOG_PROBS,
         "Returns the average density, without the logarithm.",
         but(MAF_LOG_PROBS, (_END, "(base + total).exp().mean()")),
-        hint="log_probs() returns the average density; its logarithm is asked for, averaged.",
-        answers={
-            "MAF.log_probs": log_probs_of(lambda w: np.exp(w.base.sum(axis=1) + w.log_det).mean())
-        },
+        hint="log_probs() returns the average density; it must return the average of its "
+        "logarithm.",
+        value=log_probs_of(lambda w: np.exp(w.base.sum(axis=1) + w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-chunks-of-32",
-        LOG_PROBS,
         "Averages the averages of chunks of 32, though the last one may be smaller.",
         """
         values = []
@@ -151,129 +137,103 @@ REDUCTION = (
         """,
         says="batch=100",
     ),
-    Wrong(
+    _wrong(
         "maf-first-example",
-        LOG_PROBS,
-        "Returns the first example's.",
+        "Returns the log-likelihood of the first example.",
         but(MAF_LOG_PROBS, (_END, "(base + total)[0]")),
-        hint="log_probs() returns the first example's log-likelihood, not the batch's average.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: w.base[0].sum() + w.log_det[0])},
+        hint="log_probs() returns the log-likelihood of the first example; it must return the "
+        "average over the batch.",
+        value=log_probs_of(lambda w: w.base[0].sum() + w.log_det[0]),
     ),
-    Wrong(
+    _wrong(
         "maf-base-of-average",
-        LOG_PROBS,
-        "Takes the base density at the average of the batch.",
+        "Evaluates the base density at the average of the batch.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.mean(dim=0)).sum()")),
-        hint="log_probs() takes log p(z) at the batch's average z, not the average of log p(z).",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: log_normal(w.z.mean(axis=0)).sum() + w.log_det.mean()
-            )
-        },
+        hint="log_probs() evaluates log p(z) at the average z of the batch; it must average log "
+        "p(z).",
+        value=log_probs_of(lambda w: log_normal(w.z.mean(axis=0)).sum() + w.log_det.mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-vector",
-        LOG_PROBS,
         "Returns one number per example.",
         but(MAF_LOG_PROBS, (_END, "base + total")),
         says="expected one number for the whole batch, a 0-d tensor",
     ),
-    Wrong(
+    _wrong(
         "maf-python-float",
-        LOG_PROBS,
         "Returns a Python float.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean().item()")),
         says="returns a Python float",
     ),
-    Wrong(
+    _wrong(
         "maf-nothing",
-        LOG_PROBS,
-        "Forgets to return.",
+        "Returns None.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean()\nreturn None")),
         says="it returned None",
     ),
 )
 
 BASE = (
-    Wrong(
+    _wrong(
         "maf-no-constant",
-        LOG_PROBS,
-        "Leaves the normalising constant out.",
+        "Leaves out the normalising constant.",
         but(MAF_LOG_PROBS, (_BASE, "-0.5 * (z**2).sum(dim=1)")),
         hint="The base density lacks its normalising constant.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: (-0.5 * (w.z**2).sum(axis=1) + w.log_det).mean()
-            )
-        },
+        value=log_probs_of(lambda w: (-0.5 * (w.z**2).sum(axis=1) + w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-one-constant",
-        LOG_PROBS,
         "Subtracts the constant of one variable.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "-0.5 * (z**2).sum(dim=1) - 0.5 * torch.log(torch.tensor(2 * torch.pi))"),
         ),
-        hint="The normalising constant of the base density is that of one variable; every "
-        "variable has one.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: usual(w) + 0.5 * (w.case.input_size - 1) * math.log(2 * math.pi)
-            )
-        },
+        hint="The base density has the normalising constant of one variable only; every variable "
+        "has one.",
+        value=log_probs_of(
+            lambda w: usual(w) + 0.5 * (w.case.input_size - 1) * math.log(2 * math.pi)
+        ),
     ),
-    Wrong(
+    _wrong(
         "maf-constant-of-two-variables",
-        LOG_PROBS,
-        "Subtracts the constant of two variables whatever D is.",
+        "Subtracts the constant of two variables, whatever D is.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "-0.5 * (z**2).sum(dim=1) - torch.log(torch.tensor(2 * torch.pi))"),
         ),
-        hint="The normalising constant of the base density is that of two variables whatever D is.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: usual(w) + 0.5 * (w.case.input_size - 2) * math.log(2 * math.pi)
-            )
-        },
+        hint="The base density has the normalising constant of two variables, whatever D is.",
+        value=log_probs_of(
+            lambda w: usual(w) + 0.5 * (w.case.input_size - 2) * math.log(2 * math.pi)
+        ),
     ),
-    Wrong(
+    _wrong(
         "maf-constant-added",
-        LOG_PROBS,
         "Adds the normalising constant instead of subtracting it.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "(-0.5 * z**2 + 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
         hint="The normalising constant of the base density has the wrong sign.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: usual(w) + w.case.input_size * math.log(2 * math.pi)
-            )
-        },
+        value=log_probs_of(lambda w: usual(w) + w.case.input_size * math.log(2 * math.pi)),
     ),
-    Wrong(
+    _wrong(
         "maf-constant-to-base-10",
-        LOG_PROBS,
         "Takes the logarithm to base 10 in the normalising constant.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "(-0.5 * z**2 - 0.5 * torch.log10(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
-        hint="The logarithm in the normalising constant has base 10; it is the natural one.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: (
-                    usual(w)
-                    + 0.5 * w.case.input_size * (math.log(2 * math.pi) - math.log10(2 * math.pi))
-                )
+        hint="The logarithm in the normalising constant has base 10; it must be the natural "
+        "logarithm.",
+        value=log_probs_of(
+            lambda w: (
+                usual(w)
+                + 0.5 * w.case.input_size * (math.log(2 * math.pi) - math.log10(2 * math.pi))
             )
-        },
+        ),
     ),
-    Wrong(
+    _wrong(
         "maf-twice-the-constant",
-        LOG_PROBS,
         "Forgets the square root in the normalising constant.",
         but(
             MAF_LOG_PROBS,
@@ -283,15 +243,10 @@ BASE = (
             ),
         ),
         hint="The normalising constant of the base density is twice what it should be.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: usual(w) - 0.5 * w.case.input_size * math.log(2 * math.pi)
-            )
-        },
+        value=log_probs_of(lambda w: usual(w) - 0.5 * w.case.input_size * math.log(2 * math.pi)),
     ),
-    Wrong(
+    _wrong(
         "maf-half-the-constant",
-        LOG_PROBS,
         "Halves the normalising constant once too often.",
         but(
             MAF_LOG_PROBS,
@@ -301,71 +256,59 @@ BASE = (
             ),
         ),
         hint="The normalising constant of the base density is half of what it should be.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: usual(w) + 0.25 * w.case.input_size * math.log(2 * math.pi)
-            )
-        },
+        value=log_probs_of(lambda w: usual(w) + 0.25 * w.case.input_size * math.log(2 * math.pi)),
     ),
-    Wrong(
+    _wrong(
         "maf-square-not-halved",
-        LOG_PROBS,
-        "Forgets the half before the square.",
+        "Forgets the factor 1/2 of the square.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "(-(z**2) - 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
-        hint="The log base density lacks the factor one half before the square.",
-        answers={
-            "MAF.log_probs": log_probs_of(lambda w: usual(w) - 0.5 * (w.z**2).sum(axis=1).mean())
-        },
+        hint="The log base density lacks the factor 1/2 of the square.",
+        value=log_probs_of(lambda w: usual(w) - 0.5 * (w.z**2).sum(axis=1).mean()),
     ),
 )
 
 GRADIENTS = (
-    Wrong(
+    _wrong(
         "maf-detached",
-        LOG_PROBS,
         "Detaches the result.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean().detach()")),
         hint=NO_GRADIENT,
-        answers={"MAF.log_probs.gradient": gradient_where(_nothing)},
+        gradient=gradient_where(_nothing),
     ),
-    Wrong(
+    _wrong(
         "maf-new-leaf",
-        LOG_PROBS,
-        "Makes a new tensor of the value, with a gradient of its own.",
+        "Makes a new tensor from the value, with its own gradient.",
         but(
             MAF_LOG_PROBS, (_END, "torch.tensor((base + total).mean().item(), requires_grad=True)")
         ),
         hint=NO_GRADIENT,
-        answers={"MAF.log_probs.gradient": gradient_where(_nothing)},
+        gradient=gradient_where(_nothing),
     ),
-    Wrong(
+    _wrong(
         "maf-detaches-between-layers",
-        LOG_PROBS,
         "Detaches z before every layer.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(z.detach())")),
-        hint="The value of log_probs() is right, but no gradient flows from a layer back to the "
+        hint="The value of log_probs() is correct, but no gradient flows from a layer back to the "
         "layer before it.",
-        answers={"MAF.log_probs.gradient": gradient_where(_own_log_det_only)},
+        gradient=gradient_where(_own_log_det_only),
     ),
-    Wrong(
+    _wrong(
         "maf-base-detached",
-        LOG_PROBS,
         "Detaches z before the base density.",
         but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.detach()).sum(dim=1)")),
-        hint="The value of log_probs() is right, but no gradient flows through the base density.",
-        answers={"MAF.log_probs.gradient": gradient_where(_without_base)},
+        hint="The value of log_probs() is correct, but no gradient flows through the base density.",
+        gradient=gradient_where(_without_base),
     ),
-    Wrong(
+    _wrong(
         "maf-log-det-detached",
-        LOG_PROBS,
         "Detaches the log-determinants.",
         but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.detach().view(-1)")),
-        hint="The value of log_probs() is right, but no gradient flows through the "
+        hint="The value of log_probs() is correct, but no gradient flows through the "
         "log-determinants.",
-        answers={"MAF.log_probs.gradient": gradient_where(_base_only)},
+        gradient=gradient_where(_base_only),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Mistakes of 1.3: the walk through the blocks and their log-determinants."""
+"""Mistakes of 1.3: the pass through the blocks and their log-determinants."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.flow_predictions import (
+    FlowMistakes,
     Walk,
     log_normal,
     log_probs_of,
@@ -16,6 +17,7 @@ from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import MafCase
 
+_wrong = FlowMistakes(LOG_PROBS)
 _BLOCKS = "for block in self.nf:"
 _ADD = "total = total + log_det.view(-1)"
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
@@ -56,7 +58,7 @@ def _always_from_x(case: MafCase) -> float:
 
 
 def _one_variable_at_a_time(case: MafCase) -> float:
-    """Every layer is asked about each variable by itself, the others at 0."""
+    """Each layer gets one variable at a time, the others at 0."""
     z, log_det = case.x, np.zeros(case.batch)
     for block in case.maps:
         columns = [z * (np.arange(z.shape[1]) == i) for i in range(z.shape[1])]
@@ -79,7 +81,7 @@ def _first_layers(case: MafCase) -> float:
 
 
 def _base_after_every_layer(case: MafCase) -> float:
-    """log N added up after every layer, those of reversals included."""
+    """log N added after every layer, reversals included."""
     z, log_det, base = case.x, np.zeros(case.batch), np.zeros(case.batch)
     for block in case.maps:
         z, own = block.inverse(z)
@@ -109,45 +111,42 @@ def _standardised(case: MafCase) -> float:
 
 
 WALK = (
-    Wrong(
+    _wrong(
         "maf-blocks-from-last-to-first",
-        LOG_PROBS,
-        "Walks the layers from last to first, as sample() does.",
+        "Goes through the layers from last to first, as sample() does.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in reversed(self.nf):")),
-        hint="log_probs() walks the layers from last to first; that is the way of sampling.",
-        answers={"MAF.log_probs": _backwards},
+        hint="log_probs() goes through the layers from last to first. That is the order for "
+        "sampling.",
+        value=_backwards,
     ),
-    Wrong(
+    _wrong(
         "maf-calls-forward",
-        LOG_PROBS,
         "Calls forward() of the blocks.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.forward(z)")),
-        hint="log_probs() calls forward() of the blocks, which leads from noise to data.",
-        answers={"MAF.log_probs": _forward},
+        hint="log_probs() calls forward() of the blocks, which maps noise to data.",
+        value=_forward,
     ),
-    Wrong(
+    _wrong(
         "maf-skips-reversals",
-        LOG_PROBS,
-        "Walks the MADE blocks only.",
+        "Uses the MADE blocks only.",
         but(
             MAF_LOG_PROBS,
             (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:"),
         ),
-        hint="log_probs() leaves out the layers that reverse the columns between the blocks.",
-        answers={"MAF.log_probs": _without_reversal},
+        hint="log_probs() skips the layers between the blocks, which reverse the columns.",
+        value=_without_reversal,
     ),
-    Wrong(
+    _wrong(
         "maf-always-from-x",
-        LOG_PROBS,
-        "Gives x to every layer instead of what the layer before made of it.",
+        "Passes x to every layer instead of the output of the layer before.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.inverse(x)")),
-        hint="log_probs() gives every layer x itself, not what the layer before made of it.",
-        answers={"MAF.log_probs": _always_from_x},
+        hint="log_probs() passes x to every layer; each layer needs the output of the layer before "
+        "it.",
+        value=_always_from_x,
     ),
-    Wrong(
+    _wrong(
         "maf-one-variable-at-a-time",
-        LOG_PROBS,
-        "Asks every MADE about one variable at a time, with zeros in place of the others.",
+        "Calls every MADE with one variable at a time, and zeros in place of the others.",
         but(
             MAF_LOG_PROBS,
             (
@@ -164,153 +163,123 @@ WALK = (
 """,
             ),
         ),
-        hint="log_probs() asks each block about one variable at a time; they depend on each other.",
-        answers={"MAF.log_probs": _one_variable_at_a_time},
+        hint="log_probs() calls each block with one variable at a time, but the variables depend "
+        "on each other.",
+        value=_one_variable_at_a_time,
     ),
-    Wrong(
+    _wrong(
         "maf-half-of-the-layers",
-        LOG_PROBS,
-        "Counts to n_flows, though nf holds two layers for every block.",
+        "Counts to n_flows, although nf has two layers for every block.",
         but(
             MAF_LOG_PROBS,
             (_BLOCKS, "for i in range(self.n_flows):"),
             ("block.inverse(z)", "self.nf[i].inverse(z)"),
         ),
-        hint="log_probs() walks as many layers as there are blocks; every block is followed by a "
-        "layer that reverses the columns, so there are twice as many.",
-        answers={"MAF.log_probs": _first_layers},
+        hint="log_probs() uses as many layers as there are blocks. Each block is followed by a "
+        "layer that reverses the columns, so there are twice as many layers.",
+        value=_first_layers,
     ),
-    Wrong(
+    _wrong(
         "maf-last-block-missing",
-        LOG_PROBS,
         "Stops before the last block.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[:-2]:")),
         hint="log_probs() stops before the last block.",
-        answers={"MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[:-1], case.x).mean()},
+        value=lambda case: flow.maf_log_prob(case.maps[:-1], case.x).mean(),
     ),
-    Wrong(
+    _wrong(
         "maf-first-block-missing",
-        LOG_PROBS,
-        "Begins at the second block.",
+        "Starts at the second block.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[2:]:")),
-        hint="log_probs() leaves out the first block.",
-        answers={"MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x).mean()},
+        hint="log_probs() skips the first block.",
+        value=lambda case: flow.maf_log_prob(case.maps[1:], case.x).mean(),
     ),
-    Wrong(
+    _wrong(
         "maf-first-layer-missing",
-        LOG_PROBS,
-        "Begins at the second layer, the first reversal.",
+        "Starts at the second layer, the first reversal.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in self.nf[1:]:")),
-        hint="log_probs() leaves out the first layer, which is a block; the reversal behind it is "
-        "there.",
-        answers={
-            "MAF.log_probs": lambda case: flow.maf_log_prob(case.maps[1:], case.x[:, ::-1]).mean()
-        },
+        hint="log_probs() skips the first layer, a block, but not the reversal after it.",
+        value=lambda case: flow.maf_log_prob(case.maps[1:], case.x[:, ::-1]).mean(),
     ),
-    Wrong(
+    _wrong(
         "maf-standardises-batch",
-        LOG_PROBS,
         "Standardises the batch first.",
         but(MAF_LOG_PROBS, ("z = x\n", "z = (x - x.mean(dim=0)) / x.std(dim=0)\n")),
-        hint="log_probs() standardises the batch before the first block, so that an example's "
-        "density depends on the others.",
-        answers={"MAF.log_probs": _standardised},
+        hint="log_probs() standardises the batch before the first block, so the density of an "
+        "example depends on the other examples.",
+        value=_standardised,
     ),
-    Wrong(
+    _wrong(
         "maf-base-of-data",
-        LOG_PROBS,
-        "Takes the base density at x instead of z.",
+        "Evaluates the base density at x instead of z.",
         but(MAF_LOG_PROBS, ("log_prob(z)", "log_prob(x)")),
-        hint="log_probs() takes the log base density at the data; it must take it at the z that "
-        "the last layer gives.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: (log_normal(w.case.x).sum(axis=1) + w.log_det).mean()
-            )
-        },
+        hint="log_probs() evaluates the log base density at the data; it must use the z that the "
+        "last layer returns.",
+        value=log_probs_of(lambda w: (log_normal(w.case.x).sum(axis=1) + w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-base-after-every-layer",
-        LOG_PROBS,
         "Adds the base density after every layer.",
         but(
             MAF_LOG_PROBS,
             (_ADD, f"{_ADD} + {_BASE}"),
             (_END, "total.mean()"),
         ),
-        hint="log_probs() adds log p(z) after every layer; it belongs to the last z alone.",
-        answers={"MAF.log_probs": _base_after_every_layer},
+        hint="log_probs() adds log p(z) after every layer; it must add it once, for the last z.",
+        value=_base_after_every_layer,
     ),
 )
 
 LOG_DETERMINANT = (
-    Wrong(
+    _wrong(
         "maf-no-log-det",
-        LOG_PROBS,
-        "Leaves the log-determinants out.",
+        "Leaves out the log-determinants.",
         but(MAF_LOG_PROBS, (_END, "base.mean()")),
         hint="log_probs() leaves out the log-determinants.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
+        value=log_probs_of(lambda w: w.base.sum(axis=1).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-minus-log-det",
-        LOG_PROBS,
         "Subtracts the log-determinants.",
         but(MAF_LOG_PROBS, (_END, "(base - total).mean()")),
-        hint="log_probs() subtracts the log-determinants; what inverse() returns is to be added.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) - w.log_det).mean())},
+        hint="log_probs() subtracts the log-determinants; it must add what inverse() returns.",
+        value=log_probs_of(lambda w: (w.base.sum(axis=1) - w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-last-log-det",
-        LOG_PROBS,
-        "Keeps the log-determinant of the last MADE block only.",
+        "Keeps only the log-determinant of the last MADE block.",
         but(MAF_LOG_PROBS, (_ADD, "total = log_det if isinstance(block, MADE) else total")),
-        hint="log_probs() keeps the last block's log-determinant only; those of all blocks add up.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: (w.base.sum(axis=1) + _last_block_only(w.case)).mean()
-            )
-        },
+        hint="log_probs() keeps only the log-determinant of the last block; it must add those of "
+        "all blocks.",
+        value=log_probs_of(lambda w: (w.base.sum(axis=1) + _last_block_only(w.case)).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-overwrites-log-det",
-        LOG_PROBS,
-        "Overwrites the log-determinant, so that the last reversal's zeros are left.",
+        "Overwrites the log-determinant, so only the zeros of the last reversal remain.",
         but(MAF_LOG_PROBS, (_ADD, "total = log_det.view(-1)")),
-        hint="log_probs() keeps the last layer's log-determinant only, which is a reversal's: 0.",
-        answers={"MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean())},
+        hint="log_probs() keeps only the log-determinant of the last layer, a reversal, which is "
+        "0.",
+        value=log_probs_of(lambda w: w.base.sum(axis=1).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-log-det-summed-over-batch",
-        LOG_PROBS,
         "Averages the base density but sums the log-determinants over the batch.",
         but(MAF_LOG_PROBS, (_END, "base.mean() + total.sum()")),
         hint="log_probs() sums the log-determinants over the batch but averages log p(z).",
-        answers={
-            "MAF.log_probs": log_probs_of(lambda w: w.base.sum(axis=1).mean() + w.log_det.sum())
-        },
+        value=log_probs_of(lambda w: w.base.sum(axis=1).mean() + w.log_det.sum()),
     ),
-    Wrong(
+    _wrong(
         "maf-half-log-det",
-        LOG_PROBS,
         "Halves the log-determinants, as if alpha were the logarithm of a variance.",
         but(MAF_LOG_PROBS, (_END, "(base + 0.5 * total).mean()")),
-        hint="log_probs() adds half of the log-determinants; they count in full.",
-        answers={
-            "MAF.log_probs": log_probs_of(lambda w: (w.base.sum(axis=1) + 0.5 * w.log_det).mean())
-        },
+        hint="log_probs() adds only half of the log-determinants.",
+        value=log_probs_of(lambda w: (w.base.sum(axis=1) + 0.5 * w.log_det).mean()),
     ),
-    Wrong(
+    _wrong(
         "maf-log-det-per-layer",
-        LOG_PROBS,
         "Divides the log-determinants by the number of blocks.",
         but(MAF_LOG_PROBS, (_END, "(base + total / self.n_flows).mean()")),
-        hint="log_probs() averages the log-determinants over the blocks; they add up.",
-        answers={
-            "MAF.log_probs": log_probs_of(
-                lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()
-            )
-        },
+        hint="log_probs() averages the log-determinants over the blocks; it must add them.",
+        value=log_probs_of(lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()),
     ),
 )
 

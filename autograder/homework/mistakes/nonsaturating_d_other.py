@@ -1,4 +1,4 @@
-"""Mistakes of 2.2: another loss in place of d's, what d is shown, gradients and draws."""
+"""Mistakes of 2.2: another loss, the input of d, gradients and draws."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from autograder.homework.mistakes.gan_predictions import (
 from autograder.homework.oracles import gan
 
 _wrong = LossMistakes("loss_nonsaturating_d")
-_HALVED = "Your value is half of the handout's: it is a sum of two means, not their average."
 
 WRONG: tuple[Wrong, ...] = (
     _wrong(
         "ns-d-first-fake-for-all",
-        "Only the first of the fake images is shown to d.",
+        "d gets only the first of the fake images.",
         "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(g(z)[:1])).mean()",
         says="only 1 of the images that g made",
     ),
@@ -47,12 +46,12 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-squared-probabilities",
-        "Squared errors of the probabilities stand in place of cross-entropies.",
+        "The squared errors of the probabilities are used instead of cross-entropies.",
         """
         real, fake = torch.sigmoid(d(x_real)), torch.sigmoid(d(g(z)))
         d_loss = F.mse_loss(real, torch.ones_like(real)) + F.mse_loss(fake, torch.zeros_like(fake))
         """,
-        hint="These are squared errors of the probabilities; the handout takes their logarithm.",
+        hint="Your loss is the squared error of the probabilities; it must use their logarithms.",
         value=d_loss(lambda h: gan.sigmoid(-h) ** 2, lambda h: gan.sigmoid(h) ** 2),
     ),
     _wrong(
@@ -77,7 +76,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         """,
-        hint="The target of real images is 0.9, which is label smoothing; here it is 1.",
+        hint="The target of real images is 0.9 (label smoothing); it must be 1.",
         value=d_loss(smoothed(0.9), as_fake),
     ),
     _wrong(
@@ -88,7 +87,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.8))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         """,
-        hint="The target of real images is 0.8, which is label smoothing; here it is 1.",
+        hint="The target of real images is 0.8 (label smoothing); it must be 1.",
         value=d_loss(smoothed(0.8), as_fake),
     ),
     _wrong(
@@ -99,7 +98,7 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
         """,
-        hint="The targets are 0.9 and 0.1, which is label smoothing; here they are 1 and 0.",
+        hint="The targets are 0.9 and 0.1 (label smoothing); they must be 1 and 0.",
         value=d_loss(smoothed(0.9), smoothed(0.1)),
     ),
     _wrong(
@@ -110,20 +109,20 @@ WRONG: tuple[Wrong, ...] = (
         d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
         d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
         """,
-        hint="The target of fake images is 0.1, which is label smoothing; here it is 0.",
+        hint="The target of fake images is 0.1 (label smoothing); it must be 0.",
         value=d_loss(as_real, smoothed(0.1)),
     ),
-    # ---- what d is shown -----------------------------------------------------------------------
+    # ---- the input of d ------------------------------------------------------------------------
     _wrong(
         "ns-d-tanh-on-fakes",
-        "The generator's images are sent through tanh before d sees them.",
+        "The generator's images go through tanh before d gets them.",
         "d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(torch.tanh(g(z)))).mean()",
-        hint="The fake images go through tanh first; d is to see what g gives.",
+        hint="You pass the fake images through tanh; d must get the output of g as it is.",
         value=on_images(np.tanh, lambda s, fake: mean(as_real(s.real)) + mean(as_fake(fake))),
     ),
     _wrong(
         "ns-d-noise-on-images",
-        "Noise is added to all images before d sees them.",
+        "Noise is added to all images before d gets them.",
         """
         x_fake = g(z) + 0.1 * torch.randn_like(x_real)
         x_real = x_real + 0.1 * torch.randn_like(x_real)
@@ -143,20 +142,20 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-fake-logits-without-gradient",
-        "d judges the fake images inside no_grad, which was meant for the generator.",
+        "d judges the fake images inside no_grad, which was meant for the generator only.",
         """
         with torch.no_grad():
             fake = d(g(z))
         d_loss = F.softplus(-d(x_real)).mean() + F.softplus(fake).mean()
         """,
-        hint="No gradient flows through what d says of the fake images; only g may be cut off.",
+        hint="No gradient flows through d's output for the fake images; only g may be detached.",
         gradient=gradient_without("fake"),
     ),
     _wrong(
         "ns-d-real-logits-detached",
-        "d's output on the real images is detached.",
+        "d's output for the real images is detached.",
         "d_loss = F.softplus(-d(x_real).detach()).mean() + F.softplus(d(g(z))).mean()",
-        hint="No gradient flows through what d says of the real images.",
+        hint="No gradient flows through d's output for the real images.",
         gradient=gradient_without("real"),
     ),
     # ---- the form of the answer ----------------------------------------------------------------
@@ -168,7 +167,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-vector",
-        "One loss for every example is returned.",
+        "One loss per example is returned.",
         "d_loss = F.softplus(-d(x_real)) + F.softplus(d(g(z)))",
         says="a 0-d tensor",
     ),
@@ -213,7 +212,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-one-z-repeated",
-        "All fake images of a batch are made from one z.",
+        "All fake images of a batch come from one z.",
         """
         x_fake = g(z[:1].expand(batch_size, -1))
         d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
@@ -231,7 +230,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-d-z-seeded",
-        "The random numbers are seeded inside the loss: every step uses the same z.",
+        "The loss seeds the random numbers, so every step uses the same z.",
         """
         torch.manual_seed(0)
         z = torch.randn(batch_size, g.dim_z, device=device)

@@ -21,7 +21,8 @@ from autograder.homework.oracles import gan
 
 _wrong = LossMistakes("loss_nonsaturating_g")
 _CALLED_FAKE = (
-    "Your loss is small when d calls the fake images fake: so the generator learns to be caught."
+    "Your loss is small when d labels the fake images as fake, so g learns to make images that "
+    "look fake."
 )
 
 WRONG: tuple[Wrong, ...] = (
@@ -30,12 +31,12 @@ WRONG: tuple[Wrong, ...] = (
         "ns-g-minimax",
         "The minimax loss, whose gradient vanishes when d is sure.",
         "g_loss = torch.log(1 - torch.sigmoid(d(g(z)))).mean()",
-        hint="This is the minimax loss, the one that 2.2 replaces.",
+        hint="This is the minimax loss, which the loss of 2.2 replaces.",
         value=g_loss(as_fake, factor=-1.0),
     ),
     _wrong(
         "ns-g-minus-minimax",
-        "-log(1 - D) stands in place of -log D.",
+        "-log(1 - D) is used instead of -log D.",
         "g_loss = F.softplus(d(g(z))).mean()",
         hint=_CALLED_FAKE,
         value=g_loss(as_fake),
@@ -52,9 +53,9 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-one-minus-logit",
-        "The logarithm of the sigmoid of 1 - h is taken.",
+        "The sigmoid gets 1 - h instead of h.",
         "g_loss = -F.logsigmoid(1 - d(g(z))).mean()",
-        hint="The logit was subtracted from 1 before the sigmoid.",
+        hint="You subtract the logit from 1 before the sigmoid; use the logit itself.",
         value=g_loss(lambda h: as_real(1.0 - h)),
     ),
     _wrong(
@@ -64,49 +65,50 @@ WRONG: tuple[Wrong, ...] = (
         fake = torch.sigmoid(d(g(z)))
         g_loss = F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
         """,
-        hint="The sigmoid is applied twice.",
+        hint="You apply the sigmoid twice.",
         value=g_loss(lambda h: as_real(gan.sigmoid(h))),
     ),
     _wrong(
         "ns-g-constant",
-        "The loss is computed from logits that are always 0.",
+        "The logits are multiplied by 0.",
         "g_loss = F.softplus(-0 * d(g(z))).mean()",
-        hint="The loss is the constant log 2, whatever d says of the fake images.",
+        hint="Your loss is the constant log 2, whatever d outputs for the fake images.",
         value=g_loss(lambda h: as_real(0.0 * h)),
     ),
     _wrong(
         "ns-g-in-bits",
         "The logarithm has base 2.",
         "g_loss = -torch.log2(torch.sigmoid(d(g(z)))).mean()",
-        hint="The logarithm has base 2; the handout's is the natural one.",
+        hint="Your logarithm has base 2; it must be the natural logarithm.",
         value=g_loss(as_real, factor=1.0 / np.log(2.0)),
     ),
     _wrong(
         "ns-g-base-10",
         "The logarithm has base 10.",
         "g_loss = -torch.log10(torch.sigmoid(d(g(z)))).mean()",
-        hint="The logarithm has base 10; the handout's is the natural one.",
+        hint="Your logarithm has base 10; it must be the natural logarithm.",
         value=g_loss(as_real, factor=1.0 / np.log(10.0)),
     ),
     _wrong(
         "ns-g-no-logarithm",
         "The probability is used as it is: the logarithm is missing.",
         "g_loss = -torch.sigmoid(d(g(z))).mean()",
-        hint="The logarithm is missing: this is the probability itself.",
+        hint="The logarithm is missing: your loss uses the probability itself.",
         value=g_loss(lambda h: -gan.sigmoid(h)),
     ),
     _wrong(
         "ns-g-one-minus-probability",
-        "1 - D stands in place of -log D.",
+        "1 - D is used instead of -log D.",
         "g_loss = (1 - torch.sigmoid(d(g(z)))).mean()",
-        hint="The logarithm is missing: this is 1 - D itself.",
+        hint="The logarithm is missing: your loss uses 1 - D itself.",
         value=g_loss(lambda h: gan.sigmoid(-h)),
     ),
     _wrong(
         "ns-g-softmax-over-batch",
-        "A softmax over the batch stands where a sigmoid of every logit belongs.",
+        "A softmax over the batch is used instead of a sigmoid of each logit.",
         "g_loss = -F.log_softmax(d(g(z)), dim=0).mean()",
-        hint="The images of a batch compete in a softmax; each has a probability of its own.",
+        hint="You apply a softmax over the batch, so its images compete; each image has its own "
+        "probability.",
         value=g_loss(minus_log_softmax),
     ),
     # ---- mean, sum, sign -----------------------------------------------------------------------
@@ -114,42 +116,43 @@ WRONG: tuple[Wrong, ...] = (
         "ns-g-maximised",
         "The minus sign is missing.",
         "g_loss = F.logsigmoid(d(g(z))).mean()",
-        hint="The sign is wrong: minimising this teaches the generator to be caught.",
+        hint="Your value has the wrong sign: minimising it teaches g to make images that look "
+        "fake.",
         value=g_loss(as_real, factor=-1.0),
     ),
     _wrong(
         "ns-g-sum",
         "The losses of a batch are summed instead of averaged.",
         "g_loss = F.softplus(-d(g(z))).sum()",
-        hint="Your value is a sum over the batch; the handout takes the mean.",
+        hint="Your value is a sum over the batch; it must be the mean.",
         value=g_loss(as_real, np.sum),
     ),
     _wrong(
         "ns-g-half",
         "The loss is halved.",
         "g_loss = 0.5 * F.softplus(-d(g(z))).mean()",
-        hint="Your value is half of the handout's.",
+        hint="Your value is half of the expected one.",
         value=g_loss(as_real, factor=0.5),
     ),
     _wrong(
         "ns-g-divided-by-one-less",
         "The sum is divided by B - 1.",
         "g_loss = F.softplus(-d(g(z))).sum() / (batch_size - 1)",
-        hint="The sum is divided by one less than the number of examples.",
+        hint="You divide the sum by one less than the number of examples.",
         value=g_loss(as_real, lambda terms: np.sum(terms) / max(len(terms) - 1, 1)),
     ),
     _wrong(
         "ns-g-mean-of-probabilities",
         "The mean is taken before the logarithm.",
         "g_loss = -torch.log(torch.sigmoid(d(g(z))).mean())",
-        hint="The mean is taken before the logarithm; the handout averages logarithms.",
+        hint="You take the mean before the logarithm; it must be the mean of the logarithms.",
         value=lambda s: -np.log(mean(gan.sigmoid(s.fake))),
     ),
     _wrong(
         "ns-g-mean-of-logits",
         "The logits are averaged before the sigmoid and the logarithm.",
         "g_loss = F.softplus(-d(g(z)).mean())",
-        hint="The logits are averaged first; every image has a logarithm of its own.",
+        hint="You average the logits first; it must be the mean of the logarithms of all images.",
         value=lambda s: as_real(np.asarray(mean(s.fake))),
     ),
     # ---- another loss --------------------------------------------------------------------------
@@ -157,21 +160,21 @@ WRONG: tuple[Wrong, ...] = (
         "ns-g-with-real-term",
         "A term of the real images is added.",
         "g_loss = F.softplus(-d(g(z))).mean() + F.softplus(-d(x_real)).mean()",
-        hint="A term of the real images was added; the generator's loss has none.",
+        hint="Your loss adds a term of the real images; the generator's loss has none.",
         value=lambda s: mean(as_real(s.fake)) + mean(as_real(s.real)),
     ),
     _wrong(
         "ns-g-d-loss-with-labels-swapped",
-        "The discriminator's loss with both labels exchanged, real images included.",
+        "The discriminator's loss with both labels swapped, real images included.",
         "g_loss = F.softplus(-d(g(z))).mean() + F.softplus(d(x_real)).mean()",
-        hint="A term of the real images was added; the generator's loss has none.",
+        hint="Your loss adds a term of the real images; the generator's loss has none.",
         value=lambda s: mean(as_real(s.fake)) + mean(as_fake(s.real)),
     ),
     _wrong(
         "ns-g-minus-d-loss",
-        "The discriminator's loss with the other sign.",
+        "The discriminator's loss with the opposite sign.",
         "g_loss = -(F.softplus(-d(x_real)).mean() + F.softplus(d(g(z))).mean())",
-        hint="This is minus the discriminator's loss, that is, the minimax game.",
+        hint="This is minus the discriminator's loss, which is the minimax game.",
         value=lambda s: -mean(as_real(s.real)) - mean(as_fake(s.fake)),
     ),
     _wrong(
@@ -190,19 +193,20 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-squared-probabilities",
-        "The squared error of the probability stands in place of the cross-entropy.",
+        "The squared error of the probability is used instead of the cross-entropy.",
         "g_loss = ((torch.sigmoid(d(g(z))) - 1) ** 2).mean()",
-        hint="This is the squared error of the probability; the handout takes its logarithm.",
+        hint="Your loss is the squared error of the probability; it must use its logarithm.",
         value=g_loss(lambda h: gan.sigmoid(-h) ** 2),
     ),
     _wrong(
         "ns-g-minimax-added",
-        "The minimax loss is added to the non-saturating one, the loss of 3.3.",
+        "The minimax loss is added to the non-saturating one, as in 3.3.",
         """
         h = d(g(z))
         g_loss = (F.logsigmoid(-h) - F.logsigmoid(h)).mean()
         """,
-        hint="The minimax loss is added to the non-saturating one; the latter alone is asked for.",
+        hint="You add the minimax loss to the non-saturating one; 2.2 uses the non-saturating one "
+        "alone.",
         value=g_loss(lambda h: -h),
     ),
     _wrong(
@@ -221,27 +225,27 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-smooth-labels",
-        "The wanted label is 0.9.",
+        "The target label is 0.9.",
         """
         logits = d(g(z))
         g_loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.9))
         """,
-        hint="The target is 0.9, which is label smoothing; here it is 1.",
+        hint="The target is 0.9 (label smoothing); it must be 1.",
         value=g_loss(smoothed(0.9)),
     ),
-    # ---- what d is shown -----------------------------------------------------------------------
+    # ---- the input of d ------------------------------------------------------------------------
     _wrong(
         "ns-g-real-images",
-        "d judges the real images in place of the fake ones.",
+        "d judges the real images instead of the fake ones.",
         "x_fake = g(z)\ng_loss = F.softplus(-d(x_real)).mean()",
-        hint="The loss is computed from the real images.",
+        hint="You compute the loss from the real images; it must use the fake ones.",
         value=lambda s: mean(as_real(s.real)),
     ),
     _wrong(
         "ns-g-tanh-on-fakes",
-        "The generator's images are sent through tanh before d sees them.",
+        "The generator's images go through tanh before d gets them.",
         "g_loss = F.softplus(-d(torch.tanh(g(z)))).mean()",
-        hint="The fake images go through tanh first; d is to see what g gives.",
+        hint="You pass the fake images through tanh; d must get the output of g as it is.",
         value=on_images(np.tanh, lambda s, fake: mean(as_real(fake))),
     ),
     # ---- gradients -----------------------------------------------------------------------------
@@ -272,7 +276,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-freezes-d",
-        "Parameters of d are frozen for the generator's step, and never again unfrozen.",
+        "The parameters of d are frozen for the generator's step and never unfrozen.",
         """
         for parameter in d.parameters():
             parameter.requires_grad = False
@@ -282,7 +286,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-makes-fakes-in-evaluation",
-        "The fake images are made in evaluation mode, though training mode comes back after it.",
+        "The fake images are made in evaluation mode; training mode is restored afterwards.",
         """
         g.eval()
         x_fake = g(z)
@@ -293,7 +297,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-draws-weights-anew",
-        "The weights of g are drawn anew in every call.",
+        "The weights of g are drawn again in every call.",
         """
         for layer in g.modules():
             if isinstance(layer, torch.nn.Linear):
@@ -304,7 +308,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-brightest-fakes",
-        "Only the brighter half of the fake images is shown to d.",
+        "d gets only the brighter half of the fake images.",
         """
         x_fake = g(z)
         brightest = x_fake.detach().flatten(1).mean(dim=1).topk(batch_size // 2).indices
@@ -321,7 +325,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-seeds-the-draws",
-        "Seeds torch's random numbers, so that every step draws the same.",
+        "The loss seeds torch's random numbers, so every step draws the same z.",
         """
         torch.manual_seed(42)
         g_loss = F.softplus(-d(g(z))).mean()
@@ -336,7 +340,7 @@ WRONG: tuple[Wrong, ...] = (
     ),
     _wrong(
         "ns-g-z-entries-equal",
-        "One number is drawn for every example and used for all entries of its z.",
+        "One number is drawn per example and used for all entries of its z.",
         "g_loss = F.softplus(-d(g(z[:, :1].expand(-1, g.dim_z)))).mean()",
         says="repeat each other",
     ),

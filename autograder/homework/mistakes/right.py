@@ -1,4 +1,4 @@
-"""The right-but-different solutions of the catalogue, which must keep full marks."""
+"""All correct solutions of the catalogue, which must keep full marks."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes import right_flow, right_gan, right_wasserstein

@@ -1,4 +1,4 @@
-"""Right but different solutions of 4.2: the conditional losses."""
+"""Correct solutions of 4.2, the conditional losses, that differ from the reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _COND_D, _COND_G = "4.2 conditional_loss_nonsaturating_d", "4.2 conditional_loss
 RIGHT: tuple[Right, ...] = (
     right(
         "right-cond-bce",
-        "Binary cross-entropy from logits, the labels of the real images for the fake ones.",
+        "Binary cross-entropy from logits; the fake images get the labels of the real ones.",
         {
             _COND_D: """
             real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
@@ -39,7 +39,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-counts-classes-by-g",
-        "Uniform labels below g.num_classes.",
+        "Uniform labels, with the number of classes from g.num_classes.",
         {
             _COND_D: """
             y_fake = torch.randint(0, g.num_classes, (batch_size,), device=device)
@@ -54,7 +54,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-labels-by-other-means",
-        "Uniform labels by numpy and by multinomial.",
+        "Uniform labels from numpy and from multinomial.",
         {
             _COND_D: """
             import numpy as np
@@ -72,7 +72,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-shuffled-labels",
-        "The labels of the fake images are those of the real ones in another order.",
+        "The fake images get the labels of the real ones in another order.",
         {
             _COND_D: """
             y_fake = y_real[torch.randperm(batch_size, device=device)]
@@ -112,7 +112,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-one-image-at-a-time",
-        "A loop shows the networks one image after the other.",
+        "A loop passes one image after the other to the networks.",
         {
             _COND_D: """
             losses = []
@@ -136,7 +136,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-log-with-1e-6",
-        "1e-6 is added inside the logarithms, the most that is lost in the tolerance.",
+        "1e-6 is added inside the logarithms, the most that the tolerance allows.",
         {
             _COND_D: """
             real, fake = d(x_real, y_real).sigmoid(), d(g(z, y_real), y_real).sigmoid()
@@ -163,7 +163,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-keywords",
-        "Images, latents and labels are given by their names.",
+        "Images, latents and labels are passed by keyword.",
         {
             _COND_D: """
             real, fake = d(x=x_real, y=y_real), d(g(z=z, y=y_real), y=y_real)
@@ -174,7 +174,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-cond-all-classes",
-        "Averages over all ten labels for every z, in place of drawing one.",
+        "Averages over all ten labels for every z instead of drawing one.",
         {
             _COND_G: """
             labels = [torch.full_like(y_real, k) for k in range(10)]

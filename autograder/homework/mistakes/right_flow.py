@@ -1,4 +1,4 @@
-"""Right but different solutions of problem 1."""
+"""Correct solutions of problem 1 that differ from the reference."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes import right_made, right_maf

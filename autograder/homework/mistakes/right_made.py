@@ -1,4 +1,4 @@
-"""Right but different solutions of 1.1 and 1.2: MADE.forward and MADE.inverse."""
+"""Correct solutions of MADE.forward and MADE.inverse that differ from the reference."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import FORWARD, INVERSE, MADE_FORWARD, MADE_INVERSE, but
@@ -10,7 +10,7 @@ RIGHT_FORWARD = (
     Right(
         "right-forward-in-place",
         FORWARD,
-        "Assigns one column after the other into x; backward through forward would fail.",
+        "Assigns one column after the other into x; backward() through forward() would fail.",
         MADE_FORWARD,
     ),
     Right(
@@ -34,13 +34,13 @@ RIGHT_FORWARD = (
     Right(
         "right-forward-starts-from-noise",
         FORWARD,
-        "Begins with z in place of zeros: what is not yet computed is masked anyway.",
+        "Starts with z instead of zeros; the masks hide what is not yet computed.",
         but(MADE_FORWARD, ("torch.zeros_like(z)", "z.clone()")),
     ),
     Right(
         "right-forward-list-of-columns",
         FORWARD,
-        "Collects columns in a list and fills up with zeros.",
+        "Collects the columns in a list, filled up with zeros.",
         """
         columns = []
         for i in range(self.input_size):
@@ -56,7 +56,7 @@ RIGHT_FORWARD = (
     Right(
         "right-forward-log-det-step-by-step",
         FORWARD,
-        "Adds up the log-determinant column by column, with the other sign.",
+        "Adds up the log-determinant column by column, with the opposite sign.",
         """
         x = torch.zeros_like(z)
         log_det = torch.zeros(len(z), device=z.device)
@@ -72,7 +72,7 @@ RIGHT_FORWARD = (
     Right(
         "right-forward-log-det-from-extra-pass",
         FORWARD,
-        "Asks the finished x for its alphas once more.",
+        "Runs the network once more on the finished x to get alpha.",
         but(
             MADE_FORWARD,
             (
@@ -97,7 +97,7 @@ RIGHT_FORWARD = (
     Right(
         "right-forward-without-gradient",
         FORWARD,
-        "Records nothing for autograd: forward() only serves to draw samples.",
+        "Records nothing for autograd: forward() is used only to draw samples.",
         """
         with torch.no_grad():
             x = torch.zeros_like(z)
@@ -142,7 +142,7 @@ RIGHT_INVERSE = (
     Right(
         "right-inverse-two-threads",
         INVERSE,
-        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "Asks torch for two threads; a worker always has one.",
         "torch.set_num_threads(2)" + MADE_INVERSE,
     ),
     Right(
@@ -159,7 +159,7 @@ RIGHT_INVERSE = (
     Right(
         "right-inverse-column-by-column",
         INVERSE,
-        "Goes through the columns as forward() must, and asks the network every time.",
+        "Computes one column after the other, as forward() must, and runs the network each time.",
         """
         z = torch.zeros_like(x)
         log_det = torch.zeros(x.shape[0], device=x.device)
@@ -194,7 +194,7 @@ RIGHT_INVERSE = (
     Right(
         "right-inverse-log-of-product",
         INVERSE,
-        "Takes the logarithm of the product of the slopes.",
+        "Takes the logarithm of the product of the scales.",
         but(
             MADE_INVERSE,
             (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())"),
@@ -225,7 +225,7 @@ RIGHT_INVERSE = (
     Right(
         "right-inverse-of-a-normal",
         INVERSE,
-        "Standardises by a Normal's mean and standard deviation.",
+        "Standardises with the mean and standard deviation of a Normal.",
         """
         mu, alpha = self.net(x).chunk(2, dim=1)
         conditional = Normal(mu, alpha.exp())
@@ -236,7 +236,7 @@ RIGHT_INVERSE = (
     Right(
         "right-inverse-returns-a-list",
         INVERSE,
-        "Returns a list in place of a tuple.",
+        "Returns a list instead of a tuple.",
         but(MADE_INVERSE, ("log_det = -alpha.sum(dim=1)", "return [z, alpha.sum(dim=1).neg()]")),
     ),
 )

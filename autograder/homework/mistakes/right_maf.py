@@ -1,4 +1,4 @@
-"""Right but different solutions of 1.3: MAF.log_probs."""
+"""Correct solutions of MAF.log_probs that differ from the reference."""
 
 from autograder.engine.catalogue.solutions import Right
 from autograder.homework.mistakes.flow_code import LOG_PROBS, MAF_LOG_PROBS, but
@@ -11,13 +11,13 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-two-threads",
         LOG_PROBS,
-        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "Asks torch for two threads; a worker always has one.",
         "torch.set_num_threads(2)" + MAF_LOG_PROBS,
     ),
     Right(
         "right-maf-broadcasts",
         LOG_PROBS,
-        "Adds (B, 1) to (B,): the sum is (B, B), and its mean is right all the same.",
+        "Adds (B, 1) to (B,): the sum is (B, B), but its mean is still correct.",
         but(MAF_LOG_PROBS, (_ADD, "total = total + log_det")),
     ),
     Right(
@@ -127,7 +127,7 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-multivariate-normal",
         LOG_PROBS,
-        "Takes a multivariate normal for the base.",
+        "Uses a multivariate normal as the base density.",
         """
         from torch.distributions import MultivariateNormal
 
@@ -145,7 +145,7 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-independent-normal",
         LOG_PROBS,
-        "Wraps a Normal of its own into Independent.",
+        "Wraps its own Normal into Independent.",
         """
         from torch.distributions import Independent
 
@@ -166,7 +166,7 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-pairs-of-layers",
         LOG_PROBS,
-        "Walks the blocks and the reversals in pairs.",
+        "Goes through the blocks and the reversals in pairs.",
         """
         z, total = x, 0
         for made, permute in zip(self.nf[::2], self.nf[1::2]):
@@ -179,7 +179,7 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-while-loop",
         LOG_PROBS,
-        "Takes the layers from a list until it is empty.",
+        "Pops the layers from a list until it is empty.",
         """
         layers, z, total = list(self.nf), x.clone(), x.new_zeros(())
         while layers:
@@ -202,7 +202,7 @@ RIGHT: tuple[Right, ...] = (
     Right(
         "right-maf-asks-the-network-itself",
         LOG_PROBS,
-        "Does what inverse() does instead of calling it.",
+        "Repeats the code of inverse() instead of calling it.",
         """
         total = 0
         for block in self.nf:

@@ -1,4 +1,4 @@
-"""Right but different solutions of 2.2: the non-saturating losses."""
+"""Correct solutions of 2.2, the non-saturating losses, that differ from the reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _D, _G = "2.2 loss_nonsaturating_d", "2.2 loss_nonsaturating_g"
 RIGHT: tuple[Right, ...] = (
     right(
         "right-bce-ones-like",
-        "Binary cross-entropy from logits, labels made like the logits.",
+        "Binary cross-entropy from logits, with labels made like the logits.",
         {
             _D: """
             real, fake = d(x_real), d(g(z).detach())
@@ -24,7 +24,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-bce-ones",
-        "Binary cross-entropy as a module, labels made from the batch size.",
+        "Binary cross-entropy as a module, with labels made from the batch size.",
         {
             _D: """
             criterion = torch.nn.BCEWithLogitsLoss()
@@ -40,7 +40,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-zero-grad-inside",
-        "The networks' gradients are set to None within the losses too.",
+        "The losses also set the networks' gradients to None.",
         {
             _D: """
             d.zero_grad()
@@ -96,7 +96,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-images-that-go-nowhere",
-        "g is called with other z, too, whose images are only looked at.",
+        "g is also called with another z, whose images d never gets.",
         {
             _D: """
             shown = g(torch.zeros(4, g.dim_z, device=device)).detach()
@@ -145,7 +145,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-log-with-1e-6",
-        "1e-6 is added inside the logarithms, the most that is lost in the tolerance.",
+        "1e-6 is added inside the logarithms, the most that the tolerance allows.",
         {
             _D: """
             real, fake = d(x_real).sigmoid(), d(g(z)).sigmoid()
@@ -239,7 +239,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-no-grad-generator",
-        "The fake images are made inside no_grad, from a z of its own.",
+        "The fake images are made inside no_grad, from a new z.",
         {
             _D: """
             with torch.no_grad():
@@ -310,7 +310,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-gradients-of-d-switched-off",
-        "The generator's loss freezes d's parameters meanwhile, and looks at the real images too.",
+        "The generator's loss freezes d while it runs, and also passes d the real images.",
         {
             _G: """
             for parameter in d.parameters():
@@ -324,7 +324,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-judged-by-a-copy",
-        "A copy of d, whose parameters get no gradient, judges for the generator's loss.",
+        "The generator's loss uses a copy of d, whose parameters get no gradient.",
         {
             _G: """
             import copy
@@ -357,7 +357,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-checkpointed",
-        "d is run again when the gradient is taken, by torch's older checkpoint.",
+        "torch's older checkpoint runs d again when the gradient is taken.",
         {
             _G: """
             from torch.utils.checkpoint import checkpoint
@@ -368,7 +368,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     right(
         "right-compiled",
-        "torch.compile in all its forms; a worker runs eagerly what is to be compiled.",
+        "Uses torch.compile in all its forms; a worker runs the code without compiling it.",
         {
             _D: """
             @torch.compile

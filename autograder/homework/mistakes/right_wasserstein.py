@@ -1,4 +1,4 @@
-"""Right but different solutions of 5.5: WGAN-GP."""
+"""Correct solutions of 5.5, WGAN-GP, that differ from the reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _right(id: str, sentence: str, code: str, g_loss: str = "") -> Right:
 RIGHT: tuple[Right, ...] = (
     _right(
         "right-gp-vmap",
-        "The slope of every image on its own, by torch.func's vmap and grad.",
+        "The gradient of each image separately, with torch.func's vmap and grad.",
         with_step(
             slopes="""
             slopes = torch.func.vmap(torch.func.grad(lambda point: d(point[None])[0]))(points)
@@ -25,14 +25,14 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-two-threads",
-        "Asks torch for two threads; a worker has one whatever it asks for.",
+        "Asks torch for two threads; a worker always has one.",
         "torch.set_num_threads(2)\n" + with_step(),
         "g_loss = -torch.mean(d(g(z)))",
     ),
     # ---- interpolation weights -----------------------------------------------------------------
     _right(
         "right-gp-alpha-before-z",
-        "The weights are drawn before a z of its own.",
+        "The weights are drawn before a new z.",
         with_step(
             x_fake="""
             weights = torch.rand((batch_size, 1, 1, 1)).to(device)
@@ -83,7 +83,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-alpha-by-rand-like",
-        "The weights are made like one pixel of every image, in place.",
+        "The weights are made like one pixel of each image, in place.",
         with_step(alpha="alpha = torch.empty_like(x_real[:, :1, :1, :1]).uniform_()"),
     ),
     # ---- interpolates --------------------------------------------------------------------------
@@ -94,12 +94,12 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-lerp",
-        "The mixture by lerp.",
+        "The mixture is computed with lerp.",
         with_step(points="points = torch.lerp(x_real, x_fake, alpha).requires_grad_()"),
     ),
     _right(
         "right-gp-einsum",
-        "The mixture by einsum.",
+        "The mixture is computed with einsum.",
         with_step(
             alpha="alpha = torch.rand(batch_size, device=device)",
             points="""
@@ -111,7 +111,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-difference",
-        "The real image plus a part of the difference, flat.",
+        "The real image plus a part of the difference, flattened.",
         with_step(
             alpha="alpha = torch.rand(batch_size, 1, device=device)",
             points="""
@@ -122,7 +122,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-leaf",
-        "The interpolates are a leaf, the fake images are not detached.",
+        "The interpolated images are a leaf; the fake images are not detached.",
         with_step(
             x_fake="x_fake = g(z)",
             points="points = (alpha * x_fake + (1 - alpha) * x_real).detach().requires_grad_(True)",
@@ -130,7 +130,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-variable",
-        "The interpolates are an old-fashioned Variable.",
+        "The interpolated images are an old-fashioned Variable.",
         with_step(
             points="""
             points = alpha * x_fake.data + (1 - alpha) * x_real.data
@@ -150,7 +150,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-other-fakes",
-        "The mixtures are made with fresh fake images.",
+        "The mixtures use new fake images.",
         with_step(
             points="""
             points = (1 - alpha) * x_real + alpha * g(torch.randn_like(z)).detach()
@@ -161,7 +161,7 @@ RIGHT: tuple[Right, ...] = (
     # ---- the gradient --------------------------------------------------------------------------
     _right(
         "right-gp-grad-outputs",
-        "The gradient with grad_outputs of ones.",
+        "The gradient is taken with grad_outputs of ones.",
         with_step(
             slopes="""
             slopes = torch.autograd.grad(
@@ -201,7 +201,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-one-image-at-a-time",
-        "A loop shows the critic one image after the other.",
+        "A loop passes one image after the other to the critic.",
         """
         d_loss = 0
         for i in range(batch_size):
@@ -215,7 +215,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-chunks-of-eight",
-        "The critic is shown eight triples of images at a time.",
+        "The critic gets eight triples of images at a time.",
         """
         x_fake = g(z).detach()
         alpha = torch.rand(batch_size, 1, 1, 1, device=device)
@@ -232,7 +232,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-functional-jacobian",
-        "The gradient by torch.autograd.functional.",
+        "The gradient is taken with torch.autograd.functional.",
         with_step(
             slopes="""
             slopes = torch.autograd.functional.jacobian(
@@ -243,7 +243,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-critic-called-again",
-        "The critic judges the interpolates twice, and everything in one batch once more.",
+        "The critic gets the interpolated images twice, and all images once more in one batch.",
         with_step(
             slopes="""
             d(torch.cat([x_real, x_fake, points]))
@@ -275,7 +275,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-mse",
-        "Mean squared error of the norms to 1.",
+        "Mean squared error between the norms and 1.",
         with_step(penalty="penalty = F.mse_loss(norms, torch.ones_like(norms))"),
     ),
     _right(
@@ -306,7 +306,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-backward",
-        "The slopes by backward(), as the gradient that the mixed images keep.",
+        "The gradient is taken with backward() and read from the mixed images.",
         with_step(
             slopes="""
             d(points).sum().backward(create_graph=True)
@@ -321,7 +321,7 @@ RIGHT: tuple[Right, ...] = (
     ),
     _right(
         "right-gp-changed-in-place",
-        "Fake images are detached, and slopes scaled, in place.",
+        "Fake images are detached, and gradients scaled, in place.",
         with_step(
             x_fake="x_fake = g(z).detach_()",
             slopes="""

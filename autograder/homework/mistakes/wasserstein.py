@@ -32,31 +32,31 @@ def _clamped(values: Array) -> Array:
 _TERMS: tuple[Wrong, ...] = (
     _wrong_d(
         "wgan-d-real-and-fake-swapped",
-        "The two means are exchanged.",
+        "The two means are swapped.",
         with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
-        hint="Real and fake are exchanged: this critic learns to value fake images.",
+        hint="You swapped real and fake, so the critic learns to prefer fake images.",
         value=critic_loss(first=lambda s: mean(s.real) - mean(s.fake)),
     ),
     _wrong_d(
         "wgan-both-signs-swapped",
-        "Both losses have the other sign, so that the training works all the same.",
+        "Both losses have the opposite sign, so training still works.",
         with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() + 10 * penalty"),
         also={"5.5 loss_wasserstein_gp_g": "g_loss = d(g(z)).mean()"},
-        hint="Real and fake are exchanged: this critic learns to value fake images.",
+        hint="You swapped real and fake, so the critic learns to prefer fake images.",
         value=critic_loss(first=lambda s: mean(s.real) - mean(s.fake)),
     ),
     _wrong_d(
         "wgan-d-maximised",
-        "The whole loss has the other sign.",
+        "The whole loss has the opposite sign.",
         with_step(d_loss="d_loss = d(x_real).mean() - d(x_fake).mean() - 10 * penalty"),
-        hint="The whole loss has the other sign: it is to be minimised.",
+        hint="The whole loss has the wrong sign: it is minimised, not maximised.",
         value=critic_loss(factor=-1.0),
     ),
     _wrong_d(
         "wgan-d-terms-added",
         "The mean of the real images is added instead of subtracted.",
         with_step(d_loss="d_loss = d(x_fake).mean() + d(x_real).mean() + 10 * penalty"),
-        hint="The mean over the real images enters with the wrong sign.",
+        hint="The mean over the real images has the wrong sign.",
         value=critic_loss(first=lambda s: mean(s.fake) + mean(s.real)),
     ),
     _wrong_d(
@@ -70,28 +70,28 @@ _TERMS: tuple[Wrong, ...] = (
         "wgan-d-only-penalty",
         "Only the penalty is returned.",
         with_step(d_loss="d_loss = 10 * penalty"),
-        hint="This is the penalty alone; the two means are missing.",
+        hint="Your loss is the penalty alone; the two means are missing.",
         value=critic_loss(first=lambda s: 0.0),
     ),
     _wrong_d(
         "wgan-d-sum",
-        "The critic's values are summed over the batch.",
+        "The critic's outputs are summed over the batch.",
         with_step(d_loss="d_loss = d(x_fake).sum() - d(x_real).sum() + 10 * penalty"),
-        hint="The critic's values are summed over the batch; the handout takes their mean.",
+        hint="You sum the critic's outputs over the batch; take their mean.",
         value=critic_loss(first=lambda s: s.fake.sum() - s.real.sum()),
     ),
     _wrong_d(
         "wgan-d-half",
         "The two means are averaged.",
         with_step(d_loss="d_loss = (d(x_fake).mean() - d(x_real).mean()) / 2 + 10 * penalty"),
-        hint="The difference of the two means is halved.",
+        hint="You halve the difference of the two means.",
         value=critic_loss(first=lambda s: (mean(s.fake) - mean(s.real)) / 2),
     ),
     _wrong_d(
         "wgan-d-absolute-difference",
         "The absolute value of the difference is taken.",
         with_step(d_loss="d_loss = (d(x_fake).mean() - d(x_real).mean()).abs() + 10 * penalty"),
-        hint="The absolute value of the difference is taken; its sign matters.",
+        hint="You take the absolute value of the difference; its sign matters.",
         value=critic_loss(first=lambda s: abs(mean(s.fake) - mean(s.real))),
     ),
     _wrong_d(
@@ -103,21 +103,22 @@ _TERMS: tuple[Wrong, ...] = (
             d_loss = d_loss + 10 * penalty
             """
         ),
-        hint="The first part is the loss of 2.2; a critic's values are used as they are.",
+        hint="The first part of your loss is the loss of 2.2; use the critic's outputs as they "
+        "are.",
         value=critic_loss(first=lambda s: mean(as_real(s.real)) + mean(as_fake(s.fake))),
     ),
     _wrong_d(
         "wgan-d-probabilities",
-        "The critic's values are sent through a sigmoid.",
+        "The critic's outputs go through a sigmoid.",
         with_step(
             d_loss="d_loss = d(x_fake).sigmoid().mean() - d(x_real).sigmoid().mean() + 10 * penalty"
         ),
-        hint="The critic's values go through a sigmoid; they are used as they are.",
+        hint="You pass the critic's outputs through a sigmoid; use them as they are.",
         value=critic_loss(first=lambda s: mean(gan.sigmoid(s.fake)) - mean(gan.sigmoid(s.real))),
     ),
     _wrong_d(
         "wgan-d-drift",
-        "A small multiple of the squared values of the real images is added.",
+        "A small multiple of the mean squared output for real images is added.",
         with_step(
             d_loss="""
             real = d(x_real)
@@ -125,48 +126,48 @@ _TERMS: tuple[Wrong, ...] = (
             d_loss = d(x_fake).mean() - real.mean() + 10 * penalty + drift
             """
         ),
-        hint="A tenth of the mean square of the real images' values was added; the handout has "
-        "no such term.",
+        hint="You add a tenth of the mean squared output for real images; the assignment has no "
+        "such term.",
         value=critic_loss(
             first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2),
         ),
     ),
     _wrong_d(
         "wgan-d-small-drift",
-        "The drift penalty of progressive GANs is added, 0.001 times the mean squared value.",
+        "The drift penalty of progressive GANs is added: 0.001 times the mean squared output.",
         with_step(
             d_loss="""
             real = d(x_real)
             d_loss = d(x_fake).mean() - real.mean() + 10 * penalty + 0.001 * (real**2).mean()
             """
         ),
-        hint="A thousandth of the mean square of the real images' values was added; the handout "
-        "has no such term.",
+        hint="You add a thousandth of the mean squared output for real images; the assignment has "
+        "no such term.",
         value=critic_loss(
             first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2),
         ),
     ),
     _wrong_d(
         "wgan-d-clamped-values",
-        "The critic's values are clamped to [-10, 10].",
+        "The critic's outputs are clamped to [-10, 10].",
         with_step(
             d_loss="""
             real, fake = d(x_real).clamp(-10, 10), d(x_fake).clamp(-10, 10)
             d_loss = fake.mean() - real.mean() + 10 * penalty
             """
         ),
-        hint="The critic's values are clamped, at about 10; they have no bounds.",
+        hint="You clamp the critic's outputs at about 10; use them as they are.",
         value=critic_loss(first=lambda s: mean(_clamped(s.fake)) - mean(_clamped(s.real))),
     ),
     _wrong_d(
         "wgan-d-vector",
-        "One loss for every example is returned.",
+        "One loss per example is returned.",
         with_step(d_loss="d_loss = d(x_fake) - d(x_real) + 10 * (norms - 1) ** 2"),
         says="a 0-d tensor",
     ),
     _wrong_d(
         "wgan-d-fake-values-without-gradient",
-        "The critic judges the fake images inside no_grad, which was meant for the generator.",
+        "The critic judges the fake images inside no_grad, which was meant for the generator only.",
         with_step(
             x_fake="""
             x_fake = g(z).detach()
@@ -175,7 +176,7 @@ _TERMS: tuple[Wrong, ...] = (
             """,
             d_loss="d_loss = fake.mean() - d(x_real).mean() + 10 * penalty",
         ),
-        hint="No gradient flows through what d says of the fake images; only g may be cut off.",
+        hint="No gradient flows through d's output for the fake images; only g may be detached.",
         gradient=gradient_without("fake"),
     ),
     _wrong_d(
@@ -186,7 +187,7 @@ _TERMS: tuple[Wrong, ...] = (
     ),
     _wrong_d(
         "wgan-d-noise-in-place-of-fakes",
-        "Noise of an image's shape stands where the generator's images belong.",
+        "Noise with the shape of an image is used in place of the generator's images.",
         with_step(x_fake="x_fake = torch.randn_like(x_real)"),
         says="never calls g",
     ),
@@ -197,26 +198,27 @@ _GENERATOR: tuple[Wrong, ...] = (
         "wgan-g-sign",
         "The minus sign is missing.",
         "g_loss = d(g(z)).mean()",
-        hint="The sign is wrong: this generator learns to make what the critic dislikes.",
+        hint="Your value has the wrong sign: minimising it teaches g to make images that look "
+        "fake.",
         value=g_loss(itself),
     ),
     _wrong_g(
         "wgan-g-clamped-values",
-        "The critic's values are clamped to [-10, 10].",
+        "The critic's outputs are clamped to [-10, 10].",
         "g_loss = -d(g(z)).clamp(-10, 10).mean()",
-        hint="The critic's values are clamped, at about 10; they have no bounds.",
+        hint="You clamp the critic's outputs at about 10; use them as they are.",
         value=g_loss(lambda h: -_clamped(h)),
     ),
     _wrong_g(
         "wgan-g-zero",
         "The loss is always 0.",
         "g_loss = 0 * d(g(z)).mean()",
-        hint="The loss is 0, whatever the critic says.",
+        hint="Your loss is always 0, whatever the critic outputs.",
         value=g_loss(itself, factor=0.0),
     ),
     _wrong_g(
         "wgan-g-freezes-d",
-        "Parameters of the critic are frozen for the generator's step, and never again unfrozen.",
+        "The parameters of the critic are frozen for the generator's step and never unfrozen.",
         """
         d.requires_grad_(False)
         g_loss = -d(g(z)).mean()
@@ -225,7 +227,7 @@ _GENERATOR: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "wgan-g-leaves-g-in-evaluation",
-        "g is put into evaluation mode, and never back.",
+        "g is put into evaluation mode and stays there.",
         """
         g.eval()
         g_loss = -d(g(z)).mean()
@@ -234,16 +236,16 @@ _GENERATOR: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "wgan-g-probability",
-        "The critic's value is sent through a sigmoid.",
+        "The critic's outputs go through a sigmoid.",
         "g_loss = -torch.sigmoid(d(g(z))).mean()",
-        hint="The critic's values go through a sigmoid; they are used as they are.",
+        hint="You pass the critic's outputs through a sigmoid; use them as they are.",
         value=g_loss(lambda h: -gan.sigmoid(h)),
     ),
     _wrong_g(
         "wgan-g-minimax",
         "The minimax loss.",
         "g_loss = F.logsigmoid(-d(g(z))).mean()",
-        hint="This is the minimax loss; a critic's values are used as they are.",
+        hint="This is the minimax loss; use the critic's outputs as they are.",
         value=g_loss(as_fake, factor=-1.0),
     ),
     _wrong_g(
@@ -257,14 +259,15 @@ _GENERATOR: tuple[Wrong, ...] = (
         "wgan-g-absolute-value",
         "The absolute value of the mean is taken.",
         "g_loss = d(g(z)).mean().abs()",
-        hint="An absolute value is taken; the sign of the critic's values matters.",
+        hint="You take an absolute value; the sign of the critic's outputs matters.",
         value=lambda s: abs(mean(s.fake)),
     ),
     _wrong_g(
         "wgan-g-times-lambda",
         "The loss is multiplied by lambda.",
         "g_loss = -10 * d(g(z)).mean()",
-        hint="Lambda multiplies the generator's loss; it belongs to the penalty of the critic's.",
+        hint="You multiply the generator's loss by lambda; lambda belongs to the critic's penalty "
+        "only.",
         value=g_loss(lambda h: -h, factor=10.0),
     ),
     _wrong_g(
@@ -275,44 +278,44 @@ _GENERATOR: tuple[Wrong, ...] = (
     ),
     _wrong_g(
         "wgan-g-sum",
-        "The critic's values are summed over the batch.",
+        "The critic's outputs are summed over the batch.",
         "g_loss = -d(g(z)).sum()",
-        hint="Your value is a sum over the batch; the handout takes the mean.",
+        hint="Your value is a sum over the batch; it must be the mean.",
         value=g_loss(lambda h: -h, np.sum),
     ),
     _wrong_g(
         "wgan-g-half",
         "The loss is halved.",
         "g_loss = -0.5 * d(g(z)).mean()",
-        hint="Your value is half of the handout's.",
+        hint="Your value is half of the expected one.",
         value=g_loss(lambda h: -h, factor=0.5),
     ),
     _wrong_g(
         "wgan-g-nonsaturating",
         "The generator's loss of 2.2.",
         "g_loss = F.softplus(-d(g(z))).mean()",
-        hint="This is the generator's loss of 2.2; a critic's values are used as they are.",
+        hint="This is the generator's loss of 2.2; use the critic's outputs as they are.",
         value=g_loss(as_real),
     ),
     _wrong_g(
         "wgan-g-difference",
         "The mean over the real images is added.",
         "g_loss = d(x_real).mean() - d(g(z)).mean()",
-        hint="The mean over the real images was added; the generator's loss has no such term.",
+        hint="Your loss adds a term of the real images; the generator's loss has none.",
         value=lambda s: mean(s.real) - mean(s.fake),
     ),
     _wrong_g(
         "wgan-g-one-minus",
         "The loss is the mean of 1 - D(G(z)).",
         "g_loss = (1 - d(g(z))).mean()",
-        hint="Your value is the handout's plus 1.",
+        hint="Your value is the expected one plus 1.",
         value=g_loss(lambda h: 1.0 - h),
     ),
     _wrong_g(
         "wgan-g-tanh-on-fakes",
-        "The generator's images are sent through tanh before the critic sees them.",
+        "The generator's images go through tanh before the critic gets them.",
         "g_loss = -d(torch.tanh(g(z))).mean()",
-        hint="The fake images go through tanh first; d is to see what g gives.",
+        hint="You pass the fake images through tanh; d must get the output of g as it is.",
         value=on_images(np.tanh, lambda s, fake: -mean(fake)),
     ),
     _wrong_g(

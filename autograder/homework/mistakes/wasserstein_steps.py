@@ -1,4 +1,4 @@
-"""The WGAN-GP loss of d, step by step, so that an entry need only say which steps it changes."""
+"""The WGAN-GP loss of d in steps; an entry names the steps that it changes."""
 
 from __future__ import annotations
 

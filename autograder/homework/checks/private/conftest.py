@@ -1,4 +1,4 @@
-"""What only the private checks ask for: a diagnosis, and the training run beside them."""
+"""Fixtures of the private checks: the diagnosis, and the training run of the flow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograder.homework.training_runs.flow_training import FlowTraining
 
 @pytest.fixture
 def diagnosis() -> Diagnosis:
-    """Names the mistake behind a failed check; the judge asks it."""
+    """Names the mistake behind a failed check."""
     return Diagnosis(WRONG)
 
 
@@ -23,7 +23,7 @@ _TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make the training run if a check will ask for it: first, since it takes the longest."""
+    """Prepare the training run if a check needs it; first, because it takes longest."""
     stash = session.config.stash
     judge = stash[JUDGE]
     if any("flow_training" in getattr(item, "fixturenames", ()) for item in session.items):
@@ -35,7 +35,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def flow_training(request: pytest.FixtureRequest) -> Iterator[FlowTraining]:
-    """The training run of the student's flow, under way since the session began."""
+    """The training run of the student's flow, started with the session."""
     training = request.config.stash[_TRAINING]
     yield training
     training.close()

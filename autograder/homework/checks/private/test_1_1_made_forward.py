@@ -1,7 +1,7 @@
-"""1.1 MADE.forward: x_i = mu_i + z_i exp(alpha_i), against the handout's equations.
+"""1.1 MADE.forward: x_i = mu_i + z_i exp(alpha_i), compared with the assignment's equations.
 
-The first checks are about two variables, as in the homework; what only holds for two variables
-costs the last one alone.
+The first checks use two variables, as in the homework. Code that is correct for two variables only
+fails the last check alone.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from autograder.homework.student import Forward, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
 WIDE = MadeCase(input_size=5, hidden_size=8, n_hidden=1, batch=2, seed=1)
-# Asked after a failure, to tell mistakes apart that agree on some of these sizes.
+# Called after a failure, to tell apart mistakes that agree on some of these sizes.
 OTHERS = (
     MadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=2),
     MadeCase(input_size=3, hidden_size=7, n_hidden=2, batch=4, seed=3),
@@ -31,12 +31,12 @@ OTHERS = (
 
 
 def _observed(student: Student, diagnosis: Diagnosis, case: MadeCase) -> Forward:
-    """What the student's forward() gives, noted for the diagnosis."""
+    """Call the student's forward() and note its answer for the diagnosis."""
     answer = student.made_forward(case)
     diagnosis.observe("MADE.forward.x", case, answer.x, flow.made_forward(case.weights, case.z)[0])
     if not isinstance(answer.log_det_or_failure, CheckFailed):
         right = _right_log_det(case, answer)
-        # The handout leaves the sign open, and a mistake is the same with either.
+        # The assignment leaves the sign open; a mistake is the same with either sign.
         diagnosis.observe("MADE.forward.log_det", case, answer.log_det, right)
         diagnosis.observe("MADE.forward.log_det.negated", case, -answer.log_det, -right)
     return answer
@@ -48,9 +48,9 @@ def _ask_others(student: Student, diagnosis: Diagnosis) -> None:
 
 
 def _right_log_det(case: MadeCase, answer: Forward) -> Array:
-    """Of the right log-determinants (B,) the one that was meant, else the sum of alpha."""
+    """Return the correct log-determinant (B,) closest to the answer, else the sum of alpha."""
     expected: Array = flow.made_forward(case.weights, case.z)[1].sum(axis=1)
-    # The alphas of the student's own x will do: a wrong mapping costs its points elsewhere.
+    # The alphas of the student's own x are accepted: other checks cover a wrong mapping.
     own = flow.conditioner(case.weights, answer.x)[1].sum(axis=1)
     candidates = (expected, -expected, own, -own)
     errors = [excess(answer.log_det, candidate, tolerances.LOG_DET) for candidate in candidates]
@@ -85,10 +85,10 @@ def _check_log_det(case: MadeCase, answer: Forward) -> None:
 def test_forward_maps_as_the_handout_says(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """forward() gives x_i = mu_i + z_i exp(alpha_i), one variable after the other.
+    """forward() computes x_i = mu_i + z_i exp(alpha_i), one variable after the other.
 
-    Look at which columns of the network's output you take, at signs and brackets, and at what the
-    network is asked about in every step.
+    Check which columns of the network's output you use, the signs and brackets, and what you pass
+    to the network in each step.
     """
     _ask_others(student, diagnosis)
     for one in and_special(case, STEEP, USED):
@@ -103,10 +103,9 @@ def test_forward_maps_as_the_handout_says(
 def test_x_depends_on_earlier_noise_only(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """x_i depends on z_1 .. z_i, and on nothing else.
+    """x_i depends on z_1 ... z_i and on nothing else.
 
-    Look at the order of the variables, and at what the network is asked about when it is the turn
-    of variable i.
+    Check the order of the variables, and what you pass to the network when you compute x_i.
     """
     step = 0.25
     _ask_others(student, diagnosis)
@@ -127,7 +126,7 @@ def test_x_depends_on_earlier_noise_only(
                 )
             if right[i] > 0.02 and moved[i] < 0.02 * right[i]:
                 raise CheckFailed(
-                    f"x[:, {i}] does not change with z[:, {j}], though it should.",
+                    f"x[:, {i}] does not change with z[:, {j}], but it should.",
                     where=f"Smallest case found: {case}.",
                     numbers=f"z[:, {j}] was moved by {step}; x[:, {i}] moved by {moved[i]:.3g}, "
                     f"expected about {right[i]:.3g}.",
@@ -140,9 +139,9 @@ def test_x_depends_on_earlier_noise_only(
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
-    """inverse(forward(z)) is z again (a wrong inverse() costs nothing here).
+    """inverse(forward(z)) is z again (an incorrect inverse() costs no points here).
 
-    Once the mapping of forward() is right, this is too.
+    This passes once forward() computes the correct x.
     """
     _ask_others(student, diagnosis)
     x = _observed(student, diagnosis, case).x
@@ -151,11 +150,11 @@ def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: Ma
         return
     try:
         own = student.made_inverse(case, x=x).z
-    except CheckFailed:  # inverse() itself is 1.2's business
+    except CheckFailed:  # inverse() is checked in 1.2
         own = back
     if not close(own, case.z, tolerances.FLOW):
         raise CheckFailed(
-            "The handout's inverse does not lead from forward(z) back to z, nor does your own.",
+            "Neither the correct inverse nor your own maps forward(z) back to z.",
             where=f"Smallest case found: {case}.",
             numbers=difference("inverse(forward(z))", back, case.z, tolerances.FLOW),
         )
@@ -168,9 +167,9 @@ def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: Ma
 def test_log_det_is_the_sum_of_alpha(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """The log-determinant of forward() has shape (B,) and is the sum of alpha, with either sign.
+    """The log-determinant of forward() has shape (B,) and is plus or minus the sum of alpha.
 
-    Look at which dimension you sum over, and at which x the alphas belong to.
+    Check which dimension you sum over, and which x the alphas were computed from.
     """
     _ask_others(student, diagnosis)
     for one in and_special(case, STEEP, USED):
@@ -185,10 +184,10 @@ def test_log_det_is_the_sum_of_alpha(
 def test_forward_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """forward() and its log-determinant are right for three to six variables too.
+    """forward() and its log-determinant are also correct for three to six variables.
 
     If the other checks pass, look for a 2 that should be the number of variables, and for a loop
-    over something else than the variables.
+    over something other than the variables.
     """
     _ask_others(student, diagnosis)
     answer = _observed(student, diagnosis, case)

@@ -1,7 +1,7 @@
-"""1.2 MADE.inverse: z_i = (x_i - mu_i) / exp(alpha_i), against the handout's equations.
+"""1.2 MADE.inverse: z_i = (x_i - mu_i) / exp(alpha_i), compared with the assignment's equations.
 
-The first checks are about two variables, as in the homework; what only holds for two variables
-costs the last one alone.
+The first checks use two variables, as in the homework. Code that is correct for two variables only
+fails the last check alone.
 """
 
 from functools import partial
@@ -23,7 +23,7 @@ from autograder.homework.student import Inverse, Student
 
 # More variables than examples: a loop over the batch instead of the variables stops too early.
 WIDE = MadeCase(input_size=5, hidden_size=8, n_hidden=1, batch=2, seed=1)
-# Asked after a failure, to tell mistakes apart that agree on some of these sizes.
+# Called after a failure, to tell apart mistakes that agree on some of these sizes.
 OTHERS = (
     MadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=2),
     MadeCase(input_size=3, hidden_size=7, n_hidden=2, batch=4, seed=3),
@@ -39,7 +39,7 @@ def _observed(
     jacobian: bool = False,
     cotangents: tuple[Array, Array] | None = None,
 ) -> Inverse:
-    """What the student's inverse() gives, noted for the diagnosis."""
+    """Call the student's inverse() and note its answer for the diagnosis."""
     answer = student.made_inverse(case, jacobian=jacobian, cotangents=cotangents)
     z, log_det = flow.made_inverse(case.weights, case.x)
     diagnosis.observe("MADE.inverse.z", case, answer.z, z)
@@ -97,7 +97,7 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
     if not close(found, expected, tolerances.FLOW):
         raise CheckFailed(
             "z_i does not depend on the earlier x_j as it should: the Jacobian of MADE.inverse() "
-            "is wrong below its diagonal.",
+            "is incorrect below its diagonal.",
             where=f"Smallest case found: {case}.",
             numbers=difference("dz/dx", found, expected, tolerances.FLOW),
         )
@@ -117,10 +117,10 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
 def test_inverse_maps_as_the_handout_says(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """inverse() gives z_i = (x_i - mu_i) / exp(alpha_i).
+    """inverse() computes z_i = (x_i - mu_i) / exp(alpha_i).
 
-    Look at which columns of the network's output you take, at signs and brackets, and at what the
-    network is asked about.
+    Check which columns of the network's output you use, the signs and brackets, and what you pass
+    to the network.
     """
     _ask_others(student, diagnosis)
     for one in and_special(case, STEEP, USED):
@@ -134,9 +134,9 @@ def test_inverse_maps_as_the_handout_says(
 def test_log_det_is_minus_the_sum_of_alpha(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """The log-determinant of inverse() is minus the sum of alpha, shape (B,).
+    """The log-determinant of inverse() has shape (B,) and is minus the sum of alpha.
 
-    Look at the sign, and at which dimension you sum over.
+    Check the sign, and which dimension you sum over.
     """
     _ask_others(student, diagnosis)
     for one in and_special(case, STEEP, USED):
@@ -148,10 +148,10 @@ def test_log_det_is_minus_the_sum_of_alpha(
 @settings(max_examples=10)
 @given(case=made_cases(most_size=2))
 def test_jacobian_is_triangular(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
-    """The Jacobian of inverse() is triangular, exp(-alpha) on its diagonal, and fits log_det.
+    """The Jacobian of inverse() is triangular with diagonal exp(-alpha), and matches log_det.
 
-    Look at what the network is asked about, at whether gradients flow from z back to x, and at
-    whether map and log-determinant belong together.
+    Check what you pass to the network, whether gradients flow from z back to x, and whether z and
+    the log-determinant belong to the same map.
     """
     _ask_others(student, diagnosis, jacobian=True)
     answer = _observed(student, diagnosis, case, jacobian=True)
@@ -169,7 +169,8 @@ def test_gradients_reach_every_parameter(
 ) -> None:
     """Gradients flow from z and from log_det to every weight and bias.
 
-    Look for what takes a tensor out of the graph, or for a part of the output that is not used.
+    Look for code that takes a tensor out of the graph, and for a part of the network's output that
+    you do not use.
     """
     ones, none = np.ones((case.batch, case.input_size)), np.zeros(case.batch)
     for output, cotangents in (("z", (ones, none)), ("log_det", (0 * ones, none + 1))):
@@ -185,7 +186,7 @@ def test_gradients_reach_every_parameter(
         value_is_right = excess(*pair, tolerances.LOG_DET) <= 1
         for name, right in expected.items():
             got = answer.gradients.get(name, np.zeros_like(right))
-            if got.shape != right.shape:  # no gradient of this parameter, whatever it is
+            if got.shape != right.shape:  # not a gradient of this parameter
                 got = np.zeros_like(right)
             should = np.abs(right) > 1e-2
             missing = should & ~(np.abs(np.nan_to_num(got)) > 1e-6)
@@ -196,12 +197,12 @@ def test_gradients_reach_every_parameter(
                     where=f"Smallest case found: {case}.",
                     numbers=f"{int(missing.sum())} of {int(should.sum())} entries that should "
                     "have a gradient have none.",
-                    hint="Look for detach(), no_grad(), .item() or .data, and for clamp() or the "
-                    "like, which are flat where they cut off."
+                    hint="Look for detach(), no_grad(), .item() or .data, and for clamp() and "
+                    "similar functions, which have no gradient where they cut off."
                     if value_is_right
-                    else f"The value of {output} is wrong too: mend that first.",
+                    else f"The value of {output} is incorrect too: fix that first.",
                 )
-        # Of a wrong value the gradient is wrong too; that has cost its points above.
+        # The gradient of a wrong value is wrong too; other checks cover the value.
         error = gradient_error(answer.gradients, expected) if value_is_right else ""
         if error:
             raise CheckFailed(
@@ -219,10 +220,10 @@ def test_gradients_reach_every_parameter(
 def test_inverse_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
-    """inverse(), its log-determinant and its Jacobian are right for three to six variables too.
+    """inverse(), its log-determinant and Jacobian are also correct for three to six variables.
 
     If the other checks pass, look for a 2 that should be the number of variables, and for a loop
-    over something else than the variables.
+    over something other than the variables.
     """
     _ask_others(student, diagnosis, jacobian=True)
     answer = _observed(student, diagnosis, case, jacobian=True)

@@ -1,8 +1,8 @@
 """1.3 MAF.log_probs: the change of variables through all blocks, and the trained flow.
 
-Follow-through marking: log_probs is right when it is right with the student's own MADE blocks, or
-right with known maps in their place. So it is with the trained flow. A wrong MADE.inverse has cost
-its points in 1.2.
+Follow-through marking: log_probs is correct if it is correct with the student's own MADE blocks or
+with known maps in their place; the same goes for the trained flow. A wrong MADE.inverse costs
+points in 1.2 only.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from autograder.homework.training_runs.flow_training import FlowTraining
 
 # More variables than examples, and more than the homework's two.
 WIDE = MafCase(input_size=4, hidden_size=6, n_hidden=1, n_flows=2, batch=3, seed=1)
-# Asked after a failure, to tell mistakes apart that agree on some of these sizes.
+# Called after a failure, to tell apart mistakes that agree on some of these sizes.
 OTHERS = (
     MafCase(input_size=2, hidden_size=6, n_hidden=1, n_flows=3, batch=5, seed=2),
     MafCase(input_size=3, hidden_size=7, n_hidden=2, n_flows=2, batch=4, seed=3),
@@ -44,7 +44,7 @@ OWN_DENSITY = MafCase(input_size=2, hidden_size=4, n_hidden=1, n_flows=2, batch=
 
 
 def _observed(student: Student, diagnosis: Diagnosis, case: MafCase) -> LogProbs:
-    """What log_probs gives on the known maps, noted for the diagnosis."""
+    """Call log_probs() on the known maps and note its answer for the diagnosis."""
     known = student.log_probs(case, case.maps)
     right = flow_gradients(case.maps, case.x)
     diagnosis.observe("MAF.log_probs", case, known.value, _expected(case, case.maps))
@@ -91,7 +91,7 @@ def _known_or_own(
 ) -> None:
     """Pass when the check passes on known maps, or on the student's own MADE blocks.
 
-    The feedback is about the known maps, where no mistake of 1.2 plays a part.
+    The feedback is about the known maps, where mistakes in 1.2 have no effect.
     """
     _ask_others(student, diagnosis)
     try:
@@ -110,10 +110,10 @@ def _known_or_own(
 def test_log_probs_is_the_mean_log_likelihood(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:
-    """log_probs() gives the mean of log p(x) over the batch, by the change of variables.
+    """log_probs() returns the mean of log p(x) over the batch, by the change of variables.
 
-    Look at the order and direction of the blocks, at the sign of the log-determinants, at the base
-    density with its constant, and at what is summed and what averaged.
+    Check the order and direction of the blocks, the sign of the log-determinants, the base density
+    with its constant, and what you sum and what you average.
     """
     for one in and_special(case, USED_MAF):
         _known_or_own(student, diagnosis, one, _check_value)
@@ -124,9 +124,9 @@ def test_log_probs_is_the_mean_log_likelihood(
 @settings(max_examples=10)
 @given(case=maf_cases(most_size=2))
 def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: MafCase) -> None:
-    """The gradient of log_probs() reaches the parameters of every block, and is right.
+    """The gradient of log_probs() is correct and reaches the parameters of every block.
 
-    If the value is right, look for detach(), no_grad(), .item() or .data on the way through the
+    If the value is correct, look for detach(), no_grad(), .item() or .data on the way through the
     blocks.
     """
     _known_or_own(student, diagnosis, case, _check_gradient)
@@ -136,9 +136,9 @@ def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: Maf
 @weight(1)
 @pytest.mark.requires_any_of("1.3.1", "1.3.2", "1.3.6")
 def test_density_integrates_to_one(student: Student) -> None:
-    """exp(log_probs) of single points is a density: it integrates to 1 over the plane.
+    """The density exp(log p(x)) from log_probs() integrates to 1 over the plane.
 
-    Look at the log-determinants and at the normalising constant of the base density.
+    Check the log-determinants and the normalising constant of the base density.
     """
     try:
         _check_integral(student, KNOWN_DENSITY, KNOWN_DENSITY.maps)
@@ -157,7 +157,7 @@ def _check_integral(student: Student, case: MafCase, blocks: Sequence[flow.AnyBl
     total = _integral(student.log_probs_at_points(case, blocks, points), area)
     if not close(total, 1.0, tolerances.INTEGRAL):
         raise CheckFailed(
-            "The density that MAF.log_probs() describes does not integrate to 1.",
+            "The density from MAF.log_probs() does not integrate to 1.",
             where="A flow of two known maps in two dimensions, on a grid of 31 x 31 points.",
             numbers=difference("integral", total, 1.0, tolerances.INTEGRAL),
         )
@@ -176,7 +176,7 @@ def _integral(log_density: Array, area: float) -> float:
 def test_log_probs_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:
-    """log_probs() and its gradient are right for three to six variables too.
+    """log_probs() and its gradient are also correct for three to six variables.
 
     If the other checks pass, look for a 2 that should be the number of variables.
     """
@@ -191,21 +191,21 @@ def test_log_probs_takes_any_number_of_variables(
 def test_trained_flow_fits_held_out_data(
     flow_training: FlowTraining, assignment: Assignment, figure: Figure
 ) -> None:
-    """A short training run reaches the held-out log-likelihood that the moons allow."""
+    """After a short training run, the flow reaches the required held-out log-likelihood."""
     full = assignment.training["full_log_likelihood"]
     half = assignment.training["half_log_likelihood"]
     trained = flow_training.result
     reached = trained.log_likelihood
-    if not trained.with_known_blocks:  # else the flow is not the student's alone
+    if not trained.with_known_blocks:  # otherwise the flow is not only the student's
         figure.value = reached
     if reached < full:
         raise CheckFailed(
             f"Trained with your log_probs(), the flow reaches {reached:.3f} nats per held-out "
-            f"point; {full:.2f} is asked for.",
-            # The same whatever 1.2 came to: not everyone who sees this check may see those of 1.2.
+            f"point; at least {full:.2f} is required.",
+            # Says nothing about the verdicts of 1.2: readers of this check may not see those.
             where="Where MADE.inverse() is incorrect, the flow is trained with known maps in place "
             "of the MADE blocks, so the mistake is in log_probs().",
-            numbers=f"Half of the points from {half:.2f} nats on. A right solution reaches about "
-            "-1.19; the best possible is about -1.13.",
+            numbers=f"You get half of the points from {half:.2f} nats. A correct solution reaches "
+            "about -1.19; the best possible is about -1.13.",
             share=0.5 if reached >= half else 0.0,
         )

@@ -17,7 +17,7 @@ from autograder.homework.student import Student
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """conditional_loss_nonsaturating_d is -mean log D(x, y) - mean log(1 - D(G(z, y), y)).
 
-    Look at which images are called real, at the signs, and at where logarithm and mean are taken.
+    Check which images you label as real, the signs, and where you take the logarithm and the mean.
     """
     check_value(student, diagnosis, case, "conditional_loss_nonsaturating_d")
 
@@ -27,9 +27,9 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_d w.r.t. the discriminator is right.
+    """The gradient of conditional_loss_nonsaturating_d w.r.t. the discriminator is correct.
 
-    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    If the value is correct, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
     check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_d")
 
@@ -41,7 +41,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """conditional_loss_nonsaturating_g is -mean log D(G(z, y), y).
 
-    Look at what d says of the fake images, at the sign, and at where logarithm and mean are taken.
+    Check what you pass to d, the sign, and where you take the logarithm and the mean.
     """
     check_value(student, diagnosis, case, "conditional_loss_nonsaturating_g")
 
@@ -51,8 +51,8 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=True))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of conditional_loss_nonsaturating_g w.r.t. the generator is right.
+    """The gradient of conditional_loss_nonsaturating_g w.r.t. the generator is correct.
 
-    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    If the value is correct, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
     check_gradient(student, diagnosis, case, "conditional_loss_nonsaturating_g")

@@ -17,7 +17,7 @@ from autograder.homework.student import Student
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_wasserstein_gp_d is mean D(G(z)) - mean D(x) + 10 mean (||grad D(r)|| - 1)^2.
 
-    Look at the signs of the two means, at what the norm is taken over, the square, and lambda.
+    Check the signs of the two means, what you take the norm over, the square, and lambda.
     """
     check_value(student, diagnosis, case, "loss_wasserstein_gp_d")
 
@@ -27,9 +27,9 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=12)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_wasserstein_gp_d w.r.t. the critic is right, penalty included.
+    """The gradient of loss_wasserstein_gp_d w.r.t. the critic is correct, penalty included.
 
-    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    If the value is correct, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
     check_gradient(student, diagnosis, case, "loss_wasserstein_gp_d")
 
@@ -41,7 +41,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_wasserstein_gp_g is -mean D(G(z)).
 
-    Look at the sign, and at what is done to the critic's values before the mean.
+    Check the sign, and what you do with the critic's outputs before the mean.
     """
     check_value(student, diagnosis, case, "loss_wasserstein_gp_g")
 
@@ -51,8 +51,8 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 @settings(max_examples=10)
 @given(case=gan_cases(conditional=False))
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
-    """The gradient of loss_wasserstein_gp_g with respect to the generator is right.
+    """The gradient of loss_wasserstein_gp_g with respect to the generator is correct.
 
-    If the value is right, look for detach(), no_grad(), .item() or .data on the way to the loss.
+    If the value is correct, look for detach(), no_grad(), .item() or .data on the way to the loss.
     """
     check_gradient(student, diagnosis, case, "loss_wasserstein_gp_g")

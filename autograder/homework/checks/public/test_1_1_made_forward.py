@@ -11,8 +11,8 @@ from autograder.homework.student import Student
 @weight(0.5)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
 def test_forward_on_fixed_problems(student: Student) -> None:
-    """forward() gives the known x and log-determinant of three small problems.
+    """forward() gives the expected x and log-determinant on three small problems.
 
-    `pytest -k 1.1.6` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 1.1.6` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "MADE.forward")

@@ -1,4 +1,4 @@
-"""1.2 MADE.inverse: fixed problems with known answers, and what becomes of the input."""
+"""1.2 MADE.inverse: fixed problems with known answers, and the input left unchanged."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
@@ -10,7 +10,7 @@ from autograder.homework.student import Student
 @number("1.2.5")
 @weight(0.5)
 def test_input_is_left_unchanged(student: Student) -> None:
-    """inverse() leaves the tensor that it was given unchanged."""
+    """inverse() does not change its input tensor."""
     check_input_unchanged(student)
 
 
@@ -18,8 +18,8 @@ def test_input_is_left_unchanged(student: Student) -> None:
 @weight(0.5)
 @pytest.mark.requires_any_of("1.2.1", "1.2.2", "1.2.6")
 def test_inverse_on_fixed_problems(student: Student) -> None:
-    """inverse() gives the known z, log-determinant and Jacobian of three small problems.
+    """inverse() gives the expected z, log-determinant and Jacobian on three small problems.
 
-    `pytest -k 1.2.7` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 1.2.7` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "MADE.inverse")

@@ -14,9 +14,9 @@ FUNCTIONS = ["MADE.forward", "MADE.inverse", "MAF.log_probs"]
 @weight(1)
 @pytest.mark.requires_any_of("1.3.1", "1.3.2", "1.3.6")
 def test_log_probs_on_fixed_problems(student: Student) -> None:
-    """log_probs() gives the known mean log-likelihood and gradient of three small problems.
+    """log_probs() gives the expected mean log-likelihood and gradient on three small problems.
 
-    `pytest -k 1.3.7` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 1.3.7` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "MAF.log_probs")
 
@@ -24,5 +24,5 @@ def test_log_probs_on_fixed_problems(student: Student) -> None:
 @number("1.3.5")
 @pytest.mark.run_last
 def test_flow_makes_tensors_on_the_device_of_its_input(device_advice: DeviceAdvice) -> None:
-    """Advice: the flow makes new tensors on the device of its input."""
+    """Advice: the flow creates new tensors on the device of its input."""
     device_advice.advise(FUNCTIONS, "Use zeros_like(), new_zeros() or device=x.device.")

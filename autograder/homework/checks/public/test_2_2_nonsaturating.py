@@ -18,9 +18,9 @@ FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
 @weight(0.5)
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
-    """loss_nonsaturating_d gives the known loss and gradient of three small problems.
+    """loss_nonsaturating_d has the expected value and gradient on three small problems.
 
-    `pytest -k 2.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 2.2.10` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "loss_nonsaturating_d")
 
@@ -29,9 +29,9 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @weight(0.5)
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
-    """loss_nonsaturating_g gives the known loss and gradient of three small problems.
+    """loss_nonsaturating_g has the expected value and gradient on three small problems.
 
-    `pytest -k 2.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 2.2.11` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "loss_nonsaturating_g")
 
@@ -41,7 +41,7 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 @pytest.mark.requires_any_of("2.2.10", "2.2.11")
 def test_latents_are_standard_normal(student: Student) -> None:
-    """Both losses give the generator a fresh standard normal z for every example."""
+    """Both losses draw a new standard normal z for every example."""
     with showing(draws(FUNCTIONS)):
         for function in FUNCTIONS:
             gan_draws.check_latents(student, function, conditional=False)
@@ -52,19 +52,19 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 @pytest.mark.requires_any_of("2.2.10", "2.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
-    """A small GAN trained with both losses for a moment learns the mean of its data."""
+    """After 100 training steps, a small GAN has moved toward the mean image."""
     with showing(training(FUNCTIONS)):
         gan_training.check()
 
 
 @number("2.2.7")
 def test_losses_stay_finite_at_large_logits(student: Student) -> None:
-    """Advice: the losses stay finite, and grow, when the discriminator is very sure."""
+    """Advice: the losses stay finite and keep growing when the discriminator is very confident."""
     advise_on_large_logits(student, FUNCTIONS, conditional=False)
 
 
 @number("2.2.8")
 @pytest.mark.run_last
 def test_tensors_are_made_on_the_given_device(device_advice: DeviceAdvice) -> None:
-    """Advice: new tensors are made on the given device."""
-    device_advice.advise(FUNCTIONS, "Pass device=device where you make it.")
+    """Advice: new tensors are created on the given device."""
+    device_advice.advise(FUNCTIONS, "Pass device=device when you create it.")

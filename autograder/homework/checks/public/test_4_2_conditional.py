@@ -18,9 +18,9 @@ FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating
 @weight(0.5)
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
-    """conditional_loss_nonsaturating_d gives the known loss and gradient of three small problems.
+    """conditional_loss_nonsaturating_d has the expected value and gradient on three small problems.
 
-    `pytest -k 4.2.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 4.2.10` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "conditional_loss_nonsaturating_d")
 
@@ -29,9 +29,9 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @weight(0.5)
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
-    """conditional_loss_nonsaturating_g gives the known loss and gradient of three small problems.
+    """conditional_loss_nonsaturating_g has the expected value and gradient on three small problems.
 
-    `pytest -k 4.2.11` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 4.2.11` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "conditional_loss_nonsaturating_g")
 
@@ -39,7 +39,7 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @number("4.2.5")
 @weight(2)
 def test_labels_fit(student: Student) -> None:
-    """Real images keep their labels; a fake image is judged with the label it was made for."""
+    """d gets real images with their own labels, and fake images with the labels that g got."""
     with showing(draws(FUNCTIONS)):
         for function in FUNCTIONS:
             gan_draws.check_labels(student, function)
@@ -50,7 +50,7 @@ def test_labels_fit(student: Student) -> None:
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 @pytest.mark.requires_any_of("4.2.10", "4.2.11")
 def test_latents_are_standard_normal(student: Student) -> None:
-    """Both losses give the generator a fresh standard normal z for every example."""
+    """Both losses draw a new standard normal z for every example."""
     with showing(draws(FUNCTIONS)):
         for function in FUNCTIONS:
             gan_draws.check_latents(student, function, conditional=True)
@@ -61,19 +61,19 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 @pytest.mark.requires_any_of("4.2.10", "4.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
-    """A small conditional GAN trained for a moment learns the mean of every class."""
+    """After 100 training steps, a small conditional GAN has moved toward every class mean."""
     with showing(training(FUNCTIONS)):
         gan_training.check()
 
 
 @number("4.2.8")
 def test_losses_stay_finite_at_large_logits(student: Student) -> None:
-    """Advice: the losses stay finite, and grow, when the discriminator is very sure."""
+    """Advice: the losses stay finite and keep growing when the discriminator is very confident."""
     advise_on_large_logits(student, FUNCTIONS, conditional=True)
 
 
 @number("4.2.9")
 @pytest.mark.run_last
 def test_tensors_are_made_on_the_given_device(device_advice: DeviceAdvice) -> None:
-    """Advice: new tensors are made on the given device."""
-    device_advice.advise(FUNCTIONS, "Pass device=device where you make it.")
+    """Advice: new tensors are created on the given device."""
+    device_advice.advise(FUNCTIONS, "Pass device=device when you create it.")

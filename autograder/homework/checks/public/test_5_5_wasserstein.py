@@ -16,10 +16,10 @@ FUNCTIONS = ("loss_wasserstein_gp_d", "loss_wasserstein_gp_g")
 @number("5.5.5")
 @weight(1)
 def test_d_loss_on_fixed_problems(student: Student) -> None:
-    """loss_wasserstein_gp_d gives the known loss and gradient for three linear critics.
+    """loss_wasserstein_gp_d has the expected value and gradient for three linear critics.
 
-    The gradient of a linear critic w x + b is w everywhere, so that its penalty is
-    10 (||w|| - 1)^2 wherever it is taken.
+    The gradient of a linear critic w x + b is w everywhere, so its penalty is 10 (||w|| - 1)^2 at
+    any point.
     """
     check_golden(student, "loss_wasserstein_gp_d")
 
@@ -28,9 +28,9 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @weight(0.5)
 @pytest.mark.requires_any_of("5.5.3", "5.5.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
-    """loss_wasserstein_gp_g gives the known loss and gradient of three small problems.
+    """loss_wasserstein_gp_g has the expected value and gradient on three small problems.
 
-    `pytest -k 5.5.10` in your homework's folder prints the numbers of the smallest, as a snippet.
+    Run `pytest -k 5.5.10` in your homework's folder to print the smallest problem as a snippet.
     """
     check_golden(student, "loss_wasserstein_gp_g")
 
@@ -38,7 +38,7 @@ def test_g_loss_on_fixed_problems(student: Student) -> None:
 @number("5.5.6")
 @weight(2)
 def test_interpolation_weights(student: Student) -> None:
-    """Every example has one interpolation weight of its own, uniform on [0, 1]."""
+    """Every example has its own interpolation weight, uniform on [0, 1]."""
     with showing(draws(FUNCTIONS[:1])):
         gan_draws.check_interpolation(student, "loss_wasserstein_gp_d")
 
@@ -48,7 +48,7 @@ def test_interpolation_weights(student: Student) -> None:
 @pytest.mark.requires_any_of("5.5.1", "5.5.2", "5.5.3", "5.5.4")
 @pytest.mark.requires_any_of("5.5.5", "5.5.10")
 def test_latents_are_standard_normal(student: Student) -> None:
-    """Both losses give the generator a fresh standard normal z for every example."""
+    """Both losses draw a new standard normal z for every example."""
     with showing(draws(FUNCTIONS)):
         for function in FUNCTIONS:
             gan_draws.check_latents(student, function, conditional=False)
@@ -59,7 +59,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @pytest.mark.requires_any_of("5.5.1", "5.5.2", "5.5.3", "5.5.4")
 @pytest.mark.requires_any_of("5.5.5", "5.5.10")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
-    """A small WGAN-GP trained for a moment learns the mean of its data."""
+    """After 100 training steps, a small WGAN-GP has moved toward the mean image."""
     with showing(training(FUNCTIONS)):
         gan_training.check()
 
@@ -67,5 +67,5 @@ def test_small_gan_learns(gan_training: GanTraining) -> None:
 @number("5.5.9")
 @pytest.mark.run_last
 def test_tensors_are_made_on_the_given_device(device_advice: DeviceAdvice) -> None:
-    """Advice: new tensors are made on the given device."""
-    device_advice.advise(FUNCTIONS, "Pass device=device where you make it.")
+    """Advice: new tensors are created on the given device."""
+    device_advice.advise(FUNCTIONS, "Pass device=device when you create it.")

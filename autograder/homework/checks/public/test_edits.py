@@ -1,4 +1,4 @@
-"""Advice on a file's text: what was changed outside the marked regions, what is to be compiled."""
+"""Advice on a file's text: edits outside the marked regions, missing imports, torch.compile."""
 
 import pytest
 from gradescope_utils.autograder_utils.decorators import number
@@ -11,12 +11,12 @@ from autograder.homework.text_advice import advise_on_text
 @number("1.3.9")
 @pytest.mark.run_last
 def test_flow_is_changed_in_its_regions_only(submitted: Submitted) -> None:
-    """Advice: flow_network.py is changed only between the markers, and nothing is compiled."""
+    """Advice: flow_network.py has no edit outside the markers, missing import or torch.compile."""
     advise_on_text(submitted, FLOW_FILE)
 
 
 @number("2.2.9")
 @pytest.mark.run_last
 def test_gan_is_changed_in_its_regions_only(submitted: Submitted) -> None:
-    """Advice: gan.py is changed only between the markers, and nothing is compiled."""
+    """Advice: gan.py has no edit outside the markers, missing import or torch.compile."""
     advise_on_text(submitted, GAN_FILE)
