@@ -69,5 +69,5 @@ def test_infinite() -> None:
 def test_capped(epsilon: float) -> None:
     """A small number within the logarithm: finite, but without a gradient where it matters."""
     said = advice(lambda h: -np.log(sigmoid(h) + epsilon))
-    assert f"some_loss: stays at {-np.log(epsilon):.3g}" in said
+    assert f"some_loss: never exceeds {-np.log(epsilon):.3g}" in said
     assert "No points are lost for a number of 1e-6 or less; 1e-4 and more cost points" in said

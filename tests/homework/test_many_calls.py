@@ -11,7 +11,7 @@ from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Ending, Outcome
 from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.problems.gan_case import GanCase
-from autograder.homework.reply import parts
+from autograder.homework.reply import split_reply
 from autograder.homework.student import Student
 from tests.in_process import SEED, InProcess, student_of
 
@@ -54,6 +54,6 @@ def test_parts_are_told_by_the_number_before_their_name() -> None:
     told = {"0.loss": 1, "1.loss": 2, "1.g.input": 3, "2.loss": 4, ".loss": 5, "loss": 6, "01.x": 7}
     array = np.zeros(1)
     reply = Outcome(Ending.RETURNED, told, {"0.g.input": array, "-1.loss": array})
-    first, second = parts(reply, 2)
+    first, second = split_reply(reply, 2)
     assert (first.values, second.values) == ({"loss": 1}, {"loss": 2, "g.input": 3})
     assert (list(first.arrays), list(second.arrays)) == (["g.input"], [])
