@@ -110,7 +110,7 @@ def validated() -> Iterator[None]:
 def stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process keeps its priority, and patience is short."""
     for module in (devices, training):
-        monkeypatch.setattr(module, "step_back", lambda _: None)
+        monkeypatch.setattr(module, "lower_priority", lambda _: None)
         monkeypatch.setattr(module, "_LONGEST_CALL_S", 0.3)
 
 

@@ -239,7 +239,7 @@ def test_nonsaturating_d_matches_torch(setting: Setting) -> None:
     )
     got = gan.nonsaturating_d(real_logits.detach().numpy(), fake_logits.detach().numpy())
     assert_same(got.value, loss.item())
-    grads = gan.critic_gradient_nonsaturating(setting.critic, real, fake)
+    grads = gan.critic_gradient(setting.critic, got, real=real, fake=fake)
     assert_gradients_match(grads, loss, setting.critic_leaves)
 
 
@@ -247,9 +247,10 @@ def test_nonsaturating_g_matches_torch(setting: Setting) -> None:
     """Value and gradient of the generator's loss are those of binary cross entropy."""
     logits = setting.torch_logits(setting.torch_images())
     loss = -functional.logsigmoid(logits).mean()
-    assert_same(gan.nonsaturating_g(logits.detach().numpy()).value, loss.item())
-    grads = gan.generator_gradient_nonsaturating(
-        setting.generator, setting.critic, setting.z, setting.labels
+    got = gan.nonsaturating_g(logits.detach().numpy())
+    assert_same(got.value, loss.item())
+    grads = gan.generator_gradient(
+        setting.generator, setting.critic, got, setting.z, setting.labels
     )
     assert_gradients_match(grads, loss, setting.generator_leaves)
 
@@ -268,12 +269,12 @@ def test_wasserstein_d_matches_torch(setting: Setting, lam: float) -> None:
         real_logits.detach().numpy(), fake_logits.detach().numpy(), norms.detach().numpy(), lam
     )
     assert_same(got.value, loss.item())
-    grads = gan.critic_gradient_wasserstein(
+    grads = gan.critic_gradient(
         setting.critic,
-        setting.rows(setting.x_real),
-        setting.rows(setting.x_fake),
-        setting.rows(between),
-        lam,
+        got,
+        real=setting.rows(setting.x_real),
+        fake=setting.rows(setting.x_fake),
+        between=setting.rows(between),
     )
     assert_gradients_match(grads, loss, setting.critic_leaves)
 
@@ -282,9 +283,10 @@ def test_wasserstein_g_matches_torch(setting: Setting) -> None:
     """Value and gradient of the generator's Wasserstein loss are torch's."""
     logits = setting.torch_logits(setting.torch_images())
     loss = -logits.mean()
-    assert_same(gan.wasserstein_g(logits.detach().numpy()).value, loss.item())
-    grads = gan.generator_gradient_wasserstein(
-        setting.generator, setting.critic, setting.z, setting.labels
+    got = gan.wasserstein_g(logits.detach().numpy())
+    assert_same(got.value, loss.item())
+    grads = gan.generator_gradient(
+        setting.generator, setting.critic, got, setting.z, setting.labels
     )
     assert_gradients_match(grads, loss, setting.generator_leaves)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from autograder.homework.losses import row_matching
 from autograder.homework.losses.recovered import RecoveredInputs, recover
-from autograder.homework.losses.validity import missing_interpolates
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.reply import NetworkCall
 from autograder.homework.student import LossRecord
@@ -76,7 +75,7 @@ def test_images_off_every_line_are_unmatched() -> None:
         inputs = recovered(*recorded(mix))
         assert (len(inputs.interpolates), len(inputs.unmatched)) == (0, BATCH)
         call = recover(FUNCTION, *recorded(mix))
-        assert "no mixture" in missing_interpolates(call).what
+        assert "no mixture" in call.missing_interpolates().what
 
 
 def test_points_far_out_on_the_line_are_no_mixture() -> None:

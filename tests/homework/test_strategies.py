@@ -114,15 +114,7 @@ def test_gan_cases_hold_what_they_promise(conditional: bool) -> None:
         assert len(set(case.labels.tolist())) >= 2
         assert np.abs(critic.w2).sum(axis=1).max() <= 4.5
         assert np.abs(critic.b2).max() <= 1.0
-        norm = float(np.linalg.norm(case.linear_critic.w))
-        assert 0.3 <= norm <= 0.7 or 1.5 <= norm <= 3.0
-        assert_float32_holds(
-            generator.weight,
-            generator.bias,
-            case.x_real,
-            case.linear_critic.w,
-            *vars(critic).values(),
-        )
+        assert_float32_holds(generator.weight, generator.bias, case.x_real, *vars(critic).values())
 
     check()
 

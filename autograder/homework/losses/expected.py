@@ -23,8 +23,9 @@ def expected_gradient(call: LossCall) -> dict[str, Array]:
             fake=inputs.fake,
             between=call.interpolates if call.function == PENALISED else None,
         )
-    images_bar = call.critic.vjp(inputs.fake.x, inputs.fake.labels, loss.fake_bar)[0]
-    return call.case.generator.vjp(inputs.fake_z, inputs.fake.labels, images_bar)
+    return gan.generator_gradient(
+        call.case.generator, call.critic, loss, inputs.fake_z, inputs.fake.labels
+    )
 
 
 def expected_loss(call: LossCall) -> gan.Loss:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.engine.judge.exceptions import Unusable
 from autograder.homework.losses.row_matching import match_rows
 from autograder.homework.problems.arrays import GanProblem
 from autograder.homework.problems.probe_networks import (
@@ -25,6 +26,9 @@ from autograder.homework.reply import NetworkCall
 from autograder.homework.student import LossRecord
 
 PENALISED = "loss_wasserstein_gp_d"  # the one loss with a gradient penalty
+# A standard normal number is further out once in 10^32 draws. Far out there the probes saturate,
+# and the expected loss is the same whatever the code does.
+_MAX_Z = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,11 @@ class RecoveredInputs:
         """The number of different images of g among `fake`."""
         return len(np.unique(_first_equal(self.fake_z, self.fake.labels)))
 
+    @property
+    def shows_whole_batch(self) -> bool:
+        """Whether `fake` has as many different images as the batch, or all that g made."""
+        return self.fakes_shown >= min(self.batch, self.fakes_made)
+
 
 @dataclass(frozen=True, eq=False)
 class LossCall:
@@ -119,13 +128,37 @@ class LossCall:
         """Whether every term of the loss can be computed: a penalty needs interpolates."""
         return self.function != PENALISED or len(self.inputs.interpolates) > 0
 
+    def missing_interpolates(self) -> Unusable:
+        """The failure of a call without interpolates."""
+        if len(self.inputs.unmatched):
+            return Unusable(
+                f"{self.function} gives d images that are no mixture a·fake + (1 - a)·real with "
+                "one number a for the whole image; the gradient penalty needs such mixtures."
+            )
+        return Unusable(
+            f"{self.function} never gives d a point between a real and a fake image; the gradient "
+            "penalty needs such points."
+        )
+
     def _logits(self, rows: Rows) -> Array:
         return self.critic.logits(rows.x, rows.labels)
 
 
 def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
-    """Recover the inputs of a loss from the calls of its networks."""
+    """Recover the inputs of a loss from the calls of its networks.
+
+    Raises:
+        Unusable: there are no generated images, or their latents are far from any draw.
+    """
     z, g_labels = _joined(record.g_calls, case.dim_z)
+    if len(z) == 0:
+        raise Unusable(f"{function} never calls g, so its value cannot depend on generated images.")
+    largest = float(np.abs(z).max())
+    if largest > _MAX_Z:
+        raise Unusable(
+            f"{function} gives the generator z that are far from standard normal.",
+            numbers=f"Largest absolute value: {largest:.3g}.",
+        )
     images = case.generator.images(z, g_labels)
     rows, d_labels = _joined(record.d_calls, case.x_real.shape[1])
     matches = match_rows(rows, record.d_calls, case.x_real, images)

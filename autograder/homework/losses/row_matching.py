@@ -134,7 +134,7 @@ def _mixtures(
 ) -> tuple[Array, NDArray[np.int64]]:
     """The weight of the fake image in every selected mixture, else NaN, and its two images."""
     alphas, pairs = np.full(len(rows), np.nan), np.full((len(rows), 2), -1, np.int64)
-    candidates, searches = _Pairs(real, fake), _MAX_SEARCHED * len(real) if len(fake) else 0
+    candidates, searches = _Pairs(real, fake), _MAX_SEARCHED * len(real)
     for i in np.flatnonzero(selected):
         alphas[i], *pairs[i] = candidates.of_place(rows[i], int(places[i]))
         if np.isnan(alphas[i]) and searches > 0:

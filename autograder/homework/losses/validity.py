@@ -2,8 +2,8 @@
 
 The expected loss is computed from the inputs that the student's code gave to the networks. So
 agreement is no evidence if these were chosen to fit: one image in place of a batch, images that all
-have the same logit, interpolates where the gradient penalty happens to be zero. Nor is it where the
-networks are flat, or were never called. The statistical rules refuse a correct solution, which
+have the same logit, interpolates where the gradient penalty happens to be zero. Nor is it where d
+was given no images or the networks are flat. The statistical rules refuse a correct solution, which
 draws its inputs, with a probability of about 1e-10 at most.
 """
 
@@ -19,9 +19,6 @@ from autograder.homework.losses.recovered import PENALISED, LossCall
 from autograder.homework.oracles import gan
 from autograder.homework.problems.probe_networks import Array, Critic, Labels
 
-# A standard normal number is further out once in 10^32 draws. Far out there the probes saturate,
-# and the expected loss is the same whatever the code does.
-_MAX_Z = 12.0
 # The probes give correct solutions gradients of 1e-2 and more, and gradient norms from 0.3 to 3.
 _FLAT, _FLAT_CRITIC = 1e-6, 0.05
 _FALSE_ALARM = 1e-10
@@ -39,38 +36,6 @@ _MAX_POINTS = 64  # more than any case's batch; further points of a record are i
 _UNNOTICED = 0.01
 
 
-def require_latents(call: LossCall) -> None:
-    """Refuse a call without generated images, or with latents that no draw gives.
-
-    Raises:
-        Unusable: there is nothing to compute the expected loss from.
-    """
-    z = call.inputs.z
-    if len(z) == 0:
-        raise Unusable(
-            f"{call.function} never calls g, so its value cannot depend on generated images."
-        )
-    largest = float(np.abs(z).max())
-    if largest > _MAX_Z:
-        raise Unusable(
-            f"{call.function} gives the generator z that are far from standard normal.",
-            numbers=f"Largest absolute value: {largest:.3g}.",
-        )
-
-
-def missing_interpolates(call: LossCall) -> Unusable:
-    """The failure of a call without interpolates."""
-    if len(call.inputs.unmatched):
-        return Unusable(
-            f"{call.function} gives d images that are no mixture a·fake + (1 - a)·real with one "
-            "number a for the whole image; the gradient penalty needs such mixtures."
-        )
-    return Unusable(
-        f"{call.function} never gives d a point between a real and a fake image; the gradient "
-        "penalty needs such points."
-    )
-
-
 def objection(
     call: LossCall, expected_gradient: Mapping[str, Array] | None = None
 ) -> Unusable | None:
@@ -83,7 +48,7 @@ def _objections(
 ) -> Iterator[Unusable]:
     function, inputs = call.function, call.inputs
     if not call.is_complete:
-        yield missing_interpolates(call)
+        yield call.missing_interpolates()
     if inputs.d_saw_fake == 0:
         yield Unusable(f"{function} never gives d an image that g made.")
     if inputs.d_saw_real == 0 and function.endswith("_d"):
@@ -93,7 +58,7 @@ def _objections(
             f"{function} takes the gradient penalty only where the critic is flat.",
             numbers=f"The largest gradient norm there is {call.norms.max():.2g}.",
         )
-    if not shows_whole_batch(call):
+    if not inputs.shows_whole_batch:
         yield Unusable(
             f"{function} gives d only {inputs.fakes_shown} of the images that g made for a batch "
             f"of {inputs.batch}; the mean is over all of them."
@@ -114,15 +79,6 @@ def _objections(
             f"{function} calls the networks where no gradient reaches the {network}, whatever the "
             "loss is."
         )
-
-
-def shows_whole_batch(call: LossCall) -> bool:
-    """Whether d was given as many generated images as the batch has, or all that there are.
-
-    One z for all examples makes only one image.
-    """
-    inputs = call.inputs
-    return inputs.fakes_shown >= min(inputs.batch, inputs.fakes_made)
 
 
 def has_chosen_images(call: LossCall) -> bool:

@@ -1,6 +1,6 @@
 """The flow of problem 1 in numpy float64: MADE, MAF and a stand-in for MADE.
 
-As in the handout, ``forward`` maps noise z to data x and ``inverse`` maps x to z. Every gradient
+As in the assignment, ``forward`` maps noise z to data x and ``inverse`` maps x to z. Every gradient
 is written out by hand: nothing here shares code or autograd with a submission. Names ending in
 ``_bar`` are derivatives of some scalar with respect to the name before it.
 """
@@ -122,7 +122,7 @@ def made_forward(weights: MadeWeights, z: Array) -> tuple[Array, Array]:
         x (B, D) and alpha (B, D). The log-determinant of this direction is +sum(alpha); the
         handout leaves its sign open.
 
-    Source: handout problem 1.
+    Source: assignment problem 1.
     """
     x = np.zeros_like(z)
     for column in range(z.shape[1]):
@@ -138,7 +138,7 @@ def made_inverse(weights: MadeWeights, x: Array) -> tuple[Array, Array]:
     Returns:
         z (B, D) and log_det = -sum(alpha) (B,).
 
-    Source: handout problem 1.
+    Source: assignment problem 1.
     """
     mu, alpha = conditioner(weights, x)
     return (x - mu) * np.exp(-alpha), -alpha.sum(axis=1)
@@ -277,7 +277,7 @@ def maf_log_prob(blocks: Sequence[Invertible], x: Array) -> Array:
         blocks: ``MadeWeights`` or known maps, in the order of ``MAF.nf``.
         x: (B, D).
 
-    Source: handout problem 1, change of variables; MAF, arXiv:1705.07057.
+    Source: assignment problem 1, change of variables; MAF, arXiv:1705.07057.
     """
     total = np.zeros(len(x))
     for block in blocks:

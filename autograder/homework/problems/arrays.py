@@ -1,4 +1,4 @@
-"""Cases as the experiments know them: sizes, and arrays by name in float32."""
+"""Cases as arguments of the experiments: sizes, and float32 arrays by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 
 
 class MadeProblem(Protocol):
-    """What a MADE is asked about: sizes, parameters, data x and noise z (B, D)."""
+    """A problem for MADE: sizes, parameters, data x and noise z (B, D)."""
 
     @property
     def input_size(self) -> int: ...
@@ -41,7 +41,7 @@ class MadeProblem(Protocol):
 
 
 class MafProblem(Protocol):
-    """What a MAF is asked about: sizes and data x (B, D); its blocks are given beside it."""
+    """A problem for MAF without its blocks: sizes and data x (B, D)."""
 
     @property
     def input_size(self) -> int: ...
@@ -60,7 +60,7 @@ class MafProblem(Protocol):
 
 
 class GanProblem(Protocol):
-    """What a loss is asked about: probe networks, real images (B, 784) and labels (B,)."""
+    """A problem for a loss: probe networks, real images (B, 784) and labels (B,)."""
 
     @property
     def dim_z(self) -> int: ...
@@ -79,7 +79,7 @@ class GanProblem(Protocol):
 
 
 def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:
-    """Name a MADE's weights as the experiments know them."""
+    """Return a MADE's weights under the experiments' names."""
     arrays: dict[str, Array] = {}
     for j, (weight, bias) in enumerate(weights.layers):
         arrays[f"block{block}.weight{j}"] = float32(weight)
@@ -88,7 +88,7 @@ def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:
 
 
 def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
-    """Name the parameters of all blocks of a MAF as the experiments know them."""
+    """Return the parameters of all blocks of a MAF under the experiments' names."""
     arrays: dict[str, Array] = {}
     for k, block in enumerate(blocks):
         if isinstance(block, MadeParameters):
@@ -100,7 +100,7 @@ def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
 
 
 def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any]:
-    """Name the parameters of the probe networks as the experiments know them."""
+    """Return images, labels and the probe networks' parameters under the experiments' names."""
     generator = case.generator
     arrays: dict[str, Any] = {
         "g.weight": float32(generator.weight),
@@ -121,7 +121,7 @@ def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any
 
 
 def made_sizes(case: MadeProblem | MafProblem) -> dict[str, int]:
-    """Return the experiments' arguments; `used` is 1 for a network that was called before."""
+    """Return the sizes as arguments of an experiment; `used`: the network was called before."""
     return {
         "used": int(case.used),
         "input_size": case.input_size,

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from autograder.engine.judge.exceptions import CheckFailed
-from autograder.homework.losses import validity
-from autograder.homework.losses.recovered import LossCall, recover
+from autograder.homework.losses.recovered import recover
 from autograder.homework.problems.gan_case import N_CLASSES, GanCase
 from autograder.homework.problems.probe_networks import Array, Labels
 from autograder.homework.reply import NetworkCall
@@ -38,14 +37,10 @@ def check_latents(student: Student, function: str, *, conditional: bool) -> None
     """Check that z is standard normal and fresh for every example."""
     size = (1, _SHOWN_LATENTS[1])
     case, record = next(_calls(student, function, conditional, size, images=True))
-    call = _recovered(function, case, record)
+    inputs = recover(function, case, record).inputs
     # Only the z of images that d was given matter. A loss that shows d less than a batch fails its
     # own checks; here all its z are tested.
-    only_shown = (
-        call.inputs.d_saw_fake > 0
-        and validity.shows_whole_batch(call)
-        and not call.inputs.z_shown.all()
-    )
+    only_shown = inputs.d_saw_fake > 0 and inputs.shows_whole_batch and not inputs.z_shown.all()
     _check_latents(student, function, conditional, only_shown=only_shown)
 
 
@@ -56,7 +51,7 @@ def _check_latents(student: Student, function: str, conditional: bool, *, only_s
         states.add(record.next_random)
         fresh = list({call.rows.tobytes(): call.rows for call in record.g_calls}.values())
         if only_shown:
-            inputs = _recovered(function, case, record).inputs
+            inputs = recover(function, case, record).inputs
             fresh = [np.unique(inputs.z[inputs.z_shown], axis=0)]
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
@@ -120,7 +115,7 @@ def _check_normal(function: str, z: Array) -> None:
 def check_labels(student: Student, function: str) -> None:
     """Check that labels stay with their images, and that fake labels are real ones or uniform."""
     for case, record in _calls(student, function, True, _FEW_IMAGES, images=True):
-        inputs = _recovered(function, case, record).inputs
+        inputs = recover(function, case, record).inputs
         if function.endswith("_d") and (
             inputs.real_labels_seen is None
             or not np.array_equal(inputs.real_labels_seen, _or_empty(inputs.real_labels_true))
@@ -177,7 +172,7 @@ def check_interpolation(student: Student, function: str) -> None:
     """Check that every example has its own interpolation weight, uniform on [0, 1]."""
     pooled = []
     for case, record in _calls(student, function, False, _MANY_WEIGHTS, images=True):
-        call = _recovered(function, case, record)
+        call = recover(function, case, record)
         alpha, off_line = call.inputs.alpha, len(call.inputs.unmatched)
         if off_line:
             raise CheckFailed(
@@ -187,7 +182,7 @@ def check_interpolation(student: Student, function: str) -> None:
                 "counted, lie off the line between a real and a fake image.",
             )
         if len(alpha) == 0:
-            raise validity.missing_interpolates(call)
+            raise call.missing_interpolates()
         if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
             raise CheckFailed(
                 "The interpolation weights are not confined to [0, 1].",
@@ -257,17 +252,6 @@ def _calls(
         some = seeds[start : start + at_once]
         for record in student.gan_losses(function, case, some, images=images):
             yield case, record
-
-
-def _recovered(function: str, case: GanCase, record: LossRecord) -> LossCall:
-    """The call with the inputs of its networks.
-
-    Raises:
-        Unusable: as `validity.require_latents`.
-    """
-    call = recover(function, case, record)
-    validity.require_latents(call)
-    return call
 
 
 def _distinct_calls(calls: Sequence[NetworkCall]) -> list[NetworkCall]:
