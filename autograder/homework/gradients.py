@@ -23,13 +23,13 @@ def gradient_error(
     """
     whole = float(np.sqrt(sum(float((array**2).sum()) for array in expected.values())))
     worst, name = 0.0, ""
-    for key, right in expected.items():
+    for key, target in expected.items():
         array = got.get(key)
-        if array is None or array.shape != right.shape or not np.isfinite(array).all():
+        if array is None or array.shape != target.shape or not np.isfinite(array).all():
             note(float("inf"))
             return f"gradient w.r.t. {key}: missing, NaN or infinite."
-        scale = max(float(np.linalg.norm(right)), 0.05 * whole, 1e-6)
-        relative = float(np.linalg.norm(array - right)) / scale
+        scale = max(float(np.linalg.norm(target)), 0.05 * whole, 1e-6)
+        relative = float(np.linalg.norm(array - target)) / scale
         if relative > worst:
             worst, name = relative, key
     note(worst / allowed)

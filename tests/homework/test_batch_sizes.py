@@ -1,4 +1,4 @@
-"""A batch size that is written as a number is told as such, and nothing else is."""
+"""A hard-coded batch size is reported, and nothing else is."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_line_is_that_of_the_loss() -> None:
     assert "loss" in names
 
 
-def test_a_loss_without_images_left_is_told() -> None:
+def test_a_loss_without_images_left_is_reported() -> None:
     """The mean of no logits is NaN; on 64 images there are some."""
 
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
@@ -106,7 +106,7 @@ def test_an_exception_without_a_text_does_no_harm() -> None:
     explain_by_batch("some_loss", 3, lambda _size: None, Odd())
 
 
-def test_it_is_told_in_the_training_run_too() -> None:
+def test_it_is_reported_in_the_training_run_too() -> None:
     """Where the batch is another one."""
     problem = small_problem(conditional=False, seed=0)
     tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}

@@ -21,7 +21,7 @@ Run = Callable[[str, Mapping[str, str]], list[str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a snippet beside a submission; the random numbers are the same every time."""
+    """Run a snippet next to a submission; the random numbers are the same every time."""
 
     def run(text: str, files: Mapping[str, str]) -> list[str]:
         torch.manual_seed(1)

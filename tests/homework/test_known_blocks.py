@@ -143,7 +143,7 @@ def reached(student: StudentCode) -> float:
 
 
 @pytest.mark.slow
-def test_a_right_log_probs_learns_the_moons_beside_a_wrong_inverse() -> None:
+def test_a_correct_log_probs_learns_the_moons_despite_an_incorrect_inverse() -> None:
     """More than full points ask for."""
     full = load_assignment(HOMEWORK).training["full_log_likelihood"]
     assert reached(submission("raise RuntimeError")) > full

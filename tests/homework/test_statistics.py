@@ -81,7 +81,7 @@ def test_counts_fit_up_to_chernoffs_bound() -> None:
     assert not statistics.fits(counts(allowed + 1, n - allowed - 1), np.array([p, p]))
 
 
-def test_right_labels_fit_under_every_seed() -> None:
+def test_correct_labels_fit_under_every_seed() -> None:
     """Uniform ones, and those drawn from a batch of other shares."""
     shares = np.array([0.05, 0.15, *[0.1] * 8])
     for seed in SEEDS:
@@ -165,7 +165,7 @@ def test_correlation_bound_solves_its_equation() -> None:
         assert 2 * pairs * math.exp(-exponent) == pytest.approx(probability, rel=1e-5)
 
 
-def test_right_draws_raise_no_alarm_in_200_seeds() -> None:
+def test_correct_draws_raise_no_alarm_in_200_seeds() -> None:
     """Normal, uniform and label draws of several sizes stay within every bound."""
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
@@ -246,7 +246,7 @@ def test_mean_square_bounds_are_known_quantiles_or_wider() -> None:
             assert 2 * tail == pytest.approx(probability, rel=1e-5)
 
 
-def test_mean_square_of_right_draws_stays_within_its_bounds() -> None:
+def test_mean_square_of_correct_draws_stays_within_its_bounds() -> None:
     """In 200 seeds the mean square of 2, 40 and 2,000 normals never leaves the range."""
     for seed in SEEDS:
         rng = np.random.default_rng(seed)

@@ -132,7 +132,7 @@ def gan_batches(conditional: bool) -> Iterator[tuple[GanCase, Array, Array]]:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_gan_batches_tell_wrong_losses_from_right_ones(conditional: bool) -> None:
+def test_gan_batches_separate_incorrect_losses_from_correct_ones(conditional: bool) -> None:
     """Logits spread by about 1 or more, gradient norms lie on both sides of 1, fakes differ.
 
     Measured over these cases: a batch's logits have a median standard deviation of 1.1
@@ -158,7 +158,7 @@ def test_gan_batches_tell_wrong_losses_from_right_ones(conditional: bool) -> Non
 
 
 def test_labels_of_a_batch_are_never_all_the_same() -> None:
-    """Even in batches of two, a loss that ignores or swaps labels can be told from a right one."""
+    """Even in batches of two, a loss that ignores or swaps labels differs from a correct one."""
     for seed in range(200):
         first, second = GanCase(2, 3, 1.0, True, seed).labels
         assert first != second

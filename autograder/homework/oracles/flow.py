@@ -120,7 +120,7 @@ def made_forward(weights: MadeWeights, z: Array) -> tuple[Array, Array]:
 
     Returns:
         x (B, D) and alpha (B, D). The log-determinant of this direction is +sum(alpha); the
-        handout leaves its sign open.
+        assignment leaves its sign open.
 
     Source: assignment problem 1.
     """
@@ -195,7 +195,7 @@ class TriangularGradient:
 
 @dataclass(frozen=True, eq=False)
 class TriangularMap(MapParameters):
-    """A known map that stands in for ``MADE.inverse`` when 1.3 is marked; a ``Block``.
+    """A known map that replaces ``MADE.inverse`` when 1.3 is graded; a ``Block``.
 
     z_i = scale_i x_i + bend_i tanh(x_i) + shift_i + lean_i tanh(x_{i-1}), increasing in its own
     column. It is not affine, so that its log-determinant differs from row to row, and each column

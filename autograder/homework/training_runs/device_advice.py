@@ -8,41 +8,28 @@ from functools import cached_property
 from autograder.engine.judge.calls import Caller, PendingCall
 from autograder.engine.judge.exceptions import Advice, CheckFailed, CheckStopped, NotAttempted
 from autograder.homework.student import Student
+from autograder.homework.training_runs.run import Run
 
 
-class DeviceAdvice:
-    """One run of all functions on the meta device; a `BackgroundRun`.
-
-    Args:
-        caller: of a separate worker.
-    """
+class DeviceAdvice(Run):
+    """One run of all functions on the meta device."""
 
     def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self._student = Student(caller, 0)
-        self._pending: PendingCall | None = None
 
-    def start(self) -> None:
-        """Start the run if it was not started before."""
-        self._pending = self._pending or self._student.start_device_use()
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the run has not ended."""
-        return self._pending is not None and self._pending.is_at_work
+    def _begin(self) -> PendingCall:
+        return self._student.start_device_use()
 
     @cached_property
     def _outcome(self) -> dict[str, str] | BaseException:
-        """The outcome of every function, or what ended the run."""
-        self.start()
-        assert self._pending is not None
-        pending, self._pending = self._pending, None
+        """The outcome of every function, or the exception that ended the run."""
         try:
-            return self._student.finish_device_use(pending)
+            return self._student.finish_device_use(self._take())
         except (CheckFailed, CheckStopped) as conclusion:
             return conclusion
         finally:
-            self._caller.close()
+            self.close()
 
     def advise(self, functions: Sequence[str], cure: str) -> None:
         """Report the functions that make a tensor on another device than that of their inputs.

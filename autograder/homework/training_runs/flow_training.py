@@ -18,6 +18,7 @@ from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.student import FLOW_FILE
+from autograder.homework.training_runs.run import Run
 
 # Data, initial weights and order of batches do not follow the assignment's seed. With this one,
 # correct solutions are steady (-1.20 nats, deviation 0.013; three of 300 orders end below -1.25,
@@ -172,12 +173,12 @@ class Trained:
     with_known_blocks: bool
 
 
-class FlowTraining:
+class FlowTraining(Run):
     """The run with the student's MADE blocks and, if needed, one with known maps.
 
-    The first is a `BackgroundRun`. If it ends badly and MADE.inverse is incorrect, that mistake has
-    already cost its points in 1.2: a second run has known maps in place of the blocks, so that only
-    log_probs decides.
+    Only the first starts in the background. If it ends badly and MADE.inverse is incorrect, that
+    mistake has already cost its points in 1.2: a second run has known maps in place of the blocks,
+    so that only log_probs decides.
 
     Args:
         caller: of a separate worker.
@@ -188,29 +189,14 @@ class FlowTraining:
     def __init__(
         self, caller: Caller, assignment: Assignment, inverse_is_right: Callable[[], bool]
     ) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self._timeout_s = assignment.training_timeout_s
         self._enough = assignment.training["full_log_likelihood"]
         self._inverse_is_right = inverse_is_right
         self._train, _, self._held_out = standardised_split(SEED)
-        self._pending: PendingCall | CheckStopped | None = None
 
-    def start(self) -> None:
-        """Start the run if it was not started before."""
-        if self._pending is None:
-            try:
-                self._pending = self._start(OWN, ORDERS[0])
-            except CheckStopped as conclusion:  # the file is missing: `result` raises it
-                self._pending = conclusion
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the run has not ended."""
-        return (
-            self._pending is not None
-            and not isinstance(self._pending, CheckStopped)
-            and self._pending.is_at_work
-        )
+    def _begin(self) -> PendingCall:
+        return self._start(OWN, ORDERS[0])
 
     def _start(self, setup: Setup, order_seed: int) -> PendingCall:
         return self._caller.start(
@@ -231,20 +217,15 @@ class FlowTraining:
             CheckFailed: the last run raised, ended with NaN, or sent something else.
             CheckStopped: it was not attempted, hung or died.
         """
-        self.start()
-        pending, self._pending = self._pending, None
-        assert pending is not None
         own: Trained | None = None
         try:
-            if isinstance(pending, CheckStopped):
-                raise pending
-            own = self._reached(OWN, pending)
+            own = self._reached(OWN, self._take())
         except (CheckFailed, CheckStopped):
             if self._inverse_is_right():
                 raise
         if own is not None and (own.log_likelihood >= self._enough or self._inverse_is_right()):
             return own
-        self._caller.close()  # the second run needs a fresh worker
+        self.close()  # the second run needs a fresh worker
         try:
             known = self._reached(KNOWN, self._start(KNOWN, ORDERS[0]))
         except (CheckFailed, CheckStopped):
@@ -285,7 +266,3 @@ class FlowTraining:
                 "impossible: the data's own density gives about -1.13."
             )
         return value
-
-    def close(self) -> None:
-        """End the worker."""
-        self._caller.close()

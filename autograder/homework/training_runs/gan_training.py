@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograder.engine.judge.calls import Caller, PendingCall
-from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
+from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
+from autograder.homework.training_runs.run import Run
 
 PIXELS = 784
 N_CLASSES = 10
@@ -84,8 +85,8 @@ def _movement(share: float, goal: str) -> str:
     return f"It moved {percent} of the way to {goal}"
 
 
-class GanTraining:
-    """One training with two losses, judged by `check`; a `BackgroundRun`.
+class GanTraining(Run):
+    """One training with two losses, judged by `check`.
 
     Args:
         caller: of a separate worker, which ends with the run.
@@ -94,34 +95,17 @@ class GanTraining:
     """
 
     def __init__(self, caller: Caller, seed: int, functions: tuple[str, str]) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self._student = Student(caller, seed)
         self._functions = functions
         self._conditional = functions[0].startswith("conditional")
         self._problem = small_problem(self._conditional, seed)
-        self._pending: PendingCall | CheckStopped | None = None
 
-    def start(self) -> None:
-        """Start the run if it was not started before."""
-        self._pending = self._pending or self._start()
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the run has not ended."""
-        return (
-            self._pending is not None
-            and not isinstance(self._pending, CheckStopped)
-            and self._pending.is_at_work
-        )
-
-    def _start(self) -> PendingCall | CheckStopped:
+    def _begin(self) -> PendingCall:
         problem = self._problem
-        try:
-            return self._student.start_gan_training(
-                self._functions, problem.images, problem.labels, problem.weights, RECIPE
-            )
-        except CheckStopped as conclusion:  # the file is missing: `check` reports it
-            return conclusion
+        return self._student.start_gan_training(
+            self._functions, problem.images, problem.labels, problem.weights, RECIPE
+        )
 
     def check(self) -> None:
         """Wait for the run and judge the trained generator.
@@ -130,10 +114,7 @@ class GanTraining:
             CheckFailed: it did not move near the data, or the run raised.
             CheckStopped: it was not attempted, hung or died.
         """
-        pending, self._pending = self._pending or self._start(), None
-        if isinstance(pending, CheckStopped):
-            raise pending
-        weights = self._student.finish_gan_training(pending, self._problem.weights)
+        weights = self._student.finish_gan_training(self._take(), self._problem.weights)
         share = share_covered(self._problem, weights)
         if not share >= REQUIRED_SHARE:
             d, g = self._functions
@@ -144,7 +125,3 @@ class GanTraining:
                 numbers=f"{_movement(share, goal)}; at least {REQUIRED_SHARE:.0%} is required "
                 "(correct losses reach 50% or more).",
             )
-
-    def close(self) -> None:
-        """End the worker."""
-        self._caller.close()
