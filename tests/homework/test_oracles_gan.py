@@ -291,7 +291,7 @@ def test_wasserstein_g_matches_torch(setting: Setting) -> None:
     assert_gradients_match(grads, loss, setting.generator_leaves)
 
 
-def test_lambda_is_ten_unless_told() -> None:
+def test_lambda_is_ten_by_default() -> None:
     """The penalty of norms 3 is 10 (3 - 1)^2 = 40."""
     assert gan.wasserstein_d(np.zeros(2), np.zeros(2), np.full(2, 3.0)).value == 40.0
 
@@ -333,7 +333,7 @@ def test_losses_stay_finite_at_extreme_logits() -> None:
 
 
 def test_conditional_networks_need_labels() -> None:
-    """Leaving out the labels is an error that says so."""
+    """Leaving out the labels is an error with a clear message."""
     setting = Setting(conditional=True)
     with pytest.raises(ValueError, match="without labels"):
         setting.generator.images(setting.z)
@@ -342,7 +342,7 @@ def test_conditional_networks_need_labels() -> None:
 
 
 def test_critic_gradient_rejects_rows_that_do_not_fit_the_loss() -> None:
-    """Missing rows, rows of another number, and no rows at all are named."""
+    """Missing rows, a wrong number of rows and no rows at all are errors."""
     setting = Setting(conditional=False)
     loss = gan.nonsaturating_d(np.zeros(BATCH), np.zeros(BATCH))
     real = setting.rows(setting.x_real)

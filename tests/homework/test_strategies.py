@@ -47,7 +47,7 @@ def arrays_of(*blocks: flow.MadeWeights) -> list[Array]:
 
 @given(case=made_cases())
 @repeatable
-def test_made_cases_hold_what_they_promise(case: MadeCase) -> None:
+def test_made_cases_are_as_documented(case: MadeCase) -> None:
     """Sizes in range, arrays float32-exact, biases non-zero, values small, no ReLU on its kink."""
     assert 2 <= case.input_size <= 6
     assert 2 <= case.hidden_size <= 12
@@ -71,7 +71,7 @@ def test_made_cases_hold_what_they_promise(case: MadeCase) -> None:
 
 @given(case=maf_cases())
 @repeatable
-def test_maf_cases_hold_what_they_promise(case: MafCase) -> None:
+def test_maf_cases_are_as_documented(case: MafCase) -> None:
     """One to three float32-exact blocks and maps; every block sees small rows off the kinks."""
     assert 1 <= case.n_flows <= 3
     assert len(case.blocks) == len(case.maps) == case.n_flows
@@ -88,7 +88,7 @@ def test_maf_cases_hold_what_they_promise(case: MafCase) -> None:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_gan_cases_hold_what_they_promise(conditional: bool) -> None:
+def test_gan_cases_are_as_documented(conditional: bool) -> None:
     """Shapes, float32-exactness, images within [-1, 1], and logits bounded by construction."""
 
     @given(case=gan_cases(conditional))
@@ -157,7 +157,7 @@ def test_gan_batches_separate_incorrect_losses_from_correct_ones(conditional: bo
     assert 0.5 < np.median(sizes) < 2.0
 
 
-def test_labels_of_a_batch_are_never_all_the_same() -> None:
+def test_labels_of_a_batch_are_never_all_equal() -> None:
     """Even in batches of two, a loss that ignores or swaps labels differs from a correct one."""
     for seed in range(200):
         first, second = GanCase(2, 3, 1.0, True, seed).labels
@@ -165,7 +165,7 @@ def test_labels_of_a_batch_are_never_all_the_same() -> None:
 
 
 def test_cases_shrink_to_the_smallest_sizes() -> None:
-    """What hypothesis shows after shrinking is the smallest case of all."""
+    """Hypothesis shows the smallest case of all after shrinking."""
     quick = settings(database=None, deadline=None, derandomize=True)
     assert find(made_cases(), lambda case: True, settings=quick) == MadeCase(2, 2, 1, 2, 0)
     assert find(maf_cases(), lambda case: True, settings=quick) == MafCase(2, 2, 1, 1, 2, 0)
@@ -175,7 +175,7 @@ def test_cases_shrink_to_the_smallest_sizes() -> None:
     assert wide == MadeCase(3, 2, 1, 2, 0)
 
 
-def test_cases_print_as_one_line_that_makes_them_again() -> None:
+def test_cases_print_as_one_line_that_recreates_them() -> None:
     """The repr names the sizes and the seed; equal cases have equal arrays, other seeds others."""
     case = MadeCase(input_size=3, hidden_size=4, n_hidden=1, batch=2, seed=17)
     _ = case.x  # drawing must not change what is printed

@@ -153,8 +153,8 @@ ENDS_BADLY = (
 
 
 @pytest.mark.parametrize("own", ENDS_BADLY)
-def test_known_maps_take_the_place_of_a_wrong_inverse(train: Train, own: Any) -> None:
-    """Its mistake has cost its points in 1.2; log_probs is judged without it."""
+def test_known_maps_replace_an_incorrect_inverse(train: Train, own: Any) -> None:
+    """Its mistake has already cost points in 1.2; log_probs is judged without it."""
     training, caller = train(own, -1.2, inverse_is_right=False)
     assert_result(training, Trained(-1.2, with_known_blocks=True))
     assert caller.started[1]["n_flows"] == KNOWN_FLOWS
@@ -165,7 +165,7 @@ def test_known_maps_take_the_place_of_a_wrong_inverse(train: Train, own: Any) ->
 
 @pytest.mark.parametrize("own", ENDS_BADLY)
 def test_a_bad_run_with_a_correct_inverse_is_not_repeated(train: Train, own: Any) -> None:
-    """Then the mistake is in 1.3, and costs there."""
+    """The mistake is in 1.3 then."""
     training, caller = train(own, -1.2)
     if isinstance(own, float):
         assert_result(training, Trained(own, with_known_blocks=False))
@@ -265,7 +265,7 @@ def moved(share: float, conditional: bool) -> tuple[GanTraining, StubCaller]:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_a_generator_that_comes_near_its_data_passes(conditional: bool) -> None:
+def test_a_generator_that_moves_near_its_data_passes(conditional: bool) -> None:
     """A little more than the required share is enough; the worker ends with the run."""
     training, caller = moved(trained_gan.REQUIRED_SHARE + 0.01, conditional)
     training.check()
@@ -275,7 +275,7 @@ def test_a_generator_that_comes_near_its_data_passes(conditional: bool) -> None:
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_generator_that_stays_where_it_was_fails(conditional: bool) -> None:
-    """A little less is not, and the numbers say how far it came."""
+    """A little less is not, and the numbers show how far it moved."""
     training, _ = moved(trained_gan.REQUIRED_SHARE - 0.01, conditional)
     with pytest.raises(CheckFailed, match="does not learn its data") as caught:
         training.check()
@@ -286,7 +286,7 @@ def test_a_generator_that_stays_where_it_was_fails(conditional: bool) -> None:
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_generator_that_moves_away_gets_its_own_sentence(conditional: bool) -> None:
-    """In words that make sense: nobody moves -25% of a way."""
+    """Not "-25% of the way"."""
     training, _ = moved(-0.25, conditional)
     with pytest.raises(CheckFailed) as caught:
         training.check()
@@ -315,7 +315,7 @@ def test_a_missing_file_is_reported_by_the_check() -> None:
         training.check()
 
 
-def test_a_generator_that_runs_away_covers_less_than_nothing() -> None:
+def test_a_generator_that_moves_away_has_a_negative_share() -> None:
     """The share is a projection on the way to the data: the other direction is negative."""
     problem = small_problem(False, 1)
     away = {**problem.weights, "g.bias": 2 * problem.weights["g.bias"] - problem.means[0]}

@@ -177,12 +177,6 @@ def made_inverse_jacobian(weights: MadeWeights, x: Array) -> Array:
     return np.stack(rows, axis=1)
 
 
-def made_forward_jacobian(weights: MadeWeights, z: Array) -> Array:
-    """dx_i / dz_j at each row: (B, D, D), lower triangular with exp(alpha) on the diagonal."""
-    x, _ = made_forward(weights, z)
-    return np.asarray(np.linalg.inv(made_inverse_jacobian(weights, x)), dtype=np.float64)
-
-
 @dataclass(frozen=True, eq=False)
 class TriangularGradient:
     """Derivatives of a ``TriangularMap``'s parameters, (D,) each; of ``lean`` (D - 1,)."""
@@ -307,10 +301,3 @@ def maf_mean_log_prob_gradient(blocks: Sequence[Block[GradT_co]], x: Array) -> t
         bar, grad = block.inverse_vjp(seen, bar[:, ::-1], per_row)
         grads.append(grad)
     return tuple(reversed(grads))
-
-
-def maf_sample(blocks: Sequence[MadeWeights], z: Array) -> Array:
-    """Noise z (B, D) to samples (B, D): the blocks backwards, each after its reversal."""
-    for block in reversed(blocks):
-        z = made_forward(block, z[:, ::-1])[0]
-    return z

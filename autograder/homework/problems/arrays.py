@@ -19,8 +19,8 @@ from autograder.homework.problems.probe_networks import Critic, Generator, Label
 Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 
 
-class MadeProblem(Protocol):
-    """A problem for MADE: sizes, parameters, data x and noise z (B, D)."""
+class FlowProblem(Protocol):
+    """Sizes of a MADE and data x (B, D); `used`: the network was called before."""
 
     @property
     def input_size(self) -> int: ...
@@ -33,30 +33,23 @@ class MadeProblem(Protocol):
     @property
     def used(self) -> bool: ...
     @property
-    def weights(self) -> MadeParameters: ...
-    @property
     def x(self) -> Array: ...
+
+
+class MadeProblem(FlowProblem, Protocol):
+    """A problem for MADE, with parameters and noise z (B, D)."""
+
+    @property
+    def weights(self) -> MadeParameters: ...
     @property
     def z(self) -> Array: ...
 
 
-class MafProblem(Protocol):
-    """A problem for MAF without its blocks: sizes and data x (B, D)."""
+class MafProblem(FlowProblem, Protocol):
+    """A problem for MAF, without its blocks."""
 
     @property
-    def input_size(self) -> int: ...
-    @property
-    def hidden_size(self) -> int: ...
-    @property
-    def n_hidden(self) -> int: ...
-    @property
     def n_flows(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def used(self) -> bool: ...
-    @property
-    def x(self) -> Array: ...
 
 
 class GanProblem(Protocol):
@@ -120,7 +113,7 @@ def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any
     return arrays
 
 
-def made_sizes(case: MadeProblem | MafProblem) -> dict[str, int]:
+def made_sizes(case: FlowProblem) -> dict[str, int]:
     """Return the sizes as arguments of an experiment; `used`: the network was called before."""
     return {
         "used": int(case.used),
