@@ -1,4 +1,4 @@
-"""A hard-coded batch size is reported, and nothing else is."""
+"""A batch size that is written as a number is told as such, and nothing else is."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ def of_size(size: int) -> Loss:
 
 @pytest.mark.parametrize("size", [2, 64, 100, 256])
 def test_the_constant_is_named(size: int) -> None:
-    """The one of the training, or one that the exception mentions."""
+    """Whether it is that of the training, or one that the exception speaks of."""
     with pytest.raises(
         Misuse, match=f"some_loss works on a batch of {size} images and fails on one of 3; take"
     ):
         recorded(of_size(size))
 
 
-def test_the_line_of_the_loss_is_kept() -> None:
-    """In the traceback."""
+def test_the_line_is_that_of_the_loss() -> None:
+    """The traceback still leads to it."""
     with pytest.raises(Misuse) as caught:
         recorded(of_size(64))
     names = [entry.name for entry in caught.traceback]
     assert "loss" in names
 
 
-def test_a_loss_without_images_left_is_reported() -> None:
+def test_a_loss_without_images_left_is_told() -> None:
     """The mean of no logits is NaN; on 64 images there are some."""
 
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
@@ -71,8 +71,8 @@ def test_a_loss_without_images_left_is_reported() -> None:
         recorded(loss)
 
 
-def test_an_error_on_every_batch_is_raised_unchanged() -> None:
-    """Also if its text contains numbers."""
+def test_what_fails_on_every_batch_is_raised_as_it_is() -> None:
+    """Also where its text holds numbers."""
 
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
         raise KeyError("64 and 100")
@@ -81,8 +81,8 @@ def test_an_error_on_every_batch_is_raised_unchanged() -> None:
         recorded(loss)
 
 
-def test_a_loss_that_is_nan_on_every_batch_is_recorded() -> None:
-    """The judge reports it."""
+def test_what_is_nan_on_every_batch_is_recorded() -> None:
+    """The judge has its own sentence."""
 
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
         logits: Tensor = d(x_real)
@@ -91,13 +91,13 @@ def test_a_loss_that_is_nan_on_every_batch_is_recorded() -> None:
     assert recorded(loss).arrays["0.loss"] != recorded(loss).arrays["0.loss"]
 
 
-def test_a_batch_without_a_result_is_not_named() -> None:
+def test_a_batch_of_which_nothing_comes_is_not_named() -> None:
     """A loss that returns no number there does not work there."""
     explain_by_batch("some_loss", 3, lambda _size: None, ValueError("64"))
 
 
 def test_an_exception_without_a_text_does_no_harm() -> None:
-    """Its class may be the student's own."""
+    """Its class may be of the student's making."""
 
     class Odd(Exception):
         def __str__(self) -> str:
@@ -106,8 +106,8 @@ def test_an_exception_without_a_text_does_no_harm() -> None:
     explain_by_batch("some_loss", 3, lambda _size: None, Odd())
 
 
-def test_it_is_reported_in_the_training_run_too() -> None:
-    """With another batch size."""
+def test_it_is_told_in_the_training_run_too() -> None:
+    """Where the batch is another one."""
     problem = small_problem(conditional=False, seed=0)
     tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images, dtype=torch.float32)

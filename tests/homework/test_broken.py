@@ -190,7 +190,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_an_import_costs_nothing(court: Court, name: str) -> None:
-    """Whether the package is installed or not, as long as no missing one is used."""
+    """Whether it is installed or not, as long as nobody uses what is not."""
     with tempfile.TemporaryDirectory(prefix="broken-") as folder:
         (Path(folder) / "codebase").mkdir()
         (Path(folder) / GAN).write_text(REFERENCE[GAN] + HARMLESS[name], encoding="utf-8")
@@ -205,14 +205,14 @@ def test_an_import_costs_nothing(court: Court, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_gets_a_clear_message(court: Court, name: str) -> None:
+def test_the_author_of_a_broken_file_reads_what_is_wrong(court: Court, name: str) -> None:
     """What is wrong, where, and what to do; a check's own advice may follow."""
     broken = BROKEN[name]
     said = graded(court, broken.gan)
     assert said.startswith(broken.reads.strip()), said
 
 
-def test_a_file_saved_as_utf_16_is_reported(court: Court) -> None:
+def test_a_file_saved_as_utf_16_is_said_to_be(court: Court) -> None:
     """The top of the output and the check say it, with what to do; Python's message would not."""
     with tempfile.TemporaryDirectory(prefix="broken-") as name:
         (Path(name) / "gan.py").write_bytes(REFERENCE[GAN].encode("utf-16"))
@@ -267,7 +267,7 @@ Make = Callable[[Path], Path]
     ],
     ids=["an empty zip", "a notebook", "a PDF", "a hidden folder"],
 )
-def test_a_zip_without_code_gets_a_clear_message(
+def test_the_author_of_a_zip_without_code_reads_what_was_found(
     court: Court, tmp_path: Path, make: Make, reads: str
 ) -> None:
     """The whole gets 0, and the output says what was expected, what was found and what to do."""
@@ -280,7 +280,7 @@ def test_a_zip_without_code_gets_a_clear_message(
 def test_a_zip_from_windows_with_a_notebook_and_a_pdf_in_it_is_graded(
     court: Court, tmp_path: Path
 ) -> None:
-    """Backslashes, a wrapping folder and unrelated files cost nothing."""
+    """Backslashes, a wrapping folder and files that nobody asked for cost nothing."""
     entries = {f"hw3\\{name.replace('/', chr(92))}": text for name, text in REFERENCE.items()}
     archive = zipped(tmp_path / "s.zip", {**entries, "hw3\\w.ipynb": "{}", "hw3\\w.pdf": "%PDF"})
     report: Report = court.grade(archive, ("1.2.5", "2.2.1"))

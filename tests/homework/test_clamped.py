@@ -74,7 +74,7 @@ def losses(function: str, code: str) -> tuple[Wrong, Wrong]:
 def test_a_large_constant_costs_value_and_gradient(
     form: dict[str, str], function: str, number: float
 ) -> None:
-    """1e-4 and more, with labels too; the constant is named, also one without an entry."""
+    """Of 1e-4 and more, with labels too; and the constant is named, also one of no entry."""
     for entry in losses(function, form[function].format(number)):
         failed, diagnosis = outcomes(entry)
         assert failed == ["check_value", "check_gradient"]
@@ -88,15 +88,15 @@ def test_a_large_constant_costs_value_and_gradient(
 @_FORMS
 @pytest.mark.parametrize("number", [1e-6, 1e-12])
 def test_a_small_constant_costs_nothing(form: dict[str, str], function: str, number: float) -> None:
-    """1e-6 and less."""
+    """Of 1e-6 and less."""
     for entry in losses(function, form[function].format(number)):
         assert outcomes(entry)[0] == []
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("logit", [-9.6, 9.6])
-def test_a_sure_discriminator_has_nearly_equal_logits(conditional: bool, logit: float) -> None:
-    """Images of any kind have logits within 0.09 of the case's, and float32 weights."""
+def test_a_sure_discriminator_says_nearly_the_same_of_all(conditional: bool, logit: float) -> None:
+    """Images of any kind have logits within 0.09 of the case's, and float32 holds the weights."""
     for seed in range(20):
         case = SureGanCase(5, 4, 2.0, conditional, seed, logit)
         images = np.concatenate([case.x_real, np.full((1, 784), 9.0), np.zeros((1, 784))])
@@ -106,8 +106,8 @@ def test_a_sure_discriminator_has_nearly_equal_logits(conditional: bool, logit: 
         assert_float32_holds(*vars(case.critic).values())
 
 
-def test_a_high_critic_has_the_usual_slopes() -> None:
-    """Only its values are shifted."""
+def test_a_high_critic_has_the_slopes_of_another() -> None:
+    """Its values are shifted, and nothing else."""
     high, usual = HighGanCase(5, 4, 2.0, False, 1, 100.0), GanCase(5, 4, 2.0, False, 1)
     shift = high.critic.logits(high.x_real) - usual.critic.logits(usual.x_real)
     np.testing.assert_allclose(shift, 100.0, atol=1e-5)

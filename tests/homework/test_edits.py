@@ -23,7 +23,7 @@ def test_the_template_gives_the_import_that_solutions_use() -> None:
         assert "\nfrom torch.nn import functional as F\n" in text
 
 
-def test_edits_inside_the_regions_do_not_count() -> None:
+def test_what_is_in_the_regions_does_not_count() -> None:
     """A solution where it belongs."""
     assert edits_outside_regions(SOLVED, GIVEN) == ([], [])
 
@@ -43,13 +43,13 @@ def test_edits_inside_the_regions_do_not_count() -> None:
     ],
 )
 def test_lines_that_only_import_do_not_count(lines: str) -> None:
-    """In every way of writing them."""
+    """Whichever way they are written."""
     ast.parse(lines.lstrip())
     assert edits_outside_regions(SOLVED.replace(FIRST, f"{FIRST}{lines}\n"), GIVEN) == ([], [])
 
 
-def test_a_removed_import_does_not_count() -> None:
-    """A solution that does not need F may remove it."""
+def test_an_import_that_is_gone_does_not_count() -> None:
+    """A solution that does without F may remove it."""
     text = SOLVED.replace("from torch.nn import functional as F\n", "")
     assert text != SOLVED
     assert edits_outside_regions(text, GIVEN) == ([], [])
@@ -66,12 +66,12 @@ def test_a_removed_import_does_not_count() -> None:
     ],
 )
 def test_other_lines_count(line: str) -> None:
-    """Also if they contain an import, or look like one."""
+    """Also when they hold an import, or look like one."""
     text = SOLVED.replace(FIRST, f"{FIRST}{line}\n")
     assert edits_outside_regions(text, GIVEN) == ([line], [])
 
 
-def test_removed_lines_of_the_template_count() -> None:
+def test_lines_of_the_template_that_are_gone_count() -> None:
     """In the template's order."""
     text = SOLVED.replace("    batch_size = x_real.shape[0]\n", "").replace(
         "return d_loss", "return 0"
@@ -85,8 +85,8 @@ def test_removed_lines_of_the_template_count() -> None:
 @pytest.mark.parametrize(
     "piece", ["from a import (", "import a \\\n", "import " + " " * 1000 + ";"]
 )
-def test_a_long_text_is_fast(piece: str) -> None:
-    """The student's text may be anything."""
+def test_a_long_text_takes_no_long_time(piece: str) -> None:
+    """The text is a student's: it may be anything."""
     started = time.process_time()
     edits_outside_regions(SOLVED + f"{piece}\n" * 2000, GIVEN)
     assert time.process_time() - started < 2

@@ -61,8 +61,8 @@ def tensors_of(blocks: list[flow.TrainableMap]) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
-def test_log_probs_of_the_trainable_maps_matches_the_oracle(size: int) -> None:
-    """Worker and judge use the same map, independent of the student's MADE.inverse."""
+def test_log_probs_of_the_trainable_maps_is_that_of_the_oracle(size: int) -> None:
+    """Worker and judge mean the same map, whatever the student's MADE.inverse does."""
     blocks = [random_block(size, 6, seed) for seed in range(3)]
     arguments = {"input_size": size, "hidden_size": 4, "n_hidden": 1, "n_flows": 3}
     maf, _ = build_maf(submission("raise RuntimeError"), arguments, tensors_of(blocks))
@@ -73,7 +73,7 @@ def test_log_probs_of_the_trainable_maps_matches_the_oracle(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_log_determinant_matches_the_jacobian(size: int) -> None:
+def test_log_determinant_is_that_of_the_jacobian(size: int) -> None:
     """Each z_i depends on x_1 ... x_i only and increases with x_i; log_det is log |det dz/dx|."""
     block = random_block(size, 6, seed=4)
     x = np.random.default_rng(5).standard_normal((6, size))
@@ -99,7 +99,7 @@ def test_density_of_the_trainable_maps_integrates_to_one() -> None:
 
 
 def test_the_trainable_map_is_a_made_of_the_students_and_learns_with_all_parameters() -> None:
-    """`isinstance` is true; every weight that is used gets a gradient."""
+    """`isinstance` holds; every weight that is used gets a gradient."""
     made = submission().attribute("flow_network", "MADE")
     block = random_block(3, 6, seed=8)
     known = trainable_map(made, tensors_of([block]), 0)
@@ -143,8 +143,8 @@ def reached(student: StudentCode) -> float:
 
 
 @pytest.mark.slow
-def test_a_correct_log_probs_learns_the_moons_despite_an_incorrect_inverse() -> None:
-    """Above the threshold for full points."""
+def test_a_right_log_probs_learns_the_moons_beside_a_wrong_inverse() -> None:
+    """More than full points ask for."""
     full = load_assignment(HOMEWORK).training["full_log_likelihood"]
     assert reached(submission("raise RuntimeError")) > full
 
@@ -175,7 +175,7 @@ for block in self.nf:
     ],
     ids=["ignores the blocks", "forward", "moments", "half of it"],
 )
-def test_an_incorrect_inverse_does_not_help_an_incorrect_log_probs(log_probs: str) -> None:
-    """A deliberate mistake in 1.2 does not make 1.3.4 easier."""
+def test_a_wrong_log_probs_gains_nothing_by_a_wrong_inverse(log_probs: str) -> None:
+    """A mistake made on purpose in 1.2 opens no easier way to 1.3.4."""
     half = load_assignment(HOMEWORK).training["half_log_likelihood"]
     assert reached(submission("raise RuntimeError", log_probs)) < half

@@ -102,7 +102,7 @@ def _draws(problem: Gan) -> Iterator[_Draw]:
         yield _Draw(z, fake_labels, alpha)
 
 
-def _call(function: str, problem: Gan, draw: _Draw) -> LossCall:
+def _situation(function: str, problem: Gan, draw: _Draw) -> LossCall:
     """What the networks are given by a right solution with these draws."""
     images = problem.generator.images(draw.z, draw.fake_labels)
     penalised = function == "loss_wasserstein_gp_d"
@@ -138,11 +138,11 @@ def loss_right(function: str, problem: Gan) -> Given:
     """Value and gradient; NaN where a gradient's entry depends on what was drawn."""
     found = []
     for draw in _draws(problem):
-        call = _call(function, problem, draw)
-        gradient = losses.expected_gradient(call)
+        situation = _situation(function, problem, draw)
+        gradient = losses.expected_gradient(situation)
         found.append(
             {
-                "value": np.asarray(losses.expected_value(call)),
+                "value": np.asarray(losses.expected_value(situation)),
                 **{
                     f"gradient {name}": in_patterns(array)
                     for name, array in _as_the_probe(gradient).items()
@@ -187,7 +187,7 @@ def _steady(mistake: Wrong, answer: str, function: str, problem: Gan) -> Array |
     prediction = mistake.answers.get(answer)
     if prediction is None:
         return None
-    found = [prediction(_call(function, problem, draw)) for draw in _draws(problem)]
+    found = [prediction(_situation(function, problem, draw)) for draw in _draws(problem)]
     arrays = [np.asarray(one, np.float64) for one in found if one is not None]
     if len(arrays) < len(found) or not all(close(one, arrays[0], _SAME) for one in arrays):
         return None
@@ -201,11 +201,11 @@ def _steady_gradient(mistake: Wrong, function: str, problem: Gan, right: Given) 
         return None
     found: list[Given] = []
     for draw in _draws(problem):
-        call = _call(function, problem, draw)
-        answer = prediction(call)
+        situation = _situation(function, problem, draw)
+        answer = prediction(situation)
         if answer is None:
             return None
-        whole = unflattened(np.asarray(answer), losses.expected_gradient(call))
+        whole = unflattened(np.asarray(answer), losses.expected_gradient(situation))
         kept = {name: in_patterns(whole[name][0]) for name in right if name in whole}
         found.append({k: [np.where(np.isnan(right[k][0]), np.nan, v)] for k, v in kept.items()})
     for one in found:
