@@ -291,7 +291,7 @@ def test_a_generator_that_moves_away_gets_its_own_sentence(conditional: bool) ->
     with pytest.raises(CheckFailed) as caught:
         training.check()
     said = caught.value.feedback(public=True)
-    assert "The generator moved away from the mean image" in said
+    assert "It moved away from the mean image" in said
     assert "by 25% of its first distance" in said
     assert "-25%" not in said
 
