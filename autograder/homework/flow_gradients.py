@@ -1,4 +1,4 @@
-"""The gradient of the mean log-likelihood under the experiments' names, and how far one is off."""
+"""The gradient of the mean log-likelihood under the experiments' names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare gradients parameter by parameter, and say which one is off."""
+"""Compare gradients parameter by parameter, and name the worst one."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def gradient_error(
     expected: Mapping[str, Array],
     allowed: float = tolerances.GRADIENT_RELATIVE,
 ) -> str:
-    """Return "" when all gradients agree, else a sentence about the worst parameter.
+    """Return "" if all gradients agree, else a sentence about the worst parameter.
 
     The relative error of a parameter is ||got - expected|| / ||expected||; parameters whose
-    expected gradient is small beside the whole are measured against a part of the whole instead.
+    expected gradient is small compared to the whole are measured against a part of the whole.
     """
     whole = float(np.sqrt(sum(float((array**2).sum()) for array in expected.values())))
     worst, name = 0.0, ""
-    for key, right in expected.items():
-        found = got.get(key)
-        if found is None or found.shape != right.shape or not np.isfinite(found).all():
+    for key, target in expected.items():
+        array = got.get(key)
+        if array is None or array.shape != target.shape or not np.isfinite(array).all():
             note(float("inf"))
             return f"gradient w.r.t. {key}: missing, NaN or infinite."
-        scale = max(float(np.linalg.norm(right)), 0.05 * whole, 1e-6)
-        relative = float(np.linalg.norm(found - right)) / scale
+        scale = max(float(np.linalg.norm(target)), 0.05 * whole, 1e-6)
+        relative = float(np.linalg.norm(array - target)) / scale
         if relative > worst:
             worst, name = relative, key
     note(worst / allowed)
@@ -45,11 +45,11 @@ def gradient_error(
 def flat(gradients: Mapping[str, Array], order: Mapping[str, Array]) -> Array:
     """Join gradients to one vector, in the order of the keys of `order`.
 
-    Where one is missing there are zeros, where one has another shape NaN.
+    A missing one counts as zeros, one of another shape as NaN.
     """
-    joined = []
+    parts = []
     for key in sorted(order):
-        found = gradients.get(key, np.zeros_like(order[key]))
-        fits = found.shape == order[key].shape
-        joined.append(found if fits else np.full_like(order[key], np.nan, dtype=np.float64))
-    return np.concatenate([np.asarray(one, dtype=np.float64).reshape(-1) for one in joined])
+        part = gradients.get(key, np.zeros_like(order[key]))
+        fits = part.shape == order[key].shape
+        parts.append(part if fits else np.full_like(order[key], np.nan, dtype=np.float64))
+    return np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts])

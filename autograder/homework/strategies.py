@@ -1,9 +1,8 @@
 """Hypothesis strategies for the checks: weights, batches, latents and labels.
 
-A case holds sizes and a seed only, so that it shrinks to the smallest sizes and prints as one
-line that can be pasted into Python. Its arrays are drawn on first use, with numpy, from the seed
-and the sizes. They are float64 arrays whose values float32 holds exactly: the oracle and the
-student's float32 start from the very same numbers. They are read-only.
+A case has only sizes and a seed, so that it shrinks to the smallest sizes and prints as one line
+that can be pasted into Python. Its arrays are drawn from them on first use, with numpy. They are
+read-only float64 arrays of float32 numbers, so that oracle and student start from the same ones.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from autograder.homework.problems.flow_parameters import Array, masks
 from autograder.homework.problems.gan_case import GanCase, exact
 
 MAX_ALPHA = 1.5  # |alpha|: exp(+-alpha) stays within a factor of 4.5
-STEEP_ALPHA = 5.5  # the bias of alpha in steep cases: beyond what is clamped "to be safe"
+STEEP_ALPHA = 5.5  # the bias of alpha in steep cases: beyond a clamp "to be safe"
 MAX_SIZE = 6.0  # |x| and |z|; the density there is about exp(-18) a column
 KINK_MARGIN = 1e-3  # a ReLU input closer to 0 could switch sides between float32 and float64
 WEIGHT_GAIN = 1.3
@@ -39,9 +38,9 @@ class MadeCase:
     Args:
         input_size: D.
         hidden_size: H.
-        n_hidden: Hidden layers beside the input layer.
+        n_hidden: Hidden layers after the input layer.
         batch: B.
-        seed: Where the arrays come from.
+        seed: Seed of the arrays.
     """
 
     input_size: int
@@ -93,7 +92,7 @@ class MadeCase:
 class SteepMadeCase(MadeCase):
     """A MADE that stretches one variable by exp(5.5) and squeezes the next, as trained ones do.
 
-    What is clamped to a range that the other cases never leave is seen here.
+    It reveals clamps to a range that other cases never leave.
     """
 
     def _draw(self) -> tuple[flow.MadeWeights, Array, Array]:
@@ -102,20 +101,20 @@ class SteepMadeCase(MadeCase):
         signs = np.where(np.arange(self.input_size) % 2, -1.0, 1.0)
         alpha = slice(self.input_size, None)  # mu first, then alpha
         weight, bias = weight.copy(), bias.copy()
-        weight[alpha] /= 4096  # the data's own part in it stays small, however large x gets
+        weight[alpha] /= 4096  # alpha depends little on the data, however large x gets
         bias[alpha] = STEEP_ALPHA * signs
         return flow.MadeWeights((*weights.layers[:-1], (exact(weight), exact(bias)))), x, z
 
 
 class _Used:
-    """Of a case: the network is in evaluation mode and was called before.
+    """Mixin for cases: the network is in evaluation mode and was called before.
 
-    What depends on the mode, on earlier calls or on the size of the batch is seen there.
+    It reveals code that depends on the mode, on earlier calls or on the size of the batch.
     """
 
     @property
     def used(self) -> bool:
-        """It is."""
+        """Always true here."""
         return True
 
     def __str__(self) -> str:
@@ -124,7 +123,7 @@ class _Used:
 
 @dataclass(frozen=True)
 class UsedMadeCase(_Used, MadeCase):
-    """A used MADE, with a batch as the drivers' figures have."""
+    """A used MADE, with a batch of the size that the homework's plots use."""
 
 
 STEEP = SteepMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=5, seed=5)
@@ -132,10 +131,10 @@ USED = UsedMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=300, seed=5)
 
 
 def and_special(case: AnyCase, *special: AnyCase) -> tuple[AnyCase, ...]:
-    """Return a case, and behind the simplest ones the special ones.
+    """Return a case, followed by the special ones if it is the simplest.
 
-    Hypothesis always draws the simplest first. As explicit examples of their own the others would
-    be shown in place of the smallest wherever something is wrong.
+    Hypothesis always draws the simplest first. If the special ones were explicit examples, every
+    failure would show them instead of the smallest case.
     """
     return (case, *special) if case.seed == 0 else (case,)
 
@@ -147,10 +146,10 @@ class MafCase:
     Args:
         input_size: D.
         hidden_size: H.
-        n_hidden: Hidden layers beside the input layer, in every MADE.
+        n_hidden: Hidden layers after the input layer, in every MADE.
         n_flows: Number of MADEs, each followed by a reversal of the columns.
         batch: B.
-        seed: Where the arrays come from.
+        seed: Seed of the arrays.
     """
 
     input_size: int
@@ -177,7 +176,7 @@ class MafCase:
 
     @cached_property
     def maps(self) -> tuple[flow.TriangularMap, ...]:
-        """Known maps to stand in for the MADEs when ``log_probs`` is marked on its own."""
+        """Known maps that replace the MADEs when ``log_probs`` is graded alone."""
         rng = np.random.default_rng((self.n_flows, self.input_size, self.seed))
         return tuple(
             flow.TriangularMap(
@@ -266,7 +265,7 @@ def _draw_made(
     for mask in masks(input_size, hidden_size, n_hidden):
         fan_in = np.maximum(mask.sum(axis=1, keepdims=True), 1.0)
         weight = WEIGHT_GAIN * rng.standard_normal(mask.shape) / np.sqrt(fan_in)
-        # Biases keep away from 0: where all units before are off, the bias is all there is.
+        # Biases stay away from 0: where all units before are off, only the bias counts.
         bias = rng.uniform(0.1, 0.5, len(mask)) * rng.choice((-1.0, 1.0), len(mask))
         layers.append((exact(weight), exact(bias)))
     return flow.MadeWeights(tuple(layers))
@@ -279,7 +278,7 @@ def _milder(weights: flow.MadeWeights) -> flow.MadeWeights:
 
 
 def _tame(weights: flow.MadeWeights, x: Array) -> NDArray[np.bool_]:
-    """Per row (B,): alpha, x and z = inverse(x) are small enough for float32."""
+    """Per row (B,): whether alpha, x and z = inverse(x) are small enough for float32."""
     z, _ = flow.made_inverse(weights, x)
     _, alpha = flow.conditioner(weights, x)
     good = (np.abs(alpha) <= MAX_ALPHA) & (np.abs(x) <= MAX_SIZE) & (np.abs(z) <= MAX_SIZE)
@@ -287,7 +286,7 @@ def _tame(weights: flow.MadeWeights, x: Array) -> NDArray[np.bool_]:
 
 
 def is_well_conditioned(blocks: Sequence[flow.MadeWeights], x: Array) -> NDArray[np.bool_]:
-    """Per row (B,): every block is tame there, and no ReLU sits on its kink."""
+    """Per row (B,): whether every block is tame and no ReLU is near its kink."""
     good = np.ones(len(x), dtype=np.bool_)
     for block in blocks:
         good &= _tame(block, x)
@@ -300,11 +299,10 @@ def is_well_conditioned(blocks: Sequence[flow.MadeWeights], x: Array) -> NDArray
 def _redrawn(
     rng: np.random.Generator, rows: Array, accept: Callable[[Array], NDArray[np.bool_]]
 ) -> Array:
-    """The rows, with those that are not accepted drawn anew."""
+    """The rows, with new draws in place of those that are not accepted."""
     for _ in range(MAX_TRIES):
-        refused = ~accept(rows)
-        if not refused.any():
+        rejected = ~accept(rows)
+        if not rejected.any():
             return rows
-        fresh = np.where(refused[:, None], rng.standard_normal(rows.shape), rows)
-        rows = exact(fresh)
+        rows = exact(np.where(rejected[:, None], rng.standard_normal(rows.shape), rows))
     raise ValueError(f"no well-conditioned rows in {MAX_TRIES} draws of shape {rows.shape}")

@@ -1,7 +1,7 @@
-"""The typed client a check talks to: calls an experiment and checks the form of what came back.
+"""Typed calls of the student's functions: run an experiment and check the form of its reply.
 
-Every array that a method returns has the shape that was asked for and is finite; anything else
-has ended the check with a sentence that says what was returned instead.
+Every array that a method returns has the expected shape and is finite. Any other reply ends the
+check with a sentence on what was returned instead.
 """
 
 from __future__ import annotations
@@ -28,82 +28,86 @@ from autograder.homework.problems.arrays import (
 )
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import Array, Critic, LinearCritic
-from autograder.homework.reply import Call, Form, parts, unless_failed
+from autograder.homework.reply import Form, NetworkCall, split_reply
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
-# Right losses take a second; one that is slow for honest reasons, 0.2 s a call, shall not fail.
+# Correct losses take a second; one that is slow for honest reasons, 0.2 s a call, must not fail.
 TRAINING_TIMEOUT_S = 80.0
-# The grid's points are asked for one by one, all in one call.
+# One call evaluates the grid's points one by one.
 GRID_TIMEOUT_S = 30.0
-# Real, fake and mixed images, each given to a network a few times, in terms of the batch.
+# Real, fake and mixed images, each given to a network a few times: rows per image of the batch.
 _MOST_ROWS = 16
-# Nine calls; only advice hangs on it.
+# For nine calls; only advice depends on it.
 DEVICE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
-class Forward:
-    """What MADE.forward gave: x (B, D) and log_det (B,)."""
+class _WithLogDet:
+    """A log-determinant (B,) or what is wrong with its form."""
 
-    x: Array
     log_det_or_failure: Array | CheckFailed
 
     @property
     def log_det(self) -> Array:
-        """(B,); asked for on its own, so that its form costs only the checks that need it.
+        """(B,). Its form is only checked here, so it costs only the checks that use it.
 
         Raises:
             CheckFailed: it has not the form of a log-determinant.
         """
-        return unless_failed(self.log_det_or_failure)
+        if isinstance(self.log_det_or_failure, CheckFailed):
+            raise self.log_det_or_failure
+        return self.log_det_or_failure
 
 
 @dataclass(frozen=True)
-class Inverse:
-    """What MADE.inverse gave: z (B, D), log_det (B,), and what was asked for beside it."""
+class Forward(_WithLogDet):
+    """The return values of MADE.forward: x (B, D) and log_det (B,)."""
+
+    x: Array
+
+
+@dataclass(frozen=True)
+class Inverse(_WithLogDet):
+    """The return values of MADE.inverse, z (B, D) and log_det (B,), and requested derivatives."""
 
     z: Array
-    log_det_or_failure: Array | CheckFailed
     input_after: Array
     jacobian: Array | None
     gradients: Mapping[str, Array]
 
-    @property
-    def log_det(self) -> Array:
-        """(B,); asked for on its own, so that its form costs only the checks that need it.
-
-        Raises:
-            CheckFailed: it has not the form of a log-determinant.
-        """
-        return unless_failed(self.log_det_or_failure)
-
 
 @dataclass(frozen=True)
 class LogProbs:
-    """What MAF.log_probs gave: a number in nats, and its gradient by parameter name."""
+    """The value of MAF.log_probs, in nats, and its gradient by parameter name."""
 
     value: float
     gradients: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class GanLoss:
-    """What a loss function gave, and all that the probe networks were given meanwhile.
+class LossRecord:
+    """The result of one call of a loss, and the inputs of the probe networks during it.
 
-    `next_random` are the numbers that torch would have drawn next.
+    Args:
+        value: the loss.
+        gradients: by parameter of the network that it trains.
+        reached: whether any gradient arrived there.
+        next_random: the numbers that torch would have drawn next.
+        g_calls: the calls of g, in order.
+        d_calls: the calls of d, in order.
     """
 
     value: float
     gradients: Mapping[str, Array]
     reached: bool
     next_random: tuple[float, ...]
-    g_calls: tuple[Call, ...]
-    d_calls: tuple[Call, ...]
+    g_calls: tuple[NetworkCall, ...]
+    d_calls: tuple[NetworkCall, ...]
 
 
 class Student:
-    """The submission, as far as a check can reach it."""
+    """The submission, as checks see it."""
 
     def __init__(self, caller: Caller, seed: int) -> None:
         self._caller = caller
@@ -112,11 +116,11 @@ class Student:
     # ---- problem 1 --------------------------------------------------------------------------
 
     def made_forward(self, case: MadeProblem, z: Array | None = None) -> Forward:
-        """Return what the student's MADE.forward gives for the case's z (or another one).
+        """Call the student's MADE.forward.
 
         Args:
             case: sizes and weights.
-            z: noise in place of the case's own.
+            z: noise; the case's own by default.
         """
         noise = case.z if z is None else z
         reply = self._caller.call(
@@ -128,7 +132,8 @@ class Student:
         )
         form = Form(reply, "MADE.forward")
         form.pair("x and log_det")
-        return Forward(form.array("x", noise.shape, "(B, D)"), form.log_det(len(noise)))
+        x = form.array("x", noise.shape, "(B, D)")
+        return Forward(log_det_or_failure=form.log_det(len(noise)), x=x)
 
     def made_inverse(
         self,
@@ -138,13 +143,13 @@ class Student:
         jacobian: bool = False,
         cotangents: tuple[Array, Array] | None = None,
     ) -> Inverse:
-        """Return what the student's MADE.inverse gives for the case's x (or another one).
+        """Call the student's MADE.inverse.
 
         Args:
             case: sizes and weights.
-            x: data in place of the case's own.
-            jacobian: whether to ask for dz_i/dx_j, (B, D, D).
-            cotangents: z_bar (B, D) and log_det_bar (B,), to ask for the parameters' gradients.
+            x: data; the case's own by default.
+            jacobian: whether to compute dz_i/dx_j, (B, D, D).
+            cotangents: z_bar (B, D) and log_det_bar (B,), to compute the parameters' gradients.
         """
         data = case.x if x is None else x
         arrays = {**made_arrays(case.weights), "x": float32(data)}
@@ -169,7 +174,7 @@ class Student:
         )
 
     def log_probs(self, case: MafProblem, blocks: Sequence[Block]) -> LogProbs:
-        """Return the student's MAF.log_probs of the case's x, with these blocks for its MADEs."""
+        """Call the student's MAF.log_probs on the case's x, with these blocks for its MADEs."""
         reply = self._caller.call(
             "maf_log_probs",
             maf_sizes(case),
@@ -183,7 +188,7 @@ class Student:
     def log_probs_at_points(
         self, case: MafProblem, blocks: Sequence[Block], points: Array
     ) -> Array:
-        """Return log p (N,) at every one of N points (N, D), each asked for on its own."""
+        """Return log p (N,) at N points (N, D), from one call of MAF.log_probs per point."""
         reply = self._caller.call(
             "maf_log_probs_at_points",
             maf_sizes(case),
@@ -197,43 +202,33 @@ class Student:
 
     # ---- problems 2, 4 and 5 ------------------------------------------------------------------
 
-    def gan_loss(
-        self,
-        function: str,
-        case: GanProblem,
-        *,
-        critic: Critic | LinearCritic | None = None,
-        images: bool = True,
-        gradient: bool = True,
-    ) -> GanLoss:
+    def gan_loss(self, function: str, case: GanProblem, *, images: bool = True) -> LossRecord:
         """Call a loss function of gan.py between the case's probe networks.
 
         Args:
-            function: its name; whether it ends in "_g" or "_d" says which network it trains.
+            function: its name; the end, "_g" or "_d", says which network it trains.
             case: networks, images, labels.
-            critic: a discriminator in place of the case's own.
-            images: whether to bring back the images that d was given.
-            gradient: whether to bring back the gradient.
+            images: whether to record the images that d was given.
         """
         (reply,) = self._gan_losses(
-            function, case, critic or case.critic, [case.seed], images=images, gradient=gradient
+            function, case, case.critic, [case.seed], images=images, gradient=True
         )
-        return _gan_loss(function, case, reply, images=images)
+        return _loss_record(function, case, reply, images=images)
 
     def gan_losses(
         self, function: str, case: GanProblem, seeds: Sequence[int], *, images: bool
-    ) -> list[GanLoss]:
-        """Call a loss once with every seed of its random numbers; no gradient comes back.
+    ) -> list[LossRecord]:
+        """Call a loss once with every seed of its random numbers, without gradients.
 
-        All calls are one request, and together they may take the time of one.
+        All calls are one request, with the time limit of one call.
         """
         replies = self._gan_losses(
             function, case, case.critic, seeds, images=images, gradient=False
         )
-        return [_gan_loss(function, case, reply, images=images) for reply in replies]
+        return [_loss_record(function, case, reply, images=images) for reply in replies]
 
     def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:
-        """Return a loss's value, which may be infinite or NaN."""
+        """Return a loss's value with another critic; it may be infinite or NaN."""
         (reply,) = self._gan_losses(
             function, case, critic, [case.seed], images=False, gradient=False
         )
@@ -265,10 +260,10 @@ class Student:
             functions=[function],
             times=len(seeds),
         )
-        return parts(reply, len(seeds))
+        return split_reply(reply, len(seeds))
 
     def start_device_use(self) -> PendingCall:
-        """Start to run every function on the meta device; `finish_device_use` has the end."""
+        """Start to run every function on the meta device."""
         case = GanCase(3, 3, 1.0, True, 0)
         arrays = gan_arrays(case, case.critic)
         return self._caller.start(
@@ -276,9 +271,9 @@ class Student:
         )
 
     def finish_device_use(self, pending: PendingCall) -> dict[str, str]:
-        """Say of every function how it went: fine, mixed, missing or other."""
+        """Return the outcome of every function: fine, mixed, missing or other."""
         reply = self._caller.finish(pending)
-        return {str(name)[:80]: str(told)[:20] for name, told in reply.values.items()}
+        return {str(name)[:80]: str(outcome)[:20] for name, outcome in reply.values.items()}
 
     def start_gan_training(
         self,
@@ -288,13 +283,13 @@ class Student:
         weights: Mapping[str, Array],
         recipe: Mapping[str, float],
     ) -> PendingCall:
-        """Start to train the small networks; `finish_gan_training` has the end.
+        """Start to train the small networks.
 
         Args:
             functions: names of the d loss and of the g loss.
             images: (N, 784).
             labels: (N,); used by the conditional losses only.
-            weights: the first weights, named as the experiments know them.
+            weights: the initial weights, under the experiments' names.
             recipe: batch, steps and learning rates.
         """
         conditional = functions[0].startswith("conditional")
@@ -330,10 +325,10 @@ class Student:
         }
 
 
-def _gan_loss(function: str, case: GanProblem, reply: Outcome, *, images: bool) -> GanLoss:
+def _loss_record(function: str, case: GanProblem, reply: Outcome, *, images: bool) -> LossRecord:
     form = Form(reply, function)
     most_rows = _MOST_ROWS * (len(case.x_real) + 1)
-    return GanLoss(
+    return LossRecord(
         value=form.scalar("loss"),
         gradients=form.gradients(),
         reached=form.values.get("reached") is True,

@@ -20,22 +20,21 @@ _COMPILES = re.compile(
 
 
 def advise_on_text(submitted: Submitted, name: str) -> None:
-    """Say what is to be said of a file.
+    """Give advice on the text of a file.
 
     Args:
-        submitted: the student's files beside the template's.
+        submitted: the student's and the template's files.
         name: the file, "codebase/gan.py".
 
     Raises:
-        Advice: there is something.
-        NotAttempted: the file is missing, or as it was given.
+        Advice: there is some.
+        NotAttempted: the file is missing or unchanged.
     """
-    text = submitted.text(name)
-    given = submitted.template(name)
-    if text is None or text == given:
+    text, template = submitted.text(name), submitted.template(name)
+    if text is None or text == template:
         raise NotAttempted("Not attempted: nothing to advise on.")
     advice = (
-        _on_edits(text, given, name),
+        _on_edits(text, template, name),
         _on_imports(submitted, name),
         _on_compiling(text, name),
     )
@@ -43,33 +42,33 @@ def advise_on_text(submitted: Submitted, name: str) -> None:
         raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))
 
 
-def _on_edits(text: str, given: str, name: str) -> str:
+def _on_edits(text: str, template: str, name: str) -> str:
     if "# BEGIN SOLUTION " in text:  # the reference is graded
         try:
             text = make_template_text(text, name)
-        except MarkerError:  # or a line of a student's own making
-            return f"{name} holds markers that the template does not."
-    added, missing = edits_outside_regions(text, given)
+        except MarkerError:  # or the student wrote such a line
+            return f"{name} contains markers that the template does not."
+    added, missing = edits_outside_regions(text, template)
     if not added and not missing:
         return ""
     first = f"for instance: {added[0][:_SHOWN]}" if added else "lines of the template are missing"
     return (
         f"{name} is changed outside the marked regions: {len(added)} lines added or changed, "
-        f"{len(missing)} of the template gone ({first}). That is allowed, but the rest of the "
-        "homework relies on what was given."
+        f"{len(missing)} lines of the template removed ({first}). That is allowed, but the rest of "
+        "the homework relies on them."
     )
 
 
 def _on_imports(submitted: Submitted, name: str) -> str:
-    """Name the packages that are not installed; a stand-in took their place."""
+    """Name the packages that are not installed and were replaced by a stand-in."""
     missing = submitted.missing_packages(name)
     if not missing:
         return ""
     listed = ", ".join(f"{each.package} (line {each.line})" for each in missing[:_LISTED])
     more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
     return (
-        f"{name} imports what is not installed where this is graded: {listed}{more}. "
-        "Using it fails the checks that come to it, so remove the import and its use."
+        f"{name} imports packages that are not installed where this is graded: {listed}{more}. "
+        "Every check that reaches them fails, so remove the import and its use."
     )
 
 
@@ -77,6 +76,6 @@ def _on_compiling(text: str, name: str) -> str:
     if _COMPILES.search(text) is None:
         return ""
     return (
-        f"{name} uses torch.compile, which does nothing in this test: your code ran eagerly, "
-        "without being compiled. The results are the same."
+        f"{name} uses torch.compile, which does nothing here: your code ran without being "
+        "compiled. The results are the same."
     )

@@ -1,4 +1,4 @@
-"""What goes on beside the checks: it steps back, and does not hang for ever."""
+"""Background runs have a lower priority and a limit for every call."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
 
 
 def test_no_limit_is_none() -> None:
-    """Where the student is at the keyboard, he ends what hangs."""
+    """On a student's machine, the student can stop a call that hangs."""
     before = signal.getsignal(signal.SIGPROF)
     with at_most(math.inf):
         assert signal.getsignal(signal.SIGPROF) is before
 
 
 def test_a_bare_except_is_rung_again() -> None:
-    """Code that swallows the first interruption meets the next one."""
+    """Code that swallows the first interruption gets the next one."""
 
     def swallows_once() -> None:
         try:
@@ -58,8 +58,8 @@ def test_a_bare_except_is_rung_again() -> None:
         swallows_once()
 
 
-def test_what_ends_in_time_leaves_no_alarm_behind() -> None:
-    """Nothing rings later, and the handler that was there is there again."""
+def test_a_call_that_ends_in_time_leaves_no_alarm_behind() -> None:
+    """No later interruption, and the former handler is restored."""
     before = signal.getsignal(signal.SIGPROF)
     with at_most(0.05):
         pass
@@ -94,7 +94,7 @@ def hangs(*_arguments: Any, **_named: Any) -> Tensor:
 
 
 def right(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
-    """A loss that is right enough to be called."""
+    """A loss that is correct enough to be called."""
     loss: Tensor = -d(g(torch.randn(len(x_real), g.dim_z, device=device))).mean()
     return loss
 
@@ -110,12 +110,12 @@ def validated() -> Iterator[None]:
 def stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process keeps its priority, and patience is short."""
     for module in (devices, training):
-        monkeypatch.setattr(module, "step_back", lambda _: None)
+        monkeypatch.setattr(module, "lower_priority", lambda _: None)
         monkeypatch.setattr(module, "_LONGEST_CALL_S", 0.3)
 
 
 def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
-    """It is left out, the rest is told."""
+    """It is left out, the others are reported."""
     case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
     code = student(loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
     devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
@@ -125,7 +125,7 @@ def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
 
 
 def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> None:
-    """It would be right there. What is put in place of CUDA is taken away again."""
+    """It would be correct there. The simulated GPU is removed afterwards."""
     before = torch.cuda.is_available, torch.Tensor.cuda
 
     def moves(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
@@ -157,7 +157,7 @@ def trained(d: Callable[..., Tensor], g: Callable[..., Tensor], steps: int = STE
     return torch.from_numpy(recorder.arrays["g.bias"])
 
 
-def test_a_training_run_whose_loss_hangs_ends_with_a_sentence() -> None:
+def test_a_training_run_whose_loss_hangs_ends_with_a_message() -> None:
     """It does not keep a processor busy until the checks are over."""
     with pytest.raises(Misuse, match="d did not return within"):
         trained(hangs, right)
@@ -217,7 +217,7 @@ def gives_other_storage(g: Any, d: Any, x_real: Tensor, *, device: torch.device)
 
 
 def leaves_gradients_off(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
-    """A loss that is right, and takes the gradients of whatever comes after it."""
+    """A correct loss that disables gradients for later code."""
     loss = right(g, d, x_real, device=device)
     torch.set_grad_enabled(False)
     return loss
@@ -230,7 +230,7 @@ def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device
 
 
 @pytest.mark.parametrize(
-    ("loss", "told"),
+    ("loss", "message"),
     [
         (freezes, "after g was called, parameters of g or d are frozen"),
         (evaluates, "g puts g into evaluation mode"),
@@ -240,14 +240,12 @@ def judges_in_evaluation(g: Any, d: Any, x_real: Tensor, *, device: torch.device
         (leaves_gradients_off, "after g was called, gradients are switched off"),
     ],
 )
-def test_what_a_loss_leaves_behind_in_the_networks_is_told(
-    loss: Callable[..., Tensor], told: str
-) -> None:
-    """What it froze, or what no longer follows its batches, learns nothing in the next step."""
-    with torch.enable_grad(), pytest.raises(Misuse, match=told):
+def test_side_effects_of_a_loss_are_reported(loss: Callable[..., Tensor], message: str) -> None:
+    """Parameters that it froze, for example, learn nothing in the next step."""
+    with torch.enable_grad(), pytest.raises(Misuse, match=message):
         trained(right, loss, steps=5)
 
 
-def test_what_does_no_harm_is_not_told() -> None:
-    """The handout's discriminator is the same in both modes."""
+def test_harmless_side_effects_are_not_reported() -> None:
+    """The homework's discriminator is the same in both modes."""
     assert trained(right, judges_in_evaluation, steps=2).shape == (784,)

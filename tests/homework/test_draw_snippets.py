@@ -21,7 +21,7 @@ Run = Callable[[str, Mapping[str, str]], list[str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a snippet beside a submission; the random numbers are the same every time."""
+    """Run a snippet next to a submission; the random numbers are the same every time."""
 
     def run(text: str, files: Mapping[str, str]) -> list[str]:
         torch.manual_seed(1)
@@ -60,7 +60,7 @@ def test_the_draws_of_the_reference_are_shown(run: Run, stem: str) -> None:
     assert {0.0, 1.0} <= shown
 
 
-def test_the_draws_of_one_weight_for_a_batch_show_it(run: Run) -> None:
+def test_one_weight_for_a_batch_is_visible(run: Run) -> None:
     """Every mixture is as grey as the others, where the reference's all differ."""
 
     def mixtures(files: Mapping[str, str]) -> list[float]:
@@ -86,15 +86,15 @@ def test_the_training_run_of_the_reference_learns(run: Run, stem: str) -> None:
     assert 0.3 < last < 0.8
 
 
-def test_the_training_run_of_a_wrong_loss_shows_that_it_does_not(run: Run) -> None:
-    """A generator that is driven away goes away from 0.5."""
+def test_the_training_run_of_an_incorrect_loss_does_not_learn(run: Run) -> None:
+    """The generator moves away from 0.5."""
     lines = run(training(("loss_nonsaturating_d", "loss_nonsaturating_g")), wrong("ns-g-maximised"))
     last = float(re.findall(r"-?\d\.\d+(?:e-\d+)?", lines[-1])[0])
     assert not 0.3 < last < 0.8
 
 
 def test_a_failing_check_carries_its_snippet() -> None:
-    """One that has a snippet of its own keeps it."""
+    """A failure that already has a snippet keeps it."""
     for own, shown in (("", "print(1)\n"), ("print(2)\n", "print(2)\n")):
         failure = CheckFailed("It is wrong.")
         failure.snippet = own

@@ -30,7 +30,7 @@ class OneLoss:
 
 
 def advice(loss: Callable[[float], float]) -> str:
-    """What is said about a loss, "" where nothing is."""
+    """The advice on a loss, "" if there is none."""
     try:
         advise_on_large_logits(cast(Student, OneLoss(loss)), ["some_loss"], conditional=False)
     except Advice as said:
@@ -53,8 +53,8 @@ def sigmoid(h: float) -> float:
         lambda h: 0.0,
     ],
 )
-def test_nothing_is_said(loss: Callable[[float], float]) -> None:
-    """Neither of a loss that grows with the logit, nor of one that holds no logarithm."""
+def test_no_advice(loss: Callable[[float], float]) -> None:
+    """On a loss that grows with the logit, or on one without a logarithm."""
     assert advice(loss) == ""
 
 
@@ -69,5 +69,5 @@ def test_infinite() -> None:
 def test_capped(epsilon: float) -> None:
     """A small number within the logarithm: finite, but without a gradient where it matters."""
     said = advice(lambda h: -np.log(sigmoid(h) + epsilon))
-    assert f"some_loss: stays at {-np.log(epsilon):.3g}" in said
+    assert f"some_loss: never exceeds {-np.log(epsilon):.3g}" in said
     assert "No points are lost for a number of 1e-6 or less; 1e-4 and more cost points" in said

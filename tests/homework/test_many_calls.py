@@ -1,4 +1,4 @@
-"""A loss that is called several times in one request: each call is by itself."""
+"""A loss that is called several times in one request: the calls are independent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Ending, Outcome
 from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.problems.gan_case import GanCase
-from autograder.homework.reply import parts
+from autograder.homework.reply import split_reply
 from autograder.homework.student import Student
 from tests.in_process import SEED, InProcess, student_of
 
@@ -19,8 +19,8 @@ CASE = GanCase(4, 3, 1.0, True, 11)
 LOSS = "conditional_loss_nonsaturating_d"
 
 
-def test_every_call_has_the_random_numbers_of_its_own_seed() -> None:
-    """The same seed draws the same, another one something else."""
+def test_every_call_uses_its_own_seed() -> None:
+    """The same seed gives the same random numbers, another seed others."""
     first, second, again = student_of().gan_losses(LOSS, CASE, [5, 6, 5], images=True)
     np.testing.assert_array_equal(first.g_calls[0].rows, again.g_calls[0].rows)
     assert first.value == again.value != second.value
@@ -28,7 +28,7 @@ def test_every_call_has_the_random_numbers_of_its_own_seed() -> None:
 
 
 def test_a_call_is_the_same_alone_and_among_others() -> None:
-    """Also what is recorded of d, of labels and of the random numbers' state."""
+    """Including the records of d, labels and the state of the random numbers."""
     alone = student_of().gan_losses(LOSS, CASE, [6], images=True)[0]
     among = student_of().gan_losses(LOSS, CASE, [5, 6], images=True)[1]
     assert (alone.value, alone.next_random) == (among.value, among.next_random)
@@ -37,8 +37,8 @@ def test_a_call_is_the_same_alone_and_among_others() -> None:
         np.testing.assert_array_equal(one.labels, other.labels)
 
 
-def test_what_a_call_does_to_its_images_is_not_met_by_the_next() -> None:
-    """Every call gets images and labels of its own."""
+def test_changes_to_the_images_do_not_reach_the_next_call() -> None:
+    """Every call gets its own copies of images and labels."""
     files = solution_files(REFERENCE)
     start = f"    # BEGIN SOLUTION 4.2 {LOSS}\n"
     assert start in files["codebase/gan.py"]
@@ -49,11 +49,19 @@ def test_what_a_call_does_to_its_images_is_not_met_by_the_next() -> None:
     assert first.value == second.value
 
 
-def test_parts_are_told_by_the_number_before_their_name() -> None:
-    """Names without the number of a part that was asked for are nobody's."""
-    told = {"0.loss": 1, "1.loss": 2, "1.g.input": 3, "2.loss": 4, ".loss": 5, "loss": 6, "01.x": 7}
+def test_a_reply_is_split_by_the_number_before_each_name() -> None:
+    """Names without a requested number are dropped."""
+    values = {
+        "0.loss": 1,
+        "1.loss": 2,
+        "1.g.input": 3,
+        "2.loss": 4,
+        ".loss": 5,
+        "loss": 6,
+        "01.x": 7,
+    }
     array = np.zeros(1)
-    reply = Outcome(Ending.RETURNED, told, {"0.g.input": array, "-1.loss": array})
-    first, second = parts(reply, 2)
+    reply = Outcome(Ending.RETURNED, values, {"0.g.input": array, "-1.loss": array})
+    first, second = split_reply(reply, 2)
     assert (first.values, second.values) == ({"loss": 1}, {"loss": 2, "g.input": 3})
     assert (list(first.arrays), list(second.arrays)) == (["g.input"], [])

@@ -239,7 +239,7 @@ def test_nonsaturating_d_matches_torch(setting: Setting) -> None:
     )
     got = gan.nonsaturating_d(real_logits.detach().numpy(), fake_logits.detach().numpy())
     assert_same(got.value, loss.item())
-    grads = gan.critic_gradient_nonsaturating(setting.critic, real, fake)
+    grads = gan.critic_gradient(setting.critic, got, real=real, fake=fake)
     assert_gradients_match(grads, loss, setting.critic_leaves)
 
 
@@ -247,9 +247,10 @@ def test_nonsaturating_g_matches_torch(setting: Setting) -> None:
     """Value and gradient of the generator's loss are those of binary cross entropy."""
     logits = setting.torch_logits(setting.torch_images())
     loss = -functional.logsigmoid(logits).mean()
-    assert_same(gan.nonsaturating_g(logits.detach().numpy()).value, loss.item())
-    grads = gan.generator_gradient_nonsaturating(
-        setting.generator, setting.critic, setting.z, setting.labels
+    got = gan.nonsaturating_g(logits.detach().numpy())
+    assert_same(got.value, loss.item())
+    grads = gan.generator_gradient(
+        setting.generator, setting.critic, got, setting.z, setting.labels
     )
     assert_gradients_match(grads, loss, setting.generator_leaves)
 
@@ -268,12 +269,12 @@ def test_wasserstein_d_matches_torch(setting: Setting, lam: float) -> None:
         real_logits.detach().numpy(), fake_logits.detach().numpy(), norms.detach().numpy(), lam
     )
     assert_same(got.value, loss.item())
-    grads = gan.critic_gradient_wasserstein(
+    grads = gan.critic_gradient(
         setting.critic,
-        setting.rows(setting.x_real),
-        setting.rows(setting.x_fake),
-        setting.rows(between),
-        lam,
+        got,
+        real=setting.rows(setting.x_real),
+        fake=setting.rows(setting.x_fake),
+        between=setting.rows(between),
     )
     assert_gradients_match(grads, loss, setting.critic_leaves)
 
@@ -282,14 +283,15 @@ def test_wasserstein_g_matches_torch(setting: Setting) -> None:
     """Value and gradient of the generator's Wasserstein loss are torch's."""
     logits = setting.torch_logits(setting.torch_images())
     loss = -logits.mean()
-    assert_same(gan.wasserstein_g(logits.detach().numpy()).value, loss.item())
-    grads = gan.generator_gradient_wasserstein(
-        setting.generator, setting.critic, setting.z, setting.labels
+    got = gan.wasserstein_g(logits.detach().numpy())
+    assert_same(got.value, loss.item())
+    grads = gan.generator_gradient(
+        setting.generator, setting.critic, got, setting.z, setting.labels
     )
     assert_gradients_match(grads, loss, setting.generator_leaves)
 
 
-def test_lambda_is_ten_unless_told() -> None:
+def test_lambda_is_ten_by_default() -> None:
     """The penalty of norms 3 is 10 (3 - 1)^2 = 40."""
     assert gan.wasserstein_d(np.zeros(2), np.zeros(2), np.full(2, 3.0)).value == 40.0
 
@@ -331,7 +333,7 @@ def test_losses_stay_finite_at_extreme_logits() -> None:
 
 
 def test_conditional_networks_need_labels() -> None:
-    """Leaving out the labels is an error that says so."""
+    """Leaving out the labels is an error with a clear message."""
     setting = Setting(conditional=True)
     with pytest.raises(ValueError, match="without labels"):
         setting.generator.images(setting.z)
@@ -340,7 +342,7 @@ def test_conditional_networks_need_labels() -> None:
 
 
 def test_critic_gradient_rejects_rows_that_do_not_fit_the_loss() -> None:
-    """Missing rows, rows of another number, and no rows at all are named."""
+    """Missing rows, a wrong number of rows and no rows at all are errors."""
     setting = Setting(conditional=False)
     loss = gan.nonsaturating_d(np.zeros(BATCH), np.zeros(BATCH))
     real = setting.rows(setting.x_real)

@@ -662,15 +662,15 @@ def of_given(name: str, conditional: bool) -> object:
 @pytest.mark.parametrize("conditional", [False, True], ids=["plain", "with labels"])
 @pytest.mark.parametrize("kind", ["probe", "small"])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_tests_networks_allow_what_the_given_ones_allow(
+def test_the_probes_allow_the_same_operations_as_the_homeworks_networks(
     name: str, kind: str, conditional: bool
 ) -> None:
-    """And give the same in shape, dtype, layout, requires_grad, and being a leaf or a view."""
+    """Outputs have the same shape, dtype, layout and requires_grad, and are views alike."""
     assert facts(OPERATIONS[name](Networks(kind, conditional))) == of_given(name, conditional)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_call_is_recorded_whatever_surrounds_it(name: str) -> None:
+def test_every_call_is_recorded_inside_any_transformation(name: str) -> None:
     """Copies, transformations and checkpoints hide nothing from the judge."""
     n = Networks("probe", conditional=False)
     if OPERATIONS[name](n) is None:

@@ -37,14 +37,14 @@ def judged(g: Any, d: Any, x_real: Tensor, y_real: Tensor) -> Tensor:
     return logits.mean()
 
 
-def test_g_has_what_the_handouts_generator_has() -> None:
+def test_g_has_the_attributes_of_the_homeworks_generator() -> None:
     """The size of z and the number of classes."""
     g = ProbeGenerator(TENSORS, conditional=True)
     assert (g.dim_z, g.num_classes) == (4, 10)
 
 
-def test_what_is_missing_is_told_with_what_there_is() -> None:
-    """Also to who only asks whether it is there."""
+def test_a_missing_attribute_error_lists_those_that_exist() -> None:
+    """Also with `hasattr`, which must be False."""
     d = ProbeCritic(TENSORS, conditional=True)
     assert not hasattr(d, "net")
     with pytest.raises(AttributeError, match="have no net; call g"):
@@ -64,8 +64,8 @@ def test_a_loss_checkpointed_by_an_autograd_function_has_its_gradient() -> None:
     assert found.arrays["0.grad.w1"].any()
 
 
-def test_gradients_that_a_loss_leaves_are_not_added_to_its_own() -> None:
-    """The training loop forgets them, too."""
+def test_gradients_left_by_a_loss_are_not_added() -> None:
+    """The training loop drops them, too."""
 
     def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
         value = judged(g, d, x_real, y_real)
@@ -79,8 +79,8 @@ def test_gradients_that_a_loss_leaves_are_not_added_to_its_own() -> None:
     assert (gradients[0] == gradients[1]).all()
 
 
-def test_a_copy_records_where_the_original_does_and_learns_by_itself() -> None:
-    """What it is given counts; its parameters are others."""
+def test_a_copy_shares_the_record_but_not_the_parameters() -> None:
+    """Inputs of a copied network count as inputs of the original."""
     d = ProbeCritic(TENSORS, conditional=True)
     twin = copy.deepcopy(d)
     twin(torch.zeros(3, 1, 28, 28), torch.zeros(3, dtype=torch.int64))
@@ -91,8 +91,8 @@ def test_a_copy_records_where_the_original_does_and_learns_by_itself() -> None:
     assert torch.equal(twin.w1, d.w1)
 
 
-def test_backward_within_a_loss_is_told() -> None:
-    """It takes the graph away from the training loop."""
+def test_backward_within_a_loss_is_reported() -> None:
+    """The graph is gone when the training loop needs it."""
 
     def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
         value = judged(g, d, x_real, y_real)
@@ -103,8 +103,8 @@ def test_backward_within_a_loss_is_told() -> None:
         recorded(loss)
 
 
-def test_a_step_within_a_loss_is_told() -> None:
-    """Of parameters that have changed since, no gradient can be taken."""
+def test_a_step_within_a_loss_is_reported() -> None:
+    """Parameters that have changed since have no gradient."""
 
     def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
         value = judged(g, d, x_real, y_real)
@@ -117,7 +117,7 @@ def test_a_step_within_a_loss_is_told() -> None:
         recorded(loss)
 
 
-def test_a_loss_that_only_computes_is_not_told_anything() -> None:
+def test_a_loss_that_only_computes_is_not_reported() -> None:
     """It has a value and a gradient."""
 
     def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:

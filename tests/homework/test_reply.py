@@ -1,4 +1,4 @@
-"""The form of a reply that was made up: what the judge leaves aside before it costs anything."""
+"""Malformed replies are refused before they cost the judge any time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from autograder.homework.reply import Form
 
 
 def form(values: dict[str, Any], arrays: dict[str, Any]) -> Form:
-    """What came of a call."""
+    """The reply of a call."""
     return Form(Outcome(Ending.RETURNED, values, arrays), "loss")
 
 
-def test_calls_without_a_row_are_no_calls() -> None:
-    """A distribution of nothing has no distance to any."""
+def test_calls_without_rows_are_ignored() -> None:
+    """An empty sample has no distribution."""
     empty = np.zeros((0, 3), np.float32)
     assert form({"g_calls": [0, 0]}, {"g.input": empty}).calls("g", 3, False, 100) == ()
     rows = np.ones((2, 3), np.float32)
@@ -28,20 +28,20 @@ def test_calls_without_a_row_are_no_calls() -> None:
 
 
 @pytest.mark.parametrize("sizes", [[-1], [True], [2.0], ["2"], [10**4300 - 1, 10**4300 - 1], 2])
-def test_calls_of_no_size_are_not_readable(sizes: object) -> None:
-    """Whatever stands where the number of rows belongs; some cannot even be printed."""
+def test_calls_of_an_impossible_size_are_not_readable(sizes: object) -> None:
+    """Any value in place of the number of rows; some cannot even be printed."""
     with pytest.raises(Unusable, match="the record of g is not readable"):
         form({"g_calls": sizes}, {"g.input": np.ones((2, 3))}).calls("g", 3, False, 100)
 
 
-def test_what_is_larger_than_any_parameter_is_no_gradient() -> None:
-    """The judge keeps what it saw, so it must not be much."""
+def test_an_array_larger_than_any_parameter_is_no_gradient() -> None:
+    """The judge keeps gradients in memory."""
     arrays = {"grad.a": np.zeros(9, np.float32), "grad.b": np.zeros(10**6, np.float32)}
     assert list(form({}, arrays).gradients()) == ["a"]
 
 
-def test_a_gradient_of_another_shape_is_joined_as_unknown() -> None:
-    """The vector keeps its length, whatever came."""
+def test_a_gradient_of_another_shape_is_joined_as_nan() -> None:
+    """The vector keeps its length."""
     order = {"a": np.zeros((2, 2)), "b": np.zeros(3), "c": np.zeros(1)}
     joined = flat({"a": np.zeros(50), "b": np.ones(3)}, order)
     np.testing.assert_array_equal(joined, [np.nan] * 4 + [1.0] * 3 + [0.0])

@@ -33,7 +33,7 @@ def test_ks_distance_of_one_value_is_known() -> None:
 
 
 def test_ks_distance_of_evenly_spaced_values_is_half_a_step() -> None:
-    """Midpoints of n cells of equal probability are at the least distance, 1/(2n)."""
+    """Midpoints of n cells of equal probability have the smallest distance, 1/(2n)."""
     midpoints = (np.arange(10) + 0.5) / 10
     assert statistics.ks_distance_uniform(midpoints[::-1]) == pytest.approx(0.05, rel=1e-12)
 
@@ -55,14 +55,14 @@ def counts(*numbers: int) -> NDArray[np.int64]:
 TENTHS = np.full(10, 0.1)
 
 
-def test_counts_that_are_exactly_the_shares_fit() -> None:
-    """Also where a class has no share at all and never comes."""
+def test_counts_that_equal_the_shares_fit() -> None:
+    """Also if a class has no share and never occurs."""
     assert statistics.fits(counts(*[200] * 10), TENTHS)
     assert statistics.fits(counts(5, 0), np.array([1.0, 0.0]))
 
 
-def test_a_class_that_never_comes_does_not_fit() -> None:
-    """In 2048 draws; nor does one that comes where it has no share."""
+def test_a_class_that_never_occurs_does_not_fit() -> None:
+    """In 2048 draws; nor does one that occurs without a share."""
     assert not statistics.fits(counts(0, *[2048 // 9] * 9), TENTHS)
     assert not statistics.fits(counts(5, 1), np.array([1.0, 0.0]))
 
@@ -81,7 +81,7 @@ def test_counts_fit_up_to_chernoffs_bound() -> None:
     assert not statistics.fits(counts(allowed + 1, n - allowed - 1), np.array([p, p]))
 
 
-def test_right_labels_fit_under_every_seed() -> None:
+def test_correct_labels_fit_under_every_seed() -> None:
     """Uniform ones, and those drawn from a batch of other shares."""
     shares = np.array([0.05, 0.15, *[0.1] * 8])
     for seed in SEEDS:
@@ -108,7 +108,7 @@ def test_values_outside_the_support_are_at_their_distance() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_never_close(bad: float) -> None:
-    """NaN is at the greatest distance, so that no comparison lets it through."""
+    """NaN has the largest distance, so that no comparison accepts it."""
     sample = np.random.default_rng(0).standard_normal((N, 2))
     sample[7, 1] = bad
     assert statistics.largest_correlation(sample) == math.inf
@@ -165,7 +165,7 @@ def test_correlation_bound_solves_its_equation() -> None:
         assert 2 * pairs * math.exp(-exponent) == pytest.approx(probability, rel=1e-5)
 
 
-def test_right_draws_raise_no_alarm_in_200_seeds() -> None:
+def test_correct_draws_raise_no_alarm_in_200_seeds() -> None:
     """Normal, uniform and label draws of several sizes stay within every bound."""
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
@@ -190,7 +190,7 @@ WRONG_NORMALS: dict[str, Draw] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_NORMALS.values(), ids=WRONG_NORMALS.keys())
-def test_wrong_normals_are_refused(wrong: Draw) -> None:
+def test_incorrect_normals_are_refused(wrong: Draw) -> None:
     """2,000 draws of another distribution exceed the KS bound or leave the range of squares."""
     low, high = statistics.mean_square_bounds(N)
     for seed in range(20):
@@ -209,14 +209,14 @@ WRONG_UNIFORMS: dict[str, Draw] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_UNIFORMS.values(), ids=WRONG_UNIFORMS.keys())
-def test_wrong_uniforms_are_refused(wrong: Draw) -> None:
+def test_incorrect_uniforms_are_refused(wrong: Draw) -> None:
     """2,000 draws of another distribution exceed the bound for uniform on [0, 1]."""
     for seed in range(20):
         sample = wrong(np.random.default_rng(seed), N)
         assert statistics.ks_distance_uniform(sample) > statistics.dkw_bound(N)
 
 
-def test_wrong_labels_are_refused() -> None:
+def test_incorrect_labels_are_refused() -> None:
     """Labels of nine of the ten classes, or of one only, exceed the bound."""
     rng = np.random.default_rng(3)
     for labels in (rng.integers(0, 9, N), rng.integers(1, 10, N), np.full(N, 4)):
@@ -246,7 +246,7 @@ def test_mean_square_bounds_are_known_quantiles_or_wider() -> None:
             assert 2 * tail == pytest.approx(probability, rel=1e-5)
 
 
-def test_mean_square_of_right_draws_stays_within_its_bounds() -> None:
+def test_mean_square_of_correct_draws_stays_within_its_bounds() -> None:
     """In 200 seeds the mean square of 2, 40 and 2,000 normals never leaves the range."""
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
@@ -289,7 +289,7 @@ def test_impossible_arguments_are_rejected(call: Callable[[], object], message: 
         call()
 
 
-def test_twenty_thousand_values_take_a_moment() -> None:
+def test_twenty_thousand_values_are_fast() -> None:
     """The exact normal distance of 20,000 values takes far less than half a second (a few ms)."""
     sample = np.random.default_rng(6).standard_normal(20_000)
     start = time.perf_counter()

@@ -47,7 +47,7 @@ def arrays_of(*blocks: flow.MadeWeights) -> list[Array]:
 
 @given(case=made_cases())
 @repeatable
-def test_made_cases_hold_what_they_promise(case: MadeCase) -> None:
+def test_made_cases_are_as_documented(case: MadeCase) -> None:
     """Sizes in range, arrays float32-exact, biases non-zero, values small, no ReLU on its kink."""
     assert 2 <= case.input_size <= 6
     assert 2 <= case.hidden_size <= 12
@@ -71,7 +71,7 @@ def test_made_cases_hold_what_they_promise(case: MadeCase) -> None:
 
 @given(case=maf_cases())
 @repeatable
-def test_maf_cases_hold_what_they_promise(case: MafCase) -> None:
+def test_maf_cases_are_as_documented(case: MafCase) -> None:
     """One to three float32-exact blocks and maps; every block sees small rows off the kinks."""
     assert 1 <= case.n_flows <= 3
     assert len(case.blocks) == len(case.maps) == case.n_flows
@@ -88,7 +88,7 @@ def test_maf_cases_hold_what_they_promise(case: MafCase) -> None:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_gan_cases_hold_what_they_promise(conditional: bool) -> None:
+def test_gan_cases_are_as_documented(conditional: bool) -> None:
     """Shapes, float32-exactness, images within [-1, 1], and logits bounded by construction."""
 
     @given(case=gan_cases(conditional))
@@ -114,15 +114,7 @@ def test_gan_cases_hold_what_they_promise(conditional: bool) -> None:
         assert len(set(case.labels.tolist())) >= 2
         assert np.abs(critic.w2).sum(axis=1).max() <= 4.5
         assert np.abs(critic.b2).max() <= 1.0
-        norm = float(np.linalg.norm(case.linear_critic.w))
-        assert 0.3 <= norm <= 0.7 or 1.5 <= norm <= 3.0
-        assert_float32_holds(
-            generator.weight,
-            generator.bias,
-            case.x_real,
-            case.linear_critic.w,
-            *vars(critic).values(),
-        )
+        assert_float32_holds(generator.weight, generator.bias, case.x_real, *vars(critic).values())
 
     check()
 
@@ -140,7 +132,7 @@ def gan_batches(conditional: bool) -> Iterator[tuple[GanCase, Array, Array]]:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_gan_batches_tell_wrong_losses_from_right_ones(conditional: bool) -> None:
+def test_gan_batches_separate_incorrect_losses_from_correct_ones(conditional: bool) -> None:
     """Logits spread by about 1 or more, gradient norms lie on both sides of 1, fakes differ.
 
     Measured over these cases: a batch's logits have a median standard deviation of 1.1
@@ -165,15 +157,15 @@ def test_gan_batches_tell_wrong_losses_from_right_ones(conditional: bool) -> Non
     assert 0.5 < np.median(sizes) < 2.0
 
 
-def test_labels_of_a_batch_are_never_all_the_same() -> None:
-    """Even in batches of two, a loss that ignores or swaps labels can be told from a right one."""
+def test_labels_of_a_batch_are_never_all_equal() -> None:
+    """Even in batches of two, a loss that ignores or swaps labels differs from a correct one."""
     for seed in range(200):
         first, second = GanCase(2, 3, 1.0, True, seed).labels
         assert first != second
 
 
 def test_cases_shrink_to_the_smallest_sizes() -> None:
-    """What hypothesis shows after shrinking is the smallest case of all."""
+    """Hypothesis shows the smallest case of all after shrinking."""
     quick = settings(database=None, deadline=None, derandomize=True)
     assert find(made_cases(), lambda case: True, settings=quick) == MadeCase(2, 2, 1, 2, 0)
     assert find(maf_cases(), lambda case: True, settings=quick) == MafCase(2, 2, 1, 1, 2, 0)
@@ -183,7 +175,7 @@ def test_cases_shrink_to_the_smallest_sizes() -> None:
     assert wide == MadeCase(3, 2, 1, 2, 0)
 
 
-def test_cases_print_as_one_line_that_makes_them_again() -> None:
+def test_cases_print_as_one_line_that_recreates_them() -> None:
     """The repr names the sizes and the seed; equal cases have equal arrays, other seeds others."""
     case = MadeCase(input_size=3, hidden_size=4, n_hidden=1, batch=2, seed=17)
     _ = case.x  # drawing must not change what is printed

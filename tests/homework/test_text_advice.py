@@ -1,4 +1,4 @@
-"""What is to be said of a file's text, without points."""
+"""Advice on a file's text, which costs no points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "student_template"
 TODO = "raise NotImplementedError"
 
 
-def said(tmp_path: Path, body: str, above: str = "") -> str:
+def advice_on(tmp_path: Path, body: str, above: str = "") -> str:
     """The advice on the template with its stubs replaced."""
     text = (TEMPLATE / GAN_FILE).read_text(encoding="utf-8")
     assert TODO in text
@@ -34,14 +34,14 @@ def said(tmp_path: Path, body: str, above: str = "") -> str:
 @pytest.mark.parametrize(
     "body", ["d = torch.compile(d)", "@torch.compile", "f = torch.compile(mode='default')(f)"]
 )
-def test_torch_compile_is_told(tmp_path: Path, body: str) -> None:
-    """In any form, with what becomes of it."""
-    assert "codebase/gan.py uses torch.compile" in said(tmp_path, body)
+def test_torch_compile_is_reported(tmp_path: Path, body: str) -> None:
+    """In any form."""
+    assert "codebase/gan.py uses torch.compile" in advice_on(tmp_path, body)
 
 
-def test_an_import_of_compile_is_told(tmp_path: Path) -> None:
-    """Beside the line that was added for it."""
-    feedback = said(tmp_path, "pass", "from torch import nn, compile\nLIMIT = 3\n")
+def test_an_import_of_compile_is_reported(tmp_path: Path) -> None:
+    """Together with the line that was added for it."""
+    feedback = advice_on(tmp_path, "pass", "from torch import nn, compile\nLIMIT = 3\n")
     assert "changed outside the marked regions" in feedback
     assert "uses torch.compile" in feedback
     assert feedback.endswith("\nNo points are lost for this.")
@@ -50,13 +50,13 @@ def test_an_import_of_compile_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body", ["pass", "# torch.compile(d) is too slow", "torch.compiler.reset()", "re.compile('a')"]
 )
-def test_other_text_is_not(tmp_path: Path, body: str) -> None:
-    """Nothing is said of comments and of other things with such a name."""
-    assert said(tmp_path, body) == ""
+def test_other_text_is_not_reported(tmp_path: Path, body: str) -> None:
+    """Comments, and other functions with such a name."""
+    assert advice_on(tmp_path, body) == ""
 
 
 def test_a_worker_compiles_nothing() -> None:
-    """As a call, as a decorator with and without arguments: what is given comes back."""
+    """As a call or a decorator, with and without arguments: the function is returned unchanged."""
 
     def double(x: torch.Tensor) -> torch.Tensor:
         return 2 * x

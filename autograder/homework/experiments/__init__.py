@@ -1,9 +1,9 @@
-"""What runs in the worker beside the student's code: build probes, call, record. No verdicts."""
+"""Experiments run in the worker, with the student's code; they record and never judge."""
 
 from autograder.engine.sandbox.experiment import Experiment
 from autograder.homework.experiments import devices, flow, gan, training
 
-# What a zygote does once, so that no worker has to. Torch's operations on the meta device import
+# A zygote does this once, so that no worker has to. Torch's operations on the meta device import
 # torch._dynamo (2 s of processor time), and so do the first use of torch.func, of
 # torch.utils.checkpoint, of torch.use_deterministic_algorithms and of grad_outputs.
 WARM_UPS = (devices.warm_up,)

@@ -1,4 +1,4 @@
-"""What goes on beside the checks comes second to them."""
+"""Background runs get a lower priority than checks, and a limit for every call."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from types import FrameType
 
 from autograder.engine.sandbox.experiment import StudentCode
 
-# The checks wait for each other and are the longer way; a run beside them is waited for at the end.
+# The checks run one after the other and take longer; background runs are only needed at the end.
 _NICENESS = 5
 
 
-def step_back(student: StudentCode) -> None:
-    """Leave the processor to the workers that a check waits for, in a process of its own."""
+def lower_priority(student: StudentCode) -> None:
+    """Let the workers of checks go first, unless this process is the student's own."""
     if student.own_process:
         os.nice(_NICENESS)
 
 
 class TookTooLong(BaseException):
-    """A call went on for longer than `at_most` allows.
+    """A call took longer than `at_most` allows.
 
-    Not an Exception: few catch it by accident.
+    Not an Exception, so that little code catches it by accident.
     """
 
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside once it has computed for so long.
+    """Interrupt the code inside after a limit of processor time; sleep does not count.
 
-    For what nobody waits for while it hangs: it would only keep a processor busy. The student's
-    code may get around it, so it replaces no deadline. Time slept does not count here.
+    A background run that hangs would only keep a processor busy. The student's code may get around
+    this limit, so there is a deadline as well.
 
     Args:
         seconds: of processor time; infinite for no limit.
@@ -49,7 +49,7 @@ def at_most(seconds: float) -> Iterator[None]:
         raise TookTooLong
 
     before = signal.signal(signal.SIGPROF, ring)
-    # Again and again: the first may fall into a place where an exception is swallowed.
+    # Repeatedly: the first exception may be swallowed.
     signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)
     try:
         yield

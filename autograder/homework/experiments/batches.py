@@ -1,7 +1,7 @@
-"""Find a batch size that is written into a loss as a number.
+"""Find a batch size that is hard-coded in a loss.
 
 A loss that fails is called again, on a batch of the size that training uses or that the exception
-speaks of. Where that works, the size of the batch is what it failed on.
+mentions. If that works, the loss failed because of the size of its batch.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _MOST_NUMBERS = 8  # of an exception's text
 def explain_by_batch(
     name: str, batch: int, call: Callable[[int], object], error: Exception | None = None
 ) -> None:
-    """Say that a loss that has failed works on a batch of another size, if it does.
+    """Call a loss that has failed on batches of other sizes.
 
     Args:
         name: the loss.
         batch: the size of the batch on which it failed.
-        call: calls it on a batch of a given size, between networks of its own.
-        error: what it raised, if it did.
+        call: calls it on a batch of a given size, with fresh networks.
+        error: the exception that it raised, if any.
 
     Raises:
         Misuse: it works on a batch of another size.
@@ -63,5 +63,5 @@ def is_nan(loss: object) -> bool:
         return False
     try:
         return math.isnan(loss.item())
-    except Exception:  # complex, on the meta device, or a subclass: its form is told elsewhere
+    except Exception:  # complex, on the meta device, or a subclass: other checks report its form
         return False

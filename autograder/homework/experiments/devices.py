@@ -1,8 +1,8 @@
-"""Find device mistakes without a GPU: run the student's functions on torch's meta device.
+"""Find device mistakes without a GPU, by running the student's functions on torch's meta device.
 
-There a tensor that was made on the CPU cannot be combined with the others, so the call raises
-exactly where it would raise on a GPU. All functions go through one worker: torch's first operation
-on that device imports for a second.
+A tensor made on the CPU cannot be combined with tensors there, so the call raises exactly where it
+would raise on a GPU. All functions share one worker, since torch's first operation on that device
+imports for a second.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
-from autograder.homework.experiments.background import TookTooLong, at_most, step_back
+from autograder.homework.experiments.background import TookTooLong, at_most, lower_priority
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
 _META = torch.device("meta")
 _BATCH = 3
-# A call takes some milliseconds; one that hangs shall not cost the others their advice.
+# A call takes some milliseconds; one that hangs must not cost the others their advice.
 _LONGEST_CALL_S = 2.0
 
 
@@ -31,40 +31,40 @@ def on_meta_device(
     tensors: Mapping[str, Tensor],
     recorder: Recorder,
 ) -> None:
-    """Note, for every function of the homework, how it went: fine, mixed, missing or other."""
-    step_back(student)
-    if student.own_process:  # where calls are timed, which the first must not pay for
-        with contextlib.suppress(Exception):  # without a folder to write to: no call goes well
+    """Note the outcome of every function of the homework: fine, mixed, missing or other."""
+    lower_priority(student)
+    if student.own_process:  # calls are timed there, and the first must not pay for the imports
+        with contextlib.suppress(Exception):  # without a folder to write to, no call works
             warm_up()
     # Validation of a distribution's arguments reads values, which meta tensors do not have.
     torch.distributions.Distribution.set_default_validate_args(False)
-    with _as_if_there_were_a_gpu():
+    with _simulated_gpu():
         for name, call in (*_flow_calls(student), *_gan_calls(student, tensors)):
-            recorder.note(name, _how_it_went(call, _LONGEST_CALL_S * student.speed))
+            recorder.note(name, _outcome(call, _LONGEST_CALL_S * student.speed))
 
 
 @contextlib.contextmanager
-def _as_if_there_were_a_gpu() -> Iterator[None]:
-    """Let code that asks whether there is a GPU do what it would do there.
+def _simulated_gpu() -> Iterator[None]:
+    """Let code that tests for a GPU find one.
 
-    All is put back: a student's own pytest goes on with other checks.
+    Everything is restored: a student's own pytest continues with other checks in this process.
     """
-    asks, moves = torch.cuda.is_available, torch.Tensor.cuda
+    is_available, cuda = torch.cuda.is_available, torch.Tensor.cuda
     torch.cuda.is_available = lambda: True
     torch.Tensor.cuda = lambda tensor, *_, **__: tensor.to(_META)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.cuda.is_available = asks
-        torch.Tensor.cuda = moves  # type: ignore[method-assign]
+        torch.cuda.is_available = is_available
+        torch.Tensor.cuda = cuda  # type: ignore[method-assign]
 
 
 def warm_up() -> None:
-    """Have torch import what its first operation on the meta device imports: for a second."""
+    """Run torch's first operation on the meta device, which imports for a second."""
     torch.empty(2, 2, device=_META) @ torch.empty(2, 2, device=_META) + 1.0
 
 
-def _how_it_went(call: Callable[[], Any], limit_s: float) -> str:
+def _outcome(call: Callable[[], Any], limit_s: float) -> str:
     try:
         with at_most(limit_s):
             call()

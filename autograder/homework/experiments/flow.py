@@ -1,8 +1,8 @@
-"""Experiments on problem 1: the student's MADE and MAF with the weights that the judge chose.
+"""Experiments on problem 1: the student's MADE and MAF with weights from the judge.
 
 Arrays named `block{k}.weight{j}` and `block{k}.bias{j}` are the linear layers of MADE block k, in
 order. Gradients come back under the same names with `grad.` before them. With
-`arguments["used"]` the network is in evaluation mode and was called before, with other numbers.
+`arguments["used"]` the network is in evaluation mode and was called before, on other inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tensors = Mapping[str, Tensor]
 def made_forward(
     student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
 ) -> None:
-    """Record `x`, `log_det` = forward(z), and what became of the input (`input_after`)."""
+    """Record `x`, `log_det` = forward(z), and the input after the call (`input_after`)."""
     made = build_made(student, arguments, tensors, 0)
     z = tensors["z"]
     if arguments["used"]:
@@ -47,8 +47,8 @@ def made_inverse(
     made = build_made(student, arguments, tensors, 0)
     x = tensors["x"]
     wants_jacobian = bool(arguments.get("jacobian"))
-    # Not the leaf itself: torch would refuse to let a leaf be changed in place, and whether the
-    # input is changed is another check's question.
+    # A copy of the leaf: torch would refuse to change a leaf in place, and there is another check
+    # for changed inputs.
     leaf = x.clone().requires_grad_(wants_jacobian)
     given = leaf.clone()
     if arguments["used"]:
@@ -60,7 +60,7 @@ def made_inverse(
         rows = [_gradients(z[:, i].sum(), [leaf])[0] for i in range(z.shape[1])]
         recorder.add("jacobian", torch.stack(rows, dim=1))
     if "z_bar" in tensors:
-        # What has not the right form plays no part; it has its own check.
+        # Values of another form are left out; they have their own check.
         scalar = torch.zeros(())
         if z is not None and z.shape == x.shape:
             scalar = scalar + (tensors["z_bar"] * z).sum()
@@ -85,7 +85,7 @@ def maf_log_probs(
 def maf_log_probs_at_points(
     student: StudentCode, arguments: Arguments, tensors: Tensors, recorder: Recorder
 ) -> None:
-    """Record `log_prob` (N,): log_probs of a batch that holds point n twice, for every n."""
+    """Record `log_prob` (N,): for every n, log_probs of a batch with point n twice."""
     maf, _ = build_maf(student, arguments, tensors)
     values = []
     with torch.no_grad():
@@ -111,15 +111,15 @@ def build_maf(
 ) -> tuple[Any, dict[str, Tensor]]:
     """Return the student's MAF with the judge's weights, and its parameters by name.
 
-    When the arrays hold `block{k}.scale` and so on, every MADE is replaced by `known_map`; when
-    they hold `block{k}.slope` and so on, by `trainable_map`.
+    If the arrays contain `block{k}.scale` and so on, every MADE is replaced by `known_map`; if they
+    contain `block{k}.slope` and so on, by `trainable_map`.
     """
     sizes = [int(arguments[key]) for key in ("input_size", "hidden_size", "n_hidden", "n_flows")]
     maf = student.attribute("flow_network", "MAF")(*sizes)
     made_class = student.attribute("flow_network", "MADE")
     places = [i for i, layer in enumerate(maf.nf) if isinstance(layer, made_class)]
     if len(places) != sizes[3]:
-        raise Misuse(f"MAF.nf holds {len(places)} MADE blocks, expected n_flows = {sizes[3]}")
+        raise Misuse(f"MAF.nf has {len(places)} MADE blocks, expected n_flows = {sizes[3]}")
     parameters: dict[str, Tensor] = {}
     for block, place in enumerate(places):
         if f"block{block}.scale" in tensors:
@@ -139,9 +139,9 @@ def known_map(made_class: type[nn.Module], tensors: Tensors, block: int) -> nn.M
     """Return a stand-in for a MADE whose inverse is known.
 
     z_i = scale_i x_i + bend_i tanh(x_i) + shift_i + lean_i tanh(x_{i-1}): variables depend on
-    others, as in a MADE. It is a subclass of the student's own, so that `isinstance` still holds,
-    and says nothing of how MADE.inverse is to be written. Its `forward` is another map altogether:
-    log_probs has no business with it.
+    others, as in a MADE. It is a subclass of the student's class, so that `isinstance` is still
+    true, and reveals nothing about MADE.inverse. Its `forward` is another map altogether, which
+    log_probs must not use.
     """
 
     class KnownMap(made_class):  # type: ignore[misc, valid-type]
@@ -209,14 +209,14 @@ def load_weights(made: nn.Module, tensors: Tensors, block: int) -> None:
     """Copy one block's weights into a MADE's linear layers.
 
     Raises:
-        Misuse: the layers are not those that the template builds.
+        Misuse: the layers are not the template's.
     """
     with torch.no_grad():
         for name, parameter in block_parameters(made, block).items():
             if name not in tensors or tensors[name].shape != parameter.shape:
                 raise Misuse(
-                    "MADE.net does not hold the linear layers that the template builds; "
-                    "leave MADE.__init__ as it was given"
+                    "MADE.net does not have the linear layers of the template; leave "
+                    "MADE.__init__ as it was given"
                 )
             parameter.copy_(tensors[name])
 
@@ -225,13 +225,13 @@ def block_parameters(made: nn.Module, block: int) -> dict[str, Tensor]:
     """Return the parameters of a MADE's linear layers under the judge's names."""
     net = getattr(made, "net", None)
     layers: Iterable[nn.Module] = net.modules() if isinstance(net, nn.Module) else ()
-    found: dict[str, Tensor] = {}
+    parameters: dict[str, Tensor] = {}
     for j, layer in enumerate(layer for layer in layers if isinstance(layer, nn.Linear)):
-        found[f"block{block}.weight{j}"] = layer.weight
-        found[f"block{block}.bias{j}"] = layer.bias
-    if not found:
-        raise Misuse("MADE.net holds no linear layers; leave MADE.__init__ as it was given")
-    return found
+        parameters[f"block{block}.weight{j}"] = layer.weight
+        parameters[f"block{block}.bias{j}"] = layer.bias
+    if not parameters:
+        raise Misuse("MADE.net has no linear layers; leave MADE.__init__ as it was given")
+    return parameters
 
 
 def _record_pair(
@@ -260,8 +260,8 @@ def _gradients(scalar: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     """Return the gradients; zeros where the scalar does not depend on an input."""
     if not scalar.requires_grad:
         return [torch.zeros_like(tensor) for tensor in inputs]
-    found = torch.autograd.grad(scalar, inputs, retain_graph=True, allow_unused=True)
+    gradients = torch.autograd.grad(scalar, inputs, retain_graph=True, allow_unused=True)
     return [
         torch.zeros_like(tensor) if gradient is None else gradient
-        for tensor, gradient in zip(inputs, found, strict=True)
+        for tensor, gradient in zip(inputs, gradients, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Experiments on problems 2, 4 and 5: one loss function between two probe networks."""
+"""Experiments on problems 2, 4 and 5: a loss function called with two probe networks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def gan_losses(
     tensors: Mapping[str, Tensor],
     recorder: Recorder,
 ) -> None:
-    """Call one loss, once with every seed, each time between networks of its own.
+    """Call one loss, once with every seed, each time with fresh networks.
 
-    Of the call with the n-th seed, counted from 0, are recorded as `{n}.loss` and so on: its value,
-    its gradient and all that g and d were given.
+    Records the value, the gradient and the inputs of g and d of the call with seed number n = 0, 1,
+    ... as `{n}.loss` and so on.
 
     Arguments: `function`, `seeds`, `conditional`, `trains` ("g" or "d": whose gradient to record,
     as `grad.{parameter}`), `gradient` (whether to record it), `images` (whether to send back what
@@ -51,7 +51,7 @@ def _call_once(
     batch = len(tensors["x_real"])
 
     def call(size: int, g: ProbeGenerator, d: ProbeCritic) -> object:
-        # Copies: what this call does to its images is not to be met by the next.
+        # Copies, so that changes to the images do not reach the next call.
         rows = torch.arange(size) % batch
         x_real = tensors["x_real"][rows].reshape(-1, *IMAGE)
         inputs = [x_real, tensors["labels"][rows]] if conditional else [x_real]
@@ -68,7 +68,7 @@ def _call_once(
     except Exception as error:
         explain_by_batch(name, batch, call_again, error)
         raise
-    # The state of the random numbers afterwards: a loss that seeds them leaves the same every time.
+    # The state of the random numbers afterwards: always the same if the loss seeds them.
     recorder.note(f"{prefix}next_random", torch.rand(4, dtype=torch.float64).tolist())
     recorder.add(f"{prefix}loss", loss)
     if is_nan(loss):
@@ -89,9 +89,9 @@ def _call_once(
         except RuntimeError:
             _explain(name, everything, before, went_backward=went_backward)
             raise
-    found = {key: parameter.grad for key, parameter in parameters.items()}
-    recorder.note(f"{prefix}reached", any(gradient is not None for gradient in found.values()))
-    for key, gradient in found.items():
+    gradients = {key: parameter.grad for key, parameter in parameters.items()}
+    recorder.note(f"{prefix}reached", any(gradient is not None for gradient in gradients.values()))
+    for key, gradient in gradients.items():
         recorder.add(
             f"{prefix}grad.{key}",
             torch.zeros_like(parameters[key]) if gradient is None else gradient,
@@ -101,10 +101,10 @@ def _call_once(
 def _explain(
     function: str, parameters: Sequence[Tensor], before: Tensor, *, went_backward: bool
 ) -> None:
-    """Say why a loss cannot be differentiated any more, where it did itself what the loop does.
+    """Explain why a loss cannot be differentiated.
 
     Raises:
-        Misuse: it called backward(), or changed the parameters.
+        Misuse: it called backward() itself, or changed the parameters.
     """
     if not torch.equal(before, bits(parameters)):
         raise changed_parameters(function)

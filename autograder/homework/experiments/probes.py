@@ -1,4 +1,4 @@
-"""Small networks whose weights the judge chose and which record what they are given."""
+"""Small networks with weights from the judge that record their inputs."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from autograder.engine.sandbox.experiment import Misuse, Recorder
 IMAGE = (1, 28, 28)
 # A solution that handles the images one by one calls a network 1024 times in the largest check.
 _MAX_CALLS = 1100
-_MAX_ROWS = 16_000  # 50 MB of images, within what a reply may hold
+_MAX_ROWS = 16_000  # 50 MB of images, below the limit of a reply
 
 
 class StandIn(nn.Module):
-    """A network in place of the handout's, with what that has beside its layers."""
+    """A network that replaces one of the homework's, with the same attributes except layers."""
 
     def __getattr__(self, name: str) -> Any:
-        """Say what there is, where a loss asks for something else."""
+        """Explain which attributes exist if a loss uses another one."""
         try:
             return super().__getattr__(name)
         except AttributeError:
             raise AttributeError(
-                f"the tests' networks are not the handout's and have no {name}; call g(...) and "
-                "d(...) as a whole, and take g.dim_z and g.num_classes from g"
+                f"the networks in the tests are not the homework's and have no {name}; call g(...) "
+                "and d(...) as a whole, and take g.dim_z and g.num_classes from g"
             ) from None
 
 
 def bits(parameters: Iterable[Tensor]) -> Tensor:
-    """Return a copy of parameters, one after the other, as integers: there NaN equals NaN."""
+    """Return a copy of all parameters as one row of integers, in which NaN equals NaN."""
     return torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).view(torch.int32)
 
 
 def changed_parameters(function: str) -> Misuse:
-    """Return what to raise where a loss has changed the networks it was given."""
+    """Return the error for a loss that has changed its networks."""
     return Misuse(
-        f"{function} changes parameters of g or d itself; a loss only computes a number, and the "
-        "optimiser of the training loop makes the step"
+        f"{function} changes parameters of g or d itself; a loss must only compute a number, and "
+        "the optimiser of the training loop makes the step"
     )
 
 
 @dataclass
 class _Seen:
-    """The rows and labels of every call, and how many rows that are together.
+    """The rows and labels of every call, and the number of all rows.
 
-    A copy of a network writes into the record of the original.
+    A copy of a network writes into the original's record.
     """
 
     calls: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
@@ -62,8 +62,8 @@ class _Seen:
 class Probe(StandIn):
     """Keeps a copy of the input and labels of every call of `forward`.
 
-    It allows what the given network allows, so what it returns is a view exactly where the given
-    network's output is one: a view cannot be detached in place.
+    Its output is a view exactly where the homework's network returns one, since a view cannot be
+    detached in place.
     """
 
     def __init__(self, name: str, conditional: bool) -> None:
@@ -76,14 +76,14 @@ class Probe(StandIn):
         """Check and record the arguments of a call.
 
         Raises:
-            Misuse: the network was called with something that the real one could not take.
+            Misuse: the homework's network could not take them.
         """
         if not isinstance(value, Tensor) or not value.is_floating_point():
             raise Misuse(f"{self._name} was called with something that is not a float tensor")
         if len(labels) != int(self._conditional):
-            wanted = "an input and labels" if self._conditional else "one input"
+            inputs = "an input and labels" if self._conditional else "one input"
             raise Misuse(
-                f"{self._name} takes {wanted}; its number of arguments was {1 + len(labels)}"
+                f"{self._name} takes {inputs}; its number of arguments was {1 + len(labels)}"
             )
         label = labels[0] if labels else None
         if self._conditional and (
@@ -108,9 +108,9 @@ class Probe(StandIn):
             raise Misuse(f"{self._name} was called far more often than the loss needs")
 
     def report(self, recorder: Recorder, key: str, *, images: bool = True) -> None:
-        """Record the rows of all calls as `{key}.input` and `{key}.labels`, one after the other.
+        """Record the rows of all calls, joined, as `{key}.input` and `{key}.labels`.
 
-        `{key}_calls` says how many rows each call had.
+        `{key}_calls` has the number of rows of each call.
         """
         recorder.note(f"{key}_calls", [len(value) for value, _ in self._seen.calls])
         if self._seen.calls and images:
@@ -123,13 +123,13 @@ class Probe(StandIn):
 
 
 def _plain(value: Tensor, dimensions: int) -> Tensor:
-    """A copy of what a tensor holds, also within torch.func's `grad` and `vmap`.
+    """A copy of a tensor's values, also inside torch.func's `grad` and `vmap`.
 
-    There it is a wrapper whose values cannot be read. What `vmap` hides, a batch of inputs each of
-    which has `dimensions`, is joined with the first dimension.
+    A tensor is a wrapper there, whose values cannot be read. The batch that `vmap` hides, of inputs
+    with `dimensions` each, is joined with the first dimension.
     """
     functorch = torch._C._functorch
-    with torch._C._DisableFuncTorch():  # else what is done to the unwrapped is wrapped again
+    with torch._C._DisableFuncTorch():  # else results are wrapped again
         hidden = []
         while functorch.is_functorch_wrapped_tensor(value):
             if functorch.is_batchedtensor(value):
@@ -154,7 +154,7 @@ class ProbeGenerator(Probe):
         self.dim_z = self.weight.shape[1]
 
     def forward(self, z: Tensor, *labels: object, y: object = None) -> Tensor:
-        """Map z (B, dim_z) to images; labels may be given by name, as the real one takes them."""
+        """Map z (B, dim_z) to images; labels may be given by name, as in the homework's."""
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[1] != self.dim_z:
             shape = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
             raise Misuse(f"g was called with {shape}, expected z of shape (B, g.dim_z)")
@@ -193,13 +193,13 @@ class ProbeCritic(Probe):
 
 
 def rows_of(x: Tensor) -> Tensor:
-    """Images (B, ...) as rows (B, n), so that the gradient that comes back to x is no view either.
+    """Images (B, ...) as rows (B, n), in such a way that the gradient by x is no view either.
 
-    What flattening gives back is one, what a product gives back is not.
+    The gradient through flattening is a view, the one through a product is not.
     """
     return (x * 1.0).flatten(1)
 
 
 def of_label(logits: Tensor, label: Tensor | None) -> Tensor:
-    """The entry (B,) of a label, or the only one: a view, as the given discriminators return it."""
+    """The entry (B,) of a label, or the only one; a view, as the homework's networks return."""
     return (logits if label is None else logits.gather(1, label.unsqueeze(1))).squeeze(1)

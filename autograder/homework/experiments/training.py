@@ -1,4 +1,4 @@
-"""Short training runs of the student's code in a loop of ours, from weights the judge sent."""
+"""Short training runs with the student's code in our own loop, from weights of the judge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
-from autograder.homework.experiments.background import TookTooLong, at_most, step_back
+from autograder.homework.experiments.background import TookTooLong, at_most, lower_priority
 from autograder.homework.experiments.batches import explain_by_batch
 from autograder.homework.experiments.flow import build_maf
 from autograder.homework.experiments.probes import (
@@ -24,15 +24,15 @@ from autograder.homework.experiments.probes import (
 )
 
 _MAX_RESCUES = 20
-# A run makes hundreds of calls within 80 s, or 150: with one that takes so long it cannot end.
+# A run makes hundreds of calls within 80 s or 150 s; with calls as slow as this it cannot end.
 _LONGEST_CALL_S = 6
 
 
 class FlatAdam:
     """Adam (arXiv:1412.6980) over one flat copy of all parameters.
 
-    torch.optim would import its compiler first, which takes longer than a tenth of a whole
-    grading; this is its update, and it also gives the norm and the average of the weights cheaply.
+    torch.optim would first import its compiler, which takes more than a tenth of a whole grading.
+    This is its update, with the norm and the average of the weights at little cost.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FlatAdam:
         self._second = torch.zeros_like(self.flat)
         self._betas = betas
         self._steps = 0
-        self._homes: list[Tensor] = []  # where the values of the parameters lie
+        self._homes: list[Tensor] = []  # the memory of the parameters' values
         self._views = []
         start = 0
         for parameter in self.parameters:
@@ -57,7 +57,7 @@ class FlatAdam:
             start = end
 
     def zero_gradient(self) -> None:
-        """Forget the gradients; from now on they gather in the flat one."""
+        """Set the gradients to zero; new ones accumulate in the flat one."""
         self._gradient.zero_()
         for parameter, view in zip(self.parameters, self._views, strict=True):
             parameter.grad = view
@@ -107,13 +107,13 @@ def train_flow(
 ) -> None:
     """Minimise -log_probs of the student's MAF on `x_train` (N, 2); record the weights.
 
-    The weights come back averaged over the last part of the run, under the names they were sent
-    with. Where a loss or gradient is not finite the run goes on from the average so far, so that
-    bad luck alone cannot end it.
+    The weights are averaged over the last part of the run and have the names they were sent with.
+    If a loss or gradient is not finite, the run continues from the average so far, so that bad luck
+    alone cannot end it.
     """
-    # With validation on, a NaN inside `base_dist.log_prob` raises instead of coming out as a NaN.
+    # With validation, a NaN inside `base_dist.log_prob` would raise instead of being returned.
     torch.distributions.Distribution.set_default_validate_args(False)
-    step_back(student)
+    lower_priority(student)
     maf, parameters = build_maf(student, arguments, tensors)
     data = tensors["x_train"]
     batch, epochs = int(arguments["batch"]), int(arguments["epochs"])
@@ -150,7 +150,7 @@ def train_flow(
                 optimiser.go_back_to(average)
             else:
                 optimiser.step(one_cycle(done / total, peak), min(1.0, clip / (norm + 1e-6)))
-                # A short memory at first, a longer one later: the start does not linger.
+                # A short memory at first, a longer one later, so that the start is forgotten.
                 average.lerp_(optimiser.flat, 1 - min(decay, (1 + done) / (10 + done)))
             done += 1
     recorder.note("rescues", rescues)
@@ -160,7 +160,7 @@ def train_flow(
 
 
 class SmallGenerator(StandIn):
-    """A generator of the handout's kind in small: z (and label) to images (B, 1, 28, 28)."""
+    """A small generator like the homework's: z (and label) to images (B, 1, 28, 28)."""
 
     def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class SmallGenerator(StandIn):
             self.label_embedding = nn.Parameter(tensors["g.label_embedding"].clone())
             self.num_classes = len(self.label_embedding)
         self.dim_z = self.layer.in_features
-        # Whether it was called in evaluation mode, where the handout's own would ignore the batch.
+        # Whether it was called in evaluation mode, where the homework's would ignore the batch.
         self.evaluated = False
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -178,11 +178,11 @@ class SmallGenerator(StandIn):
         images: Tensor = self.layer(z)
         if y is not None:
             images = images + self.label_embedding[y]
-        # Not a view of the layer's rows, for the given generator's output is none.
+        # No view of the layer's rows, since the homework's generator returns none.
         return images.reshape(-1, *IMAGE).clone()
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the parameters under the names that they were sent with."""
+        """Return the parameters under the experiments' names."""
         named = {"g.weight": self.layer.weight, "g.bias": self.layer.bias}
         labelled = hasattr(self, "label_embedding")
         return {**named, **({"g.label_embedding": self.label_embedding} if labelled else {})}
@@ -203,42 +203,42 @@ class SmallDiscriminator(StandIn):
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    """A layer of torch's own, so that what looks for linear layers finds it as in the handout's."""
+    """A layer of torch, so that code that looks for linear layers finds it."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
     layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
     return layer
 
 
-def _must_only_have_computed(
+def _check_side_effects(
     name: str, g: SmallGenerator, d: SmallDiscriminator, before: Tensor
 ) -> None:
-    """Complain of what a loss did beside calling the networks.
+    """Check that a loss had no side effects.
 
     Args:
         name: the loss.
-        g: the networks after it was called.
-        d: the same.
-        before: the `bits` of their parameters before it was.
+        g: the generator after the call.
+        d: the discriminator after the call.
+        before: the `bits` of their parameters before the call.
 
     Raises:
-        Misuse: it changed or froze parameters, had g in evaluation mode, or left gradients off.
+        Misuse: it changed or froze parameters, put g in evaluation mode, or disabled gradients.
     """
     if not torch.is_grad_enabled():
         raise Misuse(
-            f"after {name} was called, gradients are switched off for all that follows "
-            "(torch.is_grad_enabled() is False), so that the next loss has none"
+            f"after {name} was called, gradients are switched off for all later code "
+            "(torch.is_grad_enabled() is False), so the next loss has none"
         )
     if not torch.equal(before, bits([*g.parameters(), *d.parameters()])):
         raise changed_parameters(name)
     if not all(parameter.requires_grad for net in (g, d) for parameter in net.parameters()):
         raise Misuse(
             f"after {name} was called, parameters of g or d are frozen "
-            "(requires_grad is False), so that they learn nothing in the next step"
+            "(requires_grad is False), so they learn nothing in the next step"
         )
     if g.evaluated or not g.training:
         raise Misuse(
-            f"{name} puts g into evaluation mode (its .training is False), where its batch "
-            "normalisation goes by averages of earlier batches instead of this one"
+            f"{name} puts g into evaluation mode (its .training is False), where batch "
+            "normalisation uses averages of earlier batches instead of this one"
         )
 
 
@@ -249,7 +249,7 @@ def train_gan(
     recorder: Recorder,
 ) -> None:
     """Train two small networks with the student's losses; record the generator's weights."""
-    step_back(student)
+    lower_priority(student)
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
     trained = g.weights()
@@ -283,10 +283,10 @@ def train_gan(
             except Exception as error:
                 explain_by_batch(name, batch, functools.partial(call_again, function), error)
                 raise
-            _must_only_have_computed(name, g, d, before)
+            _check_side_effects(name, g, d, before)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
-                raise Misuse(f"{name} must give a 0-d tensor that gradients flow through")
-            # As the drivers do it: forgotten after the call, whatever it left there.
+                raise Misuse(f"{name} must return a 0-d tensor that gradients flow through")
+            # After the call, as in the homework's training loop: it drops gradients of the call.
             optimiser.zero_gradient()
             loss.backward()  # type: ignore[no-untyped-call]
             if math.isfinite(optimiser.gradient_norm()):

@@ -13,7 +13,7 @@ from autograder.engine.judge.compare import Tolerance, close
 from autograder.homework.golden.answers import Given, Predict, unflattened
 from autograder.homework.golden.problems import Gan, in_patterns
 from autograder.homework.losses import expected as losses
-from autograder.homework.losses.recovered import Evidence
+from autograder.homework.losses.recovered import LossCall, RecoveredInputs
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import N_CLASSES
@@ -102,16 +102,15 @@ def _draws(problem: Gan) -> Iterator[_Draw]:
         yield _Draw(z, fake_labels, alpha)
 
 
-def _situation(function: str, problem: Gan, draw: _Draw) -> losses.LossCall:
+def _situation(function: str, problem: Gan, draw: _Draw) -> LossCall:
     """What the networks are given by a right solution with these draws."""
     images = problem.generator.images(draw.z, draw.fake_labels)
     penalised = function == "loss_wasserstein_gp_d"
     labels = problem.labels if problem.conditional else None
-    return losses.LossCall(
+    return LossCall(
         function,
         problem,
-        problem.critic,
-        Evidence(
+        RecoveredInputs(
             z=draw.z,
             z_shown=np.ones(problem.batch, np.bool_),
             g_labels=draw.fake_labels,
@@ -121,14 +120,14 @@ def _situation(function: str, problem: Gan, draw: _Draw) -> losses.LossCall:
             real=Rows(problem.x_real, labels),
             real_labels_seen=labels,
             real_labels_true=labels,
-            between=gan.interpolates(problem.x_real, images, draw.alpha)
+            interpolates=gan.interpolates(problem.x_real, images, draw.alpha)
             if penalised
             else np.zeros((0, images.shape[1])),
             alpha=draw.alpha if penalised else np.zeros(0),
             pairs=np.tile(np.arange(problem.batch)[:, None], 2)
             if penalised
             else np.zeros((0, 2), np.int64),
-            strange=np.zeros((0, images.shape[1])),
+            unmatched=np.zeros((0, images.shape[1])),
             d_saw_real=problem.batch,
             d_saw_fake=problem.batch,
         ),

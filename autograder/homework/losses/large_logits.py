@@ -1,4 +1,4 @@
-"""Advice on losses that are not finite, or do not grow, when the discriminator is very sure."""
+"""Advice on losses that are infinite or capped when the discriminator is very sure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from autograder.homework.problems.probe_networks import LinearCritic
 from autograder.homework.student import Student
 
 _LOGIT = 100.0
-# The losses are 100 at one of the two logits at least. log(p + 1e-20) ends at 46; what stays below
-# 3 is no logarithm of a small number.
+# A correct loss is at least 100 at one of the two logits. log(p + 1e-20) ends at 46; a loss that
+# stays below 3 is no logarithm of a small number.
 _CAPPED = (3.0, 49.0)
 
 
 def advise_on_large_logits(
     student: Student, functions: Sequence[str], *, conditional: bool
 ) -> None:
-    """Say which losses are infinite or capped when the discriminator answers +-100 to everything.
+    """Report losses that are infinite or capped where the discriminator's logits are all +-100.
 
     Raises:
-        Advice: one of them is.
+        Advice: there are some.
     """
     infinite: list[str] = []
     capped: dict[str, float] = {}
@@ -37,21 +37,21 @@ def advise_on_large_logits(
             infinite.append(function)
         elif _CAPPED[0] < max(values) < _CAPPED[1]:
             capped[function] = max(values)
-    said = []
+    advice = []
     if infinite:
-        said.append(
-            f"{' and '.join(infinite)}: infinite or NaN when d answers a logit of "
-            f"{_LOGIT:.0f} or -{_LOGIT:.0f}. Some intermediate result, such as sigmoid(h) or "
-            "exp(h), leaves float32's range there; a loss computed from the logits in one step "
+        advice.append(
+            f"{' and '.join(infinite)}: infinite or NaN when d returns a logit of "
+            f"{_LOGIT:.0f} or -{_LOGIT:.0f}. An intermediate result, such as sigmoid(h) or "
+            "exp(h), leaves float32's range there. A loss computed from the logits in one step "
             "does not. No points are lost for this."
         )
     for function, value in capped.items():
-        said.append(
-            f"{function}: stays at {value:.3g} when d answers a logit of {_LOGIT:.0f} or "
-            f"-{_LOGIT:.0f}, however wrong that is. A small number added within a logarithm, or a "
-            "clamp, caps it and takes its gradient away there; a loss computed from the logits in "
+        advice.append(
+            f"{function}: never exceeds {value:.3g}, even when d returns a logit of {_LOGIT:.0f} "
+            f"or -{_LOGIT:.0f} and is wrong. A small number added inside a logarithm, or a clamp, "
+            "limits the loss and removes its gradient there. A loss computed from the logits in "
             "one step needs neither. No points are lost for a number of 1e-6 or less; 1e-4 and "
             "more cost points, because they change the loss of an image whose probability is 7e-5."
         )
-    if said:
-        raise Advice(" ".join(said))
+    if advice:
+        raise Advice(" ".join(advice))

@@ -1,7 +1,7 @@
-"""What every image that d was given is: a real one, one that g made, a mixture of two, or none.
+"""Match every image that d was given: a real one, a generated one, a mixture of both, or neither.
 
-Whoever made the record may have put in it what he likes, so the work is bounded: searches go by a
-few directions, and not every row is looked for everywhere.
+The record comes from an untrusted process and may contain anything, so the work is bounded:
+searches use a few random projections, and only some rows are compared with all pairs.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from numpy.typing import NDArray
 
 from autograder.homework.problems.gan_case import PIXELS
 from autograder.homework.problems.probe_networks import Array
-from autograder.homework.reply import Call
+from autograder.homework.reply import NetworkCall
 
 # Rows of 784 pixels whose entries differ by O(0.1): float32 rounding is below this, other rows far
-# above it, but for a mixture whose weight happens to lie within 1e-5 of 0 or 1.
+# above it, except a mixture whose weight happens to lie within 1e-5 of 0 or 1.
 _SAME_ROW = 2e-5
 # An interpolation weight is found by division by fake - real, whose norm is about 10.
 _ON_LINE = 2e-3
-# A normal number in place of a weight is still one of a line; a thousand is no mixture of anything.
-_FARTHEST_ALPHA = 5.0
-# Pairs of images are told apart in so many directions.
-_DIRECTIONS = 24
-# Mixtures that are not of their own places are looked for among all pairs, so often as the batch.
-_MOST_SEARCHED = 6
+# A normal number used as a weight is still matched; a weight of a thousand is no mixture.
+_MAX_ALPHA = 5.0
+# Number of random projections; enough to tell pairs of images apart.
+_PROJECTIONS = 24
+# Mixtures of images from different places are searched among all pairs, for this many batches.
+_MAX_SEARCHED = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Sorted:
-    """What every row that d was given is.
+class RowMatches:
+    """The match of every row that d was given.
 
     Args:
-        real: index of the real image that it is, or -1.
-        fake: index of the generated image that it is, or -1.
+        real: index of the real image that it equals, or -1.
+        fake: index of the generated image that it equals, or -1.
         alpha: weight of the fake image where it is a mixture, else NaN.
         pairs: indices of the real and the generated image that it is a mixture of, (n, 2).
     """
@@ -46,44 +46,54 @@ class Sorted:
     pairs: NDArray[np.int64]
 
 
-def sort_rows(rows: Array, calls: tuple[Call, ...], real: Array, fake: Array) -> Sorted:
-    """Find out what every row is.
+def match_rows(rows: Array, calls: tuple[NetworkCall, ...], real: Array, fake: Array) -> RowMatches:
+    """Match every row with real and generated images.
 
     Args:
-        rows: all that d was given, (n, 784).
+        rows: all images that d was given, (n, 784).
         calls: the same, call by call.
         real: the batch of real images, (B, 784).
         fake: all images that g made, (m, 784).
     """
-    places = _places(calls)
-    real_match, fake_match = _match(rows, real, places), _match(rows, fake, places)
+    places, batches = _places_and_batches(calls, len(real))
+    real_match, fake_match = _equal_rows(rows, real, places), _equal_rows(rows, fake, places)
     fake_match[real_match >= 0] = -1
-    known = (real_match >= 0) | (fake_match >= 0)
-    alpha, pairs = _alphas(rows, ~known, places, real, fake)
-    # A mixture of weight 0 or 1 looks like one of its images; but it comes in a batch of mixtures,
-    # where nobody misses an image, or it is one that was shown once more than the others.
-    batches = _batches(calls, len(real))
-    mixtures = np.isin(batches, batches[np.isfinite(alpha)])
-    mixed = _dispensable(real_match, mixtures, len(real))
-    mixed |= _dispensable(fake_match, mixtures, len(real))
+    unmatched = (real_match < 0) & (fake_match < 0)
+    alpha, pairs = _mixtures(rows, unmatched, places, real, fake)
+    # A mixture of weight 0 or 1 equals one of its images. It is a mixture all the same if it comes
+    # in a batch of mixtures and its image is not missed, or if it repeats an image once too often.
+    in_mixtures = np.isin(batches, batches[np.isfinite(alpha)])
+    mixed = _dispensable(real_match, in_mixtures, len(real))
+    mixed |= _dispensable(fake_match, in_mixtures, len(real))
     mixed |= _surplus(np.where(mixed, -1, real_match)) | _surplus(np.where(mixed, -1, fake_match))
-    alpha_too, pairs_too = _alphas(rows, mixed, places, real, fake)
+    alpha_too, pairs_too = _mixtures(rows, mixed, places, real, fake)
     alpha[mixed], pairs[mixed] = alpha_too[mixed], pairs_too[mixed]
     real_match[mixed] = fake_match[mixed] = -1
-    return Sorted(real_match, fake_match, alpha, pairs)
+    return RowMatches(real_match, fake_match, alpha, pairs)
 
 
-def _places(calls: tuple[Call, ...]) -> NDArray[np.int64]:
-    """The place of every row within its call: the row of the batch it most likely belongs to."""
-    return np.concatenate([np.zeros(0, np.int64), *(np.arange(len(call.rows)) for call in calls)])
+def _places_and_batches(
+    calls: tuple[NetworkCall, ...], batch: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every row: its index within its call, and the number of its batch.
+
+    The index is that of the example it most likely belongs to. A call of several joined batches
+    has a number for each.
+    """
+    places, batches, start = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
+    for call in calls:
+        places.append(np.arange(len(call.rows)))
+        batches.append(start + places[-1] // batch)
+        start += len(call.rows)
+    return np.concatenate(places), np.concatenate(batches)
 
 
 def _dispensable(
     match: NDArray[np.int64], within: NDArray[np.bool_], batch: int
 ) -> NDArray[np.bool_]:
-    """Whether a row within shows an image (-1: none) that is shown elsewhere too, or need not be.
+    """Whether a row within shows an image (-1: none) that is also shown elsewhere.
 
-    It need not be where a whole batch of images is shown elsewhere.
+    Or that need not be, because a whole batch of images is shown elsewhere.
     """
     elsewhere = np.unique(match[~within & (match >= 0)])
     dispensable = np.zeros(len(match), np.bool_)
@@ -102,47 +112,35 @@ def _surplus(match: NDArray[np.int64]) -> NDArray[np.bool_]:
     return surplus
 
 
-def _batches(calls: tuple[Call, ...], batch: int) -> NDArray[np.int64]:
-    """For every row, the number of its batch: of its call, or of a part of joined batches."""
-    numbers, start = [np.zeros(0, np.int64)], 0
-    for call in calls:
-        numbers.append(start + np.arange(len(call.rows)) // batch)
-        start += len(call.rows)
-    return np.concatenate(numbers)
-
-
-def _match(rows: Array, known: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For every row, the index of the known row it equals, or -1. Tries its own place first."""
-    found = np.full(len(rows), -1, np.int64)
-    if len(rows) == 0 or len(known) == 0:
-        return found
-    own = places % len(known)
-    fits = np.abs(rows - known[own]).max(axis=1) < _SAME_ROW
-    found[fits] = own[fits]
+def _equal_rows(rows: Array, images: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every row, the index of the image it equals, or -1. Its own place is tried first."""
+    match = np.full(len(rows), -1, np.int64)
+    if len(rows) == 0 or len(images) == 0:
+        return match
+    own = places % len(images)
+    fits = np.abs(rows - images[own]).max(axis=1) < _SAME_ROW
+    match[fits] = own[fits]
     others = np.flatnonzero(~fits)
-    # |a - b|^2 = |a|^2 - 2 a b + |b|^2 in few directions; the nearest one then in all pixels.
-    few, few_known = rows[others] @ _directions(), known @ _directions()
-    nearest = np.argmin((few_known**2).sum(axis=1) - 2.0 * few @ few_known.T, axis=1)
-    equal = np.abs(rows[others] - known[nearest]).max(axis=1) < _SAME_ROW
-    found[others[equal]] = nearest[equal]
-    return found
+    # |a - b|^2 = |a|^2 - 2 a b + |b|^2 of projections; the nearest image is compared in all pixels.
+    projected, of_images = rows[others] @ _projections(), images @ _projections()
+    nearest = np.argmin((of_images**2).sum(axis=1) - 2.0 * projected @ of_images.T, axis=1)
+    equal = np.abs(rows[others] - images[nearest]).max(axis=1) < _SAME_ROW
+    match[others[equal]] = nearest[equal]
+    return match
 
 
-def _alphas(
-    rows: Array, wanted: NDArray[np.bool_], places: NDArray[np.int64], real: Array, fake: Array
+def _mixtures(
+    rows: Array, selected: NDArray[np.bool_], places: NDArray[np.int64], real: Array, fake: Array
 ) -> tuple[Array, NDArray[np.int64]]:
-    """The weight of the fake image in every wanted row that mixes a real and a fake, else NaN.
-
-    And which two they are.
-    """
-    alphas, found = np.full(len(rows), np.nan), np.full((len(rows), 2), -1, np.int64)
-    pairs, searches = _Pairs(real, fake), _MOST_SEARCHED * len(real)
-    for i in np.flatnonzero(wanted):
-        alphas[i], *found[i] = pairs.of_place(rows[i], int(places[i]))
+    """The weight of the fake image in every selected mixture, else NaN, and its two images."""
+    alphas, pairs = np.full(len(rows), np.nan), np.full((len(rows), 2), -1, np.int64)
+    candidates, searches = _Pairs(real, fake), _MAX_SEARCHED * len(real)
+    for i in np.flatnonzero(selected):
+        alphas[i], *pairs[i] = candidates.of_place(rows[i], int(places[i]))
         if np.isnan(alphas[i]) and searches > 0:
-            alphas[i], *found[i] = pairs.anywhere(rows[i])
+            alphas[i], *pairs[i] = candidates.anywhere(rows[i])
             searches -= 1
-    return alphas, found
+    return alphas, pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,49 +153,47 @@ class _Pairs:
     def of_place(self, row: Array, place: int) -> tuple[float, int, int]:
         """The weight of the fake image in a mixture, or NaN, and the indices of its two images.
 
-        Pairs of its own place in the batch are tried.
+        Tries the pairs of one place in the batch.
         """
         batch = len(self.real)
         for k in range(place % batch, len(self.fake), batch):
-            alpha = _on_line(row, self.real[place % batch], self.fake[k])
+            alpha = _weight_on_line(row, self.real[place % batch], self.fake[k])
             if np.isfinite(alpha):
                 return alpha, place % batch, k
         return np.nan, -1, -1
 
     def anywhere(self, row: Array) -> tuple[float, int, int]:
-        """See `of_place`; of all pairs, for one of the batches may have been shuffled.
-
-        They are tried in few directions, the best one then in all pixels.
-        """
+        """The same for the best of all pairs, since one of the batches may have been shuffled."""
         lines, squares = self._lines
-        offsets = row @ _directions() - self._few_real  # (B, k)
+        offsets = row @ _projections() - self._projected_real  # (B, k)
         alphas = np.einsum("bk,bnk->bn", offsets, lines) / squares
         off = np.linalg.norm(offsets[:, None, :] - alphas[:, :, None] * lines, axis=2)
         b, n = (int(i) for i in np.unravel_index(int(np.argmin(off)), off.shape))
-        return _on_line(row, self.real[b], self.fake[n]), b, n
+        return _weight_on_line(row, self.real[b], self.fake[n]), b, n
 
     @cached_property
-    def _few_real(self) -> Array:
-        return np.asarray(self.real @ _directions())
+    def _projected_real(self) -> Array:
+        return np.asarray(self.real @ _projections())
 
     @cached_property
     def _lines(self) -> tuple[Array, Array]:
-        """The lines of all pairs in few directions, (B, n, k), and their squared lengths (B, n)."""
-        lines = (self.fake @ _directions())[None, :, :] - self._few_real[:, None, :]
+        """The projected lines of all pairs, (B, n, k), and their squared lengths (B, n)."""
+        lines = (self.fake @ _projections())[None, :, :] - self._projected_real[:, None, :]
         return lines, (lines**2).sum(axis=2)
 
 
 @lru_cache(maxsize=1)
-def _directions() -> Array:
-    """Fixed directions (784, k), enough to tell pairs of images apart."""
-    rng = np.random.default_rng(_DIRECTIONS)
-    return np.asarray(rng.standard_normal((PIXELS, _DIRECTIONS)) / np.sqrt(PIXELS))
+def _projections() -> Array:
+    """A fixed random matrix (784, k)."""
+    rng = np.random.default_rng(_PROJECTIONS)
+    return np.asarray(rng.standard_normal((PIXELS, _PROJECTIONS)) / np.sqrt(PIXELS))
 
 
-def _on_line(row: Array, real: Array, fake: Array) -> float:
+def _weight_on_line(row: Array, real: Array, fake: Array) -> float:
+    """The weight of the fake image if the row lies on the line through both, else NaN."""
     direction = fake - real
     alpha = float((row - real) @ direction / (direction @ direction))
-    if not abs(alpha) <= _FARTHEST_ALPHA:
+    if not abs(alpha) <= _MAX_ALPHA:
         return np.nan
     off = np.abs(row - real - alpha * direction).max()
     return alpha if off < _ON_LINE else np.nan

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from autograder.engine.catalogue.solutions import Family, Wrong
-from autograder.homework.losses.expected import LossCall
+from autograder.homework.losses.recovered import LossCall
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, mean
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from autograder.engine.catalogue.solutions import Family, Prediction, Wrong
 from autograder.homework.gradients import flat
 from autograder.homework.losses import expected as losses
-from autograder.homework.losses.expected import LossCall
+from autograder.homework.losses.recovered import LossCall
 from autograder.homework.oracles import gan
 from autograder.homework.problems.flow_parameters import Array
 
@@ -143,7 +143,7 @@ def on_images(
     """A loss of d's logits for changed fake images; `loss` gets the call and these logits."""
 
     def predict(s: LossCall) -> Any:
-        fake = s.evidence.fake
+        fake = s.inputs.fake
         return loss(s, s.critic.logits(change(fake.x), fake.labels))
 
     return predict
@@ -158,7 +158,7 @@ def gradient_without(*dropped: str) -> Prediction:
     """The discriminator's gradient without some terms: "real", "fake", "between"."""
 
     def predict(s: LossCall) -> ArrayLike | None:
-        if len(s.evidence.between) == 0 and "wasserstein" in s.function:
+        if len(s.inputs.interpolates) == 0 and "wasserstein" in s.function:
             return None
         loss = losses.expected_loss(s)
         none = np.zeros(0)
@@ -170,9 +170,9 @@ def gradient_without(*dropped: str) -> Prediction:
                 fake_bar=none if "fake" in dropped else loss.fake_bar,
                 norm_bar=none if "between" in dropped else loss.norm_bar,
             ),
-            real=None if "real" in dropped else s.evidence.real,
-            fake=None if "fake" in dropped else s.evidence.fake,
-            between=None if "between" in dropped or len(loss.norm_bar) == 0 else s.between,
+            real=None if "real" in dropped else s.inputs.real,
+            fake=None if "fake" in dropped else s.inputs.fake,
+            between=None if "between" in dropped or len(loss.norm_bar) == 0 else s.interpolates,
         )
         return flat(gradient, gradient)
 
@@ -203,17 +203,17 @@ RIGHT_PENALTY: Penalty = from_norms(squared_excess)
 
 def interpolates_of(s: LossCall) -> Array | None:
     """The points between real and fake images that d was given; None if there were none."""
-    return s.evidence.between if len(s.evidence.between) else None
+    return s.inputs.interpolates if len(s.inputs.interpolates) else None
 
 
 def real_images(s: LossCall) -> Array | None:
     """The real images."""
-    return s.evidence.real.x
+    return s.inputs.real.x
 
 
 def fake_images(s: LossCall) -> Array | None:
     """The generated images."""
-    return s.evidence.fake.x
+    return s.inputs.fake.x
 
 
 def critic_loss(
@@ -239,9 +239,9 @@ def critic_loss_by_weights(penalty: Callable[[Array, Array, LossCall], Any]) -> 
     """A WGAN-GP loss whose penalty also depends on the fake images' weights."""
 
     def predict(s: LossCall) -> Any:
-        if len(s.evidence.between) != len(s.evidence.real.x):
+        if len(s.inputs.interpolates) != len(s.inputs.real.x):
             return None
-        gradients = s.critic.input_gradient(s.evidence.between)
-        return mean(s.fake) - mean(s.real) + gan.LAMBDA * penalty(gradients, s.alpha, s)
+        gradients = s.critic.input_gradient(s.inputs.interpolates)
+        return mean(s.fake) - mean(s.real) + gan.LAMBDA * penalty(gradients, s.inputs.alpha, s)
 
     return predict

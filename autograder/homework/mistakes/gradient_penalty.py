@@ -280,7 +280,7 @@ WRONG: tuple[Wrong, ...] = (
         hint="You take the gradient of a sigmoid of d; use the critic's outputs as they are.",
         value=critic_loss_by_weights(
             lambda slopes, alpha, s: squared_excess(
-                norms_of(slopes) * _sigmoid_slope(s.critic.logits(s.evidence.between))
+                norms_of(slopes) * _sigmoid_slope(s.critic.logits(s.inputs.interpolates))
             )
         ),
     ),
@@ -324,7 +324,7 @@ WRONG: tuple[Wrong, ...] = (
         "respect to the interpolated images.",
         value=critic_loss_by_weights(
             lambda slopes, alpha, s: squared_excess(
-                np.abs((slopes * (s.evidence.fake.x - s.evidence.real.x)).sum(axis=1))
+                np.abs((slopes * (s.inputs.fake.x - s.inputs.real.x)).sum(axis=1))
             )
         ),
     ),

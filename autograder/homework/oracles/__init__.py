@@ -1,1 +1,1 @@
-"""What the equations of the handout say, in numpy float64."""
+"""The equations of the assignment in numpy float64."""

@@ -1,6 +1,6 @@
 """The flow of problem 1 in numpy float64: MADE, MAF and a stand-in for MADE.
 
-As in the handout, ``forward`` maps noise z to data x and ``inverse`` maps x to z. Every gradient
+As in the assignment, ``forward`` maps noise z to data x and ``inverse`` maps x to z. Every gradient
 is written out by hand: nothing here shares code or autograd with a submission. Names ending in
 ``_bar`` are derivatives of some scalar with respect to the name before it.
 """
@@ -120,9 +120,9 @@ def made_forward(weights: MadeWeights, z: Array) -> tuple[Array, Array]:
 
     Returns:
         x (B, D) and alpha (B, D). The log-determinant of this direction is +sum(alpha); the
-        handout leaves its sign open.
+        assignment leaves its sign open.
 
-    Source: handout problem 1.
+    Source: assignment problem 1.
     """
     x = np.zeros_like(z)
     for column in range(z.shape[1]):
@@ -138,7 +138,7 @@ def made_inverse(weights: MadeWeights, x: Array) -> tuple[Array, Array]:
     Returns:
         z (B, D) and log_det = -sum(alpha) (B,).
 
-    Source: handout problem 1.
+    Source: assignment problem 1.
     """
     mu, alpha = conditioner(weights, x)
     return (x - mu) * np.exp(-alpha), -alpha.sum(axis=1)
@@ -177,12 +177,6 @@ def made_inverse_jacobian(weights: MadeWeights, x: Array) -> Array:
     return np.stack(rows, axis=1)
 
 
-def made_forward_jacobian(weights: MadeWeights, z: Array) -> Array:
-    """dx_i / dz_j at each row: (B, D, D), lower triangular with exp(alpha) on the diagonal."""
-    x, _ = made_forward(weights, z)
-    return np.asarray(np.linalg.inv(made_inverse_jacobian(weights, x)), dtype=np.float64)
-
-
 @dataclass(frozen=True, eq=False)
 class TriangularGradient:
     """Derivatives of a ``TriangularMap``'s parameters, (D,) each; of ``lean`` (D - 1,)."""
@@ -195,7 +189,7 @@ class TriangularGradient:
 
 @dataclass(frozen=True, eq=False)
 class TriangularMap(MapParameters):
-    """A known map that stands in for ``MADE.inverse`` when 1.3 is marked; a ``Block``.
+    """A known map that replaces ``MADE.inverse`` when 1.3 is graded; a ``Block``.
 
     z_i = scale_i x_i + bend_i tanh(x_i) + shift_i + lean_i tanh(x_{i-1}), increasing in its own
     column. It is not affine, so that its log-determinant differs from row to row, and each column
@@ -277,7 +271,7 @@ def maf_log_prob(blocks: Sequence[Invertible], x: Array) -> Array:
         blocks: ``MadeWeights`` or known maps, in the order of ``MAF.nf``.
         x: (B, D).
 
-    Source: handout problem 1, change of variables; MAF, arXiv:1705.07057.
+    Source: assignment problem 1, change of variables; MAF, arXiv:1705.07057.
     """
     total = np.zeros(len(x))
     for block in blocks:
@@ -307,10 +301,3 @@ def maf_mean_log_prob_gradient(blocks: Sequence[Block[GradT_co]], x: Array) -> t
         bar, grad = block.inverse_vjp(seen, bar[:, ::-1], per_row)
         grads.append(grad)
     return tuple(reversed(grads))
-
-
-def maf_sample(blocks: Sequence[MadeWeights], z: Array) -> Array:
-    """Noise z (B, D) to samples (B, D): the blocks backwards, each after its reversal."""
-    for block in reversed(blocks):
-        z = made_forward(block, z[:, ::-1])[0]
-    return z

@@ -1,7 +1,7 @@
 """The losses of problems 2, 4 and 5 in numpy float64, with their derivatives.
 
 Names ending in ``_bar`` are derivatives of some scalar with respect to the name before it. The
-networks that the losses are computed from are those of ``probe_networks``.
+networks are those of ``probe_networks``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from autograder.homework.problems.probe_networks import (
     Grads,
     Labels,
     Rows,
-    gradient_norms,
 )
 
-LAMBDA = 10.0  # weight of the gradient penalty, handout 5.5
+LAMBDA = 10.0  # weight of the gradient penalty, assignment 5.5
 
 
 def interpolates(x_real: Array, x_fake: Array, alpha: Array) -> Array:
     """alpha x_fake + (1 - alpha) x_real, with one alpha (B,) per example: (B, 784).
 
-    Source: handout 5.5.
+    Source: assignment 5.5.
     """
     weight = alpha[:, None]
     return weight * x_fake + (1.0 - weight) * x_real
@@ -54,11 +53,11 @@ class Loss:
 
 
 def nonsaturating_d(real_logits: Array, fake_logits: Array) -> Loss:
-    """-mean log sigmoid(real) - mean log(1 - sigmoid(fake)), whatever the logits.
+    """-mean log sigmoid(real) - mean log(1 - sigmoid(fake)), without clamp or epsilon.
 
-    No clamp, no epsilon: ``tolerances.SURE`` says from which constant on these cost points.
+    See ``tolerances.SURE`` for the constants that cost points.
 
-    Source: handout 2.2; with labels 4.2.
+    Source: assignment 2.2; with labels 4.2.
     """
     value = softplus(-real_logits).mean() + softplus(fake_logits).mean()
     return Loss(
@@ -71,7 +70,7 @@ def nonsaturating_d(real_logits: Array, fake_logits: Array) -> Loss:
 def nonsaturating_g(fake_logits: Array) -> Loss:
     """-mean log sigmoid(fake).
 
-    Source: handout 2.2; with labels 4.2.
+    Source: assignment 2.2; with labels 4.2.
     """
     value = softplus(-fake_logits).mean()
     return Loss(float(value), fake_bar=-sigmoid(-fake_logits) / len(fake_logits))
@@ -80,7 +79,7 @@ def nonsaturating_g(fake_logits: Array) -> Loss:
 def wasserstein_d(real: Array, fake: Array, norms: Array, lam: float = LAMBDA) -> Loss:
     """mean fake - mean real + lam mean (norms - 1)^2.
 
-    Source: handout 5.5.
+    Source: assignment 5.5.
     """
     value = fake.mean() - real.mean() + lam * ((norms - 1.0) ** 2).mean()
     return Loss(
@@ -94,7 +93,7 @@ def wasserstein_d(real: Array, fake: Array, norms: Array, lam: float = LAMBDA) -
 def wasserstein_g(fake: Array) -> Loss:
     """-mean fake.
 
-    Source: handout 5.5.
+    Source: assignment 5.5.
     """
     return Loss(float(-fake.mean()), fake_bar=np.full(len(fake), -1.0 / len(fake)))
 
@@ -110,7 +109,7 @@ def critic_gradient(
     """The gradient of any loss with respect to the discriminator's parameters.
 
     Args:
-        critic: The discriminator that gave the logits.
+        critic: The discriminator that the logits are from.
         loss: The loss with its derivatives.
         real: The rows behind ``loss.real_bar``.
         fake: The rows behind ``loss.fake_bar``; held fixed (a d loss does not train g).
@@ -137,25 +136,6 @@ def critic_gradient(
     return {key: np.asarray(sum(part[key] for part in parts)) for key in parts[0]}
 
 
-def critic_gradient_nonsaturating(critic: Discriminator, real: Rows, fake: Rows) -> Grads:
-    """Gradient of ``nonsaturating_d`` with respect to the discriminator."""
-    loss = nonsaturating_d(critic.logits(real.x, real.labels), critic.logits(fake.x, fake.labels))
-    return critic_gradient(critic, loss, real=real, fake=fake)
-
-
-def critic_gradient_wasserstein(
-    critic: Discriminator, real: Rows, fake: Rows, between: Rows, lam: float = LAMBDA
-) -> Grads:
-    """Gradient of ``wasserstein_d`` with respect to the critic; ``between``: interpolates."""
-    loss = wasserstein_d(
-        critic.logits(real.x, real.labels),
-        critic.logits(fake.x, fake.labels),
-        gradient_norms(critic, between),
-        lam,
-    )
-    return critic_gradient(critic, loss, real=real, fake=fake, between=between)
-
-
 def generator_gradient(
     generator: Generator,
     critic: Discriminator,
@@ -166,22 +146,6 @@ def generator_gradient(
     """The gradient of any loss of the fake logits with respect to the generator's parameters."""
     images = generator.images(z, labels)
     return generator.vjp(z, labels, critic.vjp(images, labels, loss.fake_bar)[0])
-
-
-def generator_gradient_nonsaturating(
-    generator: Generator, critic: Discriminator, z: Array, labels: Labels | None = None
-) -> Grads:
-    """Gradient of ``nonsaturating_g`` with respect to the generator."""
-    loss = nonsaturating_g(critic.logits(generator.images(z, labels), labels))
-    return generator_gradient(generator, critic, loss, z, labels)
-
-
-def generator_gradient_wasserstein(
-    generator: Generator, critic: Discriminator, z: Array, labels: Labels | None = None
-) -> Grads:
-    """Gradient of ``wasserstein_g`` with respect to the generator."""
-    loss = wasserstein_g(critic.logits(generator.images(z, labels), labels))
-    return generator_gradient(generator, critic, loss, z, labels)
 
 
 def softplus(value: Array) -> Array:

@@ -18,7 +18,7 @@ def moons(n: int, noise: float, rng: np.random.Generator) -> NDArray[np.float64]
     Args:
         n: Number of points, >= 2.
         noise: Standard deviation of the noise in each coordinate.
-        rng: Where the order and the noise come from.
+        rng: Source of the order and the noise.
 
     Returns:
         (n, 2).
@@ -47,7 +47,7 @@ def moons(n: int, noise: float, rng: np.random.Generator) -> NDArray[np.float64]
 def standardised_split(
     seed: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Moons as ``run_flow.py`` makes them: 30,000 points, standardised by all of them.
+    """Moons as in ``run_flow.py``: 30,000 points, standardised by all of them.
 
     Args:
         seed: Seed of the points; another seed gives fresh points of the same distribution.

@@ -1,1 +1,1 @@
-"""What is posed to a submission: parameters, networks, images. Tells nothing of the solution."""
+"""The inputs of a submission: parameters, networks, images. No part of the solution."""

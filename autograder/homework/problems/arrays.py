@@ -1,4 +1,4 @@
-"""Cases as the experiments know them: sizes, and arrays by name in float32."""
+"""Cases as arguments of the experiments: sizes, and float32 arrays by name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from autograder.homework.problems.probe_networks import Critic, Generator, Label
 Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 
 
-class MadeProblem(Protocol):
-    """What a MADE is asked about: sizes, parameters, data x and noise z (B, D)."""
+class FlowProblem(Protocol):
+    """Sizes of a MADE and data x (B, D); `used`: the network was called before."""
 
     @property
     def input_size(self) -> int: ...
@@ -33,34 +33,27 @@ class MadeProblem(Protocol):
     @property
     def used(self) -> bool: ...
     @property
-    def weights(self) -> MadeParameters: ...
-    @property
     def x(self) -> Array: ...
+
+
+class MadeProblem(FlowProblem, Protocol):
+    """A problem for MADE, with parameters and noise z (B, D)."""
+
+    @property
+    def weights(self) -> MadeParameters: ...
     @property
     def z(self) -> Array: ...
 
 
-class MafProblem(Protocol):
-    """What a MAF is asked about: sizes and data x (B, D); its blocks are given beside it."""
+class MafProblem(FlowProblem, Protocol):
+    """A problem for MAF, without its blocks."""
 
     @property
-    def input_size(self) -> int: ...
-    @property
-    def hidden_size(self) -> int: ...
-    @property
-    def n_hidden(self) -> int: ...
-    @property
     def n_flows(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def used(self) -> bool: ...
-    @property
-    def x(self) -> Array: ...
 
 
 class GanProblem(Protocol):
-    """What a loss is asked about: probe networks, real images (B, 784) and labels (B,)."""
+    """A problem for a loss: probe networks, real images (B, 784) and labels (B,)."""
 
     @property
     def dim_z(self) -> int: ...
@@ -79,7 +72,7 @@ class GanProblem(Protocol):
 
 
 def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:
-    """Name a MADE's weights as the experiments know them."""
+    """Return a MADE's weights under the experiments' names."""
     arrays: dict[str, Array] = {}
     for j, (weight, bias) in enumerate(weights.layers):
         arrays[f"block{block}.weight{j}"] = float32(weight)
@@ -88,7 +81,7 @@ def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:
 
 
 def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
-    """Name the parameters of all blocks of a MAF as the experiments know them."""
+    """Return the parameters of all blocks of a MAF under the experiments' names."""
     arrays: dict[str, Array] = {}
     for k, block in enumerate(blocks):
         if isinstance(block, MadeParameters):
@@ -100,7 +93,7 @@ def maf_arrays(blocks: Sequence[Block]) -> dict[str, Array]:
 
 
 def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any]:
-    """Name the parameters of the probe networks as the experiments know them."""
+    """Return images, labels and the probe networks' parameters under the experiments' names."""
     generator = case.generator
     arrays: dict[str, Any] = {
         "g.weight": float32(generator.weight),
@@ -120,8 +113,8 @@ def gan_arrays(case: GanProblem, critic: Critic | LinearCritic) -> dict[str, Any
     return arrays
 
 
-def made_sizes(case: MadeProblem | MafProblem) -> dict[str, int]:
-    """Return the experiments' arguments; `used` is 1 for a network that was called before."""
+def made_sizes(case: FlowProblem) -> dict[str, int]:
+    """Return the sizes as arguments of an experiment; `used`: the network was called before."""
     return {
         "used": int(case.used),
         "input_size": case.input_size,

@@ -1,6 +1,6 @@
-"""The parameters that problem 1's blocks are given, as plain arrays: what travels to the worker.
+"""The parameters of problem 1's blocks as plain arrays, as they are sent to the worker.
 
-What the blocks compute from them is not said here, but in the oracles.
+The oracles compute with them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def masks(input_size: int, hidden_size: int, n_hidden: int) -> tuple[Array, ...]
     Args:
         input_size: D >= 2.
         hidden_size: H >= 1.
-        n_hidden: hidden layers beside the input layer, >= 0.
+        n_hidden: hidden layers after the input layer, >= 0.
 
     Returns:
         n_hidden + 2 read-only arrays of 0 and 1: (H, D), then (H, H) each, then (2 D, H).
@@ -34,7 +34,7 @@ def masks(input_size: int, hidden_size: int, n_hidden: int) -> tuple[Array, ...]
     Raises:
         ValueError: A size is too small.
 
-    Source: handout problem 1 (sequential ordering); MADE, arXiv:1502.03509, eq. 12-13.
+    Source: assignment problem 1 (sequential ordering); MADE, arXiv:1502.03509, eq. 12-13.
     """
     for name, value, least in (
         ("input_size", input_size, 2),
@@ -46,13 +46,13 @@ def masks(input_size: int, hidden_size: int, n_hidden: int) -> tuple[Array, ...]
     hidden = np.arange(hidden_size) % (input_size - 1)
     outputs = np.arange(input_size) - 1
     degrees = [np.arange(input_size), *[hidden] * (n_hidden + 1), np.tile(outputs, 2)]
-    made = tuple(
+    layers = tuple(
         (later[:, None] >= earlier[None, :]).astype(np.float64)
         for earlier, later in itertools.pairwise(degrees)
     )
-    for mask in made:
-        mask.setflags(write=False)  # the cache hands the same arrays to every caller
-    return made
+    for mask in layers:
+        mask.setflags(write=False)  # the cache returns the same arrays to every caller
+    return layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +103,13 @@ class MadeParameters:
         )
 
 
-# The parameters of the known map by their names, as the experiments know them.
+# The names of the known map's parameters in the experiments.
 MAP_PARAMETERS = ("scale", "bend", "shift", "lean")
 
 
 @dataclass(frozen=True, eq=False)
 class MapParameters:
-    """The parameters of the known map that stands in for a MADE when 1.3 is marked.
+    """The parameters of the known map that replaces a MADE when 1.3 is graded.
 
     Args:
         scale: (D,), > 0.
@@ -145,7 +145,7 @@ class MapParameters:
 
 @dataclass(frozen=True, eq=False)
 class TrainableParameters:
-    """The parameters of the known map that is trained in place of a MADE; K units a variable.
+    """The parameters of the known map that is trained in place of a MADE, K units per variable.
 
     Args:
         slope: (D,).
@@ -168,7 +168,7 @@ class TrainableParameters:
         shapes = (self.slope.shape, self.inner.shape, self.outer.shape)
         if shapes != expected:
             raise ValueError(
-                f"slope, inner and outer must have shapes {expected} beside offset "
+                f"slope, inner and outer must have shapes {expected} with offset "
                 f"{self.offset.shape}, got {shapes}"
             )
 
@@ -186,7 +186,7 @@ class TrainableParameters:
 
     @property
     def sees(self) -> Array:
-        """1 where a unit sees a variable, (D, K, D): those before its own, and perhaps its own."""
+        """1 where a unit sees a variable, (D, K, D): one before its own, or perhaps its own."""
         size = self.input_size
         before = np.tril(np.ones((size, size)), -1)[:, None, :]
         sees: Array = before + np.eye(size)[:, None, :] * self.increasing[:, None]

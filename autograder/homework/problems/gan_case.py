@@ -12,7 +12,6 @@ from autograder.homework.problems.probe_networks import (
     Critic,
     Generator,
     Labels,
-    LinearCritic,
 )
 
 PIXELS = 784
@@ -21,8 +20,8 @@ CRITIC_UNITS = 12
 
 LOGIT_WEIGHT_SUM = 4.5  # |logit| <= 4.5 + 1 < 6 because |tanh| < 1
 LOGIT_BIAS = 1.0
-_CALM = 64.0  # by a power of two: what is divided stays exact
-TEMPLATES = 6  # directions in image space that real images, fake ones and critic share
+_CALM = 64.0  # a power of two, so that division is exact
+TEMPLATES = 6  # directions in image space shared by real images, fake ones and critic
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class GanCase:
         scale: Steepness of the discriminator: multiplies its first weight. From 1 to 2 the
             gradient norms at interpolates lie on both sides of 1.
         conditional: Whether the networks take labels.
-        seed: Where the arrays come from.
+        seed: Seed of the arrays.
     """
 
     batch: int
@@ -46,7 +45,7 @@ class GanCase:
 
     @property
     def generator(self) -> Generator:
-        """Makes images of about the size of the real ones, around another mean."""
+        """Its images have about the size of the real ones, and another mean."""
         return self._drawn[0]
 
     @property
@@ -68,17 +67,6 @@ class GanCase:
             labels = rng.integers(0, N_CLASSES, self.batch)
         labels.setflags(write=False)
         return labels
-
-    @cached_property
-    def linear_critic(self) -> LinearCritic:
-        """A critic w x + b whose gradient norm ||w|| lies within 0.3..0.7 or 1.5..3."""
-        rng = np.random.default_rng((PIXELS, self.seed))
-        norm = rng.uniform(0.3, 0.7) if rng.random() < 0.5 else rng.uniform(1.5, 3.0)
-        direction = rng.standard_normal(PIXELS)
-        return LinearCritic(
-            w=exact(direction * (norm / np.linalg.norm(direction))),
-            b=float(exact(rng.uniform(-1.0, 1.0, 1))[0]),
-        )
 
     @cached_property
     def _drawn(self) -> tuple[Generator, Critic, Array]:
@@ -124,20 +112,20 @@ class GanCase:
 
 @dataclass(frozen=True)
 class SureGanCase(GanCase):
-    """A discriminator that says nearly the same, `logit`, of every image, real or generated.
+    """A discriminator whose logits of all images, real or generated, are nearly the same.
 
-    One of the two batches is then taken for the other, and the discriminator is sure of it. What a
-    loss does to small probabilities so that the logarithm stays finite is seen here.
+    So it takes one of the two batches for the other, and is sure of it. This reveals clamps and
+    constants that keep a loss's logarithm finite.
 
     Args:
-        logit: What the logits differ from by 0.09 at most.
+        logit: The logits differ from it by 0.09 at most.
     """
 
     logit: float
 
     @property
     def critic(self) -> Critic:
-        """As any other, but for how far the logits spread."""
+        """As in `GanCase`, with other logits."""
         return self._sure
 
     @cached_property
@@ -154,13 +142,13 @@ class SureGanCase(GanCase):
 
 @dataclass(frozen=True)
 class HighGanCase(GanCase):
-    """A critic whose values lie around `height`: those of a Wasserstein critic have no bounds."""
+    """A critic with values around `height`: those of a Wasserstein critic have no bounds."""
 
     height: float
 
     @property
     def critic(self) -> Critic:
-        """As any other, but for where its values lie."""
+        """As in `GanCase`, with larger values."""
         return self._high
 
     @cached_property
@@ -170,7 +158,7 @@ class HighGanCase(GanCase):
 
 
 def exact(values: Array) -> Array:
-    """Return values rounded to what float32 holds, read-only."""
+    """Return values rounded to float32, read-only."""
     rounded = values.astype(np.float32).astype(np.float64)
     rounded.setflags(write=False)
     return rounded

@@ -1,9 +1,8 @@
-"""The probe networks in numpy float64: what the worker's probes compute, with their derivatives.
+"""The worker's probe networks in numpy float64, with their derivatives.
 
-The networks are small enough that every derivative, the second-order ones included, is written out
-by hand. Images are flattened to rows of 784. Names ending in ``_bar`` are derivatives of some
-scalar with respect to the name before it; dictionaries of gradients have the names of the
-parameters as keys.
+Every derivative, the second-order ones included, is written out by hand. Images are flattened to
+rows of 784. Names ending in ``_bar`` are derivatives of some scalar with respect to the name before
+it; dictionaries of gradients have the names of the parameters as keys.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ Grads: TypeAlias = dict[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A batch as a discriminator sees it: images x (B, 784) and, if conditional, labels (B,)."""
+    """Input of a discriminator: images x (B, 784) and, if conditional, labels (B,)."""
 
     x: Array
     labels: Labels | None = None
 
 
 class Discriminator(Protocol):
-    """What the losses need of a probe discriminator."""
+    """The functions of a probe discriminator that the losses need."""
 
     def logits(self, x: Array, labels: Labels | None = None) -> Array:
         """The output before the sigmoid (Wasserstein: the critic's value), (B,)."""
@@ -113,7 +112,7 @@ class Critic:
         return linear_bar @ self.w1, grads
 
     def gradient_norm_vjp(self, x: Array, labels: Labels | None, norm_bar: Array) -> Grads:
-        """See ``Discriminator.gradient_norm_vjp``; b2 has no part in it, its gradient is 0.
+        """See ``Discriminator.gradient_norm_vjp``; the gradient by b2 is 0.
 
         With h = tanh(w1 x + b1), s = 1 - h^2, u = w2[label] s and g = w1^T u, the norm |g| has
         derivative g / |g| with respect to g (taken as 0 where g is 0), and ds/d(w1 x) = -2 h s.

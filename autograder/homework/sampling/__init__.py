@@ -1,1 +1,1 @@
-"""What a loss draws, and whether its distribution is right."""
+"""Checks of the random numbers that a loss draws."""

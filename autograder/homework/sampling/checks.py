@@ -1,6 +1,6 @@
-"""What a loss of problems 2, 4 and 5 draws: latents, labels and interpolation weights.
+"""Checks of what a loss samples: latents, labels and interpolation weights.
 
-Every statistical test refuses a right solution with probability 1e-10 at most.
+Every statistical test refuses a correct solution with a probability of 1e-10 at most.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.losses.recovered import recover
 from autograder.homework.problems.gan_case import N_CLASSES, GanCase
 from autograder.homework.problems.probe_networks import Array, Labels
-from autograder.homework.reply import Call
+from autograder.homework.reply import NetworkCall
 from autograder.homework.sampling import statistics
-from autograder.homework.student import GanLoss, Student
+from autograder.homework.student import LossRecord, Student
 
-# How many calls of how large a batch the statistics are made of.
+# The number of calls and the size of each batch that the statistics use.
 _MANY_LATENTS = (8, 128)
-_SHOWN_LATENTS = (32, 32)  # the same where it is looked at which images d was given
+_SHOWN_LATENTS = (32, 32)  # the same where the images that d was given are recorded
 _MANY_LABELS = (16, 256)
 _MANY_WEIGHTS = (64, 16)
 _FEW_IMAGES = (4, 16)
-# The networks and images are sent once for several calls. Together they may take the time of one,
-# so they are not too many for a solution that handles images one by one.
+# One request sends networks and images once for several calls. They share the time limit of one
+# call, so there are not too many for a solution that handles images one by one.
 _IMAGES_AT_ONCE = 512
-# Of 1024 uniform weights more than a dozen agree in five digits once in 10^30 gradings.
-_DIGITS, _MOST_EQUAL = 5, 12
-# A point whose weight lies within 1e-5 of 0 or 1 may look like the image itself.
-_MOST_POINTS = 0.95
+# Among 1024 uniform weights, more than a dozen agree in five digits once in 10^30 gradings.
+_DIGITS, _MAX_EQUAL = 5, 12
+# An interpolate whose weight lies within 1e-5 of 0 or 1 may look like the image itself.
+_REQUIRED_SHARE = 0.95
 
 
 def check_latents(student: Student, function: str, *, conditional: bool) -> None:
-    """z is standard normal and fresh for every example: each test errs with probability 1e-10."""
-    case, loss = next(_draws(student, function, conditional, (1, _SHOWN_LATENTS[1]), images=True))
-    seen = recover(case, loss, function)
-    shown, wanted = seen.shown_of_batch(case.batch)
-    # Where some images go nowhere, theirs are not the z that count. But a loss that shows d less
-    # than a batch is wrong for that, and has its own checks.
-    some_go_nowhere = seen.d_saw_fake > 0 and shown >= wanted and not seen.z_shown.all()
-    _check_latents(student, function, conditional, only_shown=some_go_nowhere)
+    """Check that z is standard normal and fresh for every example."""
+    size = (1, _SHOWN_LATENTS[1])
+    case, record = next(_calls(student, function, conditional, size, images=True))
+    inputs = recover(function, case, record).inputs
+    # Only the z of images that d was given matter. A loss that shows d less than a batch fails its
+    # own checks; here all its z are tested.
+    only_shown = inputs.d_saw_fake > 0 and inputs.shows_whole_batch and not inputs.z_shown.all()
+    _check_latents(student, function, conditional, only_shown=only_shown)
 
 
 def _check_latents(student: Student, function: str, conditional: bool, *, only_shown: bool) -> None:
     batches, states = [], set()
     size = _SHOWN_LATENTS if only_shown else _MANY_LATENTS
-    for case, loss in _draws(student, function, conditional, size, images=only_shown):
-        states.add(loss.next_random)
-        fresh = list({call.rows.tobytes(): call.rows for call in loss.g_calls}.values())
+    for case, record in _calls(student, function, conditional, size, images=only_shown):
+        states.add(record.next_random)
+        fresh = list({call.rows.tobytes(): call.rows for call in record.g_calls}.values())
         if only_shown:
-            seen = recover(case, loss, function)
-            fresh = [np.unique(seen.z[seen.z_shown], axis=0)]
+            inputs = recover(function, case, record).inputs
+            fresh = [np.unique(inputs.z[inputs.z_shown], axis=0)]
         if not fresh:
             raise CheckFailed(f"{function} never calls g.")
         for rows in fresh:
@@ -62,25 +62,25 @@ def _check_latents(student: Student, function: str, conditional: bool, *, only_s
                     numbers=f"{statistics.distinct_rows(rows)} different z in a batch of "
                     f"{len(rows)}, expected {len(rows)}.",
                 )
-        made = sum(len(rows) for rows in fresh)
-        if made < case.batch:
+        count = sum(len(rows) for rows in fresh)
+        if count < case.batch:
             raise CheckFailed(
                 f"{function} gives the generator fewer z than there are real images.",
-                numbers=f"{made} for a batch of {case.batch}.",
+                numbers=f"{count} for a batch of {case.batch}.",
             )
         batches += fresh
     if len(states) == 1 and len(batches) > 1:
         raise CheckFailed(
-            f"{function} seeds the random numbers itself: whatever is drawn after it is the same "
-            "after every call, the next batch's z too.",
-            hint="Leave out torch.manual_seed() within the loss.",
+            f"{function} seeds the random numbers itself: every later random number, the next "
+            "batch's z included, is the same after every call.",
+            hint="Remove torch.manual_seed() from the loss.",
         )
     z = np.concatenate(batches)
     if statistics.distinct_rows(z) < len(z):
         raise CheckFailed(
             f"{function} draws the same z again in later calls.",
-            numbers=f"{statistics.distinct_rows(z)} different z in {len(batches)} batches of "
-            f"together {len(z)} examples.",
+            numbers=f"{statistics.distinct_rows(z)} different z among {len(z)} examples in "
+            f"{len(batches)} batches.",
         )
     _check_normal(function, z)
 
@@ -99,7 +99,7 @@ def _check_normal(function: str, z: Array) -> None:
             f"The z that {function} gives the generator are not standard normal.",
             numbers=f"{z.size} numbers: mean {z.mean():.3f} (expected 0), mean square {square:.3f} "
             f"(expected 1, allowed {low:.3f} to {high:.3f}), distance from the normal "
-            f"distribution {distance:.3f} (allowed {bound:.3f}); a right z is refused once in "
+            f"distribution {distance:.3f} (allowed {bound:.3f}). A correct z fails once in "
             "10^10 gradings.",
         )
     pairs = z.shape[1] * (z.shape[1] - 1) // 2
@@ -108,84 +108,81 @@ def _check_normal(function: str, z: Array) -> None:
     if correlation > allowed:
         raise CheckFailed(
             f"The entries of the z that {function} gives the generator depend on each other.",
-            numbers=f"Greatest correlation {correlation:.3f} (allowed {allowed:.3f}).",
+            numbers=f"Largest correlation {correlation:.3f} (allowed {allowed:.3f}).",
         )
 
 
 def check_labels(student: Student, function: str) -> None:
-    """Labels stay with their images, and fake labels are the real ones or uniform over classes."""
-    for case, loss in _draws(student, function, True, _FEW_IMAGES, images=True):
-        seen = recover(case, loss, function)
+    """Check that labels stay with their images, and that fake labels are real ones or uniform."""
+    for case, record in _calls(student, function, True, _FEW_IMAGES, images=True):
+        inputs = recover(function, case, record).inputs
         if function.endswith("_d") and (
-            seen.real_labels_seen is None
-            or not np.array_equal(seen.real_labels_seen, _labels(seen.real_labels_true))
+            inputs.real_labels_seen is None
+            or not np.array_equal(inputs.real_labels_seen, _or_empty(inputs.real_labels_true))
         ):
             raise CheckFailed(
                 f"{function} gives d real images with labels that are not theirs.",
                 hint="A real image and its label must stay together.",
             )
-        if seen.fake_labels_seen is None:
+        if inputs.fake_labels_seen is None:
             raise CheckFailed(f"{function} never shows d the images that g made.")
-        if not np.array_equal(seen.fake_labels_seen, _labels(seen.fake.labels)):
+        if not np.array_equal(inputs.fake_labels_seen, _or_empty(inputs.fake.labels)):
             raise CheckFailed(
                 f"{function} shows d a fake image with another label than it was made for.",
-                hint="Give g and d the very same labels for the fake images.",
+                hint="Give g and d the same labels for the fake images.",
             )
     drawn = []
-    for case, loss in _draws(student, function, True, _MANY_LABELS, images=False):
-        calls = _distinct_calls(loss.g_calls)
+    for case, record in _calls(student, function, True, _MANY_LABELS, images=False):
+        calls = _distinct_calls(record.g_calls)
         if calls:
-            drawn.append(np.concatenate([_labels(call.labels) for call in calls]))
-        shares_in_batch = _shares(case.labels)
+            drawn.append(np.concatenate([_or_empty(call.labels) for call in calls]))
+        real_shares = _cumulative_shares(case.labels)
     if not drawn:
         raise CheckFailed(f"{function} never calls g.")
-    # Each call by itself too: one label for a whole batch is uniform in the long run.
+    # Each call alone too: one label for a whole batch is uniform in the long run.
     for labels in (np.concatenate(drawn), *drawn):
         bound = statistics.dkw_bound(len(labels), statistics.FALSE_ALARM / (1 + len(drawn)))
         from_uniform = statistics.discrete_distance_uniform(labels, N_CLASSES)
         # y_real itself, in another order, or drawn from it.
-        from_real = float(np.abs(_shares(labels) - shares_in_batch).max())
-        # Class by class too, where a class that never comes stands out.
-        counted, wanted = (
-            np.bincount(labels, minlength=N_CLASSES),
-            np.full(N_CLASSES, 1 / N_CLASSES),
-        )
-        in_batch = np.diff(shares_in_batch, prepend=0.0)
+        from_real = float(np.abs(_cumulative_shares(labels) - real_shares).max())
+        # Class by class too: a class that never occurs stands out there.
+        counts = np.bincount(labels, minlength=N_CLASSES)
+        uniform, real = np.full(N_CLASSES, 1 / N_CLASSES), np.diff(real_shares, prepend=0.0)
         allowed = statistics.FALSE_ALARM / (1 + len(drawn))
-        fits_uniform = from_uniform <= bound and statistics.fits(counted, wanted, allowed)
-        fits_real = from_real <= bound and statistics.fits(counted, in_batch, allowed)
+        fits_uniform = from_uniform <= bound and statistics.fits(counts, uniform, allowed)
+        fits_real = from_real <= bound and statistics.fits(counts, real, allowed)
         if not fits_uniform and not fits_real:
-            # By their shares alone they may be right.
             if from_uniform <= bound and all(np.array_equal(drawn[0], each) for each in drawn):
                 raise CheckFailed(
                     f"The labels of the fake images in {function} are the same in every call, and "
                     "are not those of the real images.",
                     numbers=f"The first ten: {drawn[0][:10].tolist()}.",
-                    hint="Take y_real, or draw new labels, uniform over the ten classes, in every "
-                    "call.",
+                    hint="Use y_real, or draw new labels in every call, uniform over the ten "
+                    "classes.",
                 )
             raise CheckFailed(
                 f"The labels of the fake images in {function} are neither y_real nor uniform over "
                 "the ten classes.",
-                numbers=f"Drawn per class: {counted.tolist()}; uniform would be about "
+                numbers=f"Drawn per class: {counts.tolist()}; uniform would be about "
                 f"{len(labels) / N_CLASSES:.0f} each.",
             )
 
 
 def check_interpolation(student: Student, function: str) -> None:
-    """One weight per example, uniform on [0, 1]: the tests err with probability 1e-10 each."""
+    """Check that every example has its own interpolation weight, uniform on [0, 1]."""
     pooled = []
-    for case, loss in _draws(student, function, False, _MANY_WEIGHTS, images=True):
-        seen = recover(case, loss, function)
-        if len(seen.strange):
+    for case, record in _calls(student, function, False, _MANY_WEIGHTS, images=True):
+        call = recover(function, case, record)
+        alpha, off_line = call.inputs.alpha, len(call.inputs.unmatched)
+        if off_line:
             raise CheckFailed(
                 f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
                 "number a for the whole image.",
-                numbers=f"{len(seen.strange)} of {len(seen.strange) + len(seen.between)} images "
-                "beside the real and the fake ones lie off the line between a real and a fake.",
+                numbers=f"{off_line} of {off_line + len(alpha)} images, real and fake ones not "
+                "counted, lie off the line between a real and a fake image.",
             )
-        seen.require_between(function)
-        alpha = seen.alpha
+        if len(alpha) == 0:
+            raise call.missing_interpolates()
         if alpha.min() < -1e-3 or alpha.max() > 1 + 1e-3:
             raise CheckFailed(
                 "The interpolation weights are not confined to [0, 1].",
@@ -194,14 +191,14 @@ def check_interpolation(student: Student, function: str) -> None:
         if len(alpha) > 1 and statistics.distinct_rows(np.round(alpha, _DIGITS)[:, None]) == 1:
             raise CheckFailed(
                 "All examples of a batch share one interpolation weight; each needs its own.",
-                numbers=f"A batch of {len(alpha)} had the one weight {alpha[0]:.3f}.",
+                numbers=f"All {len(alpha)} weights of a batch are {alpha[0]:.3f}.",
             )
         pooled.append(alpha)
     weights = np.concatenate(pooled)
     values, counts = np.unique(np.round(weights, _DIGITS), return_counts=True)
-    piled = values[counts > _MOST_EQUAL]
+    piled = values[counts > _MAX_EQUAL]
     if 1 <= len(piled) <= 2:
-        several = int(counts[counts > _MOST_EQUAL].sum())
+        several = int(counts[counts > _MAX_EQUAL].sum())
         raise CheckFailed(
             "Many interpolation weights have the very same value: not uniform on [0, 1].",
             numbers=f"{several} of {len(weights)} weights are "
@@ -209,7 +206,7 @@ def check_interpolation(student: Student, function: str) -> None:
             hint="Do not clamp or round the weights.",
         )
     pairs = math.prod(_MANY_WEIGHTS)
-    if len(weights) < _MOST_POINTS * pairs:
+    if len(weights) < _REQUIRED_SHARE * pairs:
         raise CheckFailed(
             f"{function} takes the gradient penalty for some of the pairs of images only.",
             numbers=f"d was given {len(weights)} points between real and fake images for {pairs} "
@@ -217,10 +214,10 @@ def check_interpolation(student: Student, function: str) -> None:
         )
     if len(values) < 0.75 * len(weights):
         raise CheckFailed(
-            "The interpolation weights repeat each other; each example needs one of its own, drawn "
-            "anew in every call.",
-            numbers=f"{len(pooled)} batches of together {len(weights)} weights had only "
-            f"{len(values)} different ones.",
+            "The interpolation weights repeat each other; every example needs its own, drawn again "
+            "in every call.",
+            numbers=f"Only {len(values)} of {len(weights)} weights in {len(pooled)} batches are "
+            "different.",
         )
     gap = statistics.end_gap(len(weights))
     if weights.min() > gap or weights.max() < 1 - gap:
@@ -238,38 +235,39 @@ def check_interpolation(student: Student, function: str) -> None:
         )
 
 
-def _draws(
+def _calls(
     student: Student,
     function: str,
     conditional: bool,
     size: tuple[int, int],
     *,
     images: bool,
-) -> Iterator[tuple[GanCase, GanLoss]]:
-    """Call the loss several times on one problem, with other random numbers every time."""
+) -> Iterator[tuple[GanCase, LossRecord]]:
+    """Call the loss several times on one problem, with different random numbers every time."""
     calls, batch = size
     case = GanCase(batch, 6, 1.0, conditional, student.seed)
     seeds = [(student.seed * 1000 + n) % 2**32 for n in range(calls)]
     at_once = max(1, _IMAGES_AT_ONCE // batch)
     for start in range(0, calls, at_once):
         some = seeds[start : start + at_once]
-        for loss in student.gan_losses(function, case, some, images=images):
-            yield case, loss
+        for record in student.gan_losses(function, case, some, images=images):
+            yield case, record
 
 
-def _distinct_calls(calls: Sequence[Call]) -> list[Call]:
-    """The calls of g without those whose latents and labels were merely used again."""
-    first: dict[tuple[bytes, bytes], Call] = {}
+def _distinct_calls(calls: Sequence[NetworkCall]) -> list[NetworkCall]:
+    """The calls of g, each pair of latents and labels once."""
+    first: dict[tuple[bytes, bytes], NetworkCall] = {}
     for call in calls:
-        first.setdefault((call.rows.tobytes(), _labels(call.labels).tobytes()), call)
+        first.setdefault((call.rows.tobytes(), _or_empty(call.labels).tobytes()), call)
     return list(first.values())
 
 
-def _shares(labels: Labels) -> Array:
+def _cumulative_shares(labels: Labels) -> Array:
     """The share of labels up to 0, up to 1, ..., up to 9."""
     ordered = np.sort(labels)
     return np.searchsorted(ordered, np.arange(N_CLASSES), side="right") / len(ordered)
 
 
-def _labels(labels: Labels | None) -> Labels:
+def _or_empty(labels: Labels | None) -> Labels:
+    """The labels, or an empty array."""
     return np.zeros(0, np.int64) if labels is None else labels

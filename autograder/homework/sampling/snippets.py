@@ -1,4 +1,4 @@
-"""Snippets that show what a loss draws and how it trains, with a student's file and torch alone."""
+"""Python snippets that show a loss's random numbers and its training; they need only torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograder.engine.judge.exceptions import CheckFailed
 
 @contextlib.contextmanager
 def showing(snippet: str) -> Iterator[None]:
-    """Give a snippet to the check that fails in this context."""
+    """Attach a snippet to a failure in this context."""
     try:
         yield
     except CheckFailed as failure:
@@ -19,13 +19,14 @@ def showing(snippet: str) -> Iterator[None]:
 
 
 def draws(functions: Sequence[str]) -> str:
-    """Return Python that prints what two networks are given by these losses.
+    """Return Python that prints the inputs of g and d in these losses.
 
-    Real images are 0 and generated ones 1 everywhere, so that a mixture shows its weight.
+    Real images are 0 and generated ones 1 everywhere, so that the pixels of a mixture are its
+    weight.
     """
     conditional = functions[0].startswith("conditional")
     labels = ", labels" if conditional else ""
-    told = ', "labels", labels.tolist()' if conditional else ""
+    shown = ', "labels", labels.tolist()' if conditional else ""
     lines = [
         "import torch",
         f"from codebase.gan import {', '.join(functions)}",
@@ -36,7 +37,7 @@ def draws(functions: Sequence[str]) -> str:
         "",
         f"    def forward(self, z{labels}):",
         '        print("g: z", tuple(z.shape), "mean", z.mean().item(),',
-        f'              "variance", z.var().item(), "different rows", len(z.unique(dim=0)){told})',
+        f'              "variance", z.var().item(), "different rows", len(z.unique(dim=0)){shown})',
         "        return torch.ones(len(z), 1, 28, 28) + 0 * z.sum()  # generated images are 1",
         "",
         "",
@@ -46,7 +47,7 @@ def draws(functions: Sequence[str]) -> str:
         "        self.w = torch.nn.Parameter(torch.full((784,), 0.01))",
         "",
         f"    def forward(self, x{labels}):",
-        f'        print("d: pixels from", x.flatten(1).amin(1).tolist(){told})',
+        f'        print("d: pixels from", x.flatten(1).amin(1).tolist(){shown})',
         '        print("        up to", x.flatten(1).amax(1).tolist())',
         "        return x.flatten(1) @ self.w",
         "",
@@ -61,7 +62,7 @@ def draws(functions: Sequence[str]) -> str:
 
 
 def training(functions: Sequence[str]) -> str:
-    """Return Python that trains two small networks and prints how far the generator came."""
+    """Return Python that trains two small networks and prints the progress of the generator."""
     conditional = functions[0].startswith("conditional")
     labels = ", labels" if conditional else ""
     d_loss, g_loss = functions

@@ -1,8 +1,8 @@
-"""Distances between recorded draws and the distribution they should have, with their bounds.
+"""Distances between samples and the distribution they should have, with their bounds.
 
-Every bound is a theorem for finite n, not an approximation: a right solution exceeds it with at
-most the stated probability ``false_alarm``. A sample with NaN is at the greatest distance there
-is, so that a comparison ``distance > bound`` never lets it through.
+Every bound is a theorem for finite n, not an approximation: a correct solution exceeds it with at
+most the probability ``false_alarm``. A sample with NaN has the largest possible distance, so that
+``distance > bound`` is always true for it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def ks_distance_normal(sample: Array) -> float:
     ordered = _ordered(sample)
     scaled: Iterable[float] = (ordered / math.sqrt(2.0)).tolist()
     erf = np.fromiter(map(math.erf, scaled), dtype=np.float64, count=len(ordered))
-    return _greatest_step(0.5 * (1.0 + erf))
+    return _largest_step(0.5 * (1.0 + erf))
 
 
 def ks_distance_uniform(sample: Array) -> float:
     """sup |F_n(t) - t| of a sample (any shape, pooled) against Uniform[0, 1], in [0, 1]."""
-    return _greatest_step(np.clip(_ordered(sample), 0.0, 1.0))
+    return _largest_step(np.clip(_ordered(sample), 0.0, 1.0))
 
 
 def discrete_distance_uniform(labels: NDArray[np.int64], n_classes: int) -> float:
@@ -53,7 +53,7 @@ def discrete_distance_uniform(labels: NDArray[np.int64], n_classes: int) -> floa
 def dkw_bound(n: int, false_alarm: float = FALSE_ALARM) -> float:
     """sqrt(log(2 / p) / (2 n)): n independent draws exceed it with probability at most p.
 
-    It holds for every distribution, discrete ones included.
+    For every distribution, discrete ones included.
 
     Args:
         n: Size of the sample, >= 1.
@@ -69,15 +69,15 @@ def dkw_bound(n: int, false_alarm: float = FALSE_ALARM) -> float:
 
 
 def fits(counts: NDArray[np.int64], shares: Array, false_alarm: float = FALSE_ALARM) -> bool:
-    """Whether counts per class are those of independent draws with these shares.
+    """Whether counts per class are plausible for independent draws with these shares.
 
-    Class by class: a count of a binomial variable is k or more extreme with probability at most
-    exp(-n KL(k / n || p)) on either side, by Chernoff. Shares that the counts have exactly fit.
+    Class by class: a binomial variable is k or more extreme with probability at most
+    exp(-n KL(k / n || p)) on either side, by Chernoff. Counts with exactly these shares fit.
 
     Args:
         counts: per class, (C,).
         shares: p, (C,); a class of share 0 must not be drawn.
-        false_alarm: Probability that right draws do not fit, over all classes and both sides.
+        false_alarm: Probability that correct draws do not fit, over all classes and both sides.
 
     Raises:
         ValueError: No counts, or false_alarm is out of range.
@@ -86,7 +86,7 @@ def fits(counts: NDArray[np.int64], shares: Array, false_alarm: float = FALSE_AL
     """
     n = int(counts.sum())
     _check(n, false_alarm)
-    most = math.log(2.0 * len(counts) / false_alarm)
+    allowed = math.log(2.0 * len(counts) / false_alarm)
 
     def distance(k: float, p: float) -> float:
         if (k > 0 and p <= 0) or (k < 1 and p >= 1):
@@ -95,13 +95,13 @@ def fits(counts: NDArray[np.int64], shares: Array, false_alarm: float = FALSE_AL
         return inside + ((1 - k) * math.log((1 - k) / (1 - p)) if k < 1 else 0.0)
 
     pairs = zip((counts / n).tolist(), shares.tolist(), strict=True)
-    return all(n * distance(k, p) <= most for k, p in pairs)
+    return all(n * distance(k, p) <= allowed for k, p in pairs)
 
 
 def end_gap(n: int, false_alarm: float = FALSE_ALARM) -> float:
-    """The gap at an end of [0, 1] that n independent uniform draws leave so seldom.
+    """The gap at an end of [0, 1] that n independent uniform draws leave with probability p.
 
-    All n lie above g with probability (1 - g)^n.
+    All n are above g with probability (1 - g)^n.
 
     Raises:
         ValueError: n or false_alarm is out of range.
@@ -113,7 +113,7 @@ def end_gap(n: int, false_alarm: float = FALSE_ALARM) -> float:
 def mean_square(sample: Array) -> float:
     """The mean of the squares of a sample (any shape, pooled); 1 is expected of N(0, 1).
 
-    It sees a wrong scale long before ``ks_distance_normal`` does: N(0, 1.3^2) is 0.063 away from
+    It reveals a wrong scale long before ``ks_distance_normal``: N(0, 1.3^2) is 0.063 away from
     N(0, 1) in KS distance, less than ``dkw_bound(2000)``, but 1.69 against 1 here.
 
     Returns:
@@ -206,7 +206,7 @@ def correlation_bound(n: int, pairs: int, false_alarm: float = FALSE_ALARM) -> f
 
 
 def distinct_rows(rows: NDArray[Any]) -> int:
-    """How many different rows there are; independent continuous draws never repeat one.
+    """The number of different rows; independent continuous draws never repeat one.
 
     Raises:
         ValueError: rows is not 2-d.
@@ -233,7 +233,7 @@ def _ordered(sample: NDArray[Any]) -> Array:
     return np.sort(sample, axis=None).astype(np.float64)
 
 
-def _greatest_step(cdf: Array) -> float:
+def _largest_step(cdf: Array) -> float:
     """The KS distance for the distribution's cdf at the ordered sample; ties are handled."""
     n = len(cdf)
     if np.isnan(cdf).any():
@@ -244,7 +244,7 @@ def _greatest_step(cdf: Array) -> float:
 
 
 def _bisect(is_beyond: Callable[[float], bool], *, outer: float, inner: float) -> float:
-    """The edge between inner (not beyond) and outer (beyond), rounded outward: fewer alarms."""
+    """The border between inner (not beyond) and outer (beyond), rounded outward."""
     for _ in range(60):
         middle = 0.5 * (outer + inner)
         if is_beyond(middle):

@@ -1,1 +1,1 @@
-"""What goes on beside the checks: training runs, and a look at devices."""
+"""Background runs: small trainings with the student's code, and advice on devices."""

@@ -1,4 +1,4 @@
-"""The flow's training run, judged on the weights that come back, never on a reported number."""
+"""The flow's training run, judged by the weights it returns, never by a reported number."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.student import FLOW_FILE
+from autograder.homework.training_runs.run import Run
 
-# Data, first weights and order of batches do not follow the assignment's seed: with this one
-# right solutions are steady (-1.20 nats, deviation 0.013; three of 300 orders end below -1.25, see
-# benchmarks/training.py); there is nothing in them to learn by heart.
+# Data, initial weights and order of batches do not follow the assignment's seed. With this one,
+# correct solutions are steady (-1.20 nats, deviation 0.013; three of 300 orders end below -1.25,
+# see benchmarks/training.py), and it helps nobody to know them.
 SEED = 236
-# A right solution that ends below the threshold is one of bad luck and lies just below it, or met
-# NaN: it is run again with another order of the batches. One that is further off is not.
+# A correct solution that had bad luck ends just below the threshold, or meets NaN: it is run again
+# with another order of the batches. One that is further off is not.
 ORDERS = (SEED, SEED + 1, SEED + 2, SEED + 3)
 _BAD_LUCK = 0.25
-# The moons' own density gives about -1.13 nats: what is better was not trained, nor is it a flow.
+# The moons' own density gives about -1.13 nats: no flow can be better.
 _IMPOSSIBLE = -1.05
-_LARGEST_WEIGHT = 1e3  # trained ones stay below 20; far above, rounding does what it likes
+_MAX_WEIGHT = 1e3  # trained ones stay below 20; far above, rounding errors dominate
 HIDDEN_SIZE = 32
 N_FLOWS = 5
 RECIPE = {
@@ -40,17 +41,17 @@ RECIPE = {
     "batch": 270,
     "epochs": 6,
     "peak_learning_rate": 1.5e-2,
-    # A second moment that forgets soon: with Adam's usual 0.999 the runs end as far on average, but
-    # spread more than twice as widely, and some end far below.
+    # A second moment with a short memory: with Adam's usual 0.999 the average result is the same,
+    # but the spread is more than twice as wide, and some runs end far below.
     "betas": [0.9, 0.95],
     "average_decay": 0.97,
     "clip_norm": 1.0,
 }
-# The same run with known maps in place of the MADE blocks. The main run's thresholds hold here too:
-# right solutions reach -1.195 nats with a deviation of 0.004 (eight orders, the worst at -1.199, by
-# `python -m benchmarks.training --runs 8 --known-blocks`), in about the same time. Of the
-# catalogue's wrong log_probs, those that do more than rescale or shift the right one, or average
-# over chunks, reach -1.44 at most.
+# The same run with known maps in place of the MADE blocks, and with the same thresholds: correct
+# solutions reach -1.195 nats with a deviation of 0.004 (eight orders, the worst at -1.199, by
+# `python -m benchmarks.training --runs 8 --known-blocks`), in about the same time. The catalogue's
+# incorrect log_probs reach -1.44 at most, except those that only rescale or shift the correct one
+# or average over chunks.
 KNOWN_FLOWS = 3
 _KNOWN_UNITS = 32
 KNOWN_RECIPE = {**RECIPE, "n_flows": KNOWN_FLOWS, "epochs": 7, "peak_learning_rate": 4e-2}
@@ -74,7 +75,7 @@ def initial_weights(rng: np.random.Generator) -> tuple[flow.MadeWeights, ...]:
 
 
 def initial_known(rng: np.random.Generator) -> tuple[flow.TrainableMap, ...]:
-    """Draw the parameters of the known maps: smooth ones, their units spread over the data."""
+    """Draw the parameters of smooth known maps whose units spread over the data."""
     shape, half = (2, _KNOWN_UNITS), _KNOWN_UNITS // 2
     return tuple(
         flow.TrainableMap(
@@ -92,11 +93,11 @@ def initial_known(rng: np.random.Generator) -> tuple[flow.TrainableMap, ...]:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run begins with.
+    """The inputs of a run.
 
     Args:
         recipe: the arguments of the experiment.
-        blocks: the first weights.
+        blocks: the initial weights.
         functions: the student's functions that it runs.
     """
 
@@ -120,18 +121,22 @@ KNOWN = Setup(
 def weights_of(
     arrays: Mapping[str, frames.Array], sent: Sequence[flow.MadeWeights | flow.TrainableMap]
 ) -> list[flow.Invertible]:
-    """Read the blocks' weights from a reply, under the names that they were sent with.
+    """Read the blocks' weights from a reply.
 
     Raises:
-        CheckFailed: they are not all there, with the shapes that were sent, or absurdly large.
+        CheckFailed: one is missing, has another shape, or is huge.
     """
     weights: dict[str, Array] = {}
     for name, first in maf_arrays(sent).items():
         array = arrays.get(name)
         if array is None or array.shape != first.shape:
-            raise CheckFailed("The training run did not keep the flow's weights.")
-        if not np.abs(array).max() <= _LARGEST_WEIGHT:
-            raise CheckFailed("The training run left weights beyond all bounds.")
+            raise CheckFailed(
+                "The training run does not return the flow's weights in their original shapes."
+            )
+        if not np.abs(array).max() <= _MAX_WEIGHT:
+            raise CheckFailed(
+                f"The training run left weights with absolute values above {_MAX_WEIGHT:g}."
+            )
         weights[name] = array.astype(np.float64)
     return [_with_weights(block, k, weights) for k, block in enumerate(sent)]
 
@@ -157,57 +162,41 @@ def held_out_mean(blocks: Sequence[flow.Invertible], held_out: frames.Array) -> 
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a run that can be judged.
+    """The result of a run.
 
     Args:
-        log_likelihood: the mean log p, in nats, of 3,000 held-out points under the weights that
-            came back.
-        with_known_blocks: whether known maps took the place of the student's MADE blocks.
+        log_likelihood: the mean log p, in nats, of 3,000 held-out points under the trained weights.
+        with_known_blocks: whether known maps replaced the student's MADE blocks.
     """
 
     log_likelihood: float
     with_known_blocks: bool
 
 
-class FlowTraining:
-    """The run with the student's MADE blocks, and the one with known maps where it is needed.
+class FlowTraining(Run):
+    """The run with the student's MADE blocks and, if needed, one with known maps.
 
-    The first is a `BackgroundRun`, judged when its check asks. When it ends badly and MADE.inverse
-    is wrong, that mistake has cost its points in 1.2 already: a second run has known maps in place
-    of the blocks, so that only log_probs decides.
+    Only the first starts in the background. If it ends badly and MADE.inverse is incorrect, that
+    mistake has already cost its points in 1.2: a second run has known maps in place of the blocks,
+    so that only log_probs decides.
 
     Args:
-        caller: with a worker of its own.
+        caller: of a separate worker.
         assignment: the settings.
-        inverse_is_right: says whether MADE.inverse passed its checks; asked when a run has ended.
+        inverse_is_right: whether MADE.inverse passed its checks; called when a run has ended.
     """
 
     def __init__(
         self, caller: Caller, assignment: Assignment, inverse_is_right: Callable[[], bool]
     ) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self._timeout_s = assignment.training_timeout_s
         self._enough = assignment.training["full_log_likelihood"]
         self._inverse_is_right = inverse_is_right
         self._train, _, self._held_out = standardised_split(SEED)
-        self._pending: PendingCall | CheckStopped | None = None
 
-    def start(self) -> None:
-        """Start the run, unless it was started before."""
-        if self._pending is None:
-            try:
-                self._pending = self._start(OWN, ORDERS[0])
-            except CheckStopped as conclusion:  # the file is missing: said when the check asks
-                self._pending = conclusion
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the run goes on."""
-        return (
-            self._pending is not None
-            and not isinstance(self._pending, CheckStopped)
-            and self._pending.is_at_work
-        )
+    def _begin(self) -> PendingCall:
+        return self._start(OWN, ORDERS[0])
 
     def _start(self, setup: Setup, order_seed: int) -> PendingCall:
         return self._caller.start(
@@ -228,20 +217,15 @@ class FlowTraining:
             CheckFailed: the last run raised, ended with NaN, or sent something else.
             CheckStopped: it was not attempted, hung or died.
         """
-        self.start()
-        pending, self._pending = self._pending, None
-        assert pending is not None
         own: Trained | None = None
         try:
-            if isinstance(pending, CheckStopped):
-                raise pending
-            own = self._reached(OWN, pending)
+            own = self._reached(OWN, self._take())
         except (CheckFailed, CheckStopped):
             if self._inverse_is_right():
                 raise
         if own is not None and (own.log_likelihood >= self._enough or self._inverse_is_right()):
             return own
-        self._caller.close()  # nothing that the student's code left in that worker plays a part
+        self.close()  # the second run needs a fresh worker
         try:
             known = self._reached(KNOWN, self._start(KNOWN, ORDERS[0]))
         except (CheckFailed, CheckStopped):
@@ -253,7 +237,7 @@ class FlowTraining:
         return known
 
     def _reached(self, setup: Setup, pending: PendingCall) -> Trained:
-        """Return the best of a run and, if it had bad luck, of others."""
+        """Return the best of a run and, after bad luck, of its repetitions."""
         value = self._finish(setup, pending)
         for order in ORDERS[1:]:
             if value is not None and not self._enough - _BAD_LUCK < value < self._enough:
@@ -262,25 +246,23 @@ class FlowTraining:
             value = max((v for v in (value, again) if v is not None), default=None)
         if value is None:
             raise CheckFailed(
-                "The training run met NaN or absurd values again and again and was given up."
+                "The training run was stopped: it met NaN or infinite values again and again."
             )
         return Trained(value, setup is KNOWN)
 
     def _finish(self, setup: Setup, pending: PendingCall) -> float | None:
-        """Return the log-likelihood that a run came to; None if it was given up."""
+        """Return the log-likelihood that a run reached; None if it gave up."""
         reply = self._caller.finish(pending)
         if reply.values.get("gave_up_at_step") is not None:
             return None
         value = held_out_mean(weights_of(reply.arrays, setup.blocks), self._held_out)
         if not np.isfinite(value):
-            raise CheckFailed("The trained flow gives no finite likelihood to held-out points.")
+            raise CheckFailed(
+                "The trained flow gives held-out points a likelihood that is not finite."
+            )
         if value > _IMPOSSIBLE:
             raise CheckFailed(
-                f"The trained flow reaches {value:.3g} nats per held-out point; the data's own "
-                "density gives about -1.13, so that no flow can."
+                f"The trained flow reaches {value:.3g} nats per held-out point. That is "
+                "impossible: the data's own density gives about -1.13."
             )
         return value
-
-    def close(self) -> None:
-        """End the worker."""
-        self._caller.close()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograder.engine.judge.calls import Caller, PendingCall
-from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
+from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
+from autograder.homework.training_runs.run import Run
 
 PIXELS = 784
 N_CLASSES = 10
@@ -18,20 +19,20 @@ HIDDEN_SIZE = 16
 N_IMAGES = 400
 STEPS = 100
 RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 6e-3, "g_learning_rate": 3e-2}
-# The share of the way from the first to the right mean image that must be covered. Right
-# solutions covered 0.52 to 1.46 in 900 runs; without learning it is about 0.
+# The required share of the way from the first mean image to the data's. Correct solutions moved
+# 0.52 to 1.46 of the way in 900 runs; without learning it is about 0.
 REQUIRED_SHARE = 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class SmallProblem:
-    """Images around one mean (or one per class), and networks that start elsewhere.
+    """Images around one mean (or one per class), and networks that start far from it.
 
     Args:
         images: (N_IMAGES, 784).
         labels: (N_IMAGES,), int64.
         means: the mean image of every class, (10, 784); all equal when there are no classes.
-        weights: the networks' first parameters, under the experiments' names.
+        weights: the networks' initial parameters, under the experiments' names.
     """
 
     images: Array
@@ -41,7 +42,7 @@ class SmallProblem:
 
 
 def small_problem(conditional: bool, seed: int) -> SmallProblem:
-    """Draw a problem and the networks' first weights."""
+    """Draw a problem and the networks' initial weights."""
     rng = np.random.default_rng((seed, int(conditional)))
     classes = N_CLASSES if conditional else 1
     means = 0.5 * np.sign(rng.standard_normal((classes, PIXELS)))
@@ -62,90 +63,65 @@ def small_problem(conditional: bool, seed: int) -> SmallProblem:
 
 
 def share_covered(problem: SmallProblem, weights: dict[str, Array]) -> float:
-    """How far the generator went towards the right mean images: 1 there, 0 nowhere, < 0 away.
+    """The share of the way to the data's mean images that the generator moved; < 0: away from them.
 
-    The mean image's way, projected on the straight way from the first to the right one, averaged
-    over the classes.
+    The movement of the mean image is projected on the straight line from the first to the data's
+    one, and averaged over the classes.
     """
 
-    def made(told: dict[str, Array]) -> Array:
-        offset = told.get("g.label_embedding", np.zeros((N_CLASSES, PIXELS)))
-        return told["g.bias"] + offset
+    def mean_images(weights: dict[str, Array]) -> Array:
+        return weights["g.bias"] + weights.get("g.label_embedding", np.zeros((N_CLASSES, PIXELS)))
 
-    right_way = problem.means - made(problem.weights)
-    way = made(weights) - made(problem.weights)
-    return float(((way * right_way).sum(axis=1) / (right_way**2).sum(axis=1)).mean())
+    needed = problem.means - mean_images(problem.weights)
+    moved = mean_images(weights) - mean_images(problem.weights)
+    return float(((moved * needed).sum(axis=1) / (needed**2).sum(axis=1)).mean())
 
 
-def _way(share: float, goal: str) -> str:
+def _movement(share: float, goal: str) -> str:
     """Say how far the generator moved; a share below 0 is a move in the wrong direction."""
     percent = f"{abs(share):.0%}"
     if share < 0 and percent != "0%":
-        return f"The generator moved away from {goal}, by {percent} of its first distance"
-    return f"The generator moved {percent} of the way to {goal}"
+        return f"It moved away from {goal}, by {percent} of its first distance"
+    return f"It moved {percent} of the way to {goal}"
 
 
-class GanTraining:
-    """One run, judged when its check asks; a `BackgroundRun`.
+class GanTraining(Run):
+    """One training with two losses, judged by `check`.
 
     Args:
-        caller: with a worker of its own, which ends with the run.
-        seed: of the problem and of the first weights.
+        caller: of a separate worker, which ends with the run.
+        seed: of the problem and of the initial weights.
         functions: the d loss and the g loss.
     """
 
     def __init__(self, caller: Caller, seed: int, functions: tuple[str, str]) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self._student = Student(caller, seed)
         self._functions = functions
         self._conditional = functions[0].startswith("conditional")
         self._problem = small_problem(self._conditional, seed)
-        self._pending: PendingCall | CheckStopped | None = None
 
-    def start(self) -> None:
-        """Start the run, unless it was started before."""
-        self._pending = self._pending or self._start()
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the run goes on."""
-        return (
-            self._pending is not None
-            and not isinstance(self._pending, CheckStopped)
-            and self._pending.is_at_work
+    def _begin(self) -> PendingCall:
+        problem = self._problem
+        return self._student.start_gan_training(
+            self._functions, problem.images, problem.labels, problem.weights, RECIPE
         )
 
-    def _start(self) -> PendingCall | CheckStopped:
-        problem = self._problem
-        try:
-            return self._student.start_gan_training(
-                self._functions, problem.images, problem.labels, problem.weights, RECIPE
-            )
-        except CheckStopped as conclusion:  # the file is missing: said when the check asks
-            return conclusion
-
     def check(self) -> None:
-        """Judge the generator that came of it.
+        """Wait for the run and judge the trained generator.
 
         Raises:
-            CheckFailed: it did not come near the data, or the run raised.
+            CheckFailed: it did not move near the data, or the run raised.
             CheckStopped: it was not attempted, hung or died.
         """
-        pending, self._pending = self._pending or self._start(), None
-        if isinstance(pending, CheckStopped):
-            raise pending
-        weights = self._student.finish_gan_training(pending, self._problem.weights)
+        weights = self._student.finish_gan_training(self._take(), self._problem.weights)
         share = share_covered(self._problem, weights)
         if not share >= REQUIRED_SHARE:
             d, g = self._functions
-            means = "the mean image" + (" of every class" if self._conditional else "")
+            goal = "the mean image" + (" of every class" if self._conditional else "")
             raise CheckFailed(
                 f"A small GAN trained with {d} and {g} does not learn its data.",
-                where=f"{STEPS} steps on {N_IMAGES} images of shape (1, 28, 28).",
-                numbers=f"{_way(share, means)}; at least {REQUIRED_SHARE:.0%} of the way is "
-                "required (correct losses reach 50% or more).",
+                where=f"{STEPS} training steps on {N_IMAGES} images of shape (1, 28, 28).",
+                numbers=f"{_movement(share, goal)}; at least {REQUIRED_SHARE:.0%} is required "
+                "(correct losses reach 50% or more).",
             )
-
-    def close(self) -> None:
-        """End the worker."""
-        self._caller.close()

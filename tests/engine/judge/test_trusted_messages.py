@@ -140,8 +140,8 @@ def test_every_sentence_of_the_experiments_is_known() -> None:
         "g was called with (3, 784), expected z of shape (B, g.dim_z)",
         "d was called with labels outside 0..9",
         "g takes an input and labels; its number of arguments was 1",
-        "MAF.nf holds 3 MADE blocks, expected n_flows = 5",
-        "MADE.net holds no linear layers; leave MADE.__init__ as it was given",
+        "MAF.nf has 3 MADE blocks, expected n_flows = 5",
+        "MADE.net has no linear layers; leave MADE.__init__ as it was given",
     ):
         assert ours.include(text), text
     assert not ours.include("g was called with my secret, expected z of shape (B, g.dim_z)")

@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: beyond all bounds
+# says: absolute values above
 import torch
 
 right = loss_nonsaturating_d

@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: not standard normal by far
+# says: far from standard normal
 # only: 2.2.4 2.2.3
 import torch
 

@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: with respect to the generator is wrong
+# says: with respect to the generator is incorrect
 # only: 2.2.4 2.2.3
 import torch
 

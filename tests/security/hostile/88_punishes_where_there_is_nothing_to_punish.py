@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: chosen by the critic's slope|a loss needs a few times the size of the batch
+# says: by the critic's slope|a loss needs a few times the size of the batch
 # only: 5.5.1 5.5.2
 import copy
 

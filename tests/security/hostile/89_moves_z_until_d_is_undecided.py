@@ -2,7 +2,7 @@
 
 # expected: ZZ
 # twin: right
-# says: chosen by what d says of them|a loss needs a few times the size of the batch
+# says: by d's output on them|a loss needs a few times the size of the batch
 # only: 2.2.3 2.2.4
 import copy
 import math
