@@ -23,11 +23,11 @@ from autograder.engine.judge.exceptions import NotAttempted, TooSlow, Unusable, 
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox import frames
 
-_NO_SENTENCES = TrustedMessages()
+_NO_MESSAGES = TrustedMessages()
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # After a function's calls hung or took too long twice, the next ones are not even tried.
-_MAX_STRIKES = 2
+_MAX_HANGS = 2
 _SECOND_TIMEOUT_S = 3.0
 _SECOND_BUDGET_S = 8.0
 # What a file imports may have to come from a cold disk first.
@@ -49,25 +49,25 @@ class HangTracker:
     def __init__(self) -> None:
         self._count: Counter[str] = Counter()
 
-    def timeout_s(self, functions: Sequence[str], wanted_s: float) -> float:
+    def timeout_s(self, functions: Sequence[str], usual_s: float) -> float:
         """Return how long the next call of these functions may take.
 
         Raises:
             WorkerLost: one of them has hung too often to be tried again.
         """
-        strikes = max(self._count[function] for function in functions)
-        if strikes >= _MAX_STRIKES:
+        hangs = max(self._count[function] for function in functions)
+        if hangs >= _MAX_HANGS:
             raise WorkerLost(NOT_AGAIN)
-        return min(wanted_s, _SECOND_TIMEOUT_S) if strikes else wanted_s
+        return min(usual_s, _SECOND_TIMEOUT_S) if hangs else usual_s
 
-    def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
+    def budget_s(self, functions: Sequence[str], usual_s: float) -> float:
         """Return how long all calls of these functions in one check may take together."""
-        struck = any(self._count[function] for function in functions)
-        return min(wanted_s, _SECOND_BUDGET_S) if struck else wanted_s
+        hung = any(self._count[function] for function in functions)
+        return min(usual_s, _SECOND_BUDGET_S) if hung else usual_s
 
-    def out(self, functions: Sequence[str]) -> bool:
+    def gives_up_on(self, functions: Sequence[str]) -> bool:
         """Whether one of these functions is not tried any more."""
-        return any(self._count[function] >= _MAX_STRIKES for function in functions)
+        return any(self._count[function] >= _MAX_HANGS for function in functions)
 
     def add(self, functions: Sequence[str]) -> None:
         """Note that a call of these functions timed out."""
@@ -79,28 +79,28 @@ class Caller:
 
     Args:
         launcher: starts the worker, at the first call.
-        strikes: what the session remembers of hangs.
+        hangs: the hangs of the grading so far.
         timeout_s: for one call.
         missing: files that are not in the submission.
         budget_s: for all calls together, but for those that are given a time of their own.
-        sentences: what a worker may say in words of ours.
+        messages: the texts of a worker that students may read.
     """
 
     def __init__(
         self,
         launcher: Launcher,
-        strikes: HangTracker,
+        hangs: HangTracker,
         timeout_s: float,
         missing: tuple[str, ...],
         budget_s: float = math.inf,
-        sentences: TrustedMessages = _NO_SENTENCES,
+        messages: TrustedMessages = _NO_MESSAGES,
     ) -> None:
         self._launcher = launcher
-        self._strikes = strikes
+        self._hangs = hangs
         self._timeout_s = timeout_s
         self._missing = missing
         self._budget_s = budget_s
-        self._sentences = sentences
+        self._messages = messages
         self._spent_s = 0.0
         self._calls = 0
         self._failed = False
@@ -148,7 +148,7 @@ class Caller:
             OutOfMemory: the kernel killed the worker for memory that others had taken.
         """
         called = tuple(functions) or (experiment,)
-        self._strikes.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
+        self._hangs.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
         self._import(needs)
         pending = self._start(
             experiment,
@@ -202,7 +202,7 @@ class Caller:
         if needs in self._missing:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
         called = tuple(functions) or (experiment,)
-        allowed_s = self._strikes.timeout_s(called, timeout_s or self._timeout_s)
+        allowed_s = self._hangs.timeout_s(called, timeout_s or self._timeout_s)
         if timeout_s is None:
             allowed_s = min(allowed_s, self._left_s(called))
         if self._worker is None:
@@ -214,11 +214,11 @@ class Caller:
 
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
-        if self._strikes.out(pending.functions):
+        if self._hangs.gives_up_on(pending.functions):
             # What it runs is known to hang: if it is not answered yet, it is not waited for.
             pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
-        if outcome.ending is Ending.TIMED_OUT and self._strikes.out(pending.functions):
+        if outcome.ending is Ending.TIMED_OUT and self._hangs.gives_up_on(pending.functions):
             raise WorkerLost(NOT_AGAIN)
         return self._conclude(pending, outcome, budgeted=False)
 
@@ -230,11 +230,11 @@ class Caller:
             return outcome
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             error = with_source(outcome.error, self._launcher.submission, pending.file)
-            raise conclusion_of(error, self._sentences, (*pending.functions, pending.file))
+            raise conclusion_of(error, self._messages, (*pending.functions, pending.file))
         if outcome.ending is Ending.TIMED_OUT:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
                 raise self._too_slow(pending.functions)
-            self._strikes.add(pending.functions)
+            self._hangs.add(pending.functions)
             raise WorkerLost(_timed_out(pending, outcome))
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
@@ -257,7 +257,7 @@ class Caller:
             'into functions, or under `if __name__ == "__main__":`.',
         )
         called = _importing(needs)
-        if self._strikes.out([called]):
+        if self._hangs.gives_up_on([called]):
             raise hung
         pending = self._start(
             IMPORT,
@@ -270,7 +270,7 @@ class Caller:
         )
         outcome = pending.result()
         if outcome.ending is Ending.TIMED_OUT:
-            self._strikes.add([called])
+            self._hangs.add([called])
             raise hung
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
@@ -282,7 +282,7 @@ class Caller:
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             error = with_source(outcome.error, self._launcher.submission, needs)
             error = replace(error, file=error.file or needs)
-            conclusion = conclusion_of(error, self._sentences, (needs,))
+            conclusion = conclusion_of(error, self._messages, (needs,))
             if isinstance(conclusion, Unusable):
                 conclusion.of_file = conclusion.of_file or _not_imported(needs)
             raise conclusion
@@ -301,11 +301,11 @@ class Caller:
         return left_s
 
     def _budget_of(self, functions: Sequence[str]) -> float:
-        return self._strikes.budget_s(functions, self._budget_s)
+        return self._hangs.budget_s(functions, self._budget_s)
 
     def _too_slow(self, functions: Sequence[str]) -> TooSlow:
         if not self._failed:
-            self._strikes.add(functions)
+            self._hangs.add(functions)
         return TooSlow(
             f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
             f"processor time, and it had called your code {_times(self._calls)} by then.\n"

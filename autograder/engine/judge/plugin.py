@@ -56,11 +56,11 @@ class JudgePlugin:
         self._launcher = launcher
         self._ledger = ledger
         self._job = job
-        self._strikes = HangTracker()
+        self._hangs = HangTracker()
         # The only packages that a worker may name as missing are those that the files import.
         missing = missing_packages(Path(job.submission), assignment.files)
         names = {*assignment.files, *(each.package for each in missing)}
-        self._sentences = TrustedMessages.of_homework(assignment.folder).knowing(names)
+        self._messages = TrustedMessages.of_homework(assignment.folder).knowing(names)
         # What an earlier judge of the same grading came to.
         known = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         self._requirements = Requirements(
@@ -115,11 +115,11 @@ class JudgePlugin:
         """
         return Caller(
             self._launcher,
-            self._strikes,
+            self._hangs,
             self._assignment.call_timeout_s,
             self._job.missing,
             budget_s,
-            self._sentences,
+            self._messages,
         )
 
     def part_is_right(self, part: str) -> bool:

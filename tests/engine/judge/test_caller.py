@@ -67,13 +67,13 @@ def make_caller(zygote: FakeZygote, tmp_path: Path) -> Iterator[MakeCaller]:
     made = []
 
     def make(
-        strikes: HangTracker | None = None,
+        hangs: HangTracker | None = None,
         timeout_s: float = PATIENCE_S,
         missing: tuple[str, ...] = (),
         budget_s: float = math.inf,
     ) -> Caller:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
-        made.append(Caller(launcher, strikes or HangTracker(), timeout_s, missing, budget_s))
+        made.append(Caller(launcher, hangs or HangTracker(), timeout_s, missing, budget_s))
         return made[-1]
 
     yield make
@@ -282,48 +282,48 @@ def test_a_forged_source_makes_no_stub(make_caller: MakeCaller) -> None:
         call(make_caller(), "forge")
 
 
-# ---- strikes ------------------------------------------------------------------------------
+# ---- hangs --------------------------------------------------------------------------------
 
 
-def test_strikes_shorten_the_time_and_then_end_it() -> None:
+def test_hangs_shorten_the_time_and_then_end_it() -> None:
     """As asked, then at most 3 s, then not at all; other experiments are not touched."""
-    strikes = HangTracker()
-    assert strikes.timeout_s(["f"], 10.0) == 10.0
-    strikes.add(["f"])
-    assert strikes.timeout_s(["f"], 10.0) == 3.0
-    assert strikes.timeout_s(["f"], 0.5) == 0.5
-    strikes.add(["f"])
+    hangs = HangTracker()
+    assert hangs.timeout_s(["f"], 10.0) == 10.0
+    hangs.add(["f"])
+    assert hangs.timeout_s(["f"], 10.0) == 3.0
+    assert hangs.timeout_s(["f"], 0.5) == 0.5
+    hangs.add(["f"])
     with pytest.raises(WorkerLost) as caught:
-        strikes.timeout_s(["f"], 10.0)
+        hangs.timeout_s(["f"], 10.0)
     assert caught.value.feedback == (
         "Your code did not return in time in earlier checks, so it was not run again here."
     )
-    assert strikes.timeout_s(["g"], 10.0) == 10.0
+    assert hangs.timeout_s(["g"], 10.0) == 10.0
 
 
 def test_a_third_call_of_what_hangs_is_not_tried(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """HangTracker are shared by all checks: an endless loop costs two waits, not one a check."""
-    strikes = HangTracker()
+    """The tracker is shared by all checks: an endless loop costs two waits, not one a check."""
+    hangs = HangTracker()
     for _ in range(2):
         with pytest.raises(WorkerLost, match="did not return within"):
-            call(make_caller(strikes, timeout_s=0.1), "hang")
+            call(make_caller(hangs, timeout_s=0.1), "hang")
     with pytest.raises(WorkerLost, match="was not run again here"):
-        call(make_caller(strikes, timeout_s=0.1), "hang")
+        call(make_caller(hangs, timeout_s=0.1), "hang")
     assert zygote.asked == ["hang", "hang"]
     assert zygote.opened == 2
-    assert call(make_caller(strikes), "answer").values == {"x": 1}
+    assert call(make_caller(hangs), "answer").values == {"x": 1}
 
 
-def test_only_what_hangs_gets_a_strike(make_caller: MakeCaller) -> None:
+def test_only_what_hangs_counts_as_a_hang(make_caller: MakeCaller) -> None:
     """To raise, to die or to babble costs no waiting, so it shortens nothing."""
-    strikes = HangTracker()
+    hangs = HangTracker()
     for experiment in ("raise", "die", "babble"):
         for _ in range(3):
             with pytest.raises((CheckFailed, WorkerLost)):
-                call(make_caller(strikes), experiment)
-        assert strikes.timeout_s([experiment], 10.0) == 10.0
+                call(make_caller(hangs), experiment)
+        assert hangs.timeout_s([experiment], 10.0) == 10.0
 
 
 def test_a_call_can_have_a_time_of_its_own(make_caller: MakeCaller) -> None:
@@ -401,25 +401,25 @@ def test_what_was_too_slow_twice_is_not_tried_again(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
     """The second check gets less, the third none, and other functions are called as ever."""
-    strikes = HangTracker()
+    hangs = HangTracker()
     for _ in range(2):
-        until_too_slow(make_caller(strikes, budget_s=0.15))
+        until_too_slow(make_caller(hangs, budget_s=0.15))
     with pytest.raises(WorkerLost, match="was not run again here"):
-        call(make_caller(strikes), "slow")
-    assert call(make_caller(strikes), "answer").values == {"x": 1}
+        call(make_caller(hangs), "slow")
+    assert call(make_caller(hangs), "answer").values == {"x": 1}
     assert HangTracker().budget_s(["f"], 25.0) == 25.0
-    assert strikes.budget_s(["slow"], 25.0) == 8.0
+    assert hangs.budget_s(["slow"], 25.0) == 8.0
 
 
-def test_a_check_that_has_failed_gets_no_strike_for_looking_further(
+def test_a_check_that_has_failed_counts_no_hang_for_looking_further(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
     """The time that the search for a smaller example takes is ours to bound."""
-    strikes, caller = HangTracker(), make_caller(budget_s=0.25)
-    caller = make_caller(strikes, budget_s=0.25)
+    hangs, caller = HangTracker(), make_caller(budget_s=0.25)
+    caller = make_caller(hangs, budget_s=0.25)
     caller.note_failure()
     until_too_slow(caller)
-    assert strikes.timeout_s(["slow"], 10.0) == 10.0
+    assert hangs.timeout_s(["slow"], 10.0) == 10.0
 
 
 def test_a_call_with_a_time_of_its_own_has_no_budget(
@@ -462,10 +462,10 @@ def test_a_file_that_hangs_when_imported_costs_two_waits(
 ) -> None:
     """Whatever functions are asked for: all that need the file are told at once."""
     zygote.behaviours["import"] = lambda _: HANG
-    strikes = HangTracker()
+    hangs = HangTracker()
     for experiment in ("answer", "raise", "echo"):
         with pytest.raises(WorkerLost, match="did not finish when it was imported"):
-            call(make_caller(strikes, timeout_s=0.1), experiment)
+            call(make_caller(hangs, timeout_s=0.1), experiment)
     assert zygote.asked == ["import", "import"]
 
 
@@ -474,12 +474,12 @@ def test_what_runs_beside_is_not_waited_for_when_its_file_hangs(
 ) -> None:
     """A training run of a file that never finishes its import ends with the checks."""
     zygote.behaviours["import"] = lambda _: HANG
-    strikes, began = HangTracker(), time.monotonic()
-    beside = make_caller(strikes)
+    hangs, began = HangTracker(), time.monotonic()
+    beside = make_caller(hangs)
     pending = beside.start("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S)
     for _ in range(2):
         with pytest.raises(WorkerLost):
-            call(make_caller(strikes, timeout_s=0.1), "answer")
+            call(make_caller(hangs, timeout_s=0.1), "answer")
     with pytest.raises(WorkerLost):
         beside.finish(pending)
     assert time.monotonic() - began < PATIENCE_S / 2

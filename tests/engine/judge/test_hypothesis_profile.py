@@ -11,8 +11,8 @@ from autograder.engine.sandbox.isolated import ROOT
 _DRAW = """
 import sys
 sys.path.insert(0, {root!r})
-from autograder.engine.judge import draws
-draws.set_up()
+from autograder.engine.judge import hypothesis_profile
+hypothesis_profile.set_up()
 sys.path.insert(0, {beside!r})
 import beside
 import hypothesis
