@@ -18,12 +18,15 @@ from autograder.engine.judge.calls import (
 )
 from autograder.engine.judge.client import Launcher, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
-from autograder.engine.judge.conclusions import conclusion_of, with_source
-from autograder.engine.judge.exceptions import NotAttempted, TooSlow, Unusable, WorkerLost
+from autograder.engine.judge.exceptions import NotAttempted, TooSlow, WorkerLost
+from autograder.engine.judge.student_errors import (
+    NO_MESSAGES,
+    conclusion_of_call,
+    conclusion_of_import,
+    not_imported,
+)
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox import frames
-
-_NO_MESSAGES = TrustedMessages()
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # After a function's calls hung or took too long twice, the next ones are not even tried.
@@ -93,7 +96,7 @@ class Caller:
         timeout_s: float,
         missing: tuple[str, ...],
         budget_s: float = math.inf,
-        messages: TrustedMessages = _NO_MESSAGES,
+        messages: TrustedMessages = NO_MESSAGES,
     ) -> None:
         self._launcher = launcher
         self._hangs = hangs
@@ -229,8 +232,13 @@ class Caller:
         if outcome.ending is Ending.RETURNED:
             return outcome
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission, pending.file)
-            raise conclusion_of(error, self._messages, (*pending.functions, pending.file))
+            raise conclusion_of_call(
+                outcome.error,
+                self._launcher.submission,
+                pending.file,
+                pending.functions,
+                self._messages,
+            )
         if outcome.ending is Ending.TIMED_OUT:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
                 raise self._too_slow(pending.functions)
@@ -242,9 +250,7 @@ class Caller:
                 f"The process that ran your code ended before it answered: {outcome.detail}.\n"
                 + _look_for(outcome.death)
             )
-        raise WorkerLost(
-            f"The process that ran your code sent something that is no answer: {outcome.detail}."
-        )
+        raise WorkerLost(f"The process that ran your code sent an invalid reply: {outcome.detail}.")
 
     def _import(self, needs: str) -> None:
         """Import a file by itself, so that what goes wrong with it is not a function's fault."""
@@ -253,7 +259,7 @@ class Caller:
         hung = _lost_importing(
             needs,
             f"{needs} did not finish when it was imported.\n"
-            "Look for work at the top level of the file: loops, training, input(). It belongs "
+            "Look for work at the top level of the file: loops, training, input(). Move it "
             'into functions, or under `if __name__ == "__main__":`.',
         )
         called = _importing(needs)
@@ -280,16 +286,13 @@ class Caller:
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file.",
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission, needs)
-            error = replace(error, file=error.file or needs)
-            conclusion = conclusion_of(error, self._messages, (needs,))
-            if isinstance(conclusion, Unusable):
-                conclusion.of_file = conclusion.of_file or _not_imported(needs)
-            raise conclusion
+            raise conclusion_of_import(
+                outcome.error, self._launcher.submission, needs, self._messages
+            )
         if outcome.ending is not Ending.RETURNED:
             raise _lost_importing(
                 needs,
-                "The process that ran your code sent something that is no answer while "
+                "The process that ran your code sent an invalid reply while "
                 f"{needs} was imported: {outcome.detail}.",
             )
         self._imported.add(needs)
@@ -325,7 +328,7 @@ def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
     if outcome.slept_s > outcome.seconds / 2:
         return (
             f"Your code waited for {outcome.slept_s:.3g} s without computing anything.\n"
-            "Look for input(), sleep(), or a lock that nobody opens."
+            "Look for input(), sleep(), or a lock that is never released."
         )
     return (
         f"Your code did not return within {pending.limit_s:.3g} s of processor time.\n"
@@ -354,13 +357,9 @@ def _importing(needs: str) -> str:
     return f"{IMPORT} {needs}"
 
 
-def _not_imported(needs: str) -> str:
-    return f"{needs} cannot be imported"
-
-
 def _lost_importing(needs: str, feedback: str) -> WorkerLost:
     lost = WorkerLost(feedback)
-    lost.of_file = _not_imported(needs)
+    lost.of_file = not_imported(needs)
     return lost
 
 

@@ -1,4 +1,4 @@
-"""What a check can conclude, as exceptions: a check that returns has passed."""
+"""The conclusions of a check, as exceptions: a check that returns has passed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from dataclasses import dataclass
 
 
 class CheckFailed(AssertionError):
-    """The student's answer is wrong. Up to four lines: what, where, numbers, what to try.
+    """The student's answer is incorrect. Up to four lines: what, where, numbers, what to try.
 
     Args:
         what: what is wrong, one sentence.
         where: the smallest case found, in words.
         numbers: got against expected, with the tolerance.
         hint: what to try; given only when it was computed, not guessed.
-        quoted: text of the student's own making (an exception's message); shown for public
-            checks only, so that nothing sent to a private check comes back through it.
+        quoted: text that the student's code wrote (an exception's message); shown for public
+            checks only, so that it cannot reveal what a private check sent.
         mistake: id of the known misconception that gives exactly this answer.
-        share: the part of the points earned all the same, in [0, 1).
-        snippet: Python that shows the same in a student's own shell; for public checks only, and
-            printed on his machine only.
+        share: the part of the points earned nevertheless, in [0, 1).
+        snippet: Python that reproduces the failure; printed on a student's own machine only, for
+            public checks only.
 
     Raises:
         ValueError: for another share.
     """
+
+    # The fault in a few words, without a full stop, where no function of a file can be called:
+    # all checks of that file fail alike, and only the first one tells it in full.
+    of_file: str = ""
 
     def __init__(
         self,
@@ -57,18 +61,19 @@ class CheckFailed(AssertionError):
 
 
 class Unusable(CheckFailed):
-    """There is nothing to compare: an exception, another form, or an answer to another question.
+    """There is nothing to compare: an exception, or an answer of another form.
 
-    A check's own advice on what to try would speak of a mistake that nobody has seen.
-    `of_file` says, without a full stop, that no function of a file can be called: then all checks
-    of that file come to the same, and need not repeat it.
+    The check's own advice is not shown, since no mistake was seen.
     """
-
-    of_file: str = ""
 
 
 class CheckStopped(BaseException):
-    """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through."""
+    """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through.
+
+    `of_file` is that of `CheckFailed`.
+    """
+
+    of_file: str = ""
 
     def __init__(self, feedback: str) -> None:
         super().__init__(feedback)
@@ -80,12 +85,7 @@ class NotAttempted(CheckStopped):
 
 
 class WorkerLost(CheckStopped):
-    """The worker hung, died or broke the protocol: the check fails, whatever else it would do.
-
-    `of_file` is as that of `Unusable`.
-    """
-
-    of_file: str = ""
+    """The worker hung, died or broke the protocol: the check fails."""
 
 
 class TooSlow(WorkerLost):
@@ -93,11 +93,11 @@ class TooSlow(WorkerLost):
 
 
 class Advice(CheckStopped):
-    """An informational line has something to say."""
+    """An informational check has advice."""
 
 
 @dataclass
 class Figure:
-    """A number that a check measured, whatever it concluded; a leaderboard may show it."""
+    """A number that a check measured, passed or failed; a leaderboard may show it."""
 
     value: float | None = None

@@ -1,18 +1,20 @@
-"""What a check requires of other checks: which points it earns, and what its feedback may say.
+"""A check's requirements of other checks: its points, its feedback, and its place in the order.
 
-Two rules. A failure that a wrong earlier part explains is blocked by that part. A property that
-incorrect code often has too earns its points only once another check passes.
+Two rules. A failure that an incorrect earlier part explains is blocked by that part. A property
+that incorrect code often has too earns its points only once another check passes.
 
 Points follow from all verdicts. The text follows only from verdicts that every reader of the check
-can see: for the rest there is one sentence, the same whatever came of the checks that are not
+can see: for the rest there is one sentence, the same for every verdict of the checks that are not
 shown. So each check has two conclusions, its entry and what its readers know (True, False, or None
 where it depends on a check that they do not see).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
@@ -26,6 +28,48 @@ class _Known:
 
     passed: bool | None
     earned: bool | None
+
+
+def required_by(item: pytest.Item) -> tuple[str | None, list[tuple[str, ...]]]:
+    """Return the arguments of a check's markers `blocked_by` and `requires_any_of`."""
+    blocker = item.get_closest_marker("blocked_by")
+    return (
+        None if blocker is None else str(blocker.args[0]),
+        [tuple(map(str, marker.args)) for marker in item.iter_markers("requires_any_of")],
+    )
+
+
+def sort_checks(
+    items: list[pytest.Item],
+    plan: Mapping[str, PlannedCheck],
+    id_of: Callable[[pytest.Item], str],
+) -> None:
+    """Sort checks by number, each after those that it requires; those marked run_last are last.
+
+    Args:
+        items: the checks that were collected; a requirement of any other check is ignored.
+        plan: every check by its id, in the order of the numbers.
+        id_of: returns a check's id.
+    """
+    ids = {plan[id_of(item)].number: id_of(item) for item in items if id_of(item) in plan}
+    required = {
+        id_of(item): {ids[n] for numbers in required_by(item)[1] for n in numbers if n in ids}
+        for item in items
+    }
+    depths = dict.fromkeys(required, 0)
+    for _ in items:  # no chain is longer; a circle ends here
+        depths = {
+            one: max((1 + depths[other] for other in others), default=0)
+            for one, others in required.items()
+        }
+    places = {check_id: i for i, check_id in enumerate(plan)}
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("run_last") is not None,
+            depths[id_of(item)],
+            places.get(id_of(item), len(places)),
+        )
+    )
 
 
 class Requirements:

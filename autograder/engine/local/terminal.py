@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
-from autograder.engine.judge.file_faults import FileFaults
+from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.requirements import Requirements
 from autograder.engine.local.planned import PublicPlan
 from autograder.engine.results.rows import points, rows_of

@@ -182,7 +182,7 @@ def test_a_reply_that_is_none_is_said(make_caller: MakeCaller, zygote: FakeZygot
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(), "babble")
     assert caught.value.feedback == (
-        "The process that ran your code sent something that is no answer: "
+        "The process that ran your code sent an invalid reply: "
         "a frame must begin with its magic number."
     )
     assert zygote.ended == [1]
@@ -232,7 +232,7 @@ def test_a_call_that_sleeps_is_told_to_wait(
     told = re.sub(r"for 0\.\d+ s", "for N s", caught.value.feedback)
     assert told == (
         "Your code waited for N s without computing anything.\n"
-        "Look for input(), sleep(), or a lock that nobody opens."
+        "Look for input(), sleep(), or a lock that is never released."
     )
 
 
@@ -439,8 +439,16 @@ def test_a_call_with_a_time_of_its_own_has_no_budget(
     [
         (lambda _: HANG, WorkerLost, "codebase/a.py did not finish when it was imported."),
         (lambda _: None, WorkerLost, "ended while codebase/a.py was imported: it was ended by"),
-        (lambda _: b"x" * 99, WorkerLost, "is no answer while codebase/a.py was imported: a frame"),
-        (raises("ImportError"), CheckFailed, "codebase/a.py, line 7 imports something that is not"),
+        (
+            lambda _: b"x" * 99,
+            WorkerLost,
+            "an invalid reply while codebase/a.py was imported: a frame",
+        ),
+        (
+            raises("ImportError"),
+            CheckFailed,
+            "codebase/a.py, line 7 imports a module or name that does not",
+        ),
     ],
     ids=["hangs", "dies", "babbles", "raises"],
 )

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from autograder.engine.judge.calls import RaisedError
-from autograder.engine.judge.conclusions import conclusion_of
 from autograder.engine.judge.exceptions import Unusable
 from autograder.engine.judge.newer_python import (
     explain_annotation,
     explain_missing_name,
     explain_syntax,
 )
+from autograder.engine.judge.student_errors import conclusion_of
 
 HERE = (3, 10)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.grading.ledger import PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.exceptions import CheckFailed
-from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.sandbox.frames import Frame
 from tests.small_homework.fake_zygote import Behaviour, FakeZygote, raises
 from tests.small_homework.judged import ALL, BEHAVIOURS, Session, judge, write_homework
@@ -28,7 +28,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 GRADERS_FAULT = (
-    "This check could not be run. That is the grader's fault, not yours. "
+    "This check could not be run. This is the autograder's fault, not yours. "
     "Error number for the course staff: "
 )
 
@@ -410,7 +410,7 @@ def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, t
         assert entry.verdict is Verdict.PASSED
     else:
         assert entry.verdict is Verdict.GRADER_ERROR
-        assert entry.feedback.startswith("The machine ran out of memory during this check. That is")
+        assert entry.feedback.startswith("The machine ran out of memory during this check. This is")
 
 
 SAME_FILE = '''
@@ -468,6 +468,15 @@ def planned(number: str, audience: str, visibility: str = "visible") -> PlannedC
     return PlannedCheck(f"{audience}/a.py::{number}", number, "A title.", "1.1", 1.0, visibility)
 
 
+def settle(
+    faults: FileFaults, check: PlannedCheck, feedback: str, of_file: str = "It is bad"
+) -> tuple[str, str]:
+    """Settle a failed check; return its feedback and the number that it refers to."""
+    entry = Entry(check.check_id, Verdict.FAILED, 0.0, feedback)
+    settled = faults.settle(check, entry, of_file)
+    return settled.feedback, settled.same_as
+
+
 @pytest.mark.parametrize(
     ("first", "second", "refers"),
     [
@@ -484,27 +493,26 @@ def test_a_check_refers_only_to_what_its_reader_can_see(
 ) -> None:
     """A hidden check tells its reader nothing."""
     faults = FileFaults()
-    assert faults.told_once(first, "Bad.\nLine.", "It is bad") == ("Bad.\nLine.", "")
-    told = faults.told_once(second, "Bad.\nLine.", "It is bad")
+    assert settle(faults, first, "Bad.\nLine.") == ("Bad.\nLine.", "")
     expected = ("It is bad; see check 1.1.1.", "1.1.1") if refers else ("Bad.\nLine.", "")
-    assert told == expected
+    assert settle(faults, second, "Bad.\nLine.") == expected
 
 
 def test_a_check_refers_only_to_what_says_as_much() -> None:
     """A public check quotes an exception's text, which a private one before it may not."""
     faults = FileFaults()
     more = "Bad.\nIt says: x\nLine."
-    faults.told_once(planned("1.1.1", "private"), "Bad.\nLine.", "It is bad")
-    assert faults.told_once(planned("1.1.2", "public"), more, "It is bad") == (more, "")
-    told, same_as = faults.told_once(planned("1.1.3", "public"), more, "It is bad")
-    assert (told, same_as) == ("It is bad; see check 1.1.2.", "1.1.2")
+    settle(faults, planned("1.1.1", "private"), "Bad.\nLine.")
+    assert settle(faults, planned("1.1.2", "public"), more) == (more, "")
+    reference = settle(faults, planned("1.1.3", "public"), more)
+    assert reference == ("It is bad; see check 1.1.2.", "1.1.2")
 
 
 def test_other_failures_are_told_in_full() -> None:
     """Two functions that are wrong in the same words are two mistakes."""
     faults = FileFaults()
     for number in ("1.1.1", "1.1.2"):
-        assert faults.told_once(planned(number, "public"), "Bad.", "") == ("Bad.", "")
+        assert settle(faults, planned(number, "public"), "Bad.", "") == ("Bad.", "")
 
 
 def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) -> None:
@@ -515,6 +523,6 @@ def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) 
         session = judge(tmp_path, zygote)
     for name in ("test_right", "test_dies", "test_hangs", "test_public_raises"):
         assert session.entry(name).verdict is Verdict.GRADER_ERROR
-        assert "the grader's fault, not yours" in session.entry(name).feedback
+        assert "the autograder's fault, not yours" in session.entry(name).feedback
     assert "a worker cannot use the environment" in session.log
     assert "torch cannot be read" in session.log

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from autograder.engine.judge.calls import RaisedError
-from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.exceptions import Unusable
+from autograder.engine.judge.student_errors import conclusion_of, with_source
 from autograder.engine.judge.trusted_messages import TrustedMessages, known_type
 from autograder.engine.submission.encoding import SAVE_AS_UTF8
 
@@ -64,16 +64,16 @@ def concluded(told: RaisedError, *, public: bool) -> str:
         (
             error("ModuleNotFoundError", source="import sklearn"),
             [
-                "codebase/a.py, line 3 imports something that is not there.",
+                "codebase/a.py, line 3 imports a module or name that does not exist here.",
                 "The line reads: import sklearn",
-                "What the template imports is there, and Python's own library; little else is.",
+                "Import only from Python's standard library and what the template imports.",
             ],
         ),
         (
             error("TypeError", file=None, line=None, source=None),
             [
-                "Your code could not be called as the template's would be (TypeError).",
-                "Keep names, arguments and their order as the template has them.",
+                "Your code cannot be called in the way that the template's is called (TypeError).",
+                "Keep the template's names and arguments, in the same order.",
             ],
         ),
         (
@@ -127,7 +127,7 @@ def test_a_forged_misuse_shows_nothing_in_a_private_check(forged: str) -> None:
     """What is no sentence of ours, with blanks of numbers and known words, is kept back."""
     told = error("Misuse", forged, misuse=True)
     assert concluded(told, public=False).splitlines() == [
-        "Your code used what it was given in a way that cannot work.",
+        "Your code used an input in a way that cannot work.",
         "The line reads: y = f(x)",
     ]
     assert f"It says: {forged}" in concluded(told, public=True)

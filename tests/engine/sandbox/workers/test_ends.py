@@ -71,7 +71,7 @@ def test_a_worker_that_was_ended_can_be_asked_again(hand: Hand) -> None:
 @pytest.mark.parametrize(
     ("function", "detail"),
     [
-        ("answers_another_question", "a reply to a question that was not asked"),
+        ("answers_another_question", "a reply to another request"),
         ("answers_without_values", "a reply without values"),
         ("answers_with_a_strange_error", "an error that is not an object"),
         ("sends_rubbish", "a frame must begin with its magic number"),
