@@ -1,4 +1,4 @@
-"""How a check calls the student's code, and what it concludes from how the call ended."""
+"""Calls the student's code in a worker, and concludes from how each call ended."""
 
 from __future__ import annotations
 
@@ -29,24 +29,22 @@ from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox import frames
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
-# After a function's calls hung or took too long twice, the next ones are not even tried.
+# A function that hung or took too long twice is not called again.
 _MAX_HANGS = 2
 _SECOND_TIMEOUT_S = 3.0
 _SECOND_BUDGET_S = 8.0
-# What a file imports may have to come from a cold disk first.
+# An import may have to read from a cold disk first, so it gets this many times a call's limit.
 _IMPORTS_TAKE = 2
-# What a solution may take for itself in a container that is short of memory. A worker that is
-# killed with less than this was killed for what others had taken.
+# A worker that is killed for memory with less than this was killed for what others had taken.
 _OWN_BYTES = 256 * 2**20
-# Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
+# Once a check has failed, the rest of its time finds a smaller example and the mistake's name.
 _AFTER_FAILURE_S = 8.0
 
 
 class HangTracker:
-    """Remembers what hangs or takes too long, so that one endless loop cannot eat the whole time.
+    """Counts the hangs of each function, so that one endless loop cannot use up the whole time.
 
-    Counted by the student's function that was called, so that one that hangs costs the others
-    nothing; a file that hangs while it is imported is counted as such.
+    A file that hangs while it is imported is counted like a function.
     """
 
     def __init__(self) -> None:
@@ -78,15 +76,15 @@ class HangTracker:
 
 
 class Caller:
-    """Calls experiments in one fresh worker and raises what follows from how they ended.
+    """Calls experiments in one fresh worker; a call that fails raises the check's conclusion.
 
     Args:
         launcher: starts the worker, at the first call.
         hangs: the hangs of the grading so far.
         timeout_s: for one call.
         missing: files that are not in the submission.
-        budget_s: for all calls together, but for those that are given a time of their own.
-        messages: the texts of a worker that students may read.
+        budget_s: for all calls together, except those with their own timeout.
+        messages: texts of a worker that students may read after every check.
     """
 
     def __init__(
@@ -111,7 +109,7 @@ class Caller:
         self._worker: WorkerProcess | None = None
 
     def note_failure(self) -> None:
-        """Note that the check has failed already: what it still asks is for its feedback only."""
+        """Note that the check has failed: further calls only improve its feedback."""
         if not self._failed:
             self._failed = True
             self._budget_s = min(self._budget_s, self._spent_s + _AFTER_FAILURE_S)
@@ -137,21 +135,21 @@ class Caller:
             seed: seeds torch, numpy and random before the call; must follow from the case, so
                 that a replayed case gives the same answer.
             needs: the student's file that it calls, such as "codebase/gan.py".
-            functions: the student's functions that it calls, where the experiment's own name does
-                not say; what hangs is remembered by them.
+            functions: the student's functions that it calls, where the experiment's name does not
+                say; hangs are counted by them.
             timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
             times: how often the experiment calls the student's function.
 
         Raises:
             CheckFailed: the student's code raised.
             NotAttempted: the stub is still there, or the file is missing.
-            WorkerLost: the worker hung, died or sent rubbish.
+            WorkerLost: the worker hung, died or sent an invalid reply.
             TooSlow: the calls of this check took too long together.
-            WorkerNotReady: the grader could not start a confined worker.
+            WorkerNotReady: no confined worker could be started.
             OutOfMemory: the kernel killed the worker for memory that others had taken.
         """
         called = tuple(functions) or (experiment,)
-        self._hangs.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
+        self._hangs.timeout_s(called, self._timeout_s)  # raises before a worker is started
         self._import(needs)
         pending = self._start(
             experiment,
@@ -176,10 +174,10 @@ class Caller:
         functions: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> PendingCall:
-        """Send the request of `call`; ask `finish` for its end. Such a call has no budget.
+        """Send the request of `call`; `finish` waits for its end. Such a call has no budget.
 
-        What hangs in other checks meanwhile is not waited for here either: `functions` should name
-        all that the experiment runs.
+        `functions` must name all that the experiment runs: if one hangs in another check, this call
+        is given up, too.
         """
         return self._start(
             experiment,
@@ -218,7 +216,7 @@ class Caller:
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
         if self._hangs.gives_up_on(pending.functions):
-            # What it runs is known to hang: if it is not answered yet, it is not waited for.
+            # One of its functions is known to hang: do not wait for an answer.
             pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
         if outcome.ending is Ending.TIMED_OUT and self._hangs.gives_up_on(pending.functions):
@@ -253,7 +251,7 @@ class Caller:
         raise WorkerLost(f"The process that ran your code sent an invalid reply: {outcome.detail}.")
 
     def _import(self, needs: str) -> None:
-        """Import a file by itself, so that what goes wrong with it is not a function's fault."""
+        """Import a file alone, so that no function is blamed for its faults."""
         if not needs or needs in self._imported or needs in self._missing:
             return
         hung = _lost_importing(
@@ -337,10 +335,10 @@ def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
 
 
 def _unless_short_of_memory(death: Death | None) -> None:
-    """Tell a kill for memory that others had taken from one that the code brought on itself.
+    """Check that the worker was not killed for memory that others had taken.
 
     Raises:
-        OutOfMemory: it was the former.
+        OutOfMemory: it was.
     """
     if death is not None and death.out_of_memory and death.memory_bytes < _OWN_BYTES:
         raise OutOfMemory(death)

@@ -21,8 +21,9 @@ from autograder.engine.homework import load_assignment
 from autograder.engine.judge.base_plugin import BasePlugin, Submitted
 from autograder.engine.judge.conclusions import Conclusion
 from autograder.engine.judge.exceptions import WorkerLost
+from autograder.engine.judge.newer_python import problems_with
 from autograder.engine.judge.requirements import required_by
-from autograder.engine.local import environment, grammar
+from autograder.engine.local import environment
 from autograder.engine.local.caller import LocalCaller
 from autograder.engine.local.planned import PRISTINE, read_plan
 from autograder.engine.local.terminal import Feedback, Summary
@@ -95,7 +96,7 @@ class LocalChecks(BasePlugin):
         """Load the hypothesis profile, too, if a check draws cases."""
         super().pytest_configure(config)
         config.addinivalue_line("markers", "advice: gives no points")
-        if any("hypothesis" in grammar.read(p) for p in (self._checks / "public").glob("*.py")):
+        if any("hypothesis" in _read(p) for p in (self._checks / "public").glob("*.py")):
             from autograder.engine.judge import hypothesis_profile
 
             hypothesis_profile.set_up()
@@ -267,7 +268,7 @@ class LocalChecks(BasePlugin):
             problem
             for name in self.settings.files
             if version is not None and name not in self._submitted.missing
-            for problem in grammar.problems(self._submitted.text(name) or "", name, version)
+            for problem in problems_with(_read(self._submitted.submission / name), name, version)
         ]
 
     def _planned(self, item: pytest.Item) -> PlannedCheck | None:
@@ -275,6 +276,14 @@ class LocalChecks(BasePlugin):
             return None
         file = item.path.relative_to(self._checks).as_posix()
         return self._plan.get(f"{file}::{item.name.partition('[')[0]}")
+
+
+def _read(path: Path) -> str:
+    """Return a file's text, "" if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _cause(error: BaseException | None) -> BaseException | None:

@@ -37,7 +37,9 @@ HERE = (3, 10)
 def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what: str) -> None:
     """The version that grades, the one that is needed, and what it is about."""
     told = explain_syntax(source, HERE)
-    assert told.startswith(f"Python 3.10 grades here, and this line needs Python {since}: {what}")
+    assert told.startswith(
+        f"The autograder runs Python 3.10, but this line needs Python {since}: {what}"
+    )
     assert explain_syntax(source, (3, 14)) == ""
 
 
@@ -67,12 +69,12 @@ def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
         (
             "cannot import name 'override' from 'typing' (/usr/lib/python3.10/typing.py)",
             "from typing import NamedTuple, override",
-            "Python 3.10 grades here, and its `typing` has no `override`.",
+            "The autograder runs Python 3.10, whose `typing` has no `override`.",
         ),
         (
             "module 'itertools' has no attribute 'batched'",
             "for pair in itertools.batched(x, 2):",
-            "Python 3.10 grades here, and its `itertools` has no `batched`.",
+            "The autograder runs Python 3.10, whose `itertools` has no `batched`.",
         ),
         ("cannot import name 'SECRET' from 'typing'", "from typing import override", ""),
         ("cannot import name 'typing' from 'SECRET'", "from typing import override", ""),
@@ -89,7 +91,7 @@ def test_a_name_that_the_library_lacks_is_told(message: str, source: str, told: 
 def test_annotations_that_are_evaluated_here_only_are_told() -> None:
     """Python 3.14 leaves them alone until somebody asks."""
     told = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
-    assert "Python 3.10 grades here: it evaluates the annotations" in told
+    assert "The autograder runs Python 3.10, which evaluates the annotations" in told
     assert explain_annotation("def f(g: Generator) -> Tensor:", (3, 14)) == ""
     assert explain_annotation("x = Generator()", HERE) == ""
 
@@ -107,6 +109,6 @@ def test_every_check_tells_it(public: bool) -> None:
     assert conclusion.feedback(public=public).splitlines() == [
         "codebase/a.py, line 1 raised ImportError.",
         "The line reads: from typing import no_such",
-        f"Python {here} grades here, and its `typing` has no `no_such`. If your own Python has "
-        "it, yours is another version: do without it.",
+        f"The autograder runs Python {here}, whose `typing` has no `no_such`. If your Python has "
+        "it, yours is a different version: write the code without it.",
     ]

@@ -1,4 +1,4 @@
-"""What a newer Python reads or imports, and the grader's does not, is found in a student's file."""
+"""Syntax and imports that are too new for the grading Python are found in a student's file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from autograder.engine.local.grammar import problems
+from autograder.engine.judge.newer_python import problems_with
 
 OLD = (3, 10)
 needs_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
@@ -28,11 +28,11 @@ needs_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python
 )
 def test_what_is_too_new_is_found_with_its_line(text: str, line: int, said: str) -> None:
     """Both versions are named."""
-    (problem,) = problems(text, "codebase/gan.py", OLD)
+    (problem,) = problems_with(text, "codebase/gan.py", OLD)
     assert problem.startswith(f"codebase/gan.py, line {line}: ")
     assert said in problem
-    assert "Gradescope has 3.10" in problem
-    assert f"You have {sys.version_info[0]}.{sys.version_info[1]} here" in problem
+    assert "Gradescope runs Python 3.10" in problem
+    assert f"You have Python {sys.version_info[0]}.{sys.version_info[1]} here" in problem
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_what_is_too_new_is_found_with_its_line(text: str, line: int, said: str)
 )
 def test_what_both_can_do_is_left_alone(text: str) -> None:
     """No false alarm."""
-    assert problems(text, "codebase/gan.py", OLD) == []
+    assert problems_with(text, "codebase/gan.py", OLD) == []
 
 
 def test_an_older_python_at_home_finds_nothing() -> None:
     """What it cannot read it cannot tell, and what it can read is old enough."""
-    assert problems("from typing import override\n", "a.py", sys.version_info[:2]) == []
+    assert problems_with("from typing import override\n", "a.py", sys.version_info[:2]) == []

@@ -403,7 +403,7 @@ def test_what_the_graders_python_lacks_is_told(homework: Path, line: str, said: 
     edit(homework / GAN, "import torch\n", f"import torch\nif False:\n    {line}\n")
     done = checks(homework, "-q", "-k", "2.2.11")
     assert said in " ".join(done.stdout.split())
-    assert "Gradescope has 3.9" in " ".join(done.stdout.split())
+    assert "Gradescope runs Python 3.9" in " ".join(done.stdout.split())
 
 
 def test_fingerprints_are_compared(homework: Path) -> None:
@@ -420,7 +420,7 @@ def test_fingerprints_are_compared(homework: Path) -> None:
     assert "passed" not in done.stdout
     wrong = checks(homework, "--compare", "hello")
     assert wrong.returncode == 4
-    assert "That holds no fingerprint" in wrong.stderr
+    assert "This text contains no fingerprint" in wrong.stderr
 
 
 def test_what_is_not_installed_is_named(homework: Path) -> None:
