@@ -21,7 +21,7 @@ NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not r
 
 
 class Ending(str, enum.Enum):
-    """How a call ended."""
+    """The ways in which a call can end."""
 
     RETURNED = "returned"
     RAISED = "raised"

@@ -160,14 +160,14 @@ def _what_to_try(item: pytest.Item) -> str:
 
 
 class FileFaults:
-    """Tells the fault of a whole file once; other checks of the file refer to that check."""
+    """Reports the fault of a whole file once; the file's other checks refer to that check."""
 
     def __init__(self) -> None:
         self._reports: dict[str, list[tuple[PlannedCheck, str]]] = {}
         self._short: dict[str, str] = {}
 
     def settle(self, check: PlannedCheck, entry: Entry, of_file: str) -> Entry:
-        """Return the entry, with a reference in place of a fault that was told before.
+        """Return the entry, with a reference in place of a fault that another check has reported.
 
         Args:
             check: the check of this entry.

@@ -25,7 +25,7 @@ class CheckFailed(AssertionError):
     """
 
     # The fault in a few words, without a full stop, where no function of a file can be called:
-    # all checks of that file fail alike, and only the first one tells it in full.
+    # all checks of that file fail alike, and only the first one reports it in full.
     of_file: str = ""
 
     def __init__(

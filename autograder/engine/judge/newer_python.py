@@ -88,13 +88,13 @@ _BACKSLASH = _Feature(
     (3, 12),
     re.compile(_F_STRING + r"[\"'].*\{[^{}]*\\[^{}]*\}"),
     "a backslash within the braces of an f-string",
-    "Compute the value in a line of its own and put its name into the f-string.",
+    "Compute the value on a separate line and put its name into the f-string.",
 )
 _OPEN_BRACES = _Feature(
     (3, 12),
     re.compile(_F_STRING + r"([\"'])(?!\1\1)(?:(?!\1).)*\{[^{}\"']*(?:#.*)?$"),
     "an f-string with braces over several lines",
-    "Compute the value in lines of its own and put its name into the f-string.",
+    "Compute the value on separate lines and put its name into the f-string.",
 )
 
 

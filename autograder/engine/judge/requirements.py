@@ -24,7 +24,7 @@ _DEPENDS = "Its points also depend on checks that are not shown here."
 
 @dataclass(frozen=True)
 class _Known:
-    """What readers of a check know of it: whether it passed, and whether it earned anything."""
+    """A check as its readers know it: whether it passed, and whether it earned points."""
 
     passed: bool | None
     earned: bool | None
@@ -166,32 +166,32 @@ class Requirements:
         if entry.share <= 0:
             return entry, False
         counts = True
-        known: list[bool | None] = []
+        states: list[bool | None] = []
         for numbers in requires_any_of:
             others = [c for c in self._settled if self._plan[c].number in numbers]
             if not others:  # on a student's machine, those that are not there are not required
                 continue
             counts = counts and any(self._settled[other].share > 0 for other in others)
             seen = _any(self._known_to_readers(entry.check_id, other).earned for other in others)
-            known.append(seen)
+            states.append(seen)
             if seen is False:
                 text = f"{_OFTEN} It earns its points once {_one_of(numbers)} passes."
                 return _withheld(entry, text, tuple(numbers)), False
-        earned = _all(known)
+        earned = _all(states)
         if earned is None:
-            told = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
-            text = _lines(told, _DEPENDS)
+            own_text = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
+            text = _lines(own_text, _DEPENDS)
             entry = replace(entry, feedback=text) if counts else _withheld(entry, text)
         return entry, earned
 
     def _known_to_readers(self, check_id: str, other: str) -> _Known:
-        """What is known of another check to everyone who sees this one."""
+        """Return what everyone who sees this check knows of another one."""
         if self._plan[check_id].may_tell_of(self._plan[other]):
             return self._known[other]
         return _Known(None, None)
 
     def _from_the_ledger(self, entry: Entry) -> _Known:
-        """What readers know of a check whose entry is all that is left of an earlier judge."""
+        """Return what readers know of a check that an earlier judge settled."""
         check = self._plan[entry.check_id]
         earned: bool | None = entry.share > 0
         if earned or entry.verdict is Verdict.BLOCKED:
@@ -215,14 +215,14 @@ def _withheld(entry: Entry, feedback: str, waits_for: tuple[str, ...] = ()) -> E
 
 
 def _any(states: Iterable[bool | None]) -> bool | None:
-    """Whether one is true; None where that depends on one that is not known."""
-    known = list(states)
-    return True if True in known else None if None in known else False
+    """Whether one state is True; None if that depends on a None."""
+    seen = set(states)
+    return True if True in seen else None if None in seen else False
 
 
 def _all(states: Iterable[bool | None]) -> bool | None:
-    known = list(states)
-    return False if False in known else None if None in known else True
+    seen = set(states)
+    return False if False in seen else None if None in seen else True
 
 
 def _one_of(numbers: Collection[str]) -> str:
