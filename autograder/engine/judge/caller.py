@@ -151,15 +151,7 @@ class Caller:
         called = tuple(functions) or (experiment,)
         self._hangs.timeout_s(called, self._timeout_s)  # raises before a worker is started
         self._import(needs)
-        pending = self._start(
-            experiment,
-            arguments,
-            arrays,
-            seed=seed,
-            needs=needs,
-            functions=functions,
-            timeout_s=timeout_s,
-        )
+        pending = self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
         self._calls += times - 1
         return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
 
@@ -179,30 +171,22 @@ class Caller:
         `functions` must name all that the experiment runs: if one hangs in another check, this call
         is given up, too.
         """
-        return self._start(
-            experiment,
-            arguments,
-            arrays,
-            seed=seed,
-            needs=needs,
-            functions=(*(functions or (experiment,)), *([_importing(needs)] if needs else [])),
-            timeout_s=timeout_s or self._timeout_s,
-        )
+        called = (*(functions or (experiment,)), *([_importing(needs)] if needs else []))
+        timeout_s = timeout_s or self._timeout_s
+        return self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
 
     def _start(
         self,
         experiment: str,
         arguments: Mapping[str, Any] | None,
         arrays: Mapping[str, frames.Array] | None,
-        *,
         seed: int,
         needs: str,
-        functions: Sequence[str],
+        called: tuple[str, ...],
         timeout_s: float | None,
     ) -> PendingCall:
         if needs in self._missing:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
-        called = tuple(functions) or (experiment,)
         allowed_s = self._hangs.timeout_s(called, timeout_s or self._timeout_s)
         if timeout_s is None:
             allowed_s = min(allowed_s, self._left_s(called))
@@ -254,44 +238,37 @@ class Caller:
         """Import a file alone, so that no function is blamed for its faults."""
         if not needs or needs in self._imported or needs in self._missing:
             return
-        hung = _lost_importing(
-            needs,
+        hung = WorkerLost(
             f"{needs} did not finish when it was imported.\n"
             "Look for work at the top level of the file: loops, training, input(). Move it "
             'into functions, or under `if __name__ == "__main__":`.',
+            of_file=not_imported(needs),
         )
         called = _importing(needs)
         if self._hangs.gives_up_on([called]):
             raise hung
-        pending = self._start(
-            IMPORT,
-            {"module": needs.removesuffix(".py").replace("/", ".")},
-            {},
-            seed=0,
-            needs=needs,
-            functions=[called],
-            timeout_s=_IMPORTS_TAKE * self._timeout_s,
-        )
-        outcome = pending.result()
+        module = {"module": needs.removesuffix(".py").replace("/", ".")}
+        timeout_s = _IMPORTS_TAKE * self._timeout_s
+        outcome = self._start(IMPORT, module, None, 0, needs, (called,), timeout_s).result()
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
-            raise _lost_importing(
-                needs,
+            raise WorkerLost(
                 f"The process that ran your code ended while {needs} was imported: "
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file.",
+                of_file=not_imported(needs),
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             raise conclusion_of_import(
                 outcome.error, self._launcher.submission, needs, self._messages
             )
         if outcome.ending is not Ending.RETURNED:
-            raise _lost_importing(
-                needs,
-                "The process that ran your code sent an invalid reply while "
-                f"{needs} was imported: {outcome.detail}.",
+            raise WorkerLost(
+                f"The process that ran your code sent an invalid reply while {needs} was imported: "
+                f"{outcome.detail}.",
+                of_file=not_imported(needs),
             )
         self._imported.add(needs)
 
@@ -353,12 +330,6 @@ def _look_for(death: Death | None) -> str:
 
 def _importing(needs: str) -> str:
     return f"{IMPORT} {needs}"
-
-
-def _lost_importing(needs: str, feedback: str) -> WorkerLost:
-    lost = WorkerLost(feedback)
-    lost.of_file = not_imported(needs)
-    return lost
 
 
 def _times(calls: int) -> str:

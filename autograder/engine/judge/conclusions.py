@@ -75,7 +75,7 @@ def conclude(
         return Entry(check_id, verdict, share, feedback)
 
     if _is_flaky(error):
-        error = first_failure(error) or error
+        error = _first_failure(error) or error
     if isinstance(error, TooSlow):
         error = failed_before or error
     if error is None:
@@ -115,12 +115,12 @@ def figure_of(item: pytest.Item) -> float | None:
     return None
 
 
-def first_failure(error: BaseException | None) -> BaseException | None:
+def _first_failure(error: BaseException | None) -> BaseException | None:
     """Find the check's own failure inside hypothesis's complaint that it does not always fail."""
     for inner in getattr(error, "exceptions", ()):
         if isinstance(inner, (CheckFailed, CheckStopped)):
             return inner
-        deeper = first_failure(inner)
+        deeper = _first_failure(inner)
         if deeper is not None:
             return deeper
     for linked in (getattr(error, "__cause__", None), getattr(error, "__context__", None)):

@@ -70,14 +70,15 @@ class Unusable(CheckFailed):
 class CheckStopped(BaseException):
     """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through.
 
-    `of_file` is that of `CheckFailed`.
+    Args:
+        feedback: the lines a student sees.
+        of_file: as that of `CheckFailed`.
     """
 
-    of_file: str = ""
-
-    def __init__(self, feedback: str) -> None:
+    def __init__(self, feedback: str, of_file: str = "") -> None:
         super().__init__(feedback)
         self.feedback = feedback
+        self.of_file = of_file
 
 
 class NotAttempted(CheckStopped):

@@ -35,7 +35,7 @@ HERE = (3, 10)
     ],
 )
 def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what: str) -> None:
-    """The version that grades, the one that is needed, and what it is about."""
+    """The message has the grading version, the required version and the feature."""
     told = explain_syntax(source, HERE)
     assert told.startswith(
         f"The autograder runs Python 3.10, but this line needs Python {since}: {what}"
@@ -58,8 +58,8 @@ def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what
         "except ValueError",
     ],
 )
-def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
-    """These are wrong in every version."""
+def test_a_plain_syntax_error_is_not_taken_for_newer_grammar(source: str) -> None:
+    """These lines are incorrect in every version."""
     assert explain_syntax(source, HERE) == ""
 
 
@@ -82,14 +82,14 @@ def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
         ("something else about override", "from typing import override", ""),
     ],
 )
-def test_a_name_that_the_library_lacks_is_told(message: str, source: str, told: str) -> None:
-    """Of Python's own library, and only with names that the line of source holds."""
+def test_a_name_that_the_library_lacks_is_reported(message: str, source: str, told: str) -> None:
+    """Only for the standard library, and with names from the line of source."""
     said = explain_missing_name(message, source, HERE)
     assert said.startswith(told) if told else said == ""
 
 
-def test_annotations_that_are_evaluated_here_only_are_told() -> None:
-    """Python 3.14 leaves them alone until somebody asks."""
+def test_annotations_that_are_evaluated_here_only_are_reported() -> None:
+    """Python 3.14 does not evaluate them on import."""
     told = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
     assert "The autograder runs Python 3.10, which evaluates the annotations" in told
     assert explain_annotation("def f(g: Generator) -> Tensor:", (3, 14)) == ""
@@ -97,8 +97,8 @@ def test_annotations_that_are_evaluated_here_only_are_told() -> None:
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_every_check_tells_it(public: bool) -> None:
-    """Also a private one, and also where hints are switched off."""
+def test_every_check_explains_a_missing_name(public: bool) -> None:
+    """Private checks do, too, also without hints."""
     told = "cannot import name 'no_such' from 'typing' (x)"
     source = "from typing import no_such"
     error = RaisedError("ImportError", told, False, "codebase/a.py", 1, source)
