@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from autograder.engine.judge.base_plugin import Submitted
 from autograder.engine.judge.exceptions import Advice, NotAttempted
-from autograder.engine.judge.fixtures import Submitted
 from autograder.engine.release.template import (
     MarkerError,
     edits_outside_regions,

@@ -54,7 +54,7 @@ class Broken:
 
 
 END = REFERENCE[GAN].count("\n") + 1
-LIBRARY = "What the template imports is there, and Python's own library; little else is."
+LIBRARY = "Import only from Python's standard library and what the template imports."
 BROKEN = {
     "syntax error": Broken(
         REFERENCE[GAN] + "d_loss = (1 +\n",
@@ -108,14 +108,14 @@ codebase/gan.py does not define loss_nonsaturating_d.
     "changed signature": Broken(
         REFERENCE[GAN] + "def loss_nonsaturating_d(g, d):\n    return 0\n",
         """
-Your code could not be called as the template's would be (TypeError).
-Keep names, arguments and their order as the template has them.
+Your code cannot be called in the way that the template's is called (TypeError).
+Keep the template's names and arguments, in the same order.
 """,
     ),
     "module that is not there": Broken(
         REFERENCE[GAN] + "import sklearn.nothing\n",
         f"""
-codebase/gan.py, line {END} imports something that is not there.
+codebase/gan.py, line {END} imports a module or name that does not exist here.
 The line reads: import sklearn.nothing
 {LIBRARY}
 """,
@@ -123,7 +123,7 @@ The line reads: import sklearn.nothing
     "misspelt file of the homework": Broken(
         REFERENCE[GAN] + "import netwrok\n",
         f"""
-codebase/gan.py, line {END} imports something that is not there.
+codebase/gan.py, line {END} imports a module or name that does not exist here.
 The line reads: import netwrok
 {LIBRARY}
 """,
@@ -172,7 +172,7 @@ loss_nonsaturating_d returns a Python float; expected a 0-d tensor that gradient
         "import time\nwhile True:\n    time.sleep(1)\n",
         """
 codebase/gan.py did not finish when it was imported.
-Look for work at the top level of the file: loops, training, input(). It belongs into functions, \
+Look for work at the top level of the file: loops, training, input(). Move it into functions, \
 or under `if __name__ == "__main__":`.
 """,
     ),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.engine.judge.base_plugin import Submitted
 from autograder.engine.judge.exceptions import Advice
-from autograder.engine.judge.fixtures import Submitted
 from autograder.engine.sandbox.experiment import run_eagerly
 from autograder.homework.student import GAN_FILE
 from autograder.homework.text_advice import advise_on_text

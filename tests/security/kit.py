@@ -160,7 +160,7 @@ def submission(code: str, files: dict[str, str] | None = None) -> Iterator[Path]
 @contextmanager
 def nothing_is_left(court: Court) -> Iterator[None]:
     """Afterwards our files are as they were, and there is no process or file that was not there."""
-    court.zygote.control  # noqa: B018 - starts it
+    court.zygote.connect()
     before = _tree(), stray_files()
     known = {p.pid for p in psutil.Process().children(recursive=True)}
     try:

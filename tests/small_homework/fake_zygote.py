@@ -1,6 +1,6 @@
-"""A zygote that answers from threads of this process: no torch, any misbehaviour.
+"""A fake zygote that answers from threads of this process: no torch, any misbehaviour.
 
-Each worker has a process that sleeps, so that whoever looks at it sees one that does not compute.
+Each worker has a process that sleeps, so that it is seen not to compute.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 from autograder.engine.sandbox import frames
 
-# What a worker does with a request: reply with a frame (its id is added), send raw bytes, close
-# the connection without a word (None), or not answer at all (HANG).
+# A worker answers a request with a frame (its id is added), sends raw bytes, closes the connection
+# (None), or does not answer at all (HANG).
 HANG = object()
 Behaviour = Callable[[frames.Frame], Any]
 READY = {"ready": True}
@@ -42,12 +42,12 @@ class FakeZygote:
     """Serves one judge over `control` until it is closed.
 
     Args:
-        behaviours: what workers do, by the name of the experiment.
-        status: the exit status that is told of every worker.
+        behaviours: the workers' behaviour, by the name of the experiment.
+        status: the exit status of every worker.
         hello: a worker's first frame; None: it ends without one.
-        why: what the zygote says of why it had to end a worker.
-        ends: what else it says of a worker's end.
-        spawn_fails: why no worker can be started.
+        why: the zygote's reason for ending a worker.
+        ends: more fields of its answer about a worker's end.
+        spawn_fails: the reason why no worker can be started.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class FakeZygote:
         self._theirs.close()
 
     def hang_up(self) -> None:
-        """Be gone: `shutdown` reaches a judge in another process and every copy of its end."""
+        """Close every copy of the connection, also in another process."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
 
@@ -102,16 +102,16 @@ class FakeZygote:
         return 1 + [process.pid for process in self._processes].index(pid)
 
     def end_otherwise(self, **ends: Any) -> None:
-        """Say this of the workers that end from now on."""
+        """Report these fields of workers that end from now on."""
         self._ends = ends
 
     def fail_after(self, workers: int, why: str) -> None:
-        """Start so many workers and no more."""
+        """Start this many workers and no more."""
         self._at_most, self._spawn_fails = workers, why
 
     @property
     def asked(self) -> list[str]:
-        """The experiments that were asked for, in order."""
+        """The requested experiments, in order."""
         return [request.header["experiment"] for request in self.requests]
 
     def _begin(self, target: Callable[..., None], *arguments: Any) -> None:
@@ -137,8 +137,8 @@ class FakeZygote:
                 self.ended.append(self.number_of(request["pid"]))
                 answer = {"status": self._status, "why": self._why, **self._ends}
             with contextlib.suppress(OSError):
-                told = {**answer, "number": request["number"]}
-                self._theirs.send(json.dumps(told).encode())
+                reply = {**answer, "number": request["number"]}
+                self._theirs.send(json.dumps(reply).encode())
 
     def _work(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(frames.PeerClosed, OSError):

@@ -1,4 +1,4 @@
-"""A judge's process on the homework `tiny`, with a zygote that only pretends."""
+"""A judge's process on the homework `tiny`, with a fake zygote."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Session:
-    """What a judge left behind."""
+    """The results of a judge."""
 
     status: int
     entries: dict[str, Entry]
@@ -58,7 +58,7 @@ SUBMITTED = "submitted = 1\n" + 5 * "\n" + "x = f(y)\nraise NotImplementedError\
 
 
 def slowly(_: Frame) -> Frame:
-    """Take a twentieth of a second and return."""
+    """Return after a twentieth of a second."""
     time.sleep(0.05)
     return Frame({"values": {}})
 

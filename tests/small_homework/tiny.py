@@ -1,4 +1,4 @@
-"""The homework `tiny` as text: its settings, and a check for whatever a check may raise."""
+"""The homework `tiny` as text: its settings, and a check for each kind of exception."""
 
 from __future__ import annotations
 

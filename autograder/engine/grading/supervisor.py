@@ -154,7 +154,7 @@ class _Grading:
         zygote = shared or ZygoteHolder(self._assignment.package, place.workers, place.log)
         ended_well = False
         try:
-            zygote.control  # noqa: B018 - starts it, so that it imports torch in parallel
+            zygote.connect()  # it imports torch while the submission is staged
             self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._assignment)
             self._stage(place)
             if self.refused:
@@ -208,7 +208,7 @@ class _Grading:
             only=tuple(only),
             modules=self._modules,
         ).write(job_file)
-        process = self._judges.start(job_file, zygote.control.fileno(), place.log)
+        process = self._judges.start(job_file, zygote.connect().fileno(), place.log)
         try:
             return self._wait(process, place)
         finally:

@@ -25,12 +25,12 @@ _MOST_BYTES = 2_000_000_000
 
 
 def main(argv: list[str]) -> int:
-    """Run the job that a file holds, with the zygote behind a descriptor."""
+    """Run the job in a file, with the zygote at a descriptor."""
     return judge(Job.read(Path(argv[0])), socket.socket(fileno=int(argv[1])))
 
 
 def judge(job: Job, control: socket.socket) -> int:
-    """Run the checks; the ledger holds the result. The exit status is pytest's."""
+    """Run the checks, write the ledger, and return pytest's exit status."""
     die_with_parent()
     _bound_memory()
     assignment = load_assignment(job.package, Path(job.config))
@@ -53,7 +53,7 @@ def judge(job: Job, control: socket.socket) -> int:
 
 
 def _bound_memory() -> None:
-    """A judge needs 200 MB. Should a reply make it need more than is there, only it shall fail."""
+    """Limit the judge's memory (it needs 200 MB): a huge reply must fail in the judge alone."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = _MOST_BYTES if hard == resource.RLIM_INFINITY else min(hard, _MOST_BYTES)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
@@ -66,21 +66,13 @@ def _run(assignment: Assignment, plugin: JudgePlugin, job: Job) -> int:
     return int(
         pytest.main(
             [
-                *(
-                    "-p",
-                    "no:logging",
-                    "-p",
-                    "no:junitxml",
-                    "-p",
-                    "no:pastebin",
-                    "-p",
-                    "no:setuponly",
-                ),
+                *("-p", "no:logging", "-p", "no:junitxml"),
+                *("-p", "no:pastebin", "-p", "no:setuponly"),
                 *("-c", str(Path(__file__).with_name("pytest.ini"))),
                 *("--rootdir", str(checks)),
                 *("--confcutdir", str(checks)),
                 *("-p", "no:cacheprovider", "-p", "no:unittest", "-p", "no:doctest"),
-                # It collects garbage again and again at the end, to find what nobody asks for here.
+                # It collects garbage many times at the end, for warnings that nobody reads here.
                 *("-p", "no:unraisableexception"),
                 # A file of checks that cannot be imported costs its own checks only.
                 "--continue-on-collection-errors",
@@ -96,4 +88,4 @@ if __name__ == "__main__":
     ended = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(ended)  # the ledger is written; taking the interpreter down would only cost time
+    os._exit(ended)  # the ledger is written; a normal exit would only cost time

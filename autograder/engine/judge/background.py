@@ -1,4 +1,4 @@
-"""Runs beside the checks: as many at once as the container has room for."""
+"""Background runs: as many at once as the container has room for."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from typing import Protocol
 
 
 class BackgroundRun(Protocol):
-    """A call of the student's code that takes long and is judged later."""
+    """A long call of the student's code, judged by a later check."""
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it was started and its worker has neither answered nor ended."""
+        """Whether its worker was started and has neither answered nor ended."""
 
     def start(self) -> None:
-        """Start it, unless it was started before. Never raises what a check would conclude."""
+        """Start it, unless it was started before. Never raises a check's conclusion."""
 
 
 class Background:
     """The runs of one grading, started in the order in which they were added.
 
     Args:
-        room: how many may be at work at once. A run that has not been started when its check
-            comes is started then.
+        room: how many may be at work at once. A run that waits is started by its own check.
     """
 
     def __init__(self, room: int) -> None:
@@ -34,7 +33,7 @@ class Background:
         self._waiting.append(run)
 
     def fill(self) -> None:
-        """Start what there is room for."""
+        """Start the runs that there is room for."""
         self._started = [run for run in self._started if run.is_at_work]
         while self._waiting and len(self._started) < self._room:
             run = self._waiting.pop(0)

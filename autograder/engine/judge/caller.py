@@ -1,4 +1,4 @@
-"""How a check calls the student's code, and what it concludes from how the call ended."""
+"""Calls the student's code in a worker, and concludes from how each call ended."""
 
 from __future__ import annotations
 
@@ -18,56 +18,57 @@ from autograder.engine.judge.calls import (
 )
 from autograder.engine.judge.client import Launcher, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
-from autograder.engine.judge.conclusions import conclusion_of, with_source
-from autograder.engine.judge.exceptions import NotAttempted, TooSlow, Unusable, WorkerLost
+from autograder.engine.judge.exceptions import NotAttempted, TooSlow, WorkerLost
+from autograder.engine.judge.student_errors import (
+    NO_MESSAGES,
+    conclusion_of_call,
+    conclusion_of_import,
+    not_imported,
+)
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox import frames
 
-_NO_SENTENCES = TrustedMessages()
-
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
-# After a function's calls hung or took too long twice, the next ones are not even tried.
-_MAX_STRIKES = 2
+# A function that hung or took too long twice is not called again.
+_MAX_HANGS = 2
 _SECOND_TIMEOUT_S = 3.0
 _SECOND_BUDGET_S = 8.0
-# What a file imports may have to come from a cold disk first.
+# An import may have to read from a cold disk first, so it gets this many times a call's limit.
 _IMPORTS_TAKE = 2
-# What a solution may take for itself in a container that is short of memory. A worker that is
-# killed with less than this was killed for what others had taken.
+# A worker that is killed for memory with less than this was killed for what others had taken.
 _OWN_BYTES = 256 * 2**20
-# Once a check has failed, what is left is spent on a smaller example and on the mistake's name.
+# Once a check has failed, the rest of its time finds a smaller example and the mistake's name.
 _AFTER_FAILURE_S = 8.0
 
 
 class HangTracker:
-    """Remembers what hangs or takes too long, so that one endless loop cannot eat the whole time.
+    """Counts the hangs of each function, so that one endless loop cannot use up the whole time.
 
-    Counted by the student's function that was called, so that one that hangs costs the others
-    nothing; a file that hangs while it is imported is counted as such.
+    A file that hangs while it is imported is counted like a function.
     """
 
     def __init__(self) -> None:
         self._count: Counter[str] = Counter()
 
-    def timeout_s(self, functions: Sequence[str], wanted_s: float) -> float:
+    def timeout_s(self, functions: Sequence[str], usual_s: float) -> float:
         """Return how long the next call of these functions may take.
 
         Raises:
             WorkerLost: one of them has hung too often to be tried again.
         """
-        if out := self.out(functions):
-            raise WorkerLost(NOT_AGAIN, out)
-        struck = any(self._count[function] for function in functions)
-        return min(wanted_s, _SECOND_TIMEOUT_S) if struck else wanted_s
+        if given_up := self.given_up(functions):
+            raise WorkerLost(NOT_AGAIN, hung=given_up)
+        hung = any(self._count[function] for function in functions)
+        return min(usual_s, _SECOND_TIMEOUT_S) if hung else usual_s
 
-    def budget_s(self, functions: Sequence[str], wanted_s: float) -> float:
+    def budget_s(self, functions: Sequence[str], usual_s: float) -> float:
         """Return how long all calls of these functions in one check may take together."""
-        struck = any(self._count[function] for function in functions)
-        return min(wanted_s, _SECOND_BUDGET_S) if struck else wanted_s
+        hung = any(self._count[function] for function in functions)
+        return min(usual_s, _SECOND_BUDGET_S) if hung else usual_s
 
-    def out(self, functions: Sequence[str]) -> tuple[str, ...]:
+    def given_up(self, functions: Sequence[str]) -> tuple[str, ...]:
         """Return those of these functions that are not tried any more."""
-        return tuple(each for each in functions if self._count[each] >= _MAX_STRIKES)
+        return tuple(each for each in functions if self._count[each] >= _MAX_HANGS)
 
     def add(self, functions: Sequence[str]) -> None:
         """Note that a call of these functions timed out."""
@@ -75,32 +76,32 @@ class HangTracker:
 
 
 class Caller:
-    """Calls experiments in one fresh worker and raises what follows from how they ended.
+    """Calls experiments in one fresh worker; a call that fails raises the check's conclusion.
 
     Args:
         launcher: starts the worker, at the first call.
-        strikes: what the session remembers of hangs.
+        hangs: the hangs of the grading so far.
         timeout_s: for one call.
         missing: files that are not in the submission.
-        budget_s: for all calls together, but for those that are given a time of their own.
-        sentences: what a worker may say in words of ours.
+        budget_s: for all calls together, except those with their own timeout.
+        messages: texts of a worker that students may read after every check.
     """
 
     def __init__(
         self,
         launcher: Launcher,
-        strikes: HangTracker,
+        hangs: HangTracker,
         timeout_s: float,
         missing: tuple[str, ...],
         budget_s: float = math.inf,
-        sentences: TrustedMessages = _NO_SENTENCES,
+        messages: TrustedMessages = NO_MESSAGES,
     ) -> None:
         self._launcher = launcher
-        self._strikes = strikes
+        self._hangs = hangs
         self._timeout_s = timeout_s
         self._missing = missing
         self._budget_s = budget_s
-        self._sentences = sentences
+        self._messages = messages
         self._spent_s = 0.0
         self._calls = 0
         self._failed = False
@@ -108,7 +109,7 @@ class Caller:
         self._worker: WorkerProcess | None = None
 
     def note_failure(self) -> None:
-        """Note that the check has failed already: what it still asks is for its feedback only."""
+        """Note that the check has failed: further calls only improve its feedback."""
         if not self._failed:
             self._failed = True
             self._budget_s = min(self._budget_s, self._spent_s + _AFTER_FAILURE_S)
@@ -134,31 +135,23 @@ class Caller:
             seed: seeds torch, numpy and random before the call; must follow from the case, so
                 that a replayed case gives the same answer.
             needs: the student's file that it calls, such as "codebase/gan.py".
-            functions: the student's functions that it calls, where the experiment's own name does
-                not say; what hangs is remembered by them.
+            functions: the student's functions that it calls, where the experiment's name does not
+                say; hangs are counted by them.
             timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
             times: how often the experiment calls the student's function.
 
         Raises:
             CheckFailed: the student's code raised.
             NotAttempted: the stub is still there, or the file is missing.
-            WorkerLost: the worker hung, died or sent rubbish.
+            WorkerLost: the worker hung, died or sent an invalid reply.
             TooSlow: the calls of this check took too long together.
-            WorkerNotReady: the grader could not start a confined worker.
+            WorkerNotReady: no confined worker could be started.
             OutOfMemory: the kernel killed the worker for memory that others had taken.
         """
         called = tuple(functions) or (experiment,)
-        self._strikes.timeout_s(called, self._timeout_s)  # what is not tried needs no worker
+        self._hangs.timeout_s(called, self._timeout_s)  # raises before a worker is started
         self._import(needs)
-        pending = self._start(
-            experiment,
-            arguments,
-            arrays,
-            seed=seed,
-            needs=needs,
-            functions=functions,
-            timeout_s=timeout_s,
-        )
+        pending = self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
         self._calls += times - 1
         return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
 
@@ -173,36 +166,28 @@ class Caller:
         functions: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> PendingCall:
-        """Send the request of `call`; ask `finish` for its end. Such a call has no budget.
+        """Send the request of `call`; `finish` waits for its end. Such a call has no budget.
 
-        What hangs in other checks meanwhile is not waited for here either: `functions` should name
-        all that the experiment runs.
+        `functions` must name all that the experiment runs: if one hangs in another check, this call
+        is given up, too.
         """
-        return self._start(
-            experiment,
-            arguments,
-            arrays,
-            seed=seed,
-            needs=needs,
-            functions=(*(functions or (experiment,)), *([_importing(needs)] if needs else [])),
-            timeout_s=timeout_s or self._timeout_s,
-        )
+        called = (*(functions or (experiment,)), *([_importing(needs)] if needs else []))
+        timeout_s = timeout_s or self._timeout_s
+        return self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
 
     def _start(
         self,
         experiment: str,
         arguments: Mapping[str, Any] | None,
         arrays: Mapping[str, frames.Array] | None,
-        *,
         seed: int,
         needs: str,
-        functions: Sequence[str],
+        called: tuple[str, ...],
         timeout_s: float | None,
     ) -> PendingCall:
         if needs in self._missing:
             raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
-        called = tuple(functions) or (experiment,)
-        allowed_s = self._strikes.timeout_s(called, timeout_s or self._timeout_s)
+        allowed_s = self._hangs.timeout_s(called, timeout_s or self._timeout_s)
         if timeout_s is None:
             allowed_s = min(allowed_s, self._left_s(called))
         if self._worker is None:
@@ -214,12 +199,13 @@ class Caller:
 
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
-        if self._strikes.out(pending.functions):
-            # What it runs is known to hang: if it is not answered yet, it is not waited for.
+        if self._hangs.given_up(pending.functions):
+            # One of its functions is known to hang: do not wait for an answer.
             pending = replace(pending, limit_s=0.0)
         outcome = pending.result()
-        if outcome.ending is Ending.TIMED_OUT and (out := self._strikes.out(pending.functions)):
-            raise WorkerLost(NOT_AGAIN, out)
+        given_up = self._hangs.given_up(pending.functions)
+        if outcome.ending is Ending.TIMED_OUT and given_up:
+            raise WorkerLost(NOT_AGAIN, hung=given_up)
         return self._conclude(pending, outcome, budgeted=False)
 
     def _conclude(self, pending: PendingCall, outcome: Outcome, *, budgeted: bool) -> Outcome:
@@ -229,68 +215,62 @@ class Caller:
         if outcome.ending is Ending.RETURNED:
             return outcome
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission, pending.file)
-            raise conclusion_of(error, self._sentences, (*pending.functions, pending.file))
+            raise conclusion_of_call(
+                outcome.error,
+                self._launcher.submission,
+                pending.file,
+                pending.functions,
+                self._messages,
+            )
         if outcome.ending is Ending.TIMED_OUT:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
                 raise self._too_slow(pending.functions)
-            self._strikes.add(pending.functions)
-            raise WorkerLost(_timed_out(pending, outcome), pending.functions)
+            self._hangs.add(pending.functions)
+            raise WorkerLost(_timed_out(pending, outcome), hung=pending.functions)
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
             raise WorkerLost(
                 f"The process that ran your code ended before it answered: {outcome.detail}.\n"
                 + _look_for(outcome.death)
             )
-        raise WorkerLost(
-            f"The process that ran your code sent something that is no answer: {outcome.detail}."
-        )
+        raise WorkerLost(f"The process that ran your code sent an invalid reply: {outcome.detail}.")
 
     def _import(self, needs: str) -> None:
-        """Import a file by itself, so that what goes wrong with it is not a function's fault."""
+        """Import a file alone, so that no function is blamed for its faults."""
         if not needs or needs in self._imported or needs in self._missing:
             return
-        hung = _lost_importing(
-            needs,
-            f"{needs} did not finish when it was imported.\n"
-            "Look for work at the top level of the file: loops, training, input(). It belongs "
-            'into functions, or under `if __name__ == "__main__":`.',
-        )
         called = _importing(needs)
-        if self._strikes.out([called]):
-            raise hung
-        pending = self._start(
-            IMPORT,
-            {"module": needs.removesuffix(".py").replace("/", ".")},
-            {},
-            seed=0,
-            needs=needs,
-            functions=[called],
-            timeout_s=_IMPORTS_TAKE * self._timeout_s,
+        hung = WorkerLost(
+            f"{needs} did not finish when it was imported.\n"
+            "Look for work at the top level of the file: loops, training, input(). Move it "
+            'into functions, or under `if __name__ == "__main__":`.',
+            of_file=not_imported(needs),
+            hung=[called],
         )
-        outcome = pending.result()
+        if self._hangs.given_up([called]):
+            raise hung
+        module = {"module": needs.removesuffix(".py").replace("/", ".")}
+        timeout_s = _IMPORTS_TAKE * self._timeout_s
+        outcome = self._start(IMPORT, module, None, 0, needs, (called,), timeout_s).result()
         if outcome.ending is Ending.TIMED_OUT:
-            self._strikes.add([called])
+            self._hangs.add([called])
             raise hung
         if outcome.ending is Ending.DIED:
             _unless_short_of_memory(outcome.death)
-            raise _lost_importing(
-                needs,
+            raise WorkerLost(
                 f"The process that ran your code ended while {needs} was imported: "
                 f"{outcome.detail}.\nLook for exit() and for work at the top level of the file.",
+                of_file=not_imported(needs),
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
-            error = with_source(outcome.error, self._launcher.submission, needs)
-            error = replace(error, file=error.file or needs)
-            conclusion = conclusion_of(error, self._sentences, (needs,))
-            if isinstance(conclusion, Unusable):
-                conclusion.of_file = conclusion.of_file or _not_imported(needs)
-            raise conclusion
+            raise conclusion_of_import(
+                outcome.error, self._launcher.submission, needs, self._messages
+            )
         if outcome.ending is not Ending.RETURNED:
-            raise _lost_importing(
-                needs,
-                "The process that ran your code sent something that is no answer while "
-                f"{needs} was imported: {outcome.detail}.",
+            raise WorkerLost(
+                f"The process that ran your code sent an invalid reply while {needs} was imported: "
+                f"{outcome.detail}.",
+                of_file=not_imported(needs),
             )
         self._imported.add(needs)
 
@@ -301,17 +281,17 @@ class Caller:
         return left_s
 
     def _budget_of(self, functions: Sequence[str]) -> float:
-        return self._strikes.budget_s(functions, self._budget_s)
+        return self._hangs.budget_s(functions, self._budget_s)
 
     def _too_slow(self, functions: Sequence[str]) -> TooSlow:
         if not self._failed:
-            self._strikes.add(functions)
+            self._hangs.add(functions)
         return TooSlow(
             f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
             f"processor time, and it had called your code {_times(self._calls)} by then.\n"
             "Work on whole tensors instead of looping over their entries, and do nothing in a "
             "call that can be done once.",
-            functions,
+            hung=functions,
         )
 
     def close(self) -> None:
@@ -326,7 +306,7 @@ def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
     if outcome.slept_s > outcome.seconds / 2:
         return (
             f"Your code waited for {outcome.slept_s:.3g} s without computing anything.\n"
-            "Look for input(), sleep(), or a lock that nobody opens."
+            "Look for input(), sleep(), or a lock that is never released."
         )
     return (
         f"Your code did not return within {pending.limit_s:.3g} s of processor time.\n"
@@ -335,10 +315,10 @@ def _timed_out(pending: PendingCall, outcome: Outcome) -> str:
 
 
 def _unless_short_of_memory(death: Death | None) -> None:
-    """Tell a kill for memory that others had taken from one that the code brought on itself.
+    """Check that the worker was not killed for memory that others had taken.
 
     Raises:
-        OutOfMemory: it was the former.
+        OutOfMemory: it was.
     """
     if death is not None and death.out_of_memory and death.memory_bytes < _OWN_BYTES:
         raise OutOfMemory(death)
@@ -353,16 +333,6 @@ def _look_for(death: Death | None) -> str:
 
 def _importing(needs: str) -> str:
     return f"{IMPORT} {needs}"
-
-
-def _not_imported(needs: str) -> str:
-    return f"{needs} cannot be imported"
-
-
-def _lost_importing(needs: str, feedback: str) -> WorkerLost:
-    lost = WorkerLost(feedback, [_importing(needs)])
-    lost.of_file = _not_imported(needs)
-    return lost
 
 
 def _times(calls: int) -> str:

@@ -1,7 +1,7 @@
-"""How a check calls the student's code, whatever runs it, and how such a call can end.
+"""The interface of a call of the student's code, and the ways in which it can end.
 
-Gradescope's judge asks a worker (session.py), a student's own pytest runs the experiment itself
-(local/caller.py).
+The judge calls a worker (`judge.caller`), a student's own pytest runs the experiment itself
+(`local.caller`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not r
 
 
 class Ending(str, enum.Enum):
-    """How a call ended."""
+    """The ways in which a call can end."""
 
     RETURNED = "returned"
     RAISED = "raised"
@@ -32,16 +32,15 @@ class Ending(str, enum.Enum):
 
 @dataclass(frozen=True)
 class RaisedError:
-    """What the student's code raised, as the worker tells it (so: not to be trusted)."""
+    """An error of the student's code, as the worker reports it, so not to be trusted."""
 
     type: str
     message: str
     misuse: bool
     file: str | None
     line: int | None
-    # Never the worker's word: read from the staged file by who concludes.
+    # Never from the worker: `student_errors` reads both from the staged file.
     source: str | None = None
-    # The file that Python cannot decode, and why.
     undecodable: tuple[str, str] | None = None
 
 
@@ -53,7 +52,7 @@ class Death:
         status: exit status, or minus the signal; None when it was ended before.
         excess: why the zygote had to end it, or "".
         out_of_memory: whether the kernel killed it because memory ran out.
-        memory_bytes: what it took beside what it shared with the zygote, at its peak.
+        memory_bytes: its peak memory, without that shared with the zygote.
     """
 
     status: int | None = None
@@ -71,10 +70,10 @@ class Outcome:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     error: RaisedError | None = None
     detail: str = ""
-    # Time used and time of it slept, in seconds of the machine that the limits were set on.
+    # Time used, and the part of it slept, in seconds of the machine that the limits were set on.
     seconds: float = 0.0
     slept_s: float = 0.0
-    # How a worker that died had come to its end; None for one that lives.
+    # None if the worker lives.
     death: Death | None = None
 
 
@@ -89,15 +88,15 @@ class OutOfMemory(BaseException):
 
 
 class PendingCall(Protocol):
-    """A call that was started. Only the caller that started it knows what else it holds."""
+    """A call that was started; the rest of it is known only to its caller."""
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it goes on: its worker has neither answered nor ended."""
+        """Whether its worker has neither answered nor ended."""
 
 
 class Caller(Protocol):
-    """Calls experiments for one check and raises what follows from how they ended."""
+    """Calls experiments for one check; a call that fails raises the check's conclusion."""
 
     def call(
         self,
@@ -111,7 +110,7 @@ class Caller(Protocol):
         timeout_s: float | None = None,
         times: int = 1,
     ) -> Outcome:
-        """Run an experiment and return what it saw."""
+        """Run an experiment and return its outcome."""
 
     def start(
         self,
@@ -127,7 +126,7 @@ class Caller(Protocol):
         """Start an experiment; `finish` waits for its end."""
 
     def finish(self, pending: Any) -> Outcome:
-        """Return what a started experiment saw."""
+        """Return the outcome of a started experiment."""
 
     def close(self) -> None:
-        """End what runs."""
+        """End all calls."""

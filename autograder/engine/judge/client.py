@@ -1,7 +1,6 @@
-"""Call an experiment in a worker, with a deadline; kill the worker that breaks the rules.
+"""Calls experiments in workers, with a deadline, and kills a worker that breaks the rules.
 
-How a call ended (`Ending`) is one thing, what is concluded from it (`ledger.Verdict`) another:
-this module only knows the first.
+This module reports how a call ended (`Ending`); `caller` concludes something from it.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -19,18 +19,17 @@ from typing import Any
 from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory, RaisedError
 from autograder.engine.judge.clock import TICK_S, WorkerClock
 from autograder.engine.judge.control import Control, ZygoteGone
-from autograder.engine.judge.deaths import how_it_died
 from autograder.engine.sandbox import frames
 
-# By the clock on the wall, so generous: only a broken zygote takes so long.
+# Wall time, so generous: only a broken zygote takes so long.
 _KILL_TIMEOUT_S = 60.0
-# What a worker may take to take a whole request, or to give a whole reply once it has begun to.
+# For receiving a whole request, or for sending a whole reply once it has begun.
 _TRANSFER_S = 10.0
 _SELF_TEST_S = 60.0
 
 
 class WorkerNotReady(BaseException):
-    """A worker could not be started or confined: the grader's fault, not the student's.
+    """A worker could not be started or confined: the autograder's fault, not the student's.
 
     No line of the student's code has run in it. Not an Exception, as `ZygoteGone`.
     """
@@ -43,12 +42,12 @@ class Launcher:
         control: the judge's end of the control socket.
         submission: the staged submission.
         start_timeout_s: how long a worker may take until it is ready.
-        ahead: whether to have the next worker forked while a check goes on, and not to wait for
-            the end of one that ended well. `close` must then be called.
-        side_by_side: how many workers there is room for beside the one of a check.
-        modules: what the zygote imports before it forks the first worker.
-        tries_environment: whether the first worker only tries what student code will use: without
-            this, a broken environment would be blamed on the student.
+        ahead: whether to fork the next worker while a check runs, and not to wait for the end of
+            one that ended well. `close` must then be called.
+        side_by_side: how many background workers there is room for.
+        modules: imported by the zygote before it forks the first worker.
+        tries_environment: whether the first worker tests the environment, so that a broken one is
+            not blamed on the student.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Launcher:
         tries_environment: bool = False,
     ) -> None:
         self._control = Control(control)
-        self._submission = submission
+        self.submission = submission
         self._start_timeout_s = start_timeout_s
         self._ahead = ahead
         self.side_by_side = side_by_side
@@ -72,11 +71,6 @@ class Launcher:
         # The next worker: our end of its socket, and the number of the request for it.
         self._next: tuple[socket.socket, int] | None = None
         self._last_end: int | None = None
-
-    @property
-    def submission(self) -> Path:
-        """The staged submission."""
-        return self._submission
 
     def open(self) -> Worker:
         """Return a fresh worker.
@@ -90,15 +84,15 @@ class Launcher:
         return self._open()
 
     def _try_environment(self) -> None:
-        """Have a worker use torch and read what is imported."""
+        """Let a worker use torch and read the files that student code imports."""
         worker = self._open()
         try:
             outcome = worker.call("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S)
         finally:
             worker.dismiss()
         if outcome.ending is not Ending.RETURNED:
-            what = outcome.error or outcome.detail
-            raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {what}")
+            why = outcome.error or outcome.detail
+            raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {why}")
         self._untried = False
 
     def _open(self) -> Worker:
@@ -126,7 +120,7 @@ class Launcher:
         )
 
     def dismiss(self, pid: int) -> None:
-        """Have a worker and all it started killed, when nobody asks how it ended."""
+        """Kill a worker and all it started, without asking how it ended."""
         if not self._ahead:
             self.end(pid)
             return
@@ -135,8 +129,8 @@ class Launcher:
         self._last_end = self._control.ask({"op": "end", "pid": pid})
 
     def close(self) -> None:
-        """End the worker that was forked ahead, and wait until all that were dismissed are gone."""
-        with contextlib.suppress(ZygoteGone):  # then they are gone as well
+        """End the worker that was forked ahead; wait until all dismissed workers are gone."""
+        with contextlib.suppress(ZygoteGone):  # then its workers are gone as well
             if self._next is not None:
                 (ours, number), self._next = self._next, None
                 ours.close()
@@ -151,11 +145,8 @@ class Launcher:
         """Ask for a worker; return our end of its socket, and the number of the request."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            request = {
-                "op": "spawn",
-                "submission": str(self._submission),
-                "modules": self._modules,
-            }
+            submission, modules = str(self.submission), self._modules
+            request = {"op": "spawn", "submission": submission, "modules": modules}
             try:
                 return ours, self._control.ask(request, [theirs.fileno()])
             except ZygoteGone:
@@ -164,7 +155,7 @@ class Launcher:
 
 
 class Worker:
-    """One worker process. A call that does not end well ends the worker with it."""
+    """One worker process. A call that fails ends the worker with it."""
 
     def __init__(
         self,
@@ -211,7 +202,7 @@ class Worker:
             experiment: its name.
             arguments: JSON values for it.
             arrays: arrays for it.
-            seed: of all that the student's code may draw from.
+            seed: for every random generator that the student's code may use.
             limit_s: the time that it may use, as `WorkerClock` counts it.
 
         Raises:
@@ -219,12 +210,8 @@ class Worker:
             OutOfMemory: the kernel killed it before it was.
         """
         self._calls += 1
-        header = {
-            "id": self._calls,
-            "experiment": experiment,
-            "arguments": dict(arguments),
-            "seed": seed,
-        }
+        request = {"experiment": experiment, "arguments": dict(arguments), "seed": seed}
+        header = {"id": self._calls, **request}
         failed = None
         if not self._closed:
             self._await_ready()
@@ -265,12 +252,12 @@ class Worker:
         Raises:
             DeadlineExceeded: the call has used up its time.
         """
-        while not self._answers(TICK_S):
+        while not self.answers(TICK_S):
             call.clock.look()
             if call.clock.is_over(call.limit_s):
                 raise frames.DeadlineExceeded("the call has used up its time")
 
-    def _answers(self, wait_s: float) -> bool:
+    def answers(self, wait_s: float) -> bool:
         """Whether the worker has sent something, or has ended."""
         if self._closed:
             return True
@@ -283,10 +270,10 @@ class Worker:
     def _await_ready(self) -> None:
         """Read the worker's first frame, which it sends once it is confined.
 
-        It comes before any of the student's code runs, so what it says can be believed.
+        It comes before any of the student's code runs, so it can be trusted.
 
         Raises:
-            WorkerNotReady: the worker never got as far as the student's code.
+            WorkerNotReady: the worker never reached the student's code.
         """
         if self._is_ready:
             return
@@ -344,13 +331,13 @@ class PendingCall:
     @property
     def is_at_work(self) -> bool:
         """Whether the worker has neither answered nor ended."""
-        return self.failed is None and not self.worker._answers(0)
+        return self.failed is None and not self.worker.answers(0)
 
 
 def _read_reply(reply: frames.Frame, number: int) -> Outcome:
     header = reply.header
     if header.get("id") != number:
-        return Outcome(Ending.BAD_REPLY, detail="a reply to a question that was not asked")
+        return Outcome(Ending.BAD_REPLY, detail="a reply to another request")
     if "error" in header:
         return Outcome(Ending.RAISED, error=_read_error(header["error"]))
     values = header.get("values")
@@ -359,30 +346,54 @@ def _read_reply(reply: frames.Frame, number: int) -> Outcome:
     return Outcome(Ending.RETURNED, values, reply.arrays)
 
 
-def _read_error(told: object) -> RaisedError:
-    if not isinstance(told, dict):
+def _read_error(raw: object) -> RaisedError:
+    if not isinstance(raw, dict):
         raise frames.FrameError("an error that is not an object")
 
     def text(key: str) -> str | None:
-        value = told.get(key)
+        value = raw.get(key)
         return value[:1000] if isinstance(value, str) else None
 
-    line = told.get("line")
+    line = raw.get("line")
     return RaisedError(
         type=text("type") or "Exception",
         message=text("message") or "",
-        misuse=told.get("misuse") is True,
+        misuse=raw.get("misuse") is True,
         file=text("file"),
         line=line if type(line) is int and 0 < line < 10**7 else None,
     )
 
 
 def _descriptor_of(pid: int) -> int | None:
-    """Return a descriptor that tells of a process's end; None where the kernel has none.
+    """Return a descriptor that signals the process's end; None where the kernel has none.
 
-    The connection alone does not: what the worker started may hold it open.
+    The connection alone does not: processes that the worker started may keep it open.
     """
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):  # not Linux, or before 5.3
         return None
+
+
+def how_it_died(death: Death) -> str:
+    """Say how a worker ended. SIGKILL may be ours: then it was ending already, slowly."""
+    if death.out_of_memory:
+        return "the memory ran out"
+    status = death.status
+    if status is None or status == -signal.SIGKILL:
+        return "it was killed"
+    if status == -signal.SIGXCPU:
+        return "it used up its processor time"
+    if status < 0:
+        name = _SIGNALS.get(-status)
+        return f"it was ended by signal {-status}" + (f" ({name})" if name else "")
+    return f"it exited with status {status}"
+
+
+_SIGNALS: dict[int, str] = {
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "abort",
+    signal.SIGFPE: "arithmetic error",
+    signal.SIGBUS: "bad memory access",
+    signal.SIGXFSZ: "a file grew too large",
+}

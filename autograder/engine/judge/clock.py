@@ -1,9 +1,8 @@
-"""How much of its time a worker has used: processor time, not the time of a clock on the wall.
+"""The time that a worker has used: processor time, not wall time.
 
-A busy or slow machine, or a container with half a processor, makes a correct solution late by the
-clock on the wall. So a call is limited by the processor time of its worker, divided by how much
-slower this machine is than the one that the limits were set on. A worker that sleeps uses no
-processor time; the time it sleeps counts as well.
+On a busy or slow machine, or in a container with half a processor, a correct solution takes long by
+the wall clock. So a call is limited by its worker's processor time, divided by how much slower this
+machine is than the one that the limits were set on. Time that the worker sleeps counts, too.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from dataclasses import dataclass
 
 # How often a worker that does not answer is looked at.
 TICK_S = 0.02
-# No call has to sleep: however long it may compute, this is the most that it may sleep.
+# No call needs to sleep; one that sleeps longer has hung.
 _MOST_SLEEP_S = 10.0
-# Where nothing tells whether a process sleeps, so many times its limit by the clock on the wall.
+# The limit in wall time, as a multiple, where the system does not show whether a process sleeps.
 _WALL_FACTOR = 12.0
 # Running, or waiting for a disk: both are waiting for the machine.
 _AT_WORK = b"RD"
@@ -26,19 +25,19 @@ _AT_WORK = b"RD"
 def processor_time_s(pid: int) -> float | None:
     """Return the processor time of a process in seconds, all its threads together.
 
-    None where it cannot be had: the process is gone, or this is no POSIX system.
+    None if the process is gone, or if this is no POSIX system.
     """
     try:
-        # What clock_getcpuclockid(3) returns on Linux; it needs neither /proc nor any right.
+        # As clock_getcpuclockid(3) returns on Linux; it needs neither /proc nor any permission.
         return time.clock_gettime((~pid << 3) | 2)
     except (OSError, AttributeError, OverflowError):
         return None
 
 
 def sleeps(pid: int) -> bool | None:
-    """Say whether a process waits for something other than the machine; None where /proc is not."""
+    """Whether a process waits for anything but processor or disk; None without /proc."""
     with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
-        # The name in brackets may hold anything, brackets too.
+        # The name in brackets may contain anything, brackets too.
         return file.read().rpartition(b")")[2].split()[0] not in _AT_WORK
     return None
 
@@ -50,7 +49,7 @@ class WorkerClock:
     Args:
         pid: the worker's process.
         speed: how many times slower this machine is; at least 1.
-        now: the clock on the wall, in seconds.
+        now: returns wall time in seconds.
     """
 
     pid: int
@@ -73,11 +72,11 @@ class WorkerClock:
 
     @property
     def used_s(self) -> float:
-        """What counts against a limit: time computed and time slept."""
+        """The time that counts against a limit: computed and slept."""
         return self.computed_s + self.slept_s
 
     def look(self) -> None:
-        """Bring the figures up to date; call it every `TICK_S` while the call is waited for."""
+        """Update the figures; call this every `TICK_S` while waiting for the call."""
         now = self.now()
         last = processor_time_s(self.pid)
         if last is not None:
@@ -89,7 +88,7 @@ class WorkerClock:
         self._looked = now
 
     def skip(self) -> None:
-        """Leave out what the wall clock did since the last look: nobody waited for the call."""
+        """Ignore the wall time since the last look: nobody waited for the call."""
         self._looked = self.now()
 
     def is_over(self, limit_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""Closeness of arrays, and the sentence that says how far off they are."""
+"""Closeness of arrays, and the message about their difference."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Tolerance:
 
 
 class OracleError(ArithmeticError):
-    """The expected values are not numbers: the grader's fault, not the student's."""
+    """The expected values are not finite: the autograder's fault, not the student's."""
 
 
 @dataclass
 class Meter:
-    """The greatest error met while measuring, as a multiple of what was allowed."""
+    """The greatest error measured, as a multiple of the error allowed."""
 
     worst: float | None = None
 
     def note(self, multiple: float) -> None:
-        """Take one comparison into account."""
+        """Add one comparison."""
         self.worst = multiple if self.worst is None else max(self.worst, multiple)
 
 
@@ -43,10 +43,9 @@ _METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 @contextmanager
 def measuring() -> Iterator[Meter]:
-    """Measure how far off all comparisons are that are made in this context.
+    """Measure the errors of all comparisons made in this context.
 
-    The audit holds a check's tolerance against what right and wrong solutions need: so it wants
-    the error of every comparison, not only whether it was allowed.
+    The audit compares a check's tolerance with the errors of correct and incorrect solutions.
     """
     meter = Meter()
     token = _METER.set(meter)
@@ -57,7 +56,7 @@ def measuring() -> Iterator[Meter]:
 
 
 def note(multiple: float) -> None:
-    """Tell the meter of a comparison made elsewhere: the error as a multiple of what is allowed."""
+    """Add a comparison made elsewhere: its error as a multiple of the error allowed."""
     meter = _METER.get()
     if meter is not None:
         meter.note(multiple)
@@ -69,17 +68,17 @@ def close(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> bool:
 
 
 def close_to_any(got: ArrayLike, candidates: Sequence[ArrayLike], tolerance: Tolerance) -> bool:
-    """Whether `got` is close to one of several answers that are all right."""
+    """Whether `got` is close to one of several correct answers."""
     multiple = min(excess(got, candidate, tolerance) for candidate in candidates)
     note(multiple)
     return multiple <= 1.0
 
 
 def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
-    """The greatest error as a multiple of what is allowed; infinite for NaN or another shape.
+    """Return the greatest error, divided by the allowed one; infinite for NaN or a wrong shape.
 
     Raises:
-        OracleError: what is expected holds NaN or infinity.
+        OracleError: an expected value is NaN or infinite.
     """
     a = np.asarray(got, dtype=np.float64)
     b = np.asarray(expected, dtype=np.float64)
@@ -91,14 +90,14 @@ def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:
         return 0.0
     with np.errstate(invalid="ignore"):
         error, allowed = np.abs(a - b), tolerance.atol + tolerance.rtol * np.abs(b)
-        # Where nothing is allowed, nothing is right but the number itself.
+        # With a tolerance of 0, only the number itself is correct.
         exact = np.where(error == 0, 0.0, np.inf)
         multiple = float(np.max(np.divide(error, allowed, out=exact, where=allowed > 0)))
     return multiple if np.isfinite(multiple) else float("inf")
 
 
 def difference(name: str, got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> str:
-    """Say how `got` differs from `expected` (same shape): count, worst entry, tolerance.
+    """Describe how `got` differs from `expected` (same shape): worst entry, tolerance, count.
 
     A NaN or infinity is never close, and is named first.
     """

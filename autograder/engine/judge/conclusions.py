@@ -1,144 +1,212 @@
-"""What a check says about an exception of the student's code, in words that cannot be forged."""
+"""From the exception that a check raised to its verdict, points and feedback."""
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
-from autograder.engine.judge.calls import RaisedError
-from autograder.engine.judge.exceptions import NotAttempted, Unusable
-from autograder.engine.judge.newer_python import (
-    explain_annotation,
-    explain_missing_name,
-    explain_syntax,
+import pytest
+
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.judge.calls import OutOfMemory
+from autograder.engine.judge.exceptions import (
+    CheckFailed,
+    CheckStopped,
+    Figure,
+    NotAttempted,
+    TooSlow,
+    Unusable,
+    WorkerLost,
 )
-from autograder.engine.judge.syntax_messages import is_pythons_own
-from autograder.engine.judge.trusted_messages import TrustedMessages, bytes_of
-from autograder.engine.submission.encoding import SAVE_AS_UTF8, encoding_fault
 
-_LONGEST_LINE = 160
-_INDENTATION = "A line is not indented like those around it, or tabs and spaces are mixed."
-_NO_SENTENCES = TrustedMessages()
+# Puts an error of the autograder's own into the staff's log; returns its number there.
+LogError = Callable[[BaseException], str]
 
 
-def with_source(error: RaisedError, submission: Path, needs: str = "") -> RaisedError:
-    """Put beside what the worker told what the files that were handed in say about it.
+@runtime_checkable
+class Diagnoser(Protocol):
+    """A fixture value that can name the mistake behind the answers a check saw."""
 
-    Args:
-        error: what the worker told.
-        submission: the staged files.
-        needs: the file that was asked for.
-
-    Returns:
-        the error with the line that raised, and with the file that Python cannot decode.
-    """
-    content = bytes_of(submission, error.file or "")
-    error = replace(error, undecodable=_undecodable(error, submission, (error.file or "", needs)))
-    if content is None:
-        return replace(error, file=None, line=None, source=None)
-    lines = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if error.line is None or error.line > len(lines):
-        return replace(error, line=None, source=None)
-    return replace(error, source=lines[error.line - 1].strip()[:_LONGEST_LINE] or None)
+    def diagnose(self) -> tuple[str, str] | None:
+        """Return (mistake id, hint), or None when no known mistake gives these answers."""
 
 
-def _undecodable(
-    error: RaisedError, submission: Path, files: Sequence[str]
-) -> tuple[str, str] | None:
-    """Return a file that Python cannot decode and why: it tells so in one of several types."""
-    if error.type not in ("SyntaxError", "ValueError", "UnicodeDecodeError"):
-        return None
-    for file in files:
-        fault = encoding_fault(bytes_of(submission, file) or b"")
-        if fault:
-            return file, fault
-    return None
-
-
-def conclusion_of(
-    error: RaisedError,
-    sentences: TrustedMessages = _NO_SENTENCES,
-    words: Sequence[str] = (),
-) -> BaseException:
-    """Return what a check concludes from an exception of the student's code.
+@dataclass(frozen=True)
+class Conclusion:
+    """The result of one check, before its requirements of other checks.
 
     Args:
-        error: what the worker told, with the line of source put in by `with_source`.
-        sentences: the texts of a `Misuse` that are shown whatever the check.
-        words: what may stand in their blanks beside known words.
+        entry: verdict, share and feedback.
+        of_file: the fault in a few words, where it is that of a whole file.
+        failure: the exception that the feedback was made from.
+        hung: the student's functions that did not return in time.
     """
-    place = error.file or "your code"
-    if error.file and error.line:
-        place = f"{error.file}, line {error.line}"
-    if error.undecodable:
-        file, fault = error.undecodable
-        return _unreadable(file, f"Python cannot read {file}: it {fault}.", SAVE_AS_UTF8)
-    # Torch raises it too, for what it cannot do: only a line that says so is a stub.
-    if error.type == "NotImplementedError" and error.type in (error.source or ""):
-        return NotAttempted(f"Not attempted: {place} still raises NotImplementedError.")
-    if error.misuse:
-        where = _quote_source(error, place)
-        if sentences.include(error.message, words):
-            return Unusable(f"{error.message}.", where=where)
-        return Unusable(
-            "Your code used what it was given in a way that cannot work.",
-            where=where,
-            quoted=error.message,
+
+    entry: Entry
+    of_file: str = ""
+    failure: CheckFailed | None = None
+    hung: tuple[str, ...] = ()
+
+
+def conclude(
+    item: pytest.Item,
+    check_id: str,
+    error: BaseException | None,
+    log_error: LogError,
+    *,
+    public: bool,
+    hints: bool,
+    failed_before: CheckFailed | None = None,
+) -> Conclusion:
+    """Return the conclusion of a check.
+
+    Args:
+        item: the check.
+        check_id: its name in the ledger.
+        error: the exception that it raised, None when it returned.
+        log_error: logs errors that are the autograder's own.
+        public: whether the student may read the message of his code's exception.
+        hints: whether he may read what to try.
+        failed_before: the failure that was found before the time was up.
+    """
+
+    def entry(verdict: Verdict, share: float, feedback: str) -> Entry:
+        return Entry(check_id, verdict, share, feedback)
+
+    if _is_flaky(error):
+        error = _first_failure(error) or error
+    if isinstance(error, TooSlow):
+        error = failed_before or error
+    if error is None:
+        return Conclusion(entry(Verdict.PASSED, 1.0, ""))
+    if isinstance(error, NotAttempted):
+        return Conclusion(entry(Verdict.NOT_ATTEMPTED, 0.0, error.feedback))
+    if isinstance(error, CheckStopped):
+        hung = error.hung if isinstance(error, WorkerLost) else ()
+        return Conclusion(entry(Verdict.FAILED, 0.0, error.feedback), error.of_file, hung=hung)
+    if isinstance(error, CheckFailed):
+        _diagnose(item, error, log_error)
+        # The staff learns the mistake's name also where students get no hints.
+        to_try = "" if isinstance(error, Unusable) else _what_to_try(item)
+        error.hint = (error.hint or to_try) if hints else ""
+        failed = entry(Verdict.FAILED, error.share, error.feedback(public=public))
+        failed = replace(failed, mistake=error.mistake, hint=error.hint)
+        return Conclusion(failed, error.of_file, error)
+    problem = (
+        "The machine ran out of memory during this check"
+        if isinstance(error, OutOfMemory)
+        else "This check could not be run"
+    )
+    return Conclusion(
+        entry(
+            Verdict.GRADER_ERROR,
+            0.0,
+            f"{problem}. This is the autograder's fault, not yours. "
+            f"Error number for the course staff: {log_error(error)}.",
         )
-    if error.type in ("SyntaxError", "IndentationError", "TabError"):
-        source = error.source or ""
-        own = is_pythons_own(error.message, source)
-        newer = explain_syntax(source)
-        crooked = error.type != "SyntaxError" and not own
-        return _unreadable(
-            error.file or "your code",
-            f"Python cannot read {place}: {error.message if own else error.type}.",
-            _lines(f"The line reads: {source}" if source else "", newer),
-            hint=_INDENTATION if crooked else "",
-            quoted="" if own else error.message,
-        )
-    if newer := _explain_newer_library(error):
-        where = _lines(_quote_source(error, place), newer)
-        return Unusable(f"{place} raised {error.type}.", where=where)
-    if error.type in ("ModuleNotFoundError", "ImportError"):
-        return Unusable(
-            f"{place} imports something that is not there.",
-            where=_quote_source(error, place),
-            hint="What the template imports is there, and Python's own library; little else is.",
-            quoted=error.message,
-        )
-    if error.type == "TypeError" and error.file is None:
-        return Unusable(
-            "Your code could not be called as the template's would be (TypeError).",
-            hint="Keep names, arguments and their order as the template has them.",
-            quoted=error.message,
-        )
-    known = isinstance(getattr(builtins, error.type, None), type)
-    kind = error.type if known else "an exception"
-    return Unusable(
-        f"{place} raised {kind}.", where=_quote_source(error, place), quoted=error.message
     )
 
 
-def _unreadable(file: str, what: str, where: str, hint: str = "", quoted: str = "") -> Unusable:
-    conclusion = Unusable(what, where=where, hint=hint, quoted=quoted)
-    conclusion.of_file = f"Python cannot read {file}"
-    return conclusion
+def figure_of(item: pytest.Item) -> float | None:
+    """Return the number that a check measured for the leaderboard; None if there is none."""
+    figure = _fixture_values(item).get("figure")
+    if isinstance(figure, Figure) and figure.value is not None and math.isfinite(figure.value):
+        return float(figure.value)
+    return None
 
 
-def _explain_newer_library(error: RaisedError) -> str:
-    """Return what a newer Python would have had for a line, and what to do; "" for nothing."""
-    source = error.source or ""
-    if error.type in ("ImportError", "AttributeError"):
-        return explain_missing_name(error.message, source)
-    return explain_annotation(source) if error.type == "NameError" else ""
+def _first_failure(error: BaseException | None) -> BaseException | None:
+    """Find the check's own failure inside hypothesis's complaint that it does not always fail."""
+    for inner in getattr(error, "exceptions", ()):
+        if isinstance(inner, (CheckFailed, CheckStopped)):
+            return inner
+        deeper = _first_failure(inner)
+        if deeper is not None:
+            return deeper
+    for linked in (getattr(error, "__cause__", None), getattr(error, "__context__", None)):
+        if isinstance(linked, (CheckFailed, CheckStopped)):
+            return linked
+    return None
 
 
-def _lines(*texts: str) -> str:
-    return "\n".join(filter(None, texts))
+def _is_flaky(error: BaseException | None) -> bool:
+    """Whether hypothesis raised this; it is not imported where no check draws cases."""
+    hypothesis = sys.modules.get("hypothesis.errors")
+    return hypothesis is not None and isinstance(error, hypothesis.Flaky)
 
 
-def _quote_source(error: RaisedError, place: str) -> str:
-    return f"The line reads: {error.source}" if error.source and error.file else ""
+def _diagnose(item: pytest.Item, error: CheckFailed, log_error: LogError) -> None:
+    """Add mistake and hint, where a known mistake gives the answers that were seen."""
+    if error.hint:
+        return
+    for value in _fixture_values(item).values():
+        try:
+            named = value.diagnose() if isinstance(value, Diagnoser) else None
+        except Exception as trouble:  # it computes with the student's numbers
+            log_error(trouble)
+            continue
+        if named is not None:
+            error.mistake, error.hint = named
+
+
+def _fixture_values(item: pytest.Item) -> Mapping[str, object]:
+    return getattr(item, "funcargs", {})
+
+
+def _what_to_try(item: pytest.Item) -> str:
+    """Return the rest of the check's docstring: the advice where no mistake could be named."""
+    text = inspect.getdoc(getattr(item, "obj", None)) or ""
+    return " ".join(text.partition("\n")[2].split())
+
+
+class FileFaults:
+    """Reports the fault of a whole file, or a hang, once; other checks refer to that check."""
+
+    def __init__(self) -> None:
+        self._reports: dict[str, list[tuple[PlannedCheck, str]]] = {}
+        self._short: dict[str, str] = {}
+        self._hung: dict[str, list[PlannedCheck]] = {}
+
+    def settle(
+        self, check: PlannedCheck, entry: Entry, of_file: str, hung: Sequence[str] = ()
+    ) -> Entry:
+        """Return the entry, with a reference in place of a fault that another check has reported.
+
+        Args:
+            check: the check of this entry.
+            entry: its result; the same first line of feedback means the same fault.
+            of_file: the fault in a few words, where it is known to be that of a whole file.
+            hung: the student's functions that did not return in time.
+        """
+        if entry.verdict is not Verdict.FAILED:
+            return entry
+        first_line = entry.feedback.partition("\n")[0]
+        if of_file:
+            self._short[first_line] = of_file
+        if first_line not in self._short:
+            return replace(entry, same_as=self._same_hang(check, hung))
+        reports = self._reports.setdefault(first_line, [])
+        for earlier, feedback in reports:
+            # A public check may quote an exception's message, a private one may not.
+            is_complete = len(feedback) >= len(entry.feedback)
+            if is_complete and earlier.visibility in ("visible", check.visibility):
+                reference = f"{self._short[first_line]}; see check {earlier.number}."
+                return replace(entry, feedback=reference, same_as=earlier.number)
+        reports.append((check, entry.feedback))
+        return entry
+
+    def _same_hang(self, check: PlannedCheck, hung: Sequence[str]) -> str:
+        """Return the number of the check in which one of these functions hung first, or ""."""
+        earlier = [
+            first
+            for function in hung
+            for first in self._hung.get(function, ())
+            if check.may_tell_of(first)
+        ]
+        for function in hung:
+            self._hung.setdefault(function, []).append(*(earlier[:1] or [check]))
+        return earlier[0].number if earlier else ""

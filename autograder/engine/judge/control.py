@@ -1,7 +1,7 @@
-"""The judge's line to the zygote: requests with numbers, answers in any order of asking.
+"""The judge's connection to the zygote: numbered requests, whose answers are read in any order.
 
-Several requests may be under way at once, so that the zygote can fork the next worker and bury the
-last one while a check goes on.
+Several requests may be open at once, so that the zygote can fork the next worker and end the last
+one while a check runs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 
 class ZygoteGone(BaseException):
-    """The zygote does not answer: the grader's fault, not the student's.
+    """The zygote does not answer: the autograder's fault, not the student's.
 
-    Not an Exception: hypothesis would ask the dead again, and take the second answer for the first.
+    Not an Exception: hypothesis would catch it and try again.
     """
 
 
@@ -30,10 +30,10 @@ class Control:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        # A zygote serves one judge after the other, and one may have been killed before it had read
-        # its answers: numbers that no other judge has tell them apart.
+        # A zygote serves one judge after another, and a judge that was killed leaves answers
+        # unread: numbers that start at random keep them apart.
         self._next = secrets.randbits(48)
-        self._under_way: set[int] = set()
+        self._open: set[int] = set()
         self._answers: dict[int, Mapping[str, Any]] = {}
 
     def ask(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> int:
@@ -49,7 +49,7 @@ class Control:
             socket.send_fds(self._sock, [packet], descriptors)
         except OSError as error:
             raise ZygoteGone(f"the zygote does not answer: {error}") from error
-        self._under_way.add(self._next)
+        self._open.add(self._next)
         return self._next
 
     def answer(self, number: int, timeout_s: float) -> Mapping[str, Any]:
@@ -67,13 +67,13 @@ class Control:
                 raise ZygoteGone(f"the zygote does not answer: {error}") from error
             if not packet:
                 raise ZygoteGone("the zygote closed its control socket")
-            told: Mapping[str, Any] = json.loads(packet)
-            if told.get("number") in self._under_way:
-                self._under_way.remove(told["number"])
-                self._answers[told["number"]] = told
+            answer: Mapping[str, Any] = json.loads(packet)
+            if answer.get("number") in self._open:
+                self._open.remove(answer["number"])
+                self._answers[answer["number"]] = answer
         return self._answers.pop(number)
 
     def forget(self, number: int) -> None:
-        """Say that nobody will ask for an answer; it is read past."""
-        self._under_way.discard(number)
+        """Ignore the answer to a request."""
+        self._open.discard(number)
         self._answers.pop(number, None)

@@ -1,4 +1,4 @@
-"""What a check can conclude, as exceptions: a check that returns has passed."""
+"""The conclusions of a check, as exceptions: a check that returns has passed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import dataclass
 
 
 class CheckFailed(AssertionError):
-    """The student's answer is wrong. Up to four lines: what, where, numbers, what to try.
+    """The student's answer is incorrect. Up to four lines: what, where, numbers, what to try.
 
     Args:
         what: what is wrong, one sentence.
         where: the smallest case found, in words.
         numbers: got against expected, with the tolerance.
         hint: what to try; given only when it was computed, not guessed.
-        quoted: text of the student's own making (an exception's message); shown for public
-            checks only, so that nothing sent to a private check comes back through it.
+        quoted: text that the student's code wrote (an exception's message); shown for public
+            checks only, so that it cannot reveal what a private check sent.
         mistake: id of the known misconception that gives exactly this answer.
-        share: the part of the points earned all the same, in [0, 1).
-        snippet: Python that shows the same in a student's own shell; for public checks only, and
-            printed on his machine only.
+        share: the part of the points earned nevertheless, in [0, 1).
+        snippet: Python that reproduces the failure; printed on a student's own machine only, for
+            public checks only.
 
     Raises:
         ValueError: for another share.
     """
+
+    # The fault in a few words, without a full stop, where no function of a file can be called:
+    # all checks of that file fail alike, and only the first one reports it in full.
+    of_file: str = ""
 
     def __init__(
         self,
@@ -58,22 +62,24 @@ class CheckFailed(AssertionError):
 
 
 class Unusable(CheckFailed):
-    """There is nothing to compare: an exception, another form, or an answer to another question.
+    """There is nothing to compare: an exception, or an answer of another form.
 
-    A check's own advice on what to try would speak of a mistake that nobody has seen.
-    `of_file` says, without a full stop, that no function of a file can be called: then all checks
-    of that file come to the same, and need not repeat it.
+    The check's own advice is not shown, since no mistake was seen.
     """
-
-    of_file: str = ""
 
 
 class CheckStopped(BaseException):
-    """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through."""
+    """A conclusion that must not be shrunk: not an Exception, so hypothesis lets it through.
 
-    def __init__(self, feedback: str) -> None:
+    Args:
+        feedback: the lines a student sees.
+        of_file: as that of `CheckFailed`.
+    """
+
+    def __init__(self, feedback: str, of_file: str = "") -> None:
         super().__init__(feedback)
         self.feedback = feedback
+        self.of_file = of_file
 
 
 class NotAttempted(CheckStopped):
@@ -81,19 +87,16 @@ class NotAttempted(CheckStopped):
 
 
 class WorkerLost(CheckStopped):
-    """The worker hung, died or broke the protocol: the check fails, whatever else it would do.
-
-    `of_file` is as that of `Unusable`.
+    """The worker hung, died or broke the protocol: the check fails.
 
     Args:
-        feedback: the text for the student.
+        feedback: the lines a student sees.
+        of_file: as that of `CheckFailed`.
         hung: the student's functions that did not return in time.
     """
 
-    of_file: str = ""
-
-    def __init__(self, feedback: str, hung: Sequence[str] = ()) -> None:
-        super().__init__(feedback)
+    def __init__(self, feedback: str, of_file: str = "", hung: Sequence[str] = ()) -> None:
+        super().__init__(feedback, of_file)
         self.hung = tuple(hung)
 
 
@@ -102,11 +105,11 @@ class TooSlow(WorkerLost):
 
 
 class Advice(CheckStopped):
-    """An informational line has something to say."""
+    """An informational check has advice."""
 
 
 @dataclass
 class Figure:
-    """A number that a check measured, whatever it concluded; a leaderboard may show it."""
+    """A number that a check measured, passed or failed; a leaderboard may show it."""
 
     value: float | None = None

@@ -1,4 +1,4 @@
-"""How hypothesis draws the cases of a grading: from the seed alone, the same everywhere."""
+"""The hypothesis profile of a grading: cases follow from the seed alone, on every machine."""
 
 from __future__ import annotations
 
@@ -29,16 +29,15 @@ hypothesis.settings.register_profile(
 
 
 def set_up() -> None:
-    """Load the judge's profile, and let nothing but the seed decide what is drawn.
+    """Load the judge's profile; draw no numbers from the source of loaded modules.
 
-    Hypothesis also draws numbers that it finds in the source of the modules around it. Then the
-    cases would depend on which modules are loaded (other ones on a student's laptop), and a third
-    of a second of every grading would go into reading our own source for numbers.
+    Hypothesis would do so, but then the cases would depend on which modules are loaded (others on a
+    student's laptop), and reading our source would take a third of a second of every grading.
     """
     hypothesis.settings.load_profile("judge")
-    if hasattr(providers, "_get_local_constants"):  # its own business, so it may go one day
-        nothing = Constants()
-        providers._get_local_constants = lambda: nothing
+    if hasattr(providers, "_get_local_constants"):  # internal, so it may disappear
+        empty = Constants()
+        providers._get_local_constants = lambda: empty
 
 
 def seed(
@@ -50,10 +49,10 @@ def seed(
     """Let a check draw its cases from the assignment's seed and its own name.
 
     Args:
-        item: any check; one that draws no cases stays as it is.
+        item: any check; one that draws no cases stays unchanged.
         check_id: its name in the ledger.
         seed: the assignment's.
-        wrap: what to put around the property, to see each case.
+        wrap: wraps the property, to see each case.
     """
     if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
         digest = hashlib.sha256(f"{seed}:{check_id}".encode()).digest()

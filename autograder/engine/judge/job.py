@@ -1,4 +1,4 @@
-"""What the supervisor tells the judge. Standard library only: the supervisor imports this."""
+"""The judge's input from the supervisor. Standard library only: the supervisor imports this."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Job:
-    """What the supervisor tells the judge, in a file that only the two can read."""
+    """The judge's input, in a file that only supervisor and judge can read."""
 
     package: str
     config: str
@@ -29,6 +29,6 @@ class Job:
     @staticmethod
     def read(path: Path) -> Job:
         """Read a job that `write` wrote."""
-        told = json.loads(path.read_text(encoding="utf-8"))
-        tuples = {key: tuple(told[key]) for key in ("missing", "only", "modules")}
-        return Job(**{**told, **tuples})
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        tuples = {key: tuple(raw[key]) for key in ("missing", "only", "modules")}
+        return Job(**{**raw, **tuples})

@@ -1,18 +1,20 @@
-"""What a check requires of other checks: which points it earns, and what its feedback may say.
+"""A check's requirements of other checks: its points, its feedback, and its place in the order.
 
-Two rules. A failure that a wrong earlier part explains is blocked by that part. A property that
-incorrect code often has too earns its points only once another check passes.
+Two rules. A failure that an incorrect earlier part explains is blocked by that part. A property
+that incorrect code often has too earns its points only once another check passes.
 
 Points follow from all verdicts. The text follows only from verdicts that every reader of the check
-can see: for the rest there is one sentence, the same whatever came of the checks that are not
+can see: for the rest there is one sentence, the same for every verdict of the checks that are not
 shown. So each check has two conclusions, its entry and what its readers know (True, False, or None
 where it depends on a check that they do not see).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
@@ -22,10 +24,52 @@ _DEPENDS = "Its points also depend on checks that are not shown here."
 
 @dataclass(frozen=True)
 class _Known:
-    """What readers of a check know of it: whether it passed, and whether it earned anything."""
+    """A check as its readers know it: whether it passed, and whether it earned points."""
 
     passed: bool | None
     earned: bool | None
+
+
+def required_by(item: pytest.Item) -> tuple[str | None, list[tuple[str, ...]]]:
+    """Return the arguments of a check's markers `blocked_by` and `requires_any_of`."""
+    blocker = item.get_closest_marker("blocked_by")
+    return (
+        None if blocker is None else str(blocker.args[0]),
+        [tuple(map(str, marker.args)) for marker in item.iter_markers("requires_any_of")],
+    )
+
+
+def sort_checks(
+    items: list[pytest.Item],
+    plan: Mapping[str, PlannedCheck],
+    id_of: Callable[[pytest.Item], str],
+) -> None:
+    """Sort checks by number, each after those that it requires; those marked run_last are last.
+
+    Args:
+        items: the checks that were collected; a requirement of any other check is ignored.
+        plan: every check by its id, in the order of the numbers.
+        id_of: returns a check's id.
+    """
+    ids = {plan[id_of(item)].number: id_of(item) for item in items if id_of(item) in plan}
+    required = {
+        id_of(item): {ids[n] for numbers in required_by(item)[1] for n in numbers if n in ids}
+        for item in items
+    }
+    depths = dict.fromkeys(required, 0)
+    for _ in items:  # no chain is longer; a circle ends here
+        depths = {
+            one: max((1 + depths[other] for other in others), default=0)
+            for one, others in required.items()
+        }
+    places = {check_id: i for i, check_id in enumerate(plan)}
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("run_last") is not None,
+            depths[id_of(item)],
+            places.get(id_of(item), len(places)),
+        )
+    )
 
 
 class Requirements:
@@ -122,32 +166,32 @@ class Requirements:
         if entry.share <= 0:
             return entry, False
         counts = True
-        known: list[bool | None] = []
+        states: list[bool | None] = []
         for numbers in requires_any_of:
             others = [c for c in self._settled if self._plan[c].number in numbers]
             if not others:  # on a student's machine, those that are not there are not required
                 continue
             counts = counts and any(self._settled[other].share > 0 for other in others)
             seen = _any(self._known_to_readers(entry.check_id, other).earned for other in others)
-            known.append(seen)
+            states.append(seen)
             if seen is False:
                 text = f"{_OFTEN} It earns its points once {_one_of(numbers)} passes."
                 return _withheld(entry, text, tuple(numbers)), False
-        earned = _all(known)
+        earned = _all(states)
         if earned is None:
-            told = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
-            text = _lines(told, _DEPENDS)
+            own_text = entry.feedback if entry.verdict is Verdict.FAILED else _OFTEN
+            text = _lines(own_text, _DEPENDS)
             entry = replace(entry, feedback=text) if counts else _withheld(entry, text)
         return entry, earned
 
     def _known_to_readers(self, check_id: str, other: str) -> _Known:
-        """What is known of another check to everyone who sees this one."""
+        """Return what everyone who sees this check knows of another one."""
         if self._plan[check_id].may_tell_of(self._plan[other]):
             return self._known[other]
         return _Known(None, None)
 
     def _from_the_ledger(self, entry: Entry) -> _Known:
-        """What readers know of a check whose entry is all that is left of an earlier judge."""
+        """Return what readers know of a check that an earlier judge settled."""
         check = self._plan[entry.check_id]
         earned: bool | None = entry.share > 0
         if earned or entry.verdict is Verdict.BLOCKED:
@@ -171,14 +215,14 @@ def _withheld(entry: Entry, feedback: str, waits_for: tuple[str, ...] = ()) -> E
 
 
 def _any(states: Iterable[bool | None]) -> bool | None:
-    """Whether one is true; None where that depends on one that is not known."""
-    known = list(states)
-    return True if True in known else None if None in known else False
+    """Whether one state is True; None if that depends on a None."""
+    seen = set(states)
+    return True if True in seen else None if None in seen else False
 
 
 def _all(states: Iterable[bool | None]) -> bool | None:
-    known = list(states)
-    return False if False in known else None if None in known else True
+    seen = set(states)
+    return False if False in seen else None if None in seen else True
 
 
 def _one_of(numbers: Collection[str]) -> str:

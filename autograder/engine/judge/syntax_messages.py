@@ -1,8 +1,8 @@
-"""CPython's own messages for code that it cannot parse, told from texts that a submission makes up.
+"""CPython's own messages for code that it cannot parse, as opposed to texts of a submission.
 
-A worker's word for why a file cannot be read may hold anything that the worker was sent. It is
-shown where it is one of the messages that CPython 3.10 to 3.14 has, its blanks filled with what can
-carry nothing: a sign, the number of a line, a name that stands in the line of source.
+A worker's message may contain everything that the worker was sent. It is shown if it is one of the
+messages of CPython 3.10 to 3.14, with only harmless values in its blanks: a sign, a line number, a
+name from the line of source.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KINDS = {
     "WORDS": r"[a-z-]{1,20}(?: [a-z]{1,20}){0,3}",  # checked against _EXPRESSIONS
     "NAME": r"[^\W\d]\w{0,80}(?:\.[^\W\d]\w{0,80}){0,3}",  # checked against the line of source
 }
-# What CPython calls an expression that stands where it must not.
+# CPython's names for an expression in a wrong place.
 _EXPRESSIONS = frozenset(
     (
         "assignment expression",
@@ -261,7 +261,7 @@ def is_pythons_own(message: str, source: str) -> bool:
     """Return whether a text is one of CPython's messages for code that it cannot parse.
 
     Args:
-        message: what a worker said.
+        message: a worker's.
         source: the line that it is about, as it was handed in.
     """
     return any(

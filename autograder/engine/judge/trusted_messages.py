@@ -1,10 +1,10 @@
-"""Which texts of a worker a student may be shown whatever the check: those that are ours.
+"""The messages of a worker that students may read after every check: our own.
 
-What a worker says may be of the student's making: it can hold all that the worker was sent. So a
-line of source is read from the staged file, the name of a type is shown if it is a common one, and
-the text of a `Misuse` if it is one of the sentences that the experiments raise, its blanks filled
-with numbers and known words. The sentences are read from the experiments' source with `ast`, as
-the inventory reads the checks: importing them would import torch.
+A worker's text may be written by the student's code and contain everything that the worker was
+sent. So a line of source is read from the staged file, the name of a type is shown if it is a
+common one, and the text of a `Misuse` if it is one of the messages that the experiments raise, its
+blanks filled with numbers and known words. The messages are read from the experiments' source with
+`ast`: importing them would import torch.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from autograder.engine.submission.imports import missing_packages
+
 _SANDBOX = Path(__file__).resolve().parents[1] / "sandbox"
 _OWN = ("experiment.py", "serve.py")  # a student's machine has the first only
 _MAX_FILE_BYTES = 1024 * 1024
-# A number, a shape, a dtype: short enough to carry nothing but itself.
+# A number or a shape: too short to carry anything else.
 _NUMBERS = r"\(?\d{1,9}(?:, ?\d{1,9}){0,7},?\)?|\(\)"
 _TYPES = ("Tensor", "Parameter", "ndarray", "Size", "Normal", "Sequential", "NoneType", "dtype")
 _COMMON = frozenset({*(name for name in vars(builtins) if name.isidentifier()), *_TYPES})
@@ -36,7 +38,7 @@ def bytes_of(root: Path, file: str) -> bytes | None:
 
     Args:
         root: the staged submission.
-        file: a path that a worker told, so: anything.
+        file: a path from a worker, not to be trusted.
     """
     parts = PurePosixPath(file).parts
     if not parts or parts[0] == "/" or ".." in parts or "\0" in file:
@@ -52,11 +54,11 @@ def bytes_of(root: Path, file: str) -> bytes | None:
 
 @dataclass(frozen=True)
 class TrustedMessages:
-    """The sentences that experiments raise as `Misuse`.
+    """The messages that experiments raise as `Misuse`.
 
     Args:
-        patterns: a regular expression each, with a group for every blank.
-        words: what may stand in a blank beside numbers and common types.
+        patterns: a regular expression for each, with a group for every blank.
+        words: allowed in a blank, as are numbers and common types.
     """
 
     patterns: tuple[re.Pattern[str], ...] = ()
@@ -64,38 +66,43 @@ class TrustedMessages:
 
     @staticmethod
     def of_homework(folder: Path) -> TrustedMessages:
-        """Collect what a worker may say: the sentences of its own modules and of the experiments.
-
-        Args:
-            folder: the homework's.
-        """
+        """Collect the messages of the worker's own modules and of a homework's experiments."""
         own = [path for name in _OWN if (path := _SANDBOX / name).is_file()]
         return TrustedMessages.read([*own, *sorted(folder.glob("experiments/*.py"))])
 
     @staticmethod
+    def of_submission(folder: Path, submission: Path, files: Sequence[str]) -> TrustedMessages:
+        """Collect a homework's messages; a blank may name a student's file or a missing package.
+
+        Args:
+            folder: the homework's.
+            submission: the staged files.
+            files: the names of the student's files; only packages that they import may be named.
+        """
+        absent = (missing.package for missing in missing_packages(submission, files))
+        messages = TrustedMessages.of_homework(folder)
+        return replace(messages, words=messages.words.union(files, absent))
+
+    @staticmethod
     def read(files: Iterable[Path]) -> TrustedMessages:
-        """Collect the sentences of some Python files.
+        """Collect the messages in Python files.
 
         Raises:
             OSError: a file cannot be read.
             SyntaxError: a file is not Python.
         """
-        read = [_sentences_in(path.read_text(encoding="utf-8"), str(path)) for path in files]
+        read = [_messages_in(path.read_text(encoding="utf-8"), str(path)) for path in files]
         return TrustedMessages(
             tuple(pattern for patterns, _ in read for pattern in patterns),
             frozenset(word for _, words in read for word in words),
         )
 
-    def knowing(self, words: Iterable[str]) -> TrustedMessages:
-        """Return these sentences with more words that may stand in a blank."""
-        return replace(self, words=self.words.union(words))
-
     def include(self, text: str, words: Sequence[str] = ()) -> bool:
-        """Whether a text is one of the sentences.
+        """Whether a worker's text is one of these messages.
 
         Args:
-            text: what a worker said.
-            words: more that may stand in a blank, such as the functions that were called.
+            text: the worker's.
+            words: also allowed in a blank, such as the functions that were called.
         """
         return any(
             all(self._fits(blank, words) for blank in match.groups())
@@ -112,9 +119,9 @@ class TrustedMessages:
         )
 
 
-@lru_cache(maxsize=64)  # a judge that is forked from a warm one finds them read
-def _sentences_in(text: str, name: str) -> tuple[tuple[re.Pattern[str], ...], frozenset[str]]:
-    """The sentences and the words of a Python file."""
+@lru_cache(maxsize=64)  # a warm judge fills this before it forks
+def _messages_in(text: str, name: str) -> tuple[tuple[re.Pattern[str], ...], frozenset[str]]:
+    """Return the messages and the words in a Python file."""
     patterns: list[re.Pattern[str]] = []
     words: set[str] = set()
     for node in ast.walk(ast.parse(text, name)):
@@ -126,7 +133,7 @@ def _sentences_in(text: str, name: str) -> tuple[tuple[re.Pattern[str], ...], fr
 
 
 def _pattern(argument: ast.expr) -> str:
-    """Return the pattern of a string's source; what is filled in becomes a group."""
+    """Return the pattern of a string's source, with a group for each blank."""
     if isinstance(argument, ast.Constant):
         return re.escape(str(argument.value))
     return "".join(_pieces(argument))

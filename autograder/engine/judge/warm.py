@@ -1,8 +1,7 @@
-"""A judge that has everything imported and forks a fresh one for every job.
+"""A warm judge: imports everything once, then forks a fresh judge for every job.
 
-Importing numpy, pytest, hypothesis and the homework takes as long as a good part of the checks.
-Who grades many submissions pays it once: this process imports, and never runs a job itself; what
-a job leaves behind ends with its fork.
+Importing numpy, pytest, hypothesis and the homework takes as long as many checks. This process
+never runs a job itself, so no job can affect the next.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ def main(argv: list[str]) -> int:
     die_with_parent()
     preload(argv[1])
     gc.collect()
-    gc.freeze()  # what is shared stays shared
+    gc.freeze()  # keeps memory shared with the forks
     server = os.getpid()
     serve(int(argv[0]), lambda request, descriptors: _judge(request, server, *descriptors))
     return 0
 
 
 def preload(package: str) -> None:
-    """Import and read what the checks of a homework need, so that every fork has it already."""
+    """Import and read all that the checks of a homework need."""
     import _pytest.config
 
     for name in _pytest.config.default_plugins:
@@ -52,7 +51,7 @@ def preload(package: str) -> None:
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     importlib.import_module(alias.name)
-    # What a broken file is worth, each judge says by itself.
+    # Each judge reports a broken file itself.
     with contextlib.suppress(AssignmentError, OSError, SyntaxError):
         assignment = load_assignment(package)
         plan_checks(assignment)

@@ -1,4 +1,4 @@
-"""What can be wrong with a student's Python: packages that are missing, or that do not fit."""
+"""Problems of a student's Python: packages that are missing, or that do not fit together."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ _INSTALL = "python -m pip install -r requirements.txt"
 
 
 def missing() -> str:
-    """Say which packages cannot be found, without importing them; "" if none."""
+    """Return a message about packages that cannot be found, without importing them; "" if none."""
     if sys.version_info < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         return f"Python {oldest} or newer is needed; this is {sys.version.split()[0]}."
     absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if absent:
-        return (
-            f"{sys.executable} cannot find {', '.join(absent)}. Install what is needed: {_INSTALL}"
-        )
+        return f"{sys.executable} cannot find {', '.join(absent)}. Install it with: {_INSTALL}"
     return ""
 
 
 def broken() -> str:
-    """Import torch and say what is wrong with it; "" if nothing is.
+    """Import torch and return a message if it does not work; "" if it does.
 
-    What it brings stays until the end: the garbage collector need not look at it, now or later.
+    Its objects live until the end, so the garbage collector skips them.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -49,8 +47,8 @@ def broken() -> str:
         return (
             "The checks cannot run in this Python: torch "
             f"{version('torch')} does not work with numpy {version('numpy')} here "
-            f"({type(error).__name__}: {error}). Your code is not the cause. Install what "
-            f"fits together: {_INSTALL}"
+            f"({type(error).__name__}: {error}). Your code is not the cause. Install "
+            f"versions that work together: {_INSTALL}"
         )
     finally:
         if collects:

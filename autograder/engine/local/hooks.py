@@ -1,7 +1,7 @@
-"""What conftest.py in a student's folder hands to pytest: an option, and the plugin.
+"""The entry from conftest.py in a student's folder: pytest's extra option, and the plugin.
 
-Standard library and pytest only: what else is needed may be missing or broken, and then one
-sentence says what to install.
+Standard library and pytest only: if another package is missing or broken, one sentence says what to
+install.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from autograder.engine.local import environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare what a student may ask for beside pytest's own options."""
+    """Declare the option `--compare`."""
     parser.addoption(
         "--compare",
         metavar="FINGERPRINT",
@@ -24,11 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
-    """Explain a fingerprint that was pasted; None where pytest was asked for something else.
+    """Explain a fingerprint that was pasted; return None without `--compare`.
 
     Args:
         config: of the session that pytest was about to run.
-        folder: where the homework lies.
+        folder: the student's.
         package: the homework's package, such as "autograder.homework".
     """
     pasted = config.getoption("--compare")
@@ -41,8 +41,8 @@ def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
     there = fingerprint.parse(pasted)
     if there is None:
         raise pytest.UsageError(
-            "That holds no fingerprint. Copy the line that begins with Fingerprint: from the top "
-            "of your result on Gradescope."
+            "This text contains no fingerprint. Copy the line that begins with Fingerprint: from "
+            "the top of your result on Gradescope."
         )
     here = fingerprint.take(load_assignment(package), folder)
     sys.stdout.write("\n".join(fingerprint.explain(here, there)) + "\n")
@@ -50,7 +50,7 @@ def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
 
 
 def set_up(config: pytest.Config, folder: Path, package: str) -> None:
-    """Let the plugin judge the homework's checks; other tests are none of its business.
+    """Register the plugin that judges the homework's checks; other tests run as usual.
 
     Raises:
         UsageError: a package is missing.

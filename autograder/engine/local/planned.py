@@ -1,13 +1,13 @@
 """The public checks with their points, as Gradescope counts them.
 
 The points of a part are shared among all its checks, private ones included; so they cannot be
-computed where those are not, and the handout brings them along.
+computed without those, and the handout includes them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from autograder.engine.grading.ledger import PlannedCheck
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import Assignment
 
-PLAN = "public_plan.json"  # beside the homework's checks
-PRISTINE = "pristine"  # there too: the template's code as it was handed out
+PLAN = "public_plan.json"  # in the homework's folder
+PRISTINE = "pristine"  # there, too: the template's code as it was handed out
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class PublicPlan:
 
 
 def public_plan(assignment: Assignment) -> PublicPlan:
-    """Take the public checks out of the plan; only where the private ones are too."""
+    """Return the public checks of the plan; needs the private ones to compute points."""
     checks = tuple(
-        replace(check, visibility="visible")  # to who runs it, whenever Gradescope shows it
+        replace(check, visibility="visible")  # on a student's machine, every check is
         for check in plan_checks(assignment)
         if check.check_id.startswith("public/")
     )
@@ -40,26 +40,21 @@ def public_plan(assignment: Assignment) -> PublicPlan:
 
 
 def write_plan(plan: PublicPlan) -> str:
-    """Return the text of the file that the handout brings along."""
-    told = {
+    """Return the text of the file `PLAN`."""
+    plan_fields = {
         "titles": dict(plan.titles),
         "points": dict(plan.points),
         "checks": [asdict(check) for check in plan.checks],
     }
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(plan_fields, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_plan(homework: Path) -> PublicPlan:
     """Read what `write_plan` wrote.
 
     Raises:
-        FileNotFoundError: this is no handout.
+        FileNotFoundError: the folder is not from a handout.
     """
-    told = json.loads((homework / PLAN).read_text(encoding="utf-8"))
-    checks = tuple(PlannedCheck(**check) for check in told["checks"])
-    return PublicPlan(checks, told["titles"], told["points"])
-
-
-def parts_of(plan: PublicPlan) -> Sequence[str]:
-    """The numbers of the parts, in order."""
-    return list(dict.fromkeys(check.part for check in plan.checks))
+    raw = json.loads((homework / PLAN).read_text(encoding="utf-8"))
+    checks = tuple(PlannedCheck(**check) for check in raw["checks"])
+    return PublicPlan(checks, raw["titles"], raw["points"])

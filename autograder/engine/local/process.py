@@ -1,4 +1,4 @@
-"""A student's code in this process, as if the process had just been started for it."""
+"""Runs a student's code in this process, in a state as if the process had just started."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import math
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from autograder.engine.homework import Assignment
 from autograder.engine.judge.calls import Array, Ending, Outcome, RaisedError
-from autograder.engine.judge.conclusions import conclusion_of, with_source
-from autograder.engine.judge.exceptions import Unusable
+from autograder.engine.judge.student_errors import (
+    NO_MESSAGES,
+    conclusion_of_call,
+    conclusion_of_import,
+)
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox.experiment import (
     Experiment,
@@ -27,13 +31,12 @@ from autograder.engine.sandbox.experiment import (
     run,
     run_eagerly,
 )
-from autograder.engine.submission.imports import missing_packages
 
 CODE = "codebase"  # the folder of the student's files, and the package that they are
 
 
 class OwnCode(StudentCode):
-    """The student's own files, where they lie."""
+    """The student's own files, in their folder."""
 
     own_process = False
 
@@ -42,7 +45,7 @@ class OwnCode(StudentCode):
         self._code = (root / CODE).resolve()
 
     def place_of(self, file: str) -> str | None:
-        """Return "codebase/gan.py" for that file; None for those of the libraries and ours."""
+        """Return "codebase/gan.py" for that file; None for files of libraries and of ours."""
         path = Path(file).resolve()
         if not path.is_relative_to(self._code):
             return None
@@ -53,48 +56,33 @@ class OwnCode(StudentCode):
 
 
 class Runner:
-    """What all checks of a session share.
+    """Runs experiments on a student's code; all checks of a session share it.
 
     Args:
         folder: the student's.
-        package: the homework's.
-        files: the student's.
-        missing: those of them that are not there.
-        homework: the folder of the homework's package.
+        settings: the homework's.
+        missing: files of the student that are not there.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        package: str,
-        files: tuple[str, ...],
-        missing: tuple[str, ...],
-        homework: Path,
-    ) -> None:
+    def __init__(self, folder: Path, settings: Assignment, missing: tuple[str, ...]) -> None:
         path = list(sys.path)
         self.code = OwnCode(folder)
         self._path = sys.path[len(path) :]
         sys.path[:] = path
         self.missing = missing
         self.hung: set[str] = set()
-        self._homework = homework
-        self._files = files
-        self._sentences: TrustedMessages | None = None
-        experiments = importlib.import_module(f"{package}.experiments")
+        self._settings = settings
+        experiments = importlib.import_module(f"{settings.package}.experiments")
         self.experiments: Mapping[str, Experiment] = experiments.EXPERIMENTS
 
-    @property
-    def sentences(self) -> TrustedMessages:
-        """What a worker may say in words of ours; read when first asked for."""
-        if self._sentences is None:
-            absent = missing_packages(self.code.root, self._files)
-            names = {*self._files, *(each.package for each in absent)}
-            self._sentences = TrustedMessages.of_homework(self._homework).knowing(names)
-        return self._sentences
+    @cached_property
+    def _messages(self) -> TrustedMessages:
+        settings = self._settings
+        return TrustedMessages.of_submission(settings.folder, self.code.root, settings.files)
 
     @contextlib.contextmanager
     def fresh(self) -> Iterator[None]:
-        """Let a check meet modules and libraries as a process that has just started has them."""
+        """Give a check the modules and library settings of a process that has just started."""
         forget(self.code)
         path = list(sys.path)
         sys.path += self._path
@@ -108,36 +96,30 @@ class Runner:
     def run(
         self, experiment: str, arguments: Mapping[str, Any], arrays: Mapping[str, Array], seed: int
     ) -> Outcome:
-        """Run an experiment; raises whatever the student's code raises."""
+        """Run an experiment; lets every exception of the student's code through."""
         recorder = run(experiment, arguments, arrays, seed, self.code, self.experiments)
         return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
-    def concluded(self, error: BaseException, words: Sequence[str], needs: str) -> BaseException:
-        """Return what a check concludes from an exception of the student's code.
+    def conclusion_of_call(
+        self, error: BaseException, file: str, functions: Sequence[str]
+    ) -> BaseException:
+        """Return a check's conclusion from an exception of the student's code."""
+        raised, messages = self._described(error)
+        return conclusion_of_call(raised, self.code.root, file, functions, messages)
 
-        Args:
-            error: the exception.
-            words: what may stand in our sentences about it, such as the functions that were called.
-            needs: the file that was asked for.
-        """
-        sentences = self.sentences if isinstance(error, Misuse) else TrustedMessages()
-        return conclusion_of(self._raised(error, needs), sentences, words)
+    def conclusion_of_import(self, error: BaseException, file: str) -> BaseException:
+        """Return a check's conclusion from an exception while a file was imported."""
+        raised, messages = self._described(error)
+        return conclusion_of_import(raised, self.code.root, file, messages)
 
-    def concluded_of_import(self, error: BaseException, file: str) -> BaseException:
-        """Return what a check concludes from an exception while a file was imported."""
-        raised = self._raised(error, file)
-        sentences = self.sentences if isinstance(error, Misuse) else TrustedMessages()
-        conclusion = conclusion_of(replace(raised, file=raised.file or file), sentences, (file,))
-        if isinstance(conclusion, Unusable):
-            conclusion.of_file = conclusion.of_file or f"{file} cannot be imported"
-        return conclusion
-
-    def _raised(self, error: BaseException, needs: str) -> RaisedError:
-        return with_source(RaisedError(**describe(error, self.code)), self.code.root, needs)
+    def _described(self, error: BaseException) -> tuple[RaisedError, TrustedMessages]:
+        """Return the error as a worker reports it, and the messages that it may have."""
+        messages = self._messages if isinstance(error, Misuse) else NO_MESSAGES
+        return RaisedError(**describe(error, self.code)), messages
 
 
 def forget(code: OwnCode) -> None:
-    """Remove the student's modules from memory, under whatever names they were imported."""
+    """Remove the student's modules from memory, under all names they were imported by."""
     own = {path.stem for path in (code.root / CODE).glob("*.py")}
     for name in [name for name in sys.modules if name.partition(".")[0] in {CODE, *own}]:
         file = getattr(sys.modules[name], "__file__", None)
@@ -148,7 +130,7 @@ def forget(code: OwnCode) -> None:
 
 @contextlib.contextmanager
 def _as_before() -> Iterator[None]:
-    """Run a check on one thread without a GPU, as Gradescope does; put back what it changes."""
+    """Run a check on one thread without a GPU, as Gradescope does; then restore the settings."""
     python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     distribution: Any = torch.distributions.Distribution

@@ -1,4 +1,4 @@
-"""What a student reads in the terminal: the feedback of a check, and the end of a run."""
+"""A student's terminal: the feedback of a check, and the summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.grading.points import format_points, rows_of
-from autograder.engine.judge.file_faults import FileFaults
+from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.requirements import Requirements
 from autograder.engine.local.planned import PublicPlan
 from autograder.engine.results.text import clean_text
 
 _WIDTH = 100
-_TELLS = (Verdict.FAILED, Verdict.GRADER_ERROR)
+_RED = (Verdict.FAILED, Verdict.GRADER_ERROR)
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Message:
 
 
 class Feedback:
-    """What pytest shows of a check that failed, in place of a traceback through our code.
+    """The report of a failed check, in place of a traceback through our code.
 
     Args:
-        paragraphs: each with the markup that it is written with.
+        paragraphs: texts with their markup.
         frames: the student's own frames, as pytest shows them or as text.
-        snippet: Python that shows the same.
+        snippet: Python that reproduces the failure.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class Feedback:
         """Return the feedback of a check.
 
         Args:
-            data: what the plugin put into its report.
+            data: the plugin's, from the report.
             check: the check.
             frames: the student's own, if an exception ended it.
             earlier: the number of a check that failed for the same cause.
         """
         entry = data["entry"]
-        what, *rest = clean_text(entry["feedback"]).split("\n")
+        first, *rest = clean_text(entry["feedback"]).split("\n")
         if earlier:
-            return Feedback([(f"{what} The same as {earlier}, see above.", {"red": True})])
-        if frames:  # which show the line and say what was raised
+            return Feedback([(f"{first} The same as {earlier}, see above.", {"red": True})])
+        if frames:  # they show the line and the exception
             rest = [line for line in rest if not line.startswith(("It says: ", "The line reads: "))]
-        named = rest.pop() if entry["mistake"] and rest else ""
-        paragraphs: list[tuple[str, Mapping[str, bool]]] = [(what, {"red": True, "bold": True})]
+        mistake = rest.pop() if entry["mistake"] and rest else ""
+        paragraphs: list[tuple[str, Mapping[str, bool]]] = [(first, {"red": True, "bold": True})]
         paragraphs += [(line, {}) for line in rest]
-        paragraphs += [(named, {"yellow": True, "bold": True})] if named else []
+        paragraphs += [(mistake, {"yellow": True, "bold": True})] if mistake else []
         return Feedback(paragraphs, frames, "" if frames else data["snippet"])
 
     def toterminal(self, tw: Any) -> None:
-        """Write it with pytest's writer, which leaves colours out where nobody sees them."""
+        """Write the report with pytest's writer, which omits colours where no terminal is."""
         if hasattr(self._frames, "toterminal"):
             self._frames.toterminal(tw)
             tw.line()
@@ -96,7 +96,7 @@ class Feedback:
 
 
 class Summary:
-    """Gathers the verdicts of a run, in whatever order they come, for its end."""
+    """Gathers the verdicts of a run, in any order, and writes the summary at its end."""
 
     def __init__(self, plan: PublicPlan) -> None:
         self._plan = plan
@@ -104,11 +104,11 @@ class Summary:
         self._first: dict[tuple[str, str], str] = {}
 
     def add(self, data: Mapping[str, Any]) -> None:
-        """Take what the plugin put into a report."""
+        """Take the plugin's data from a report."""
         self._data[data["entry"]["check_id"]] = data
 
     def same_cause(self, data: Mapping[str, Any]) -> str:
-        """Return the number of an earlier check that the same exception ended; else ""."""
+        """Return the number of an earlier check with the same exception, or ""."""
         check_id = data["entry"]["check_id"]
         number = next(c.number for c in self._plan.checks if c.check_id == check_id)
         if not data["cause"]:
@@ -118,7 +118,7 @@ class Summary:
         return "" if first == number else first
 
     def entries(self) -> dict[str, Entry]:
-        """Every verdict by the check's id, with what the checks require of each other."""
+        """Return every entry by the check's id, with the checks' requirements applied."""
         waiting = [c for c in self._plan.checks if c.check_id in self._data]
         waiting.sort(key=lambda check: self._data[check.check_id]["run_last"])
         requirements = Requirements(
@@ -131,8 +131,8 @@ class Summary:
             check = next((c for c in waiting if not self._waits_for(c, numbers)), waiting[0])
             waiting.remove(check)
             data = self._data[check.check_id]
-            told = data["entry"]
-            entry = Entry(**{**told, "verdict": Verdict(told["verdict"])})
+            raw = data["entry"]
+            entry = Entry(**{**raw, "verdict": Verdict(raw["verdict"])})
             entry = requirements.settle(entry, data["blocked_by"], data["requires_any_of"])
             settled[check.check_id] = faults.settle(check, entry, data["of_file"])
         return settled
@@ -149,7 +149,7 @@ class Summary:
     def show(
         self, terminal: pytest.TerminalReporter, warnings: Sequence[str], *, nothing_ran: bool
     ) -> None:
-        """Write a line for every part, and what to do next."""
+        """Write a line for every part, and the next step."""
         if terminal.config.option.collectonly:
             return
         entries = self.entries()
@@ -183,17 +183,17 @@ class Summary:
         )
         whole = f"{format_points(earned)} of {format_points(most)} points"
         notes = "; ".join(
-            f"{', '.join(found)} {word}"
+            f"{', '.join(numbers)} {word}"
             for verdict, word in _WORDS.items()
-            if (found := [c.number for c, entry in scored if entry.verdict is verdict])
+            if (numbers := [c.number for c, entry in scored if entry.verdict is verdict])
         )
         passed = all(entry.verdict is Verdict.PASSED for _, entry in scored)
-        failed = any(entry.verdict in _TELLS for _, entry in scored)
+        failed = any(entry.verdict in _RED for _, entry in scored)
         markup = {"green": passed, "red": failed, "yellow": not passed and not failed}
         terminal.write_line(f"{title:<46} {whole:<20} {notes}".rstrip(), **markup)
 
     def _show_texts(self, terminal: pytest.TerminalReporter, entries: Mapping[str, Entry]) -> None:
-        """Show what is not told by a failure above: advice, and what is not counted."""
+        """Write advice, and why a check is not counted yet."""
         for check in self._plan.checks:
             entry = entries.get(check.check_id)
             if entry is None:
@@ -204,7 +204,7 @@ class Summary:
                 _write(terminal, f"\n{check.number} {entry.feedback}")
 
     def _next(self, entries: Mapping[str, Entry]) -> str:
-        """Say what to do next."""
+        """Return the next step."""
         scored = [check for check in self._plan.checks if check.points is not None]
         ran = [check for check in scored if check.check_id in entries]
         verdicts = [entries[check.check_id].verdict for check in ran]
@@ -213,16 +213,16 @@ class Summary:
         parts = self._parts(scored)
         if all(verdict is Verdict.NOT_ATTEMPTED for verdict in verdicts):
             return (
-                f"\nNothing is implemented yet. Start with {self._titled(ran[0].part)}: write it "
-                f"between the two markers that name it, then run: pytest -k {ran[0].part}"
+                f"\nNothing is implemented yet. Start with {self._titled(ran[0].part)}: write your "
+                f"code between the two markers that name it, then run: pytest -k {ran[0].part}"
             )
         if any(verdict is not Verdict.PASSED for verdict in verdicts):
             return _OTHERS
         if len(ran) == len(scored):
             return (
-                "\nAll public checks pass. Gradescope runs them too, and others that draw new "
-                "problems. Next: train and look at what your models draw (README.md says how), "
-                "then pack your submission with: python make_submission.py"
+                "\nAll public checks pass. Gradescope also runs private checks on new inputs. "
+                "Next: train your models and look at their samples (README.md says how), then "
+                "pack your submission with: python make_submission.py"
             )
         after = parts[parts.index(ran[-1].part) + 1 :]
         if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):
@@ -237,8 +237,8 @@ class Summary:
 
 
 _OTHERS = (
-    "\nThese are the public checks. Gradescope runs them too, and others that draw new problems; "
-    "most points of a part hang on those."
+    "\nThese are the public checks. Gradescope also runs private checks on new inputs; most points "
+    "depend on those."
 )
 _WORDS = {
     Verdict.FAILED: "failed",

@@ -44,9 +44,8 @@ class ZygoteHolder:
         self._prefork = prefork
         self._running: RunningZygote | None = None
 
-    @property
-    def control(self) -> socket.socket:
-        """The judge's end of the control socket; starts the zygote if none is running.
+    def connect(self) -> socket.socket:
+        """Return the judge's end of the control socket; start a zygote if none is running.
 
         Raises:
             OSError: not even a new prefork server answers.

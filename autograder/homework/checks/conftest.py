@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from autograder.engine.homework import Assignment
+from autograder.engine.judge.base_plugin import JUDGE
 from autograder.engine.judge.calls import Caller
-from autograder.engine.judge.fixtures import JUDGE
 from autograder.homework.student import Student
 from autograder.homework.training_runs.device_advice import DeviceAdvice
 from autograder.homework.training_runs.gan_training import GanTraining

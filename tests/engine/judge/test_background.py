@@ -8,7 +8,7 @@ from autograder.engine.judge.background import Background
 
 
 class Run:
-    """A run that ends when it is told to."""
+    """A run that the test ends."""
 
     def __init__(self) -> None:
         self.starts = 0
@@ -21,8 +21,8 @@ class Run:
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 5])
-def test_no_more_than_there_is_room_for(room: int) -> None:
-    """In the order in which they were added."""
+def test_no_more_runs_start_than_there_is_room_for(room: int) -> None:
+    """They start in the order in which they were added."""
     background, runs = Background(room), [Run() for _ in range(3)]
     for run in runs:
         background.add(run)
@@ -32,7 +32,7 @@ def test_no_more_than_there_is_room_for(room: int) -> None:
 
 
 def test_the_next_one_starts_when_one_has_ended() -> None:
-    """Whichever it is."""
+    """It need not be the first one."""
     background, runs = Background(2), [Run() for _ in range(3)]
     for run in runs:
         background.add(run)
@@ -43,7 +43,7 @@ def test_the_next_one_starts_when_one_has_ended() -> None:
 
 
 def test_after_stop_nothing_starts() -> None:
-    """What is run again has the memory to itself."""
+    """Checks that run again have the memory for themselves."""
     background, run = Background(1), Run()
     background.add(run)
     background.stop()

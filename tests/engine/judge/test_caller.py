@@ -1,4 +1,4 @@
-"""What a check concludes from how a call ended, and how long the next call may take."""
+"""The conclusion from how a call ended, and the time of the next call."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def make_caller(zygote: FakeZygote, tmp_path: Path) -> Iterator[MakeCaller]:
     made = []
 
     def make(
-        strikes: HangTracker | None = None,
+        hangs: HangTracker | None = None,
         timeout_s: float = PATIENCE_S,
         missing: tuple[str, ...] = (),
         budget_s: float = math.inf,
     ) -> Caller:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
-        made.append(Caller(launcher, strikes or HangTracker(), timeout_s, missing, budget_s))
+        made.append(Caller(launcher, hangs or HangTracker(), timeout_s, missing, budget_s))
         return made[-1]
 
     yield make
@@ -89,8 +89,8 @@ def call(caller: Caller, experiment: str, **more: Any) -> Outcome:
 # ---- how a call ends ----------------------------------------------------------------------
 
 
-def test_what_a_call_returns_is_given_back(make_caller: MakeCaller) -> None:
-    """Values and arrays arrive; the seed and the arguments were sent."""
+def test_a_call_returns_values_and_arrays(make_caller: MakeCaller) -> None:
+    """The seed and the arguments were sent."""
     vector = np.array([1.0, 2.0])
     outcome = make_caller().call("echo", {"n": 1}, {"v": vector}, seed=5, needs=FILE)
     assert outcome.values == {"seed": 5}
@@ -126,7 +126,7 @@ def test_a_call_after_close_starts_a_fresh_worker(
 def test_a_missing_file_is_not_attempted_and_starts_nothing(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """What was not handed in is said before a worker is asked for."""
+    """No worker is started for it."""
     caller = make_caller(missing=(FILE,))
     with pytest.raises(NotAttempted) as caught:
         call(caller, "answer")
@@ -144,7 +144,7 @@ def test_an_exception_fails_the_check(make_caller: MakeCaller) -> None:
 
 
 def test_a_stub_is_not_attempted(make_caller: MakeCaller) -> None:
-    """NotImplementedError from a line that raises it is the stub that was handed out."""
+    """NotImplementedError from a line that names it is the template's stub."""
     with pytest.raises(NotAttempted) as caught:
         call(make_caller(), "stub")
     assert caught.value.feedback == (
@@ -152,10 +152,8 @@ def test_a_stub_is_not_attempted(make_caller: MakeCaller) -> None:
     )
 
 
-def test_a_call_that_hangs_says_how_long_it_was_given(
-    make_caller: MakeCaller, zygote: FakeZygote
-) -> None:
-    """The time allowed is in the sentence, and the worker is ended."""
+def test_a_hanging_call_reports_its_limit(make_caller: MakeCaller, zygote: FakeZygote) -> None:
+    """The message contains the limit, and the worker is ended."""
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(timeout_s=0.15), "hang")
     assert caught.value.feedback == (
@@ -166,7 +164,7 @@ def test_a_call_that_hangs_says_how_long_it_was_given(
 
 
 def test_a_worker_that_dies_says_how(make_caller: MakeCaller, zygote: FakeZygote) -> None:
-    """The signal or status is in the sentence, and the worker is reaped."""
+    """The message contains the signal or status, and the worker is reaped."""
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(), "die")
     assert caught.value.feedback == (
@@ -177,12 +175,12 @@ def test_a_worker_that_dies_says_how(make_caller: MakeCaller, zygote: FakeZygote
     assert zygote.ended == [1]
 
 
-def test_a_reply_that_is_none_is_said(make_caller: MakeCaller, zygote: FakeZygote) -> None:
-    """Rubbish in place of an answer is named as such, and the worker is ended."""
+def test_an_invalid_reply_is_reported(make_caller: MakeCaller, zygote: FakeZygote) -> None:
+    """The message describes it, and the worker is ended."""
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(), "babble")
     assert caught.value.feedback == (
-        "The process that ran your code sent something that is no answer: "
+        "The process that ran your code sent an invalid reply: "
         "a frame must begin with its magic number."
     )
     assert zygote.ended == [1]
@@ -191,7 +189,7 @@ def test_a_reply_that_is_none_is_said(make_caller: MakeCaller, zygote: FakeZygot
 def test_a_kill_for_memory_that_others_took_is_not_the_students_fault(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """The kernel ends whoever comes first when a container is full."""
+    """In a full container the kernel may kill any process."""
     zygote.end_otherwise(status=-9, out_of_memory=True, memory_bytes=50 * 2**20)
     for experiment in ("die", "import"):
         zygote.behaviours[experiment] = lambda _: None
@@ -199,10 +197,10 @@ def test_a_kill_for_memory_that_others_took_is_not_the_students_fault(
             call(make_caller(), "die")
 
 
-def test_a_kill_for_memory_that_the_code_took_is_told_as_such(
+def test_a_kill_for_memory_that_the_code_took_is_reported(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """With what it took."""
+    """The message contains the memory taken."""
     zygote.end_otherwise(status=-9, out_of_memory=True, memory_bytes=700 * 2**20)
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(), "die")
@@ -215,16 +213,16 @@ def test_a_kill_for_memory_that_the_code_took_is_told_as_such(
 def test_a_kill_that_was_not_for_memory_is_the_students(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """os.kill(os.getpid(), SIGKILL) is no way to a second try."""
+    """os.kill(os.getpid(), SIGKILL) does not get a second try."""
     zygote.end_otherwise(status=-9, out_of_memory=False, memory_bytes=0)
     with pytest.raises(WorkerLost, match="it was killed"):
         call(make_caller(), "die")
 
 
-def test_a_call_that_sleeps_is_told_to_wait(
+def test_a_call_that_sleeps_is_reported_as_waiting(
     make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no loop to look for."""
+    """The message does not suggest an endless loop."""
     monkeypatch.setattr(clock, "processor_time_s", lambda _: 0.0)
     monkeypatch.setattr(clock, "sleeps", lambda _: True)
     with pytest.raises(WorkerLost) as caught:
@@ -232,13 +230,13 @@ def test_a_call_that_sleeps_is_told_to_wait(
     told = re.sub(r"for 0\.\d+ s", "for N s", caught.value.feedback)
     assert told == (
         "Your code waited for N s without computing anything.\n"
-        "Look for input(), sleep(), or a lock that nobody opens."
+        "Look for input(), sleep(), or a lock that is never released."
     )
 
 
 @pytest.mark.parametrize("experiment", ["die", "babble", "hang"])
 def test_a_lost_worker_stays_lost(make_caller: MakeCaller, experiment: str) -> None:
-    """A second call of the same caller concludes the same: no error of ours."""
+    """A second call of the same caller raises the same conclusion."""
     caller = make_caller(timeout_s=0.1)
     for _ in range(2):
         with pytest.raises(WorkerLost):
@@ -246,27 +244,25 @@ def test_a_lost_worker_stays_lost(make_caller: MakeCaller, experiment: str) -> N
 
 
 def test_conclusions_are_not_shrunk() -> None:
-    """Hypothesis catches Exception to look for smaller cases: these pass it by."""
+    """Hypothesis catches Exception to look for smaller cases; these are none."""
     for kind in (NotAttempted, WorkerLost, Advice):
         assert not issubclass(kind, Exception)
     assert issubclass(CheckFailed, Exception)
 
 
 @pytest.mark.parametrize("size", [1, 200_000], ids=["small", "more than a socket's buffer"])
-def test_a_reply_that_waits_is_read_however_late_it_is_asked_for(
-    make_caller: MakeCaller, size: int
-) -> None:
-    """A training run that ended in time is not lost because the checks beside it were slow."""
+def test_a_finished_reply_can_be_read_late(make_caller: MakeCaller, size: int) -> None:
+    """A training run that ended in time is not lost if the checks are slow."""
     caller, numbers = make_caller(), np.arange(size, dtype=np.float64)
     pending = caller.start("echo", {}, {"v": numbers}, seed=0, needs=FILE, timeout_s=0.2)
     time.sleep(0.4)
     np.testing.assert_array_equal(caller.finish(pending).arrays["v"], numbers)
 
 
-def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
+def test_a_call_that_still_hangs_when_it_is_read_late_is_ended_at_once(
     make_caller: MakeCaller,
 ) -> None:
-    """Nothing waits to be read, and its time is over."""
+    """Its time is over."""
     caller = make_caller()
     pending = caller.start("hang", seed=0, needs=FILE, timeout_s=0.1)
     time.sleep(0.2)
@@ -277,65 +273,65 @@ def test_a_call_that_still_hangs_when_it_is_asked_for_late_is_ended_at_once(
 
 
 def test_a_forged_source_makes_no_stub(make_caller: MakeCaller) -> None:
-    """Whether the stub is still there is read from the file, not from what the worker says."""
+    """A stub is recognised in the staged file, not in the worker's report."""
     with pytest.raises(CheckFailed, match="NotImplementedError"):
         call(make_caller(), "forge")
 
 
-# ---- strikes ------------------------------------------------------------------------------
+# ---- hangs --------------------------------------------------------------------------------
 
 
-def test_strikes_shorten_the_time_and_then_end_it() -> None:
-    """As asked, then at most 3 s, then not at all; other experiments are not touched."""
-    strikes = HangTracker()
-    assert strikes.timeout_s(["f"], 10.0) == 10.0
-    strikes.add(["f"])
-    assert strikes.timeout_s(["f"], 10.0) == 3.0
-    assert strikes.timeout_s(["f"], 0.5) == 0.5
-    strikes.add(["f"])
+def test_hangs_shorten_the_time_and_then_end_it() -> None:
+    """First the full limit, then at most 3 s, then no call; other functions are not affected."""
+    hangs = HangTracker()
+    assert hangs.timeout_s(["f"], 10.0) == 10.0
+    hangs.add(["f"])
+    assert hangs.timeout_s(["f"], 10.0) == 3.0
+    assert hangs.timeout_s(["f"], 0.5) == 0.5
+    hangs.add(["f"])
     with pytest.raises(WorkerLost) as caught:
-        strikes.timeout_s(["f"], 10.0)
+        hangs.timeout_s(["f"], 10.0)
     assert caught.value.feedback == (
         "Your code did not return in time in earlier checks, so it was not run again here."
     )
-    assert strikes.timeout_s(["g"], 10.0) == 10.0
+    assert hangs.timeout_s(["g"], 10.0) == 10.0
 
 
 def test_a_third_call_of_what_hangs_is_not_tried(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """HangTracker are shared by all checks: an endless loop costs two waits, not one a check."""
-    strikes = HangTracker()
+    """All checks share the tracker, so an endless loop costs two waits in total."""
+    hangs = HangTracker()
     for _ in range(2):
         with pytest.raises(WorkerLost, match="did not return within"):
-            call(make_caller(strikes, timeout_s=0.1), "hang")
+            call(make_caller(hangs, timeout_s=0.1), "hang")
     with pytest.raises(WorkerLost, match="was not run again here"):
-        call(make_caller(strikes, timeout_s=0.1), "hang")
+        call(make_caller(hangs, timeout_s=0.1), "hang")
     assert zygote.asked == ["hang", "hang"]
     assert zygote.opened == 2
-    assert call(make_caller(strikes), "answer").values == {"x": 1}
+    assert call(make_caller(hangs), "answer").values == {"x": 1}
 
 
-def test_only_what_hangs_gets_a_strike(make_caller: MakeCaller) -> None:
-    """To raise, to die or to babble costs no waiting, so it shortens nothing."""
-    strikes = HangTracker()
+def test_only_what_hangs_counts_as_a_hang(make_caller: MakeCaller) -> None:
+    """A call that raises, dies or sends an invalid reply shortens no limit."""
+    hangs = HangTracker()
     for experiment in ("raise", "die", "babble"):
         for _ in range(3):
             with pytest.raises((CheckFailed, WorkerLost)):
-                call(make_caller(strikes), experiment)
-        assert strikes.timeout_s([experiment], 10.0) == 10.0
+                call(make_caller(hangs), experiment)
+        assert hangs.timeout_s([experiment], 10.0) == 10.0
 
 
-def test_a_call_can_have_a_time_of_its_own(make_caller: MakeCaller) -> None:
-    """A training run is given more than a call, or less, than the settings say."""
+def test_a_call_can_have_its_own_limit(make_caller: MakeCaller) -> None:
+    """A training run may have another limit than that of the settings."""
     began = time.monotonic()
     with pytest.raises(WorkerLost, match=r"within 0\.2 s"):
         call(make_caller(timeout_s=PATIENCE_S), "hang", timeout_s=0.2)
     assert time.monotonic() - began < PATIENCE_S
 
 
-def test_a_started_call_runs_beside_others(make_caller: MakeCaller) -> None:
-    """`start` returns at once and `finish` concludes, in whatever order."""
+def test_a_started_call_runs_in_the_background(make_caller: MakeCaller) -> None:
+    """`start` returns at once; `finish` concludes, in any order."""
     first, second = make_caller(), make_caller()
     pending = first.start("raise", seed=0, needs=FILE)
     assert call(second, "answer").values == {"x": 1}
@@ -376,7 +372,7 @@ def slow_zygote(zygote: FakeZygote) -> FakeZygote:
 def test_calls_that_take_too_long_together_end_the_check(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
-    """Each call is within its own time; the sentence says how many there were."""
+    """Each call is within its own limit; the message has the number of calls."""
     told = until_too_slow(make_caller(budget_s=0.35)).feedback
     told = re.sub("called your code [2-9] times", "called your code N times", told)
     assert told == (
@@ -391,7 +387,7 @@ def test_calls_that_take_too_long_together_end_the_check(
 def test_a_slow_function_is_within_a_budget_that_suffices(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
-    """Slow and right is right."""
+    """A slow correct solution passes."""
     caller = make_caller(budget_s=PATIENCE_S)
     for _ in range(5):
         assert call(caller, "slow").values == {}
@@ -400,32 +396,32 @@ def test_a_slow_function_is_within_a_budget_that_suffices(
 def test_what_was_too_slow_twice_is_not_tried_again(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
-    """The second check gets less, the third none, and other functions are called as ever."""
-    strikes = HangTracker()
+    """The second check gets less time, the third none; other functions are called as before."""
+    hangs = HangTracker()
     for _ in range(2):
-        until_too_slow(make_caller(strikes, budget_s=0.15))
+        until_too_slow(make_caller(hangs, budget_s=0.15))
     with pytest.raises(WorkerLost, match="was not run again here"):
-        call(make_caller(strikes), "slow")
-    assert call(make_caller(strikes), "answer").values == {"x": 1}
+        call(make_caller(hangs), "slow")
+    assert call(make_caller(hangs), "answer").values == {"x": 1}
     assert HangTracker().budget_s(["f"], 25.0) == 25.0
-    assert strikes.budget_s(["slow"], 25.0) == 8.0
+    assert hangs.budget_s(["slow"], 25.0) == 8.0
 
 
-def test_a_check_that_has_failed_gets_no_strike_for_looking_further(
+def test_a_check_that_has_failed_counts_no_hang_for_looking_further(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
-    """The time that the search for a smaller example takes is ours to bound."""
-    strikes, caller = HangTracker(), make_caller(budget_s=0.25)
-    caller = make_caller(strikes, budget_s=0.25)
+    """The search for a smaller example is not the student's fault."""
+    hangs, caller = HangTracker(), make_caller(budget_s=0.25)
+    caller = make_caller(hangs, budget_s=0.25)
     caller.note_failure()
     until_too_slow(caller)
-    assert strikes.timeout_s(["slow"], 10.0) == 10.0
+    assert hangs.timeout_s(["slow"], 10.0) == 10.0
 
 
-def test_a_call_with_a_time_of_its_own_has_no_budget(
+def test_a_call_with_its_own_limit_has_no_budget(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
-    """A training run is not charged to the check that asks for it."""
+    """A training run does not count against the check's budget."""
     caller = make_caller(budget_s=0.05)
     call(caller, "slow", timeout_s=PATIENCE_S)
     assert call(caller, "answer").values == {"x": 1}
@@ -439,15 +435,23 @@ def test_a_call_with_a_time_of_its_own_has_no_budget(
     [
         (lambda _: HANG, WorkerLost, "codebase/a.py did not finish when it was imported."),
         (lambda _: None, WorkerLost, "ended while codebase/a.py was imported: it was ended by"),
-        (lambda _: b"x" * 99, WorkerLost, "is no answer while codebase/a.py was imported: a frame"),
-        (raises("ImportError"), CheckFailed, "codebase/a.py, line 7 imports something that is not"),
+        (
+            lambda _: b"x" * 99,
+            WorkerLost,
+            "an invalid reply while codebase/a.py was imported: a frame",
+        ),
+        (
+            raises("ImportError"),
+            CheckFailed,
+            "codebase/a.py, line 7 imports a module or name that does not",
+        ),
     ],
     ids=["hangs", "dies", "babbles", "raises"],
 )
-def test_a_file_that_cannot_be_imported_is_told_apart_from_a_function(
+def test_a_file_that_cannot_be_imported_is_named(
     make_caller: MakeCaller, zygote: FakeZygote, behaviour: Any, kind: type, told: str
 ) -> None:
-    """The file is imported by a call of its own, so the sentence names the file."""
+    """The file is imported by a separate call, so the message names the file."""
     zygote.behaviours["import"] = behaviour
     with pytest.raises(kind) as caught:
         call(make_caller(timeout_s=0.3), "answer")
@@ -460,28 +464,28 @@ def test_a_file_that_cannot_be_imported_is_told_apart_from_a_function(
 def test_a_file_that_hangs_when_imported_costs_two_waits(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """Whatever functions are asked for: all that need the file are told at once."""
+    """All functions of the file fail at once after that."""
     zygote.behaviours["import"] = lambda _: HANG
-    strikes = HangTracker()
+    hangs = HangTracker()
     for experiment in ("answer", "raise", "echo"):
         with pytest.raises(WorkerLost, match="did not finish when it was imported"):
-            call(make_caller(strikes, timeout_s=0.1), experiment)
+            call(make_caller(hangs, timeout_s=0.1), experiment)
     assert zygote.asked == ["import", "import"]
 
 
-def test_what_runs_beside_is_not_waited_for_when_its_file_hangs(
+def test_a_background_run_is_given_up_if_its_file_hangs(
     make_caller: MakeCaller, zygote: FakeZygote
 ) -> None:
-    """A training run of a file that never finishes its import ends with the checks."""
+    """A training run does not wait for a file that never finishes its import."""
     zygote.behaviours["import"] = lambda _: HANG
-    strikes, began = HangTracker(), time.monotonic()
-    beside = make_caller(strikes)
-    pending = beside.start("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S)
+    hangs, began = HangTracker(), time.monotonic()
+    background = make_caller(hangs)
+    pending = background.start("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S)
     for _ in range(2):
         with pytest.raises(WorkerLost):
-            call(make_caller(strikes, timeout_s=0.1), "answer")
+            call(make_caller(hangs, timeout_s=0.1), "answer")
     with pytest.raises(WorkerLost):
-        beside.finish(pending)
+        background.finish(pending)
     assert time.monotonic() - began < PATIENCE_S / 2
 
 
@@ -499,7 +503,7 @@ def test_what_runs_beside_is_not_waited_for_when_its_file_hangs(
 def test_a_worker_that_is_not_confined_is_the_graders_fault(
     tmp_path: Path, hello: dict[str, Any] | None, told: str
 ) -> None:
-    """None of the student's code has run: no conclusion about it, but an error with its cause."""
+    """None of the student's code has run, so an error is raised, not a conclusion."""
     with FakeZygote({"answer": returns(x=1)}, status=1, hello=hello) as zygote:
         caller = Caller(
             Launcher(zygote.control, tmp_path, PATIENCE_S), HangTracker(), PATIENCE_S, ()
@@ -510,15 +514,15 @@ def test_a_worker_that_is_not_confined_is_the_graders_fault(
 
 
 def test_a_zygote_that_cannot_fork_is_the_graders_fault(tmp_path: Path) -> None:
-    """It says so and goes on; the check that asked is the grader's fault."""
+    """The error contains the zygote's reason."""
     with FakeZygote({}, spawn_fails="BlockingIOError: no more processes") as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
         with pytest.raises(WorkerNotReady, match="no worker could be started:\nBlockingIOError"):
             launcher.open()
 
 
-def test_a_worker_that_hoards_is_told_why_it_was_ended(tmp_path: Path) -> None:
-    """The zygote's reason stands in the sentence, in place of a bare signal."""
+def test_a_worker_that_the_zygote_ended_reports_the_reason(tmp_path: Path) -> None:
+    """The message contains the zygote's reason in place of a signal."""
     with FakeZygote({"die": lambda _: None}, -9, why="it made more than 2,000 files") as zygote:
         caller = Caller(
             Launcher(zygote.control, tmp_path, PATIENCE_S), HangTracker(), PATIENCE_S, ()

@@ -32,7 +32,7 @@ def start() -> Iterator[Callable[[str], int]]:
 
 
 def test_a_process_that_computes_uses_its_limit(start: Callable[[str], int]) -> None:
-    """However many others want the processor: only its own time counts."""
+    """On a busy machine, only its own processor time counts."""
     watched = WorkerClock(start("while True: pass"))
     while not watched.is_over(0.2):
         time.sleep(clock.TICK_S)
@@ -43,7 +43,7 @@ def test_a_process_that_computes_uses_its_limit(start: Callable[[str], int]) -> 
 def test_a_process_that_waits_for_a_processor_uses_nothing(
     start: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The state of one that is ready and does not run is R: so a busy machine costs no limit."""
+    """Its state is R, so waiting on a busy machine does not count."""
     pid = start("import time; time.sleep(60)")
     monkeypatch.setattr(clock, "sleeps", lambda _: False)
     times = iter([0.0, 100.0, 200.0])  # by the clock on the wall
@@ -66,14 +66,14 @@ def test_time_slept_counts(start: Callable[[str], int]) -> None:
 
 
 def test_a_stopped_process_sleeps(start: Callable[[str], int]) -> None:
-    """SIGSTOP is no way to live for ever."""
+    """SIGSTOP does not stop the clock."""
     pid = start("while True: pass")
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: clock.sleeps(pid) is True, "its stop")
 
 
 def test_a_slow_machine_makes_limits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where importing torch took twice the time, a call may take twice the time."""
+    """If importing torch took twice the time, a call may take twice the time."""
     seconds = iter([10.0, 16.0, 16.0])
     monkeypatch.setattr(clock, "processor_time_s", lambda _: next(seconds))
     monkeypatch.setattr(clock, "sleeps", lambda _: False)
@@ -82,8 +82,8 @@ def test_a_slow_machine_makes_limits_longer(monkeypatch: pytest.MonkeyPatch) -> 
     assert watched.used_s == 3.0
 
 
-def test_time_that_nobody_waited_for_is_not_slept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run beside the checks that is asked for late has not slept until then."""
+def test_time_before_the_wait_does_not_count_as_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A background run whose result is read late has not slept until then."""
     monkeypatch.setattr(clock, "processor_time_s", lambda _: 0.0)
     monkeypatch.setattr(clock, "sleeps", lambda _: True)
     times = iter([0.0, 50.0, 51.0])
@@ -93,8 +93,8 @@ def test_time_that_nobody_waited_for_is_not_slept(monkeypatch: pytest.MonkeyPatc
     assert watched.slept_s == 1.0
 
 
-def test_a_long_limit_is_none_for_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training run may compute for minutes; one that sleeps hangs."""
+def test_a_long_limit_does_not_apply_to_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training run may compute for minutes, but not sleep for minutes."""
     monkeypatch.setattr(clock, "processor_time_s", lambda _: 0.0)
     monkeypatch.setattr(clock, "sleeps", lambda _: True)
     times = iter([0.0, 9.0, 11.0])
@@ -105,10 +105,10 @@ def test_a_long_limit_is_none_for_sleep(monkeypatch: pytest.MonkeyPatch) -> None
     assert watched.is_over(150.0)
 
 
-def test_where_nothing_tells_of_a_process_the_clock_on_the_wall_does(
+def test_without_process_times_the_wall_clock_limits_a_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No /proc: generous, but not for ever."""
+    """Without /proc, the limit is generous."""
     monkeypatch.setattr(clock, "processor_time_s", lambda _: None)
     monkeypatch.setattr(clock, "sleeps", lambda _: None)
     times = iter([0.0, 11.0, 11.0, 13.0, 13.0])
@@ -120,7 +120,7 @@ def test_where_nothing_tells_of_a_process_the_clock_on_the_wall_does(
 
 
 def test_a_process_that_is_gone_has_no_time() -> None:
-    """Nor a state; neither is an error."""
+    """It has no state either; neither raises."""
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     process.wait()
     assert clock.processor_time_s(process.pid) is None

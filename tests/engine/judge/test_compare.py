@@ -1,4 +1,4 @@
-"""Closeness: what counts as equal, and the sentence that says how far off something is."""
+"""Closeness of numbers, and the message about a difference."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WIDE = Tolerance(rtol=1e300, atol=1e300)
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_nan_or_infinity_is_never_close(wrong: float, where: int) -> None:
-    """One such entry among right ones is enough, and no tolerance is too wide for it."""
+    """One such entry among correct ones is enough, with any tolerance."""
     got = np.array([1.0, 2.0, 3.0])
     got[where] = wrong
     assert not close(got, [1.0, 2.0, 3.0], WIDE)
@@ -36,8 +36,8 @@ def test_nan_or_infinity_is_never_close(wrong: float, where: int) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_an_oracle_that_gives_no_number_judges_nobody(value: float) -> None:
-    """It confirms no answer and refutes none: that is the grader's fault."""
+def test_an_oracle_without_finite_values_raises(value: float) -> None:
+    """No answer can be compared with it; this is the autograder's fault."""
     for got in (value, 1.0):
         with pytest.raises(OracleError, match=r"expected values, shape \(1,\), are not all finite"):
             close([got], [value], WIDE)
@@ -62,7 +62,7 @@ def test_another_shape_is_never_close(got: ArrayLike, expected: ArrayLike) -> No
 
 
 def test_empty_arrays_of_one_shape_are_close() -> None:
-    """There is no entry that could be off."""
+    """They have no entry that could differ."""
     assert close(np.zeros((0, 3)), np.zeros((0, 3)), EXACT)
 
 
@@ -89,7 +89,7 @@ def test_tolerance_is_atol_plus_rtol_times_expected(
 
 
 def test_the_tolerance_follows_the_expected_value_not_the_students() -> None:
-    """A huge answer buys no tolerance for itself."""
+    """A huge answer does not get a larger tolerance."""
     assert close(0.0, 1.0, Tolerance(rtol=1.0, atol=0.0))
     assert not close(1.0, 0.0, Tolerance(rtol=1.0, atol=0.0))
 
@@ -103,8 +103,8 @@ def test_without_tolerance_only_the_number_itself_is_close() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_extreme_numbers_are_compared_in_silence() -> None:
-    """Overflow of the difference is far off, not a warning in the staff's log."""
+def test_extreme_numbers_are_compared_without_warnings() -> None:
+    """A difference that overflows is too large, and writes no warning to the log."""
     with np.errstate(over="ignore"):
         assert not close([1e308, 0.0], [-1e308, 0.0], TOLERANCE)
     assert not close([math.inf, math.nan], [1.0, 1.0], TOLERANCE)
@@ -122,7 +122,7 @@ floats = st.floats(-1e6, 1e6)
 def test_close_agrees_with_the_formula_entry_by_entry(
     pairs: list[tuple[float, float]], rtol: float, atol: float
 ) -> None:
-    """`close` and `excess` say what plain Python says, off the boundary by more than rounding."""
+    """`close` and `excess` agree with plain Python, except within rounding of the boundary."""
     multiples = [abs(got - want) / (atol + rtol * abs(want)) for got, want in pairs]
     worst = max(multiples)
     got, expected = np.array(pairs).T
@@ -131,8 +131,8 @@ def test_close_agrees_with_the_formula_entry_by_entry(
         assert close(got, expected, Tolerance(rtol, atol)) is (worst < 1)
 
 
-def test_one_of_several_right_answers_is_enough() -> None:
-    """Either sign may be right: close to one candidate is close, between them is not."""
+def test_one_of_several_correct_answers_is_enough() -> None:
+    """Close to one candidate is close; between two candidates is not."""
     right = np.array([1.0, -2.0])
     assert close_to_any(-right, (right, -right), TOLERANCE)
     assert close_to_any(right, (right, -right), TOLERANCE)
@@ -141,7 +141,7 @@ def test_one_of_several_right_answers_is_enough() -> None:
 
 
 def test_the_meter_keeps_the_greatest_error_within_its_context() -> None:
-    """Comparisons count while they are measured, each by its nearest candidate."""
+    """Each comparison counts with its nearest candidate."""
     close(5.0, 1.0, TOLERANCE)
     with measuring() as meter:
         assert meter.worst is None
@@ -157,7 +157,7 @@ def test_the_meter_keeps_the_greatest_error_within_its_context() -> None:
     assert meter.worst == pytest.approx(3.0)
 
 
-# ---- the sentence -------------------------------------------------------------------------
+# ---- the message --------------------------------------------------------------------------
 
 
 def test_difference_names_the_worst_entry_and_how_many_differ() -> None:
@@ -171,14 +171,14 @@ def test_difference_names_the_worst_entry_and_how_many_differ() -> None:
 
 
 def test_difference_names_no_entry_that_is_within_its_tolerance() -> None:
-    """A greater error that is allowed, beside a smaller one that is not, is not the worst."""
+    """A larger error that is allowed is not the worst if a smaller one is not allowed."""
     got, expected = np.array([1000.9, 0.01]), np.array([1000.0, 0.0])
     assert difference("x", got, expected, TOLERANCE).startswith("x[1]: got 0.01, expected 0,")
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(math.nan, "nan"), (math.inf, "inf")])
 def test_difference_names_nan_and_infinity_first(wrong: float, said: str) -> None:
-    """What is no number is worse than any number."""
+    """A NaN or infinity is worse than any number."""
     got = np.array([1e300, wrong, -1e300])
     assert difference("x", got, np.zeros(3), TOLERANCE) == (
         f"x[1]: got {said}, expected 0, allowed difference 1.0e-04 (atol 0.0001, rtol 0.001); "
@@ -202,6 +202,6 @@ def test_difference_of_one_number_counts_nothing(got: ArrayLike, entry: str) -> 
     )
 
 
-def test_a_tolerance_says_itself() -> None:
-    """A tolerance in a sentence gives both its numbers."""
+def test_a_tolerance_as_text_gives_both_numbers() -> None:
+    """A message shows rtol and atol."""
     assert str(TOLERANCE) == "0.0001 + 0.001·|expected|"

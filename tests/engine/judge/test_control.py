@@ -20,7 +20,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The judge's end, and the zygote's."""
+    """The sockets of the judge and of the zygote."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         theirs.settimeout(PATIENCE_S)
@@ -28,15 +28,15 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def request_on(theirs: socket.socket) -> dict[str, Any]:
-    """The next request that the zygote reads."""
+    """Read the zygote's next request."""
     told: dict[str, Any] = json.loads(theirs.recv(65536))
     return told
 
 
-def test_answers_are_found_whatever_is_asked_for_first(
+def test_answers_can_be_read_in_any_order(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """Two requests under way, the second one's answer wanted first: both get their own."""
+    """With two open requests, the second answer can be read first."""
     ours, theirs = ends
     control = Control(ours)
     numbers = [control.ask({"op": op}) for op in ("first", "second")]
@@ -47,10 +47,10 @@ def test_answers_are_found_whatever_is_asked_for_first(
     assert control.answer(numbers[0], PATIENCE_S)["to"] == "first"
 
 
-def test_an_answer_to_a_judge_that_was_killed_is_read_past(
+def test_an_answer_to_a_judge_that_was_killed_is_ignored(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """A zygote serves one judge after the other: what the last one left is nobody's answer."""
+    """A zygote serves one judge after another; the next judge ignores the last one's answers."""
     ours, theirs = ends
     Control(ours).ask({"op": "from the judge that was killed"})
     theirs.send(json.dumps({"number": request_on(theirs)["number"], "pid": 1}).encode())
@@ -60,10 +60,10 @@ def test_an_answer_to_a_judge_that_was_killed_is_read_past(
     assert control.answer(number, PATIENCE_S)["pid"] == 2
 
 
-def test_an_answer_that_was_forgotten_is_read_past(
+def test_a_forgotten_answer_is_ignored(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """Nothing is kept of it, whether it comes before or after."""
+    """It is dropped, whether it comes before or after `forget`."""
     ours, theirs = ends
     control = Control(ours)
     forgotten, wanted = (control.ask({"op": op}) for op in ("end", "spawn"))
@@ -75,7 +75,7 @@ def test_an_answer_that_was_forgotten_is_read_past(
 
 
 def test_a_zygote_that_hangs_up_is_gone(ends: tuple[socket.socket, socket.socket]) -> None:
-    """Whether it hung up before the request or before the answer."""
+    """Before the request, or before the answer: both raise ZygoteGone."""
     ours, theirs = ends
     control = Control(ours)
     number = control.ask({"op": "spawn"})
@@ -89,7 +89,7 @@ def test_a_zygote_that_hangs_up_is_gone(ends: tuple[socket.socket, socket.socket
 def test_a_zygote_that_does_not_answer_in_time_is_gone(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """Nobody waits for ever."""
+    """The judge stops waiting."""
     control = Control(ends[0])
     with pytest.raises(ZygoteGone, match="does not answer: timed out"):
         control.answer(control.ask({"op": "spawn"}), 0.05)
@@ -99,7 +99,7 @@ def test_a_zygote_that_does_not_answer_in_time_is_gone(
 
 
 def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
-    """Each opening takes the one that was asked for before, and asks for another."""
+    """`open` returns the worker that was requested before, and requests another."""
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         first = launcher.open()
@@ -114,8 +114,8 @@ def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
         assert sorted(zygote.ended) == [1, 2, 3]
 
 
-def test_without_working_ahead_nothing_is_forked_that_was_not_asked_for(tmp_path: Path) -> None:
-    """One worker an opening, gone when it is dismissed."""
+def test_without_ahead_only_the_requested_workers_are_forked(tmp_path: Path) -> None:
+    """One worker for each `open`; it has ended when `dismiss` returns."""
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
         launcher.open().dismiss()
@@ -125,7 +125,7 @@ def test_without_working_ahead_nothing_is_forked_that_was_not_asked_for(tmp_path
 
 
 def test_how_a_worker_died_is_known_while_the_next_one_is_forked(tmp_path: Path) -> None:
-    """The answer to its end is not mistaken for that to the fork under way."""
+    """The answer to `end` is not mistaken for the answer to the open request."""
     with FakeZygote({"die": lambda _: None}, -11, why="") as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         outcome = launcher.open().call("die", {}, {}, seed=0, limit_s=PATIENCE_S)
@@ -134,8 +134,8 @@ def test_how_a_worker_died_is_known_while_the_next_one_is_forked(tmp_path: Path)
         launcher.close()
 
 
-def test_a_fork_ahead_that_fails_is_told_to_the_check_that_needs_it(tmp_path: Path) -> None:
-    """The check before it has its worker and is judged; only the next one is not."""
+def test_a_failed_fork_fails_the_check_that_needs_the_worker(tmp_path: Path) -> None:
+    """The check before it still has its worker."""
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         zygote.fail_after(1, "BlockingIOError: no more processes")
@@ -146,7 +146,7 @@ def test_a_fork_ahead_that_fails_is_told_to_the_check_that_needs_it(tmp_path: Pa
         launcher.close()
 
 
-def test_closing_after_the_zygote_has_died_says_nothing(tmp_path: Path) -> None:
+def test_closing_after_the_zygote_has_died_raises_nothing(tmp_path: Path) -> None:
     """Its workers died with it."""
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)

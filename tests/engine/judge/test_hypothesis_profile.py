@@ -1,4 +1,4 @@
-"""Which cases hypothesis draws in a grading: those of the seed, wherever and beside whatever."""
+"""The cases that hypothesis draws in a grading follow from the seed alone, on every machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from autograder.engine.sandbox.isolated import ROOT
 _DRAW = """
 import sys
 sys.path.insert(0, {root!r})
-from autograder.engine.judge import draws
-draws.set_up()
-sys.path.insert(0, {beside!r})
-import beside
+from autograder.engine.judge import hypothesis_profile
+hypothesis_profile.set_up()
+sys.path.insert(0, {folder!r})
+import other_module
 import hypothesis
 from hypothesis import strategies as st
 drawn = []
@@ -28,12 +28,12 @@ print(drawn)
 """
 
 
-def drawn_beside(text: str, folder: Path) -> list[int]:
-    """The numbers drawn in a fresh process that has also imported a module with this text."""
+def drawn_with(text: str, folder: Path) -> list[int]:
+    """Return the numbers drawn in a fresh process that has also imported this text."""
     folder.mkdir()
-    (folder / "beside.py").write_text(text, encoding="utf-8")
+    (folder / "other_module.py").write_text(text, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _DRAW.format(root=str(ROOT), beside=str(folder))],
+        [sys.executable, "-I", "-c", _DRAW.format(root=str(ROOT), folder=str(folder))],
         capture_output=True,
         text=True,
         timeout=120,
@@ -43,9 +43,9 @@ def drawn_beside(text: str, folder: Path) -> list[int]:
     return [int(number) for number in done.stdout.strip("[]\n").split(",")]
 
 
-def test_what_is_drawn_does_not_depend_on_the_modules_around(tmp_path: Path) -> None:
-    """Numbers in the source of other modules change no case: a laptop draws the same ones."""
-    plain = drawn_beside("", tmp_path / "plain")
-    told = drawn_beside("a, b, c = 123454, 234565, 345676", tmp_path / "told")
+def test_cases_do_not_depend_on_loaded_modules(tmp_path: Path) -> None:
+    """Numbers in the source of other modules change no case."""
+    plain = drawn_with("", tmp_path / "plain")
+    with_numbers = drawn_with("a, b, c = 123454, 234565, 345676", tmp_path / "numbers")
     assert len(plain) == 200
-    assert plain == told
+    assert plain == with_numbers

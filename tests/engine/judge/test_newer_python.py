@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from autograder.engine.judge.calls import RaisedError
-from autograder.engine.judge.conclusions import conclusion_of
 from autograder.engine.judge.exceptions import Unusable
 from autograder.engine.judge.newer_python import (
     explain_annotation,
     explain_missing_name,
     explain_syntax,
 )
+from autograder.engine.judge.student_errors import conclusion_of
 
 HERE = (3, 10)
 
@@ -35,9 +35,11 @@ HERE = (3, 10)
     ],
 )
 def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what: str) -> None:
-    """The version that grades, the one that is needed, and what it is about."""
+    """The message has the grading version, the required version and the feature."""
     told = explain_syntax(source, HERE)
-    assert told.startswith(f"Python 3.10 grades here, and this line needs Python {since}: {what}")
+    assert told.startswith(
+        f"The autograder runs Python 3.10, but this line needs Python {since}: {what}"
+    )
     assert explain_syntax(source, (3, 14)) == ""
 
 
@@ -56,8 +58,8 @@ def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what
         "except ValueError",
     ],
 )
-def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
-    """These are wrong in every version."""
+def test_a_plain_syntax_error_is_not_taken_for_newer_grammar(source: str) -> None:
+    """These lines are incorrect in every version."""
     assert explain_syntax(source, HERE) == ""
 
 
@@ -67,12 +69,12 @@ def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
         (
             "cannot import name 'override' from 'typing' (/usr/lib/python3.10/typing.py)",
             "from typing import NamedTuple, override",
-            "Python 3.10 grades here, and its `typing` has no `override`.",
+            "The autograder runs Python 3.10, whose `typing` has no `override`.",
         ),
         (
             "module 'itertools' has no attribute 'batched'",
             "for pair in itertools.batched(x, 2):",
-            "Python 3.10 grades here, and its `itertools` has no `batched`.",
+            "The autograder runs Python 3.10, whose `itertools` has no `batched`.",
         ),
         ("cannot import name 'SECRET' from 'typing'", "from typing import override", ""),
         ("cannot import name 'typing' from 'SECRET'", "from typing import override", ""),
@@ -80,23 +82,23 @@ def test_a_plain_slip_is_not_taken_for_newer_grammar(source: str) -> None:
         ("something else about override", "from typing import override", ""),
     ],
 )
-def test_a_name_that_the_library_lacks_is_told(message: str, source: str, told: str) -> None:
-    """Of Python's own library, and only with names that the line of source holds."""
+def test_a_name_that_the_library_lacks_is_reported(message: str, source: str, told: str) -> None:
+    """Only for the standard library, and with names from the line of source."""
     said = explain_missing_name(message, source, HERE)
     assert said.startswith(told) if told else said == ""
 
 
-def test_annotations_that_are_evaluated_here_only_are_told() -> None:
-    """Python 3.14 leaves them alone until somebody asks."""
+def test_annotations_that_are_evaluated_here_only_are_reported() -> None:
+    """Python 3.14 does not evaluate them on import."""
     told = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
-    assert "Python 3.10 grades here: it evaluates the annotations" in told
+    assert "The autograder runs Python 3.10, which evaluates the annotations" in told
     assert explain_annotation("def f(g: Generator) -> Tensor:", (3, 14)) == ""
     assert explain_annotation("x = Generator()", HERE) == ""
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_every_check_tells_it(public: bool) -> None:
-    """Also a private one, and also where hints are switched off."""
+def test_every_check_explains_a_missing_name(public: bool) -> None:
+    """Private checks do, too, also without hints."""
     told = "cannot import name 'no_such' from 'typing' (x)"
     source = "from typing import no_such"
     error = RaisedError("ImportError", told, False, "codebase/a.py", 1, source)
@@ -107,6 +109,6 @@ def test_every_check_tells_it(public: bool) -> None:
     assert conclusion.feedback(public=public).splitlines() == [
         "codebase/a.py, line 1 raised ImportError.",
         "The line reads: from typing import no_such",
-        f"Python {here} grades here, and its `typing` has no `no_such`. If your own Python has "
-        "it, yours is another version: do without it.",
+        f"The autograder runs Python {here}, whose `typing` has no `no_such`. If your Python has "
+        "it, yours is a different version: write the code without it.",
     ]

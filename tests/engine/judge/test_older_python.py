@@ -1,4 +1,4 @@
-"""What a newer Python reads or imports, and the grader's does not, is found in a student's file."""
+"""Syntax and imports that are too new for the grading Python are found in a student's file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from autograder.engine.local.grammar import problems
+from autograder.engine.judge.newer_python import problems_with
 
 OLD = (3, 10)
 needs_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
@@ -26,13 +26,13 @@ needs_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python
         pytest.param('f"{1 +\n2}"\n', 1, "a line break", marks=needs_3_12),
     ],
 )
-def test_what_is_too_new_is_found_with_its_line(text: str, line: int, said: str) -> None:
+def test_code_that_is_too_new_is_found_with_its_line(text: str, line: int, said: str) -> None:
     """Both versions are named."""
-    (problem,) = problems(text, "codebase/gan.py", OLD)
+    (problem,) = problems_with(text, "codebase/gan.py", OLD)
     assert problem.startswith(f"codebase/gan.py, line {line}: ")
     assert said in problem
-    assert "Gradescope has 3.10" in problem
-    assert f"You have {sys.version_info[0]}.{sys.version_info[1]} here" in problem
+    assert "Gradescope runs Python 3.10" in problem
+    assert f"You have Python {sys.version_info[0]}.{sys.version_info[1]} here" in problem
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_what_is_too_new_is_found_with_its_line(text: str, line: int, said: str)
         "def broken(:\n",  # the checks say so themselves
     ],
 )
-def test_what_both_can_do_is_left_alone(text: str) -> None:
-    """No false alarm."""
-    assert problems(text, "codebase/gan.py", OLD) == []
+def test_code_that_both_versions_accept_raises_no_alarm(text: str) -> None:
+    """There are no problems to report."""
+    assert problems_with(text, "codebase/gan.py", OLD) == []
 
 
 def test_an_older_python_at_home_finds_nothing() -> None:
-    """What it cannot read it cannot tell, and what it can read is old enough."""
-    assert problems("from typing import override\n", "a.py", sys.version_info[:2]) == []
+    """Code that it can read is old enough."""
+    assert problems_with("from typing import override\n", "a.py", sys.version_info[:2]) == []

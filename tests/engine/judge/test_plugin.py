@@ -1,4 +1,4 @@
-"""A judge's session on a tiny homework: from what a check raises to its line in the ledger."""
+"""A grading of a tiny homework: from a check's exception to its line in the ledger."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.exceptions import CheckFailed
-from autograder.engine.judge.file_faults import FileFaults
 from autograder.engine.sandbox.frames import Frame
 from tests.small_homework.fake_zygote import Behaviour, FakeZygote, raises
 from tests.small_homework.judged import ALL, BEHAVIOURS, Session, judge, write_homework
@@ -20,30 +20,30 @@ FILE = "codebase/a.py"
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """One session of all checks; most tests look at what it left."""
+    """One grading with all checks, which most tests share."""
     root = tmp_path_factory.mktemp("tiny")
     write_homework(root, ALL)
     with FakeZygote(BEHAVIOURS, status=-11) as zygote:
         return judge(root, zygote)
 
 
-GRADERS_FAULT = (
-    "This check could not be run. That is the grader's fault, not yours. "
+AUTOGRADERS_FAULT = (
+    "This check could not be run. This is the autograder's fault, not yours. "
     "Error number for the course staff: "
 )
 
 
 def test_every_check_has_its_line(session: Session) -> None:
-    """Whatever a check raises, the session goes on to its end and no check is left out."""
+    """The grading continues after every exception, and no check is left out."""
     assert session.status == 1, session.log  # pytest's word for: some tests failed
     assert all(entry.verdict is not Verdict.NOT_RUN for entry in session.entries.values())
     assert len(session.order) == len(set(session.order)) == len(session.entries)
 
 
-def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
-    """Public and private checks are mixed by number; those marked run_last come after all.
+def test_checks_run_by_number_and_after_those_they_require(session: Session) -> None:
+    """Public and private checks are mixed by number; those marked run_last are last.
 
-    Before them come those that count beside others only: they need to know of these.
+    Checks that require others come before those, and after the checks that they require.
     """
     planned = [check_id.partition("::")[2] for check_id in session.entries]
     last = {
@@ -53,9 +53,11 @@ def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
         "test_stub_on_it",
         "test_nobody_tried_either",
     }
-    beside = ["test_holds_for_much", "test_does_not_hold", "test_holds_beside_another"]
-    assert planned.index(beside[1]) > planned.index(beside[2]), "by number it would come first"
-    expected = [name for name in planned if name not in last.union(beside)] + beside
+    dependent = ["test_holds_for_much", "test_does_not_hold", "test_holds_beside_another"]
+    assert planned.index(dependent[1]) > planned.index(dependent[2]), (
+        "by number it would come first"
+    )
+    expected = [name for name in planned if name not in last.union(dependent)] + dependent
     assert session.order == expected + [name for name in planned if name in last]
     assert planned.index("test_shrinks") < planned.index("test_is_not_shrunk")
 
@@ -100,10 +102,10 @@ def test_checks_run_by_number_and_the_last_ones_last(session: Session) -> None:
         ("test_nobody_tried", Verdict.NOT_ATTEMPTED, 0, "Not attempted.", None),
     ],
 )
-def test_what_a_check_raises_becomes_its_entry(
+def test_a_checks_exception_becomes_its_entry(
     session: Session, name: str, verdict: Verdict, share: float, feedback: str, mistake: str | None
 ) -> None:
-    """Verdict, share, feedback and mistake follow from the exception; no exception is a pass."""
+    """Verdict, share, feedback and mistake follow from it; without one the check passes."""
     entry = session.entry(name)
     assert (entry.verdict, entry.share, entry.feedback, entry.mistake) == (
         verdict,
@@ -114,7 +116,7 @@ def test_what_a_check_raises_becomes_its_entry(
 
 
 def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
-    """One died and one hung; each has its sentence, and the checks after them their workers."""
+    """One died and one hung; each has its message, and later checks have their workers."""
     died, hung = session.entry("test_dies"), session.entry("test_hangs")
     assert (died.verdict, hung.verdict) == (Verdict.FAILED, Verdict.FAILED)
     assert "ended before it answered: it was ended by signal 11" in died.feedback
@@ -123,17 +125,17 @@ def test_a_lost_worker_fails_its_check_only(session: Session) -> None:
     assert session.entry("test_draws").verdict is Verdict.PASSED
 
 
-def test_every_check_has_a_worker_of_its_own_which_is_ended(session: Session) -> None:
-    """As many workers were ended as were opened, one for each check that called one."""
-    # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs, two slow ones; the one
-    # that was forked ahead for a check that never came; and first, one that tries the environment
+def test_every_check_has_its_own_worker_which_is_ended(session: Session) -> None:
+    """One worker was opened and ended for each check that called one."""
+    # right, two that raise, stub, dies, shrinks, not shrunk, draws, hangs, two slow ones; the last
+    # one forked ahead, which no check used; and the first one, which tested the environment
     calling = 1 + 11 + 1
     assert session.opened == calling
     assert sorted(session.ended) == list(range(1, calling + 1))
 
 
 def test_public_checks_quote_the_student_and_private_ones_do_not(session: Session) -> None:
-    """What a student's exception says could carry what was sent to a private check."""
+    """A student's exception could reveal what a private check sent."""
     for name in ("test_public_raises", "test_quotes"):
         assert "It says: TEXT OF THE STUDENT" in session.entry(name).feedback
     for name in ("test_private_raises", "test_wrong"):
@@ -155,52 +157,52 @@ def test_public_checks_quote_the_student_and_private_ones_do_not(session: Sessio
         "test_expects_no_number",
     ],
 )
-def test_an_error_of_ours_is_the_graders_fault(session: Session, name: str) -> None:
-    """Neither a zero nor a pass: a fixed sentence for the student, the traceback for the staff."""
+def test_an_internal_error_is_the_autograders_fault(session: Session, name: str) -> None:
+    """The student reads a fixed message, the staff find the traceback in the log."""
     entry = session.entry(name)
     assert (entry.verdict, entry.share) == (Verdict.GRADER_ERROR, 0)
-    told, number = entry.feedback[:-9], entry.feedback[-9:-1]
-    assert told == GRADERS_FAULT
+    message, number = entry.feedback[:-9], entry.feedback[-9:-1]
+    assert message == AUTOGRADERS_FAULT
     assert f"--- error {number}: private/test_a.py::{name}\n" in session.log
 
 
 def test_a_check_has_a_budget_for_all_its_calls(session: Session) -> None:
-    """Hypothesis asks as often as it likes; the time of a check's calls together is bounded."""
+    """Hypothesis calls many times; all calls of a check together have a limit."""
     slow = session.entry("test_slow")
     assert (slow.verdict, slow.share) == (Verdict.FAILED, 0)
     assert slow.feedback.startswith("Your code is too slow: this check may take 0.5 s of processor")
     assert session.asked.count("slow_and_right") < 20
 
 
-def test_what_was_found_wrong_before_the_time_was_up_is_told(session: Session) -> None:
-    """A wrong answer is wrong: that the search for a smaller example took too long is not said."""
+def test_a_failure_found_before_the_time_was_up_is_reported(session: Session) -> None:
+    """That the search for a smaller example took too long is not mentioned."""
     entry = session.entry("test_slow_and_wrong")
     assert (entry.verdict, entry.feedback) == (Verdict.FAILED, "n is too great.")
 
 
 def test_a_diagnosis_that_fails_costs_the_hint_only(session: Session) -> None:
-    """What the student's answers do to the catalogue's arithmetic ends no session."""
+    """An error in the catalogue's arithmetic does not end the grading."""
     entry = session.entry("test_cannot_be_named")
     assert (entry.verdict, entry.feedback) == (Verdict.FAILED, "It is wrong.")
     assert "ZeroDivisionError: SECRET" in session.log
 
 
-def test_no_entry_holds_what_an_internal_error_says(session: Session) -> None:
-    """The text of an internal exception is for the staff's log only."""
+def test_no_entry_contains_the_text_of_an_internal_error(session: Session) -> None:
+    """That text is in the staff's log only."""
     assert not any("SECRET" in entry.feedback for entry in session.entries.values())
     assert session.log.count("RuntimeError: SECRET") >= 2
     assert "KeyError: 'SECRET'" in session.log
 
 
 def test_a_teardown_that_fails_leaves_the_verdict(session: Session) -> None:
-    """What goes wrong after a check has passed is in the staff's log and takes nothing back."""
+    """An error after a check has passed is in the staff's log and changes no verdict."""
     assert session.entry("test_teardown_fails").verdict is Verdict.PASSED
     assert ": private/test_a.py::test_teardown_fails\nTraceback" in session.log
     assert "RuntimeError: UNTIDY" in session.log
 
 
-def test_a_check_that_needs_a_wrong_part_is_blocked_by_it(session: Session) -> None:
-    """It names the part and its title, keeps no share, and names no mistake of its own."""
+def test_a_check_that_needs_an_incorrect_part_is_blocked_by_it(session: Session) -> None:
+    """It names the part and its title, has no share and no mistake."""
     entry = session.entry("test_blocked")
     assert (entry.verdict, entry.share, entry.mistake) == (Verdict.BLOCKED, 0, None)
     assert entry.feedback == (
@@ -209,21 +211,23 @@ def test_a_check_that_needs_a_wrong_part_is_blocked_by_it(session: Session) -> N
     assert session.entry("test_stub_on_it").verdict is Verdict.BLOCKED
 
 
-def test_only_failures_are_blocked_and_only_by_parts_that_are_wrong(session: Session) -> None:
-    """A pass stays a pass, beside a right part a failure stays one, as does a grader error."""
+def test_only_failures_are_blocked_and_only_by_incorrect_parts(session: Session) -> None:
+    """A pass stays a pass; with a correct part a failure stays one, as does a grader error."""
     assert session.entry("test_stands_all_the_same").verdict is Verdict.PASSED
     assert session.entry("test_falls_by_itself").verdict is Verdict.FAILED
     assert session.entry("test_cannot_be_judged").verdict is Verdict.GRADER_ERROR
 
 
 def test_a_part_that_nobody_tried_is_not_attempted_rather_than_blocked(session: Session) -> None:
-    """Where the whole part is a stub, no other part is blamed for it."""
+    """If the whole part is a stub, no other part is blamed."""
     entry = session.entry("test_nobody_tried_either")
     assert (entry.verdict, entry.feedback) == (Verdict.NOT_ATTEMPTED, "Not attempted either.")
 
 
-def test_a_property_of_much_wrong_code_counts_only_beside_another_check(session: Session) -> None:
-    """Where nothing else passes it earns nothing, and says what it waits for."""
+def test_a_property_of_incorrect_code_earns_points_with_another_check(
+    session: Session,
+) -> None:
+    """If no required check passes it earns nothing, and names those checks."""
     entry = session.entry("test_holds_for_much")
     assert (entry.verdict, entry.share) == (Verdict.BLOCKED, 0)
     assert entry.feedback == (
@@ -234,19 +238,19 @@ def test_a_property_of_much_wrong_code_counts_only_beside_another_check(session:
     assert session.entry("test_does_not_hold").verdict is Verdict.FAILED
 
 
-def test_a_property_counts_beside_one_of_the_checks_that_were_run(session: Session) -> None:
-    """One is enough; checks that are not there, as on a laptop, are not waited for."""
+def test_a_property_earns_points_with_one_of_the_required_checks(session: Session) -> None:
+    """One is enough; checks that were not run, as on a laptop, are not required."""
     entry = session.entry("test_holds_beside_another")
     assert (entry.verdict, entry.share) == (Verdict.PASSED, 1)
 
 
-def test_where_nothing_could_be_compared_no_advice_is_given(session: Session) -> None:
-    """The check's own "look at" speaks of a mistake that nobody has seen."""
+def test_without_a_comparison_no_advice_is_shown(session: Session) -> None:
+    """The check's own advice would be about a mistake that was not seen."""
     assert session.entry("test_nothing_to_compare").feedback == "It returned nothing."
 
 
 def test_a_conclusion_ends_the_search_for_smaller_cases(session: Session) -> None:
-    """A stub is called once: not again for every case that hypothesis would try."""
+    """A stub is called once, not for every case of hypothesis."""
     assert session.entry("test_is_not_shrunk").verdict is Verdict.NOT_ATTEMPTED
     assert session.asked.count("stub_once") == 1
 
@@ -268,7 +272,7 @@ DRAWS = "private/test_a.py::test_draws"
 
 
 def test_the_same_seed_draws_the_same_cases(session: Session, tmp_path: Path) -> None:
-    """Whichever checks run beside it, a check sees the same cases; another seed gives others."""
+    """A check gets the same cases when other checks are left out; another seed gives others."""
     write_homework(tmp_path, ALL)
     with FakeZygote(BEHAVIOURS) as zygote:
         alone = judge(tmp_path, zygote, only=[DRAWS])
@@ -276,13 +280,13 @@ def test_the_same_seed_draws_the_same_cases(session: Session, tmp_path: Path) ->
     with FakeZygote(BEHAVIOURS) as zygote:
         other = judge(tmp_path, zygote, only=[DRAWS])
 
-    def cases(found: Session) -> list[int]:
-        return [r["arguments"]["n"] for r in found.requests if r["experiment"] == "note"]
+    def cases(session: Session) -> list[int]:
+        return [r["arguments"]["n"] for r in session.requests if r["experiment"] == "note"]
 
     assert len(cases(session)) == 5
     assert cases(alone) == cases(session)
     assert cases(other) != cases(session)
-    assert alone.order == ["test_draws"], "only what was asked for is run"
+    assert alone.order == ["test_draws"], "only the selected check runs"
     assert alone.status == 0
 
 
@@ -313,8 +317,8 @@ def test_fourth():
 ONE_PART = SETTINGS.split('"1.2"')[0] + "[submission]" + SETTINGS.split("[submission]")[1]
 
 
-def test_without_a_zygote_the_session_ends_and_leaves_the_rest_to_another(tmp_path: Path) -> None:
-    """What was judged stays judged, the check under way has no verdict, the status tells."""
+def test_without_a_zygote_the_judge_ends_and_leaves_the_rest_to_another(tmp_path: Path) -> None:
+    """Earlier verdicts stay, the current check has none, and the exit status is 3."""
     files = {"private/test_a.py": HEAD + FIRST, "public/test_a.py": ""}
     write_homework(tmp_path, files, ONE_PART)
     zygote = FakeZygote({**BEHAVIOURS, "end of the zygote": lambda _: zygote.hang_up()})
@@ -327,7 +331,7 @@ def test_without_a_zygote_the_session_ends_and_leaves_the_rest_to_another(tmp_pa
 
 
 def test_a_file_that_cannot_be_imported_costs_its_own_checks_only(tmp_path: Path) -> None:
-    """The others are judged, its own have no verdict, and the staff's log says why."""
+    """The other checks are judged; the staff's log has the reason."""
     files = {
         "public/test_a.py": HEAD + FIRST.replace("end of the zygote", "answer"),
         "private/test_a.py": "import no_such_module\n" + HEAD + FOURTH,
@@ -346,31 +350,31 @@ def test_a_file_that_cannot_be_imported_costs_its_own_checks_only(tmp_path: Path
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, float("nan")])
 def test_a_failure_earns_less_than_all(share: float) -> None:
-    """A share that the ledger could not take is refused where it is written."""
+    """CheckFailed refuses a share that the ledger would refuse."""
     with pytest.raises(ValueError, match=r"share=.* must be in \[0, 1\)"):
         CheckFailed("It is wrong.", share=share)
 
 
-def test_a_figure_is_kept_whatever_the_verdict(session: Session) -> None:
-    """What a check measured stands in its entry; NaN does not, nor what was never measured."""
+def test_a_figure_is_kept_with_every_verdict(session: Session) -> None:
+    """The entry has the measured figure, unless it is NaN or was never set."""
     assert session.entry("test_has_a_figure").figure == -1.5
     assert session.entry("test_has_a_figure").verdict is Verdict.FAILED
     assert session.entry("test_has_no_finite_figure").figure is None
     assert session.entry("test_right").figure is None
 
 
-def test_without_hints_the_numbers_stay_and_staff_learn_the_mistake(tmp_path: Path) -> None:
-    """hints = false: neither a named mistake nor "what to try", but the mistake's id is kept."""
+def test_without_hints_the_numbers_stay_and_the_mistakes_id_is_kept(tmp_path: Path) -> None:
+    """hints = false: the student reads neither the mistake nor the advice."""
     settings = SETTINGS.replace("seed = 1\n", "seed = 1\nhints = false\n")
     write_homework(tmp_path, ALL, settings)
     names = ("test_is_named", "test_half", "test_wrong")
     with FakeZygote(BEHAVIOURS, status=-11) as zygote:
         judged = judge(tmp_path, zygote, [f"private/test_a.py::{name}" for name in names])
-    told = {name: judged.entry(name) for name in names}
-    assert told["test_is_named"].feedback == "It is wrong."
-    assert told["test_is_named"].mistake == "swapped"
-    assert (told["test_half"].feedback, told["test_half"].mistake) == ("Half of it.", "half")
-    assert told["test_wrong"].feedback == "It is wrong.\nHere.\n1, 2"
+    entries = {name: judged.entry(name) for name in names}
+    assert entries["test_is_named"].feedback == "It is wrong."
+    assert entries["test_is_named"].mistake == "swapped"
+    assert (entries["test_half"].feedback, entries["test_half"].mistake) == ("Half of it.", "half")
+    assert entries["test_wrong"].feedback == "It is wrong.\nHere.\n1, 2"
 
 
 ENDS_ONLY = re.sub(r'\n"(1|3)\..*', "", SETTINGS)
@@ -392,7 +396,7 @@ def test_comes_after(caller):
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, times: int) -> None:
-    """After all others; the second time it is the grader's fault, never the student's."""
+    """It runs after all others; the second time it is the autograder's fault."""
     left = [times]
 
     def killed(_: Frame) -> Frame | None:
@@ -410,7 +414,7 @@ def test_a_check_that_was_killed_for_memory_is_run_again_alone(tmp_path: Path, t
         assert entry.verdict is Verdict.PASSED
     else:
         assert entry.verdict is Verdict.GRADER_ERROR
-        assert entry.feedback.startswith("The machine ran out of memory during this check. That is")
+        assert entry.feedback.startswith("The machine ran out of memory during this check. This is")
 
 
 SAME_FILE = '''
@@ -448,10 +452,10 @@ NOT_READ = (
     ],
     ids=["syntax", "raises", "dies"],
 )
-def test_what_is_wrong_with_a_file_is_told_once(
+def test_the_fault_of_a_file_is_reported_once(
     tmp_path: Path, behaviour: Behaviour, full: str, short: str
 ) -> None:
-    """The first check tells it, and the others name that check."""
+    """The first check reports it, and the others name that check."""
     private = SAME_FILE.replace("1.1.", "1.1.1").replace("test_", "test_private_")
     files = {"public/test_a.py": HEAD + SAME_FILE, "private/test_a.py": HEAD + private}
     write_homework(tmp_path, files, ONE_PART)
@@ -464,8 +468,17 @@ def test_what_is_wrong_with_a_file_is_told_once(
 
 
 def planned(number: str, audience: str, visibility: str = "visible") -> PlannedCheck:
-    """A check as the ledger knows it."""
+    """A planned check."""
     return PlannedCheck(f"{audience}/a.py::{number}", number, "A title.", "1.1", 1.0, visibility)
+
+
+def settle(
+    faults: FileFaults, check: PlannedCheck, feedback: str, of_file: str = "It is bad"
+) -> tuple[str, str]:
+    """Settle a failed check; return its feedback and the number that it refers to."""
+    entry = Entry(check.check_id, Verdict.FAILED, 0.0, feedback)
+    settled = faults.settle(check, entry, of_file)
+    return settled.feedback, settled.same_as
 
 
 @pytest.mark.parametrize(
@@ -479,32 +492,31 @@ def planned(number: str, audience: str, visibility: str = "visible") -> PlannedC
         (planned("1.1.1", "public", "hidden"), planned("1.1.2", "public", "hidden"), True),
     ],
 )
-def test_a_check_refers_only_to_what_its_reader_can_see(
+def test_a_check_refers_only_to_checks_that_its_reader_can_see(
     first: PlannedCheck, second: PlannedCheck, refers: bool
 ) -> None:
-    """A hidden check tells its reader nothing."""
+    """A student cannot read a hidden check."""
     faults = FileFaults()
-    assert faults.told_once(first, "Bad.\nLine.", "It is bad") == ("Bad.\nLine.", "")
-    told = faults.told_once(second, "Bad.\nLine.", "It is bad")
+    assert settle(faults, first, "Bad.\nLine.") == ("Bad.\nLine.", "")
     expected = ("It is bad; see check 1.1.1.", "1.1.1") if refers else ("Bad.\nLine.", "")
-    assert told == expected
+    assert settle(faults, second, "Bad.\nLine.") == expected
 
 
-def test_a_check_refers_only_to_what_says_as_much() -> None:
-    """A public check quotes an exception's text, which a private one before it may not."""
+def test_a_check_refers_only_to_feedback_as_complete_as_its_own() -> None:
+    """A public check quotes an exception's message, a private one may not."""
     faults = FileFaults()
     more = "Bad.\nIt says: x\nLine."
-    faults.told_once(planned("1.1.1", "private"), "Bad.\nLine.", "It is bad")
-    assert faults.told_once(planned("1.1.2", "public"), more, "It is bad") == (more, "")
-    told, same_as = faults.told_once(planned("1.1.3", "public"), more, "It is bad")
-    assert (told, same_as) == ("It is bad; see check 1.1.2.", "1.1.2")
+    settle(faults, planned("1.1.1", "private"), "Bad.\nLine.")
+    assert settle(faults, planned("1.1.2", "public"), more) == (more, "")
+    reference = settle(faults, planned("1.1.3", "public"), more)
+    assert reference == ("It is bad; see check 1.1.2.", "1.1.2")
 
 
-def test_other_failures_are_told_in_full() -> None:
-    """Two functions that are wrong in the same words are two mistakes."""
+def test_other_failures_are_reported_in_full() -> None:
+    """The same message for two functions means two mistakes."""
     faults = FileFaults()
     for number in ("1.1.1", "1.1.2"):
-        assert faults.told_once(planned(number, "public"), "Bad.", "") == ("Bad.", "")
+        assert settle(faults, planned(number, "public"), "Bad.", "") == ("Bad.", "")
 
 
 def test_checks_that_are_not_run_again_refer_to_the_first_hang() -> None:
@@ -525,14 +537,14 @@ def test_checks_that_are_not_run_again_refer_to_the_first_hang() -> None:
     assert same_as("1.3.2", ()) == ""
 
 
-def test_an_environment_that_does_not_work_is_the_graders_fault(tmp_path: Path) -> None:
-    """No check that runs the student's code blames it."""
+def test_a_broken_environment_is_the_autograders_fault(tmp_path: Path) -> None:
+    """No check blames the student's code."""
     write_homework(tmp_path, ALL)
     broken = raises("PermissionError", "torch cannot be read")
     with FakeZygote({**BEHAVIOURS, "self_test": broken}) as zygote:
         session = judge(tmp_path, zygote)
     for name in ("test_right", "test_dies", "test_hangs", "test_public_raises"):
         assert session.entry(name).verdict is Verdict.GRADER_ERROR
-        assert "the grader's fault, not yours" in session.entry(name).feedback
+        assert "the autograder's fault, not yours" in session.entry(name).feedback
     assert "a worker cannot use the environment" in session.log
     assert "torch cannot be read" in session.log

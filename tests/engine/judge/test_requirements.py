@@ -1,4 +1,4 @@
-"""What a check requires of others: its points follow from all verdicts, its text from seen ones."""
+"""Requirements: points follow from all verdicts, feedback from visible ones only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNSEEN = "Its points also depend on checks that are not shown here."
 
 @dataclass(frozen=True)
 class Check:
-    """A check: its number, who sees it, what it requires, and what it comes to by itself."""
+    """A check: number, visibility, requirements and its own verdict."""
 
     number: str
     visibility: str = "visible"
@@ -35,14 +35,14 @@ class Check:
         return Entry(self.number, self.verdict, share, text, figure=1.5)
 
 
-def settled(checks: Sequence[Check], known: Sequence[Entry] = ()) -> dict[str, Entry]:
+def settled(checks: Sequence[Check], earlier: Sequence[Entry] = ()) -> dict[str, Entry]:
     """Settle checks in their order; with ids that are their numbers."""
     plan = {
         c.number: PlannedCheck(c.number, c.number, "T.", c.number[:3], 1.0, c.visibility)
         for c in checks
     }
-    requirements = Requirements(plan, TITLES, known)
-    entries = {entry.check_id: entry for entry in known}
+    requirements = Requirements(plan, TITLES, earlier)
+    entries = {entry.check_id: entry for entry in earlier}
     for c in checks:
         if c.number not in requirements:
             entries[c.number] = requirements.settle(c.entry, c.blocked_by, c.requires_any_of)
@@ -60,8 +60,8 @@ PASS, FAIL, STUB = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_ATTEMPTED
     ("verdict", "right"),
     [(Verdict.PASSED, True), (Verdict.FAILED, False), (Verdict.NOT_ATTEMPTED, False)],
 )
-def test_a_part_is_right_when_all_its_checks_passed(verdict: Verdict, right: bool) -> None:
-    """One that did not pass makes it wrong; other parts play no part."""
+def test_a_part_is_correct_if_all_its_checks_passed(verdict: Verdict, right: bool) -> None:
+    """One check that did not pass makes it incorrect; other parts do not matter."""
     checks = [Check("1.1.1"), Check("1.1.2", verdict=verdict), Check("1.2.1", verdict=FAIL)]
     plan = {
         c.number: PlannedCheck(c.number, c.number, "T.", c.number[:3], 1.0, "visible")
@@ -74,8 +74,8 @@ def test_a_part_is_right_when_all_its_checks_passed(verdict: Verdict, right: boo
     assert not requirements.part_is_right("1.2")
 
 
-def test_a_property_that_waits_for_checks_that_are_seen_names_them() -> None:
-    """It has no points, no figure, and says what they wait for."""
+def test_a_property_names_the_visible_checks_that_it_requires() -> None:
+    """Until one passes it has no points and no figure."""
     lone = Check("1.1.3", requires_any_of=(("1.1.1", "1.1.2"),))
     entry = last(Check("1.1.1", verdict=FAIL), Check("1.1.2", verdict=FAIL), lone)
     assert (entry.verdict, entry.share, entry.figure) == (Verdict.BLOCKED, 0, None)
@@ -84,10 +84,10 @@ def test_a_property_that_waits_for_checks_that_are_seen_names_them() -> None:
 
 
 @pytest.mark.parametrize("visibility", VISIBILITIES[1:])
-def test_a_property_that_waits_for_a_check_that_is_not_seen_says_the_same_always(
+def test_a_property_that_requires_an_unseen_check_has_the_same_text_always(
     visibility: str,
 ) -> None:
-    """The points depend on the other check, the words do not, and they do not name it."""
+    """The points depend on the other check; the text does not, and does not name it."""
     lone = Check("1.1.2", requires_any_of=(("1.1.1",),))
     earned, lost = (last(Check("1.1.1", visibility, verdict), lone) for verdict in (PASS, FAIL))
     assert (earned.verdict, earned.share) == (PASS, 1)
@@ -95,22 +95,22 @@ def test_a_property_that_waits_for_a_check_that_is_not_seen_says_the_same_always
     assert earned.feedback == lost.feedback == f"{SOMETHING} {UNSEEN}".replace(" Its", "\nIts")
 
 
-def test_staff_read_of_hidden_checks_in_a_hidden_one() -> None:
-    """Who sees a hidden check sees all others."""
+def test_a_hidden_check_may_name_other_hidden_checks() -> None:
+    """The staff see all checks."""
     lone = Check("1.1.2", "hidden", requires_any_of=(("1.1.1",),))
     entry = last(Check("1.1.1", "after_due_date", FAIL), lone)
     assert entry.feedback.endswith("once 1.1.1 passes.")
 
 
-def test_part_of_the_points_also_depends_on_what_is_not_seen() -> None:
-    """A failure that keeps a share keeps its own words, and the sentence comes below."""
+def test_a_share_of_the_points_also_depends_on_unseen_checks() -> None:
+    """A failure with a share keeps its own feedback, followed by a fixed sentence."""
     half = Check("1.1.2", verdict=FAIL, share=0.5, requires_any_of=(("1.1.1",),))
     earned, lost = (last(Check("1.1.1", "hidden", verdict), half) for verdict in (PASS, FAIL))
     assert (earned.share, lost.share) == (0.5, 0)
     assert earned.feedback == lost.feedback == f"1.1.2 is failed.\n{UNSEEN}"
 
 
-def test_a_failure_is_blocked_by_a_part_that_is_seen_to_be_wrong() -> None:
+def test_a_failure_is_blocked_by_a_visibly_incorrect_part() -> None:
     """It names the part with its title."""
     late = Check("1.2.1", verdict=FAIL, blocked_by="1.1")
     entry = last(Check("1.1.1", verdict=FAIL), late)
@@ -119,8 +119,8 @@ def test_a_failure_is_blocked_by_a_part_that_is_seen_to_be_wrong() -> None:
 
 
 @pytest.mark.parametrize("visibility", VISIBILITIES[1:])
-def test_a_failure_is_not_blocked_by_what_is_not_seen(visibility: str) -> None:
-    """It says that it needs the part, whether or not that is right."""
+def test_a_failure_is_not_blocked_by_unseen_checks(visibility: str) -> None:
+    """It says that it needs the part, correct or not."""
     late = Check("1.2.1", verdict=FAIL, blocked_by="1.1")
     first = Check("1.1.1")
     for verdict in (PASS, FAIL):
@@ -131,8 +131,8 @@ def test_a_failure_is_not_blocked_by_what_is_not_seen(visibility: str) -> None:
         )
 
 
-def test_another_judge_of_the_same_grading_knows_no_less_and_says_no_more() -> None:
-    """A judge that goes on after a crash has only the ledger's entries of what was settled."""
+def test_a_second_judge_of_the_same_grading_writes_the_same_entries() -> None:
+    """A judge that continues after a crash has only the ledger's entries."""
     hidden = Check("1.1.1", "hidden", FAIL)
     middle = Check("1.1.2", requires_any_of=(("1.1.1",),))
     lone = Check("1.1.3", requires_any_of=(("1.1.2",),))
@@ -151,7 +151,7 @@ own_verdicts = st.sampled_from((PASS, PASS, FAIL, FAIL, STUB, Verdict.GRADER_ERR
 
 @st.composite
 def homeworks(draw: st.DrawFn) -> list[Check]:
-    """Draw checks of two parts that require earlier ones, as the order of a judge has it."""
+    """Draw checks of two parts that require earlier ones."""
     numbers = [f"1.{part}.{i}" for part in (1, 2) for i in range(1, draw(st.integers(2, 6)))]
     checks: list[Check] = []
     for number in numbers:
@@ -167,10 +167,10 @@ def homeworks(draw: st.DrawFn) -> list[Check]:
 
 
 @given(homeworks(), st.sampled_from(("visible", "after_due_date", "after_published")), st.data())
-def test_what_a_reader_sees_does_not_depend_on_what_he_does_not_see(
+def test_visible_feedback_does_not_depend_on_unseen_checks(
     checks: list[Check], when: str, data: st.DataObject
 ) -> None:
-    """Students now, after the due date, or once grades are out: other verdicts, the same texts."""
+    """Now, after the due date, or after publication: other verdicts, the same texts."""
     seen = {c.number for c in checks if c.visibility in ("visible", when)}
     changed = [
         c if c.number in seen else replace(c, verdict=data.draw(own_verdicts), share=None)
@@ -181,8 +181,8 @@ def test_what_a_reader_sees_does_not_depend_on_what_he_does_not_see(
 
 
 @given(homeworks())
-def test_points_do_not_depend_on_who_sees_what(checks: list[Check]) -> None:
-    """Hiding a check gives or takes nothing, but for a share that only a block would take."""
+def test_points_do_not_depend_on_visibility(checks: list[Check]) -> None:
+    """Hiding a check changes no points, except a share that only a block would take."""
     checks = [replace(c, blocked_by=None) for c in checks]
     shown = [replace(c, visibility="visible") for c in checks]
     assert [(e.verdict, e.share) for e in settled(checks).values()] == [
@@ -191,8 +191,8 @@ def test_points_do_not_depend_on_who_sees_what(checks: list[Check]) -> None:
 
 
 @given(homeworks())
-def test_no_text_names_a_check_that_its_reader_does_not_see(checks: list[Check]) -> None:
-    """Every number in a feedback is that of a check, or of a part, that is shown with it."""
+def test_no_feedback_names_a_check_that_its_reader_does_not_see(checks: list[Check]) -> None:
+    """Every number in the feedback is that of a visible check or part."""
     entries = settled(checks)
     by_number = {c.number: c for c in checks}
     for number, entry in entries.items():

@@ -62,8 +62,8 @@ BROKEN = (
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @pytest.mark.parametrize("code", BROKEN)
-def test_what_python_says_is_known(code: str) -> None:
-    """Whatever Python runs the tests; its message may hold names and signs of the line."""
+def test_pythons_own_messages_are_recognised(code: str) -> None:
+    """Messages of the running Python, with names and signs from the line."""
     with pytest.raises(SyntaxError) as caught:
         compile(code, "a.py", "exec")
     line = code.split("\n")[(caught.value.lineno or 1) - 1]
@@ -86,13 +86,13 @@ def test_what_python_says_is_known(code: str) -> None:
         "",
     ],
 )
-def test_what_python_never_says_is_not(forged: str) -> None:
-    """A blank takes a sign, a line's number, or a name that stands in the line of source."""
+def test_a_forged_message_is_not_recognised(forged: str) -> None:
+    """A blank takes a sign, a line number, or a name from the line of source."""
     assert not is_pythons_own(forged, "def f(x): return x")
 
 
-def test_a_name_may_stand_in_a_blank_if_it_stands_in_the_line() -> None:
-    """That line was handed in, so it tells nothing that was sent to a worker."""
+def test_a_blank_may_contain_a_name_from_the_line() -> None:
+    """The line was handed in, so it reveals nothing that was sent to a worker."""
     told = "name 'x' is used prior to global declaration"
     assert is_pythons_own(told, "    global x")
     assert not is_pythons_own(told, "    global y")

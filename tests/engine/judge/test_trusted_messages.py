@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from autograder.engine.judge.calls import RaisedError
-from autograder.engine.judge.conclusions import conclusion_of, with_source
 from autograder.engine.judge.exceptions import Unusable
+from autograder.engine.judge.student_errors import conclusion_of, with_source
 from autograder.engine.judge.trusted_messages import TrustedMessages, known_type
 from autograder.engine.submission.encoding import SAVE_AS_UTF8
 
@@ -22,7 +22,7 @@ OURS = TrustedMessages(
 
 
 def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
-    """What a worker tells."""
+    """An error as a worker reports it."""
     told = {"file": FILE, "line": 3, "source": "y = f(x)", "misuse": False, **more}
     return RaisedError(kind, message, **told)
 
@@ -64,16 +64,16 @@ def concluded(told: RaisedError, *, public: bool) -> str:
         (
             error("ModuleNotFoundError", source="import sklearn"),
             [
-                "codebase/a.py, line 3 imports something that is not there.",
+                "codebase/a.py, line 3 imports a module or name that does not exist here.",
                 "The line reads: import sklearn",
-                "What the template imports is there, and Python's own library; little else is.",
+                "Import only from Python's standard library and what the template imports.",
             ],
         ),
         (
             error("TypeError", file=None, line=None, source=None),
             [
-                "Your code could not be called as the template's would be (TypeError).",
-                "Keep names, arguments and their order as the template has them.",
+                "Your code cannot be called in the way that the template's is called (TypeError).",
+                "Keep the template's names and arguments, in the same order.",
             ],
         ),
         (
@@ -86,7 +86,7 @@ def concluded(told: RaisedError, *, public: bool) -> str:
         ),
     ],
 )
-def test_what_was_raised_is_told_in_fixed_words(told: RaisedError, lines: list[str]) -> None:
+def test_an_exception_is_reported_in_fixed_words(told: RaisedError, lines: list[str]) -> None:
     """A private check names kind, place and line, and never the exception's own text."""
     assert concluded(told, public=False).splitlines() == lines
     shown = concluded(told, public=True).splitlines()
@@ -94,8 +94,8 @@ def test_what_was_raised_is_told_in_fixed_words(told: RaisedError, lines: list[s
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_pythons_own_reason_is_told_by_every_check(public: bool) -> None:
-    """It is one of a few known texts, so a private check may show it."""
+def test_pythons_own_reason_is_shown_by_every_check(public: bool) -> None:
+    """It is one of CPython's messages, so a private check may show it."""
     told = error("SyntaxError", "'(' was never closed", source="x = f(1,")
     assert concluded(told, public=public).splitlines() == [
         "Python cannot read codebase/a.py, line 3: '(' was never closed.",
@@ -103,8 +103,8 @@ def test_pythons_own_reason_is_told_by_every_check(public: bool) -> None:
     ]
 
 
-def test_a_misuse_is_told_in_our_own_words() -> None:
-    """A sentence that the experiments raise is shown to everybody."""
+def test_a_misuse_shows_our_own_message() -> None:
+    """A message that the experiments raise is shown by every check."""
     told = error("Misuse", "g was called with 3 arguments", misuse=True)
     for public in (True, False):
         assert concluded(told, public=public).splitlines() == [
@@ -124,17 +124,17 @@ def test_a_misuse_is_told_in_our_own_words() -> None:
     ],
 )
 def test_a_forged_misuse_shows_nothing_in_a_private_check(forged: str) -> None:
-    """What is no sentence of ours, with blanks of numbers and known words, is kept back."""
+    """Only our messages, with numbers and known words in their blanks, are shown."""
     told = error("Misuse", forged, misuse=True)
     assert concluded(told, public=False).splitlines() == [
-        "Your code used what it was given in a way that cannot work.",
+        "Your code used an input in a way that cannot work.",
         "The line reads: y = f(x)",
     ]
     assert f"It says: {forged}" in concluded(told, public=True)
 
 
-def test_every_sentence_of_the_experiments_is_known() -> None:
-    """The sentences are read from the source; those that students meet are among them."""
+def test_every_message_of_the_experiments_is_trusted() -> None:
+    """The messages are read from the source; those that students see are among them."""
     ours = TrustedMessages.read(sorted((ROOT / "autograder/homework/experiments").glob("*.py")))
     for text in (
         "g was called with (3, 784), expected z of shape (B, g.dim_z)",
@@ -147,8 +147,8 @@ def test_every_sentence_of_the_experiments_is_known() -> None:
     assert not ours.include("g was called with my secret, expected z of shape (B, g.dim_z)")
 
 
-def test_a_missing_function_is_named_when_it_was_asked_for() -> None:
-    """The engine's own sentence holds a name that the judge sent, and no other."""
+def test_a_missing_function_is_named_if_it_was_called() -> None:
+    """The engine's own message may contain a name that the judge sent, and no other."""
     told = "codebase/gan.py does not define loss_g"
     ours = TrustedMessages.read(
         [ROOT / f"autograder/engine/sandbox/{name}.py" for name in ("serve", "experiment")]
@@ -174,7 +174,7 @@ def test_a_missing_function_is_named_when_it_was_asked_for() -> None:
 def test_only_a_line_that_was_handed_in_is_quoted(
     tmp_path: Path, file: str | None, line: int | None, place: str
 ) -> None:
-    """File and line are the worker's word; what is shown is read from the staged files."""
+    """File and line come from the worker; the source is read from the staged files."""
     root = tmp_path / "staged"
     (root / "codebase").mkdir(parents=True)
     (root / "codebase" / "a.py").write_text("  theirs = 1\n", encoding="utf-8")
@@ -196,10 +196,10 @@ def test_only_a_line_that_was_handed_in_is_quoted(
         (b"# caf\xe9", "is not UTF-8"),
     ],
 )
-def test_a_file_that_is_not_utf_8_is_told_with_what_to_do(
+def test_a_file_that_is_not_utf_8_is_named_with_a_way_out(
     tmp_path: Path, kind: str, public: bool, content: bytes, fault: str
 ) -> None:
-    """Python's types and texts for it differ, so the file itself is looked at."""
+    """Python's types and messages for this vary, so the file itself is read."""
     (tmp_path / "codebase").mkdir()
     (tmp_path / FILE).write_bytes(content)
     told = with_source(RaisedError(kind, "SECRET", False, None, None), tmp_path, FILE)
@@ -210,7 +210,7 @@ def test_a_file_that_is_not_utf_8_is_told_with_what_to_do(
 
 
 def test_a_file_that_is_utf_8_is_not_blamed_for_an_exception(tmp_path: Path) -> None:
-    """A ValueError is Python's word for much else."""
+    """A ValueError has many other causes."""
     (tmp_path / "codebase").mkdir()
     (tmp_path / FILE).write_text("# caf\xe9", encoding="utf-8")
     told = with_source(RaisedError("ValueError", "", False, FILE, 1), tmp_path, FILE)
@@ -218,7 +218,7 @@ def test_a_file_that_is_utf_8_is_not_blamed_for_an_exception(tmp_path: Path) -> 
 
 
 def test_only_common_types_are_named() -> None:
-    """The name of a class of the student's can hold anything."""
+    """The name of a student's class can contain anything."""
     assert [known_type(name) for name in ("NoneType", "list", "Tensor")] == [
         "NoneType",
         "list",
@@ -228,5 +228,5 @@ def test_only_common_types_are_named() -> None:
 
 
 def test_an_empty_message_is_not_quoted() -> None:
-    """A public check says "It says:" only when something is said."""
+    """A public check shows "It says:" only with a message."""
     assert "It says" not in concluded(error("KeyError", ""), public=True)

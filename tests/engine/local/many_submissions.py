@@ -1,7 +1,7 @@
 """Run many submissions through a handout's checks in one process: `driver.py HANDOUT JOBS`.
 
-Started by tests with the path of an unzipped handout; nothing of the project is importable here
-but what that holds. Prints one JSON object: for every job, what became of its checks.
+Started by tests with the path of an unzipped handout; of the project, only the handout's modules
+can be imported here. Prints one JSON object with the results of every job's checks.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def main(handout: Path, jobs: Path) -> None:
     from autograder.engine.local.planned import PRISTINE
     from autograder.engine.local.plugin import LocalChecks
 
-    told: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for job in json.loads(jobs.read_text(encoding="utf-8")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
             checks = LocalChecks(folder, "autograder.homework").settings.folder / "checks"
-            assert checks.is_relative_to(handout), "the handout's own modules are not used"
+            assert checks.is_relative_to(handout), "these are not the handout's own modules"
             shutil.copytree(checks.parent / PRISTINE, folder, dirs_exist_ok=True)
             for file in ("flow_network.py", "gan.py"):  # a missing one stays missing
                 (folder / "codebase" / file).unlink()
@@ -46,11 +46,11 @@ def main(handout: Path, jobs: Path) -> None:
                     ],
                     plugins=[plugin],
                 )
-        told[job["id"]] = {
+        results[job["id"]] = {
             entry.check_id: [entry.verdict.value, entry.share, entry.mistake, entry.feedback]
             for entry in plugin.summary.entries().values()
         }
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`pytest` in an unzipped handout: the checks are ordinary tests, and what a student reads."""
+"""`pytest` in an unzipped handout: the checks are ordinary tests with readable reports."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def checks(
     )
 
 
-def test_a_first_run_is_kind_and_short(homework: Path) -> None:
-    """The untouched template: every check is skipped, a line for every part, and where to begin."""
+def test_a_first_run_is_short_and_names_the_first_step(homework: Path) -> None:
+    """With the template every check is skipped; there is a line for every part."""
     done = checks(homework, "-q")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
@@ -142,7 +142,7 @@ def test_a_first_run_is_kind_and_short(homework: Path) -> None:
 
 
 def test_a_stub_is_a_skip_with_its_reason(homework: Path) -> None:
-    """`-rs` shows it in pytest's words, with the function that is missing."""
+    """`-rs` shows the function that is not implemented."""
     done = checks(homework, "-q", "-rs", "-k", "1.1 or 2.2.11")
     assert "1.1 MADE.forward is not implemented yet" in done.stdout
     assert "2.2 loss_nonsaturating_d is not implemented yet" not in done.stdout
@@ -150,7 +150,7 @@ def test_a_stub_is_a_skip_with_its_reason(homework: Path) -> None:
 
 
 def test_all_passes_with_the_reference_and_needs_no_posix(homework: Path, tmp_path: Path) -> None:
-    """Every check passes and every part has its sum; what to do next is said."""
+    """Every check passes, every part has its points, and the next step is named."""
     solve(homework)
     site = tmp_path / "site"
     site.mkdir()
@@ -166,8 +166,8 @@ def test_all_passes_with_the_reference_and_needs_no_posix(homework: Path, tmp_pa
     assert done.stderr == ""
 
 
-def test_the_stand_ins_for_what_posix_has_work(homework: Path, tmp_path: Path) -> None:
-    """A module that used such a thing would be found by the test above."""
+def test_a_module_that_needs_posix_would_be_found(homework: Path, tmp_path: Path) -> None:
+    """The stand-ins of the test above work."""
     (tmp_path / "sitecustomize.py").write_text(NO_POSIX, encoding="utf-8")
     module = homework / "grader/autograder/engine/local/environment.py"
     for line in ("import resource", "import os; os.fork"):
@@ -207,7 +207,7 @@ def test_checks_are_ordinary_items(homework: Path) -> None:
 
 
 def test_a_failure_shows_the_feedback_and_a_snippet_that_runs(homework: Path) -> None:
-    """What, where, numbers, the mistake's name, what the student printed; none of our code."""
+    """It has the numbers, the mistake's name and the student's output, and none of our code."""
     solve(homework)
     edit(
         homework / FLOW,
@@ -254,7 +254,7 @@ def test_an_exception_shows_the_students_frames_only(homework: Path) -> None:
     assert "autograder/engine" not in done.stdout
 
 
-def test_a_syntax_error_is_told_once(homework: Path) -> None:
+def test_a_syntax_error_is_reported_once(homework: Path) -> None:
     """With Python's reason and the line; the other checks refer to it."""
     solve(homework)
     edit(homework / FLOW, "class MADE(", "class class MADE(")
@@ -268,7 +268,7 @@ def test_a_syntax_error_is_told_once(homework: Path) -> None:
 
 
 def test_a_hang_ends_and_shows_where(homework: Path) -> None:
-    """pytest-timeout ends it; what calls the same function again is not waited for."""
+    """pytest-timeout ends it; the same function is not called again."""
     solve(homework)
     edit(homework / GAN, "    z = torch.randn(batch_size, g.dim_z", "    z = hang(g.dim_z")
     (homework / GAN).write_text(
@@ -305,7 +305,7 @@ def test_a_file_that_is_missing_is_named(homework: Path) -> None:
 
 
 def test_advice_is_neither_a_pass_nor_a_failure(homework: Path) -> None:
-    """It is counted as advice, its text stands at the end, and the status is 0."""
+    """It is counted as advice, its text is at the end, and the status is 0."""
     solve(homework)
     edit(homework / GAN, "# END SOLUTION", "# END SOLUTION\n    # mine")
     with (homework / GAN).open("a", encoding="utf-8") as file:
@@ -318,8 +318,8 @@ def test_advice_is_neither_a_pass_nor_a_failure(homework: Path) -> None:
     assert "18/26 tests collected (8 deselected)" in without
 
 
-def test_what_does_not_count_yet_says_so(homework: Path) -> None:
-    """z is right, the losses are not: the check is skipped and the points are withheld."""
+def test_a_check_that_is_not_counted_yet_says_so(homework: Path) -> None:
+    """z is correct, the losses are not: the check is skipped and the points are withheld."""
     solve(homework)
     for name in ("d_loss", "g_loss"):
         text = (homework / GAN).read_text()
@@ -330,8 +330,8 @@ def test_what_does_not_count_yet_says_so(homework: Path) -> None:
     assert "It earns its points once 2.2.10 or 2.2.11 passes" in " ".join(done.stdout.split())
 
 
-def test_what_the_libraries_keep_is_put_back(homework: Path) -> None:
-    """A file that changes torch's state while it is imported meets each check alike."""
+def test_the_libraries_settings_are_restored(homework: Path) -> None:
+    """A file that changes torch's settings on import has the same effect on every check."""
     solve(homework)
     with (homework / FLOW).open("a", encoding="utf-8") as file:
         file.write("\n\ntorch.set_grad_enabled(False)\ntorch.set_default_dtype(torch.float64)\n")
@@ -345,8 +345,8 @@ def test_what_the_libraries_keep_is_put_back(homework: Path) -> None:
     assert "1 failed, 2 passed" in done.stdout, done.stdout
 
 
-def test_a_students_own_tests_run_beside_the_checks(homework: Path) -> None:
-    """`pytest my_test.py` runs it alone, and nothing is said of points."""
+def test_a_students_own_tests_run_with_the_checks(homework: Path) -> None:
+    """`pytest my_test.py` runs it alone, without a summary of points."""
     (homework / "test_mine.py").write_text(
         "from codebase.flow_network import MADE\n\ndef test_it():\n    assert MADE(2, 3, 1)\n"
     )
@@ -356,8 +356,8 @@ def test_a_students_own_tests_run_beside_the_checks(homework: Path) -> None:
     assert "public checks, by part" not in done.stdout
 
 
-def test_the_folder_above_will_do(homework: Path) -> None:
-    """`pytest` there finds the checks too."""
+def test_pytest_finds_the_checks_from_the_folder_above(homework: Path) -> None:
+    """The summary has no internal error."""
     solve(homework)
     done = checks(homework, "-q", "-k", "1.2.5", folder=homework.parent)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -365,16 +365,16 @@ def test_the_folder_above_will_do(homework: Path) -> None:
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
-def test_a_number_that_is_no_check_is_told(homework: Path) -> None:
-    """With the numbers that there are."""
+def test_an_unknown_number_lists_the_parts(homework: Path) -> None:
+    """`-k 3.1` selects nothing."""
     done = checks(homework, "-k", "3.1")
     assert done.returncode == 5
     assert "No public check was run; the parts are 1.1, 1.2, 1.3, 2.2" in done.stdout
 
 
 @pytest.mark.skipif(find_spec("xdist") is None, reason="needs pytest-xdist")
-def test_side_by_side_the_end_is_the_same(homework: Path) -> None:
-    """`-n 2`: points, feedback and what counts only beside others, from several processes."""
+def test_xdist_gives_the_same_summary(homework: Path) -> None:
+    """`-n 2`: points, feedback and requirements of checks in several processes."""
     solve(homework)
     for name in ("d_loss", "g_loss"):
         text = (homework / GAN).read_text()
@@ -396,14 +396,14 @@ def test_side_by_side_the_end_is_the_same(homework: Path) -> None:
         ("import tomllib", "import tomllib needs Python 3.11"),
     ],
 )
-def test_what_the_graders_python_lacks_is_told(homework: Path, line: str, said: str) -> None:
-    """The handout knows the grader's version and says so wherever a newer Python runs."""
+def test_code_too_new_for_gradescope_is_reported(homework: Path, line: str, said: str) -> None:
+    """The handout knows Gradescope's version and warns in a newer Python."""
     settings = homework / "grader/autograder/homework/assignment.toml"
     edit(settings, 'python = "3.10"', 'python = "3.9"')
     edit(homework / GAN, "import torch\n", f"import torch\nif False:\n    {line}\n")
     done = checks(homework, "-q", "-k", "2.2.11")
     assert said in " ".join(done.stdout.split())
-    assert "Gradescope has 3.9" in " ".join(done.stdout.split())
+    assert "Gradescope runs Python 3.9" in " ".join(done.stdout.split())
 
 
 def test_fingerprints_are_compared(homework: Path) -> None:
@@ -419,11 +419,11 @@ def test_fingerprints_are_compared(homework: Path) -> None:
     assert "passed" not in done.stdout
     wrong = checks(homework, "--compare", "hello")
     assert wrong.returncode == 4
-    assert "That holds no fingerprint" in wrong.stderr
+    assert "This text contains no fingerprint" in wrong.stderr
 
 
-def test_what_is_not_installed_is_named(homework: Path) -> None:
-    """One sentence says what to install; no traceback."""
+def test_a_missing_package_is_named(homework: Path) -> None:
+    """One sentence says how to install it; no traceback."""
     edit(
         homework / "grader/autograder/engine/local/environment.py",
         '_NEEDED = ("torch", ',
@@ -436,8 +436,8 @@ def test_what_is_not_installed_is_named(homework: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_broken_environment_is_told_once(homework: Path) -> None:
-    """As torch 2.2 beside numpy 2: before the first check, and not as the student's fault."""
+def test_a_broken_environment_is_reported_once(homework: Path) -> None:
+    """As torch 2.2 with numpy 2: before the first check, and not as the student's fault."""
     solve(homework)
     (homework / "sitecustomize.py").write_text(
         "import torch\n\n\ndef broken(_):\n    raise RuntimeError('Numpy is not available')\n"
@@ -450,7 +450,7 @@ def test_a_broken_environment_is_told_once(homework: Path) -> None:
     assert "failed" not in done.stdout
 
 
-def test_a_pipe_that_is_closed_early_is_no_error_of_ours(homework: Path) -> None:
+def test_a_closed_pipe_causes_no_internal_error(homework: Path) -> None:
     """`pytest | head -1`."""
     command = f"{sys.executable} -m pytest -k 1.1 | head -1"
     done = subprocess.run(

@@ -1,6 +1,6 @@
-"""Public checks say the same in a student's own pytest as in a grading on Gradescope.
+"""Public checks have the same result in a student's own pytest as on Gradescope.
 
-A spread of the catalogue is tried; with ALL_CASES=1 in the environment all of it.
+A sample of the catalogue is compared; with ALL_CASES=1 in the environment all of it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from autograder.homework.mistakes.cases import all_cases
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE, TEMPLATE = ROOT / "reference", ROOT / "student_template"
 ALL = os.environ.get("ALL_CASES") == "1"
-# One case in so many, so that all parts are among them; the two first are always there.
+# One case in 41, so that all parts are among them; the first two are always included.
 EVERY = 1 if ALL else 41
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def tried() -> list[Case]:
+def compared_cases() -> list[Case]:
     """The cases that are compared."""
     cases = [case for case in all_cases(REFERENCE, TEMPLATE) if case.seed is None]
     always = [case for case in cases if case.id in ("reference", "template")]
@@ -39,7 +39,7 @@ def tried() -> list[Case]:
 
 
 def numbers_of(case: Case) -> list[str]:
-    """The parts whose public checks a case can touch; those that only call each other are left."""
+    """The parts whose public checks a case can affect."""
     return sorted(case.edits) or ["1.1", "1.2", "1.3", "2.2", "4.2", "5.5"]
 
 
@@ -47,7 +47,9 @@ def numbers_of(case: Case) -> list[str]:
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cases as the driver reads them."""
     path = tmp_path_factory.mktemp("jobs") / "jobs.json"
-    cases = [{"id": c.id, "files": dict(c.files), "numbers": numbers_of(c)} for c in tried()]
+    cases = [
+        {"id": c.id, "files": dict(c.files), "numbers": numbers_of(c)} for c in compared_cases()
+    ]
     path.write_text(json.dumps(cases), encoding="utf-8")
     return path
 
@@ -62,15 +64,17 @@ def handout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "homework"
 
 
-Told = dict[str, dict[str, list[Any]]]
+Results = dict[str, dict[str, list[Any]]]
 
 
 @pytest.fixture(scope="module")
-def remote() -> Told:
-    """What a grading says of the public checks of every case."""
+def remote() -> Results:
+    """The results of the public checks of every case in a grading."""
     plan = plan_checks(load_assignment("autograder.homework"))
     private = frozenset(c.number for c in plan if not c.check_id.startswith("public/"))
-    cases = [replace(case, run=frozenset(numbers_of(case)), skip=private) for case in tried()]
+    cases = [
+        replace(case, run=frozenset(numbers_of(case)), skip=private) for case in compared_cases()
+    ]
     rows = {row.case.id: row for row in audit("autograder.homework", cases, TEMPLATE, jobs=2)}
     return {
         case.id: {
@@ -81,8 +85,8 @@ def remote() -> Told:
     }
 
 
-def test_a_students_pytest_says_what_gradescope_says(
-    handout: Path, jobs: Path, remote: Told
+def test_a_students_pytest_has_the_results_of_gradescope(
+    handout: Path, jobs: Path, remote: Results
 ) -> None:
     """Verdict, points, named mistake and every word of the feedback are the same."""
     done = subprocess.run(
@@ -99,10 +103,10 @@ def test_a_students_pytest_says_what_gradescope_says(
         cwd=handout,
     )
     assert done.returncode == 0, done.stderr
-    local: Told = json.loads(done.stdout)
+    local: Results = json.loads(done.stdout)
     assert list(local) == list(remote)
     for case, checks in remote.items():
         assert local[case] == checks, f"{case} differs"
     assert sum(len(checks) for checks in remote.values()) > 50
-    verdicts = {told[0] for checks in remote.values() for told in checks.values()}
+    verdicts = {result[0] for checks in remote.values() for result in checks.values()}
     assert {"passed", "failed", "not attempted"} <= verdicts

@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: something that is no answer
+# says: an invalid reply
 import json
 import os
 import stat

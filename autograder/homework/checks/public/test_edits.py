@@ -3,7 +3,7 @@
 import pytest
 from gradescope_utils.autograder_utils.decorators import number
 
-from autograder.engine.judge.fixtures import Submitted
+from autograder.engine.judge.base_plugin import Submitted
 from autograder.homework.student import FLOW_FILE, GAN_FILE
 from autograder.homework.text_advice import advise_on_text
 

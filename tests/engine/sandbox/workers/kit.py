@@ -106,7 +106,7 @@ class Grader:
         self.temporary.mkdir(mode=0o711)
         self.log = folder / "log"
         self.holder = ZygoteHolder(homework, self.temporary, self.log, self.prefork)
-        self.control = self.holder.control  # starts it
+        self.control = self.holder.connect()
         self.launcher = Launcher(self.control, submission, PATIENCE_S, modules=modules)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.engine.judge.calls import Ending
-from autograder.engine.judge.conclusions import with_source
+from autograder.engine.judge.student_errors import with_source
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from tests.engine.sandbox.workers.kit import FILES, ROOT, VECTOR, Grader, Hand, line_of
 from tests.processes import PATIENCE_S, is_gone
