@@ -109,6 +109,16 @@ class Wrong:
     keeps: frozenset[str] = frozenset()
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The id, as `diagnosis.Mistake` has it."""
+        return (self.id,)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The hint, if there is one."""
+        return (self.hint,) if self.hint else ()
+
+    @property
     def parts(self) -> frozenset[str]:
         """The parts that must lose points."""
         return _parts_of((self.region, *self.also)) - self.keeps

@@ -7,12 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import SAME_ANSWER
 from autograder.engine.catalogue.solutions import Wrong
-from autograder.engine.judge.compare import Tolerance, close
+from autograder.engine.judge.compare import close
 from autograder.homework.problems.flow_parameters import Array
-
-# As in `golden`: closer than this, a mistake and the right answer are the same.
-_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
 
 # For every name of an answer, all that is right.
 Given: TypeAlias = dict[str, list[Array]]
@@ -42,4 +40,4 @@ def alike(one: Given, other: Given) -> bool:
 
 def _equal(one: Array, other: Array) -> bool:
     known = np.isfinite(one) & np.isfinite(other) if one.shape == other.shape else None
-    return known is not None and close(one[known], other[known], _EQUAL)
+    return known is not None and close(one[known], other[known], SAME_ANSWER)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import with_their_values
-from autograder.engine.judge.compare import Tolerance, close, close_to_any, difference
+from autograder.engine.catalogue.diagnosis import Diagnosis, Tabulated
+from autograder.engine.judge.compare import close, close_to_any, difference
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 from autograder.homework import tolerances
 from autograder.homework.golden.problems import (
@@ -17,8 +17,8 @@ from autograder.homework.golden.problems import (
     Golden,
     Made,
     Maf,
-    Mistake,
     Problem,
+    answer_name,
     in_patterns,
     load,
 )
@@ -27,11 +27,6 @@ from autograder.homework.gradients import gradient_error
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
-
-# A derivative's group of answers, and the group that it is a derivative of.
-_DERIVATIVES = {"gradient": "value", "jacobian": "z"}
-# As tight as the diagnosis of private checks: a mistake must be met, not merely not excluded.
-_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
 
 
 def check_golden(student: Student, function: str) -> None:
@@ -62,9 +57,9 @@ def check_golden(student: Student, function: str) -> None:
         with contextlib.suppress(CheckFailed, CheckStopped):
             seen += [ask(student, function, one) for one in golden.problems[golden.judged :]]
     if not failure.hint and len(seen) == len(golden.problems):
-        named = name_mistake(golden, seen)
+        named = _diagnose(golden, seen)
         if named is not None:
-            failure.mistake, failure.hint = "+".join(named.names), " Or: ".join(named.hints)
+            failure.mistake, failure.hint = named
     raise failure
 
 
@@ -193,52 +188,12 @@ def _gradients(
     return wanted, found
 
 
-def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake | None:
-    """Return the mistake whose answers are those seen, on every problem; None if there is none.
-
-    One that explains several wrong answers is likelier than one for each.
-    """
-    wrong = [
-        group
-        for group in _groups(golden.right[0])
-        if not all(_same(s, r, group) for s, r in zip(seen, golden.right, strict=True))
-    ]
-    explained = [
-        (with_their_values(set(_explained_by(m, seen)) & set(wrong), wrong, _DERIVATIVES.get), m)
-        for m in golden.mistakes
-    ]
-    for group in wrong:
-        most = max((len(ours) for ours, _ in explained if group in ours), default=0)
-        named = [m for ours, m in explained if group in ours and len(ours) == most]
-        if named:
-            return Mistake(
-                tuple(dict.fromkeys(name for m in named for name in m.names)),
-                tuple(dict.fromkeys(hint for m in named for hint in m.hints)),
-                (),
-            )
-    return None
-
-
-def _explained_by(mistake: Mistake, seen: Sequence[Mapping[str, Array]]) -> list[str]:
-    return [
-        group
-        for group in _groups(mistake.answers[0])
-        if all(_same(s, told, group) for s, told in zip(seen, mistake.answers, strict=True))
-    ]
-
-
-def _groups(answers: Answers) -> list[str]:
-    """The answers by name; all gradients are one."""
-    return list(dict.fromkeys(name.partition(" ")[0] for name in answers))
-
-
-def _same(got: Mapping[str, Array], told: Answers, group: str) -> bool:
-    names = [name for name in told if name.partition(" ")[0] == group]
-    return bool(names) and all(any(_equal(got.get(name), t) for t in told[name]) for name in names)
-
-
-def _equal(got: Array | None, told: Array) -> bool:
-    if got is None or got.shape != told.shape:
-        return False
-    known = np.isfinite(told)
-    return close(got[known], told[known], _EQUAL)
+def _diagnose(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> tuple[str, str] | None:
+    """Return ids and hints of the mistake whose answers are those seen on every problem."""
+    diagnosis = Diagnosis(golden.mistakes)
+    for answer in dict.fromkeys(answer_name(golden.function, name) for name in golden.right[0]):
+        for i, right in enumerate(golden.right):
+            for name, arrays in right.items():
+                if answer_name(golden.function, name) == answer:
+                    diagnosis.observe(answer, (i, name), seen[i].get(name), Tabulated(arrays))
+    return diagnosis.diagnose()

@@ -10,7 +10,7 @@ gradient is asked for is linear.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import Tabulated
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import (
     Array,
@@ -159,11 +160,33 @@ Problem: TypeAlias = Made | Maf | Gan
 
 @dataclass(frozen=True)
 class Mistake:
-    """What a known mistake (or several that cannot be told apart here) answers to the problems."""
+    """A known mistake, or several that give the same answers, as `Diagnosis` takes it.
 
-    names: tuple[str, ...]
+    Args:
+        ids: of the catalogue.
+        hints: for the student.
+        function: the function that is asked.
+        tables: its answers to each problem.
+    """
+
+    ids: tuple[str, ...]
     hints: tuple[str, ...]
-    answers: tuple[Answers, ...]
+    function: str
+    tables: tuple[Answers, ...]
+
+    @property
+    def answers(self) -> dict[str, Callable[[tuple[int, str]], Tabulated]]:
+        """By the catalogue's name of an answer, the function that looks it up."""
+        return {answer_name(self.function, name): self._look_up for name in self.tables[0]}
+
+    def _look_up(self, about: tuple[int, str]) -> Tabulated:
+        problem, name = about
+        return Tabulated(self.tables[problem].get(name, ()))
+
+
+def answer_name(function: str, name: str) -> str:
+    """Return the catalogue's name of an answer; all gradients of a function are one answer."""
+    return function if name == "value" else f"{function}.{name.partition(' ')[0]}"
 
 
 @dataclass(frozen=True)
@@ -200,7 +223,10 @@ def load(function: str) -> Golden:
         right_on_own=tuple(map(_answers, told.get("right_on_own", []))),
         mistakes=tuple(
             Mistake(
-                tuple(each["names"]), tuple(each["hints"]), tuple(map(_answers, each["answers"]))
+                tuple(each["names"]),
+                tuple(each["hints"]),
+                function,
+                tuple(map(_answers, each["answers"])),
             )
             for each in told["mistakes"]
         ),
