@@ -29,14 +29,14 @@ from autograder.engine.results.text import one_line
 if TYPE_CHECKING:
     from autograder.engine.batch.export import NotGraded
     from autograder.engine.batch.page import About
-    from autograder.engine.batch.scheduler import Crew, Grading
+    from autograder.engine.batch.pool import Crew
+    from autograder.engine.batch.scheduler import Grading
     from autograder.engine.batch.store import Store
     from autograder.engine.batch.summary import Summary
 
 _BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
 _MOST_TOLD = 10  # things in the export that are no submissions
 _LONGEST = 200  # characters of a name or a reason
-_SLACK_S = 120.0  # beyond a grading's own deadline, until its process is given up
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -180,6 +180,7 @@ def _grade(
     due: datetime | None,
 ) -> None:
     from autograder.engine.batch.export import open_export
+    from autograder.engine.batch.pool import SLACK_S
     from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
     from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
     from autograder.engine.batch.worker_process import Settings, fingerprint
@@ -189,7 +190,7 @@ def _grade(
         settings,
         fingerprint(assignment, only),
         assignment.files,
-        assignment.deadline_s + _SLACK_S,
+        assignment.deadline_s + SLACK_S,
     )
     with open_export(options.export, assignment.files, due) as export:
         store.prepare(anonymous=options.anonymous)
@@ -212,7 +213,7 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
         from autograder.engine.batch.cluster import cluster_crew
 
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
-    from autograder.engine.batch.scheduler import local_crew
+    from autograder.engine.batch.pool import local_crew
 
     return local_crew(options.jobs, HOMEWORK)
 

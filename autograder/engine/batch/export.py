@@ -1,4 +1,4 @@
-"""The export of a class: which submissions there are, who handed them in, and their parcels.
+"""The export of a class: which submissions there are, who handed them in, and their payloads.
 
 Four layouts are known, each as a zip or as the folder that was in it, under any wrapping folders:
 
@@ -30,7 +30,7 @@ from autograder.engine.batch.metadata import (
     Handed,
     Submitter,
     moment,
-    read_roster,
+    read_metadata,
 )
 from autograder.engine.batch.payload import UnreadableSubmission, pack, pack_items
 from autograder.engine.batch.trees import FILE, FOLDER, FolderTree, Tree, ZipTree
@@ -158,13 +158,13 @@ class Export:
         seen: set[str] = set()
         if self._metadata is not None:
             with self._tree.open(self._metadata) as stream:
-                for name, handed in read_roster(stream, METADATA):
+                for name, handed in read_metadata(stream, METADATA):
                     if _is_plain(name) and name not in seen:
                         seen.add(name)
                         yield Submission(name, handed.submitters, handed.at, self._late(handed))
         yield from (who for name, who in sorted(self._who.items()) if name not in seen)
 
-    def parcel(self, name: str, wanted: Sequence[str]) -> bytes:
+    def payload(self, name: str, wanted: Sequence[str]) -> bytes:
         """Pack one of them.
 
         Raises:
@@ -235,28 +235,28 @@ class Export:
 
     def _packed(self, pieces: Sequence[_Piece], wanted: Sequence[str]) -> bytes:
         """Pack a submission; what lies in archives counts where the files themselves are not."""
-        parcels, archives = [], []
+        payloads, archives = [], []
         for piece in pieces:
             if piece.kind == FOLDER:
-                parcels.append(self._tree.pack(piece.path, wanted))
+                payloads.append(self._tree.pack(piece.path, wanted))
                 inside = self._tree.entries(piece.path)
                 archives += [join(piece.path, n) for n, k in inside if k == FILE and _is_archive(n)]
             elif _is_archive(piece.name):
                 archives.append(piece.path)
             else:
-                parcels.append(self._packed_file(piece, wanted))
+                payloads.append(self._packed_file(piece, wanted))
         zips = [path for path in archives if path.lower().endswith(".zip")] or archives[:1]
-        if not zips or _holds_all(parcels, wanted):
-            return _merged([("", parcel) for parcel in parcels], wanted)
+        if not zips or _holds_all(payloads, wanted):
+            return _merged([("", payload) for payload in payloads], wanted)
         from_zips = []
         for path in zips:
             with self._tree.file(path) as file:
                 from_zips.append((basename(path), pack(file, wanted)))
         # Pictures beside a zip say nothing, and files that are not wanted neither.
-        if len(from_zips) == 1 and not any(_wanted_in(parcel, wanted) for parcel in parcels):
+        if len(from_zips) == 1 and not any(_wanted_in(payload, wanted) for payload in payloads):
             return from_zips[0][1]
         # A zip becomes a folder, so that intake says where it took a file from.
-        return _merged([*(("", parcel) for parcel in parcels), *from_zips], wanted)
+        return _merged([*(("", payload) for payload in payloads), *from_zips], wanted)
 
     def _packed_file(self, piece: _Piece, wanted: Sequence[str]) -> bytes:
         def read() -> bytes:
@@ -325,37 +325,37 @@ def _hours(late: timedelta) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-# ---- parcels of several pieces ------------------------------------------------------------------
+# ---- payloads of several pieces ------------------------------------------------------------------
 
 
-def _wanted_in(parcel: bytes, wanted: Sequence[str]) -> set[str]:
-    """Return the wanted files' names that a parcel holds; none for what intake will refuse."""
+def _wanted_in(payload: bytes, wanted: Sequence[str]) -> set[str]:
+    """Return the wanted files' names that a payload holds; none for what intake will refuse."""
     names = {basename(path) for path in wanted}
     try:
-        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             return names.intersection(map(basename, archive.namelist()))
     except zipfile.BadZipFile:
         return set()
 
 
-def _holds_all(parcels: Sequence[bytes], wanted: Sequence[str]) -> bool:
-    held: set[str] = set().union(*(_wanted_in(parcel, wanted) for parcel in parcels))
+def _holds_all(payloads: Sequence[bytes], wanted: Sequence[str]) -> bool:
+    held: set[str] = set().union(*(_wanted_in(payload, wanted) for payload in payloads))
     return held == {basename(path) for path in wanted}
 
 
-def _merged(parcels: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
-    """Return one parcel of several, each in its folder; one that intake will refuse is for all."""
-    if len(parcels) == 1:
-        return parcels[0][1]
+def _merged(payloads: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
+    """Return one payload of several, each in its folder; one that intake will refuse is for all."""
+    if len(payloads) == 1:
+        return payloads[0][1]
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-merge-")))
         items: list[FileEntry] = []
-        for i, (folder, parcel) in enumerate(parcels):
+        for i, (folder, payload) in enumerate(payloads):
             path = place / f"{i}.zip"
-            path.write_bytes(parcel)
+            path.write_bytes(payload)
             try:
                 found = stack.enter_context(listed(path, _LIMITS))
             except InvalidSubmission:
-                return parcel
+                return payload
             items += [FileEntry(join(folder, item.path), item.kind, item.read) for item in found]
         return pack_items(items, wanted)

@@ -45,7 +45,7 @@ class Handed:
     at: str = ""
 
 
-def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
+def read_metadata(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
     """Yield the name of a submission's folder, and who handed it in and when, in the file's order.
 
     Args:

@@ -1,7 +1,7 @@
 """A submission as one small piece of bytes that can travel: a zip of what intake looks at.
 
 Intake reads the wanted files and of everything else the name and kind only. So that is what a
-parcel holds: the whole list, with the content of files whose names are wanted, a few kilobytes in
+payload holds: the whole list, with the content of files whose names are wanted, a few kilobytes in
 place of megabytes of pictures. The same submission always gives the same bytes, whose hash tells
 whether it has to be graded again.
 """
@@ -45,7 +45,7 @@ class UnreadableSubmission(Exception):
 def pack(source: Path, wanted: Sequence[str]) -> bytes:
     """Pack a submission that is a folder or a zip.
 
-    Whatever intake will refuse is packed so that intake says the same about the parcel.
+    Whatever intake will refuse is packed so that intake says the same about the payload.
 
     Raises:
         UnreadableSubmission: it is not there, or may not be read.
@@ -110,9 +110,9 @@ def pack_items(items: Iterable[FileEntry], wanted: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def hash_of(parcel: bytes) -> str:
+def hash_of(payload: bytes) -> str:
     """Return what tells one submission from another."""
-    return hashlib.sha256(parcel).hexdigest()[:32]
+    return hashlib.sha256(payload).hexdigest()[:32]
 
 
 def _inside(path: str) -> str:

@@ -62,7 +62,7 @@ class Record:
 
     Args:
         key: see `Listed`.
-        parcel: hash of what was graded.
+        payload: hash of what was graded.
         checks: hash of what it was graded by.
         results: what results.json holds; empty where there is none.
         trouble: what went wrong beside the submission itself.
@@ -74,7 +74,7 @@ class Record:
     """
 
     key: str
-    parcel: str = ""
+    payload: str = ""
     checks: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     trouble: str = ""
@@ -175,8 +175,10 @@ class Store:
     def read(self, key: str) -> Record | None:
         """Return the record of a submission, or None where there is none that can be read."""
         try:
-            told = json.loads(self.path("results", key, "json").read_text(encoding="utf-8"))
-            return Record(**told)
+            fields = json.loads(self.path("results", key, "json").read_text(encoding="utf-8"))
+            if "parcel" in fields:  # written before the field had its name of today
+                fields["payload"] = fields.pop("parcel")
+            return Record(**fields)
         except (OSError, ValueError, TypeError, RecursionError):
             return None
 

@@ -1,4 +1,4 @@
-"""The export of a class: who is in it, and the parcels that its submissions travel in."""
+"""The export of a class: who is in it, and the payloads that its submissions travel in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.batch.export import NothingHandedIn, open_export
-from autograder.engine.batch.metadata import ExportError, Submitter, read_roster
+from autograder.engine.batch.metadata import ExportError, Submitter, read_metadata
 from autograder.engine.batch.payload import UnreadableSubmission, hash_of, pack
 from autograder.engine.submission.entries import InvalidSubmission
 from autograder.engine.submission.staging import stage
@@ -47,9 +47,9 @@ submission_8:
 """
 
 
-def roster(text: str) -> dict[str, tuple[Submitter, ...]]:
+def submitters_of(text: str) -> dict[str, tuple[Submitter, ...]]:
     """Whom a metadata file names."""
-    entries = read_roster(io.BytesIO(text.encode()), "submission_metadata.yml")
+    entries = read_metadata(io.BytesIO(text.encode()), "submission_metadata.yml")
     return {name: handed.submitters for name, handed in entries}
 
 
@@ -75,37 +75,37 @@ def gradescope(tmp_path: Path) -> Path:
 
 def test_group_is_several_submitters_of_one_folder() -> None:
     """Numbers keep their zeros, absent fields are empty."""
-    ada, charles = roster(METADATA)["submission_12"]
+    ada, charles = submitters_of(METADATA)["submission_12"]
     assert ada == Submitter("Ada Lovelace", "0012", "ada@example.org")
     assert (charles.sid, charles.email) == ("77", "")
 
 
 def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
     """A student called No, an octal number, Ruby's binary text."""
-    assert roster(METADATA)["submission_7"] == (Submitter("No", "010", "nö@example.org"),)
+    assert submitters_of(METADATA)["submission_7"] == (Submitter("No", "010", "nö@example.org"),)
 
 
 def test_a_ruby_object_is_never_made_and_an_alias_is_what_it_stands_for() -> None:
     """Tags are ignored; what is no text is no name."""
-    assert roster(METADATA)["submission_8"] == (Submitter("", "010", ""),)
+    assert submitters_of(METADATA)["submission_8"] == (Submitter("", "010", ""),)
 
 
 def test_metadata_that_is_no_yaml_is_refused_with_its_line() -> None:
     """The error says where, and how to go on without names."""
     with pytest.raises(ExportError, match=r"(?s)cannot be read.*line 3.*grade without names"):
-        roster("a:\n  - b: [\n")
+        submitters_of("a:\n  - b: [\n")
 
 
 def test_metadata_that_is_a_list_is_refused() -> None:
     """A mapping from folders is expected."""
     with pytest.raises(ExportError, match="must be a mapping"):
-        roster("- a\n- b\n")
+        submitters_of("- a\n- b\n")
 
 
 def test_metadata_that_is_nested_without_end_is_refused() -> None:
     """Depth is capped before Python's own stack is."""
     with pytest.raises(ExportError, match="more than 50 levels"):
-        roster("a: " + "[" * 400 + "]" * 400 + "\n")
+        submitters_of("a: " + "[" * 400 + "]" * 400 + "\n")
 
 
 # ---- where ------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_metadata_that_is_nested_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: bool) -> None:
-    """The metadata's order first, then folders that it does not list; parcels are the same."""
+    """The metadata's order first, then folders that it does not list; payloads are the same."""
     root = gradescope(tmp_path)
     path = tmp_path
     if packed:
@@ -121,11 +121,11 @@ def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: 
     with open_export(path, WANTED) as export:
         found = [submission.name for submission in export.submissions()]
         assert found == ["submission_12", "submission_7", "submission_8", "submission_99"]
-        assert hash_of(export.parcel("submission_7", WANTED)) == hash_of(
+        assert hash_of(export.payload("submission_7", WANTED)) == hash_of(
             pack(root / "submission_7", WANTED)
         )
         with pytest.raises(NothingHandedIn, match="holds no file of submission_8"):
-            export.parcel("submission_8", WANTED)
+            export.payload("submission_8", WANTED)
 
 
 def test_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
             ("notes.txt", by_itself),
             ("pipe", "neither a folder nor a file"),
         ]
-        assert export.parcel("ada", WANTED) == export.parcel("bob.zip", WANTED)
+        assert export.payload("ada", WANTED) == export.payload("bob.zip", WANTED)
 
 
 def test_metadata_cannot_name_a_folder_outside_of_the_export(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_damaged_export_is_refused(tmp_path: Path) -> None:
         pass
 
 
-# ---- parcels ----------------------------------------------------------------------------------
+# ---- payloads ----------------------------------------------------------------------------------
 
 
 def fate(source: Path, tmp_path: Path) -> str:
@@ -230,24 +230,24 @@ def make_wrapped(folder: Path) -> None:
     [make_link, make_fifo, make_large, make_many, make_empty, make_wrapped],
     ids=lambda make: make.__name__,
 )
-def test_intake_says_the_same_of_a_folder_and_of_its_parcel(
+def test_intake_says_the_same_of_a_folder_and_of_its_payload(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
-    """Whatever becomes of a submission becomes of its parcel, word for word."""
+    """Whatever becomes of a submission becomes of its payload, word for word."""
     folder = filled(tmp_path / "submission")
     spoil(folder)
-    (tmp_path / "parcel.zip").write_bytes(pack(folder, WANTED))
-    said = fate(tmp_path / "parcel.zip", tmp_path)
+    (tmp_path / "payload.zip").write_bytes(pack(folder, WANTED))
+    said = fate(tmp_path / "payload.zip", tmp_path)
     assert said == fate(folder, tmp_path)
 
 
-def test_odd_names_in_a_folder_do_not_spoil_the_parcel(tmp_path: Path) -> None:
+def test_odd_names_in_a_folder_do_not_spoil_the_payload(tmp_path: Path) -> None:
     """A drive letter, a way up or bytes that are no text are names like others."""
     folder = filled(tmp_path / "submission")
     make_odd(folder)
-    (tmp_path / "parcel.zip").write_bytes(pack(folder, WANTED))
+    (tmp_path / "payload.zip").write_bytes(pack(folder, WANTED))
     assert "('codebase/flow_network.py', 'codebase/gan.py')" in fate(
-        tmp_path / "parcel.zip", tmp_path
+        tmp_path / "payload.zip", tmp_path
     )
 
 
@@ -258,7 +258,7 @@ def test_a_zip_that_intake_refuses_travels_as_it_is(tmp_path: Path, content: byt
     assert pack(tmp_path / "submission.zip", WANTED) == content
 
 
-def test_a_parcel_leaves_pictures_at_home(tmp_path: Path) -> None:
+def test_a_payload_leaves_pictures_at_home(tmp_path: Path) -> None:
     """Only what intake reads has content; the same submission always gives the same bytes."""
     folder = filled(tmp_path / "submission", "x = 1\n" * 1000)
     before = pack(folder, WANTED)
@@ -297,4 +297,4 @@ def test_a_file_that_is_damaged_inside_the_export_is_nobody_s_mistake(tmp_path: 
         open_export(path, WANTED) as export,
         pytest.raises(UnreadableSubmission, match="damaged inside the export"),
     ):
-        export.parcel("submission_1", WANTED)
+        export.payload("submission_1", WANTED)

@@ -60,10 +60,10 @@ KINDS = pytest.mark.parametrize("kind", ["folder", "zip", "wrapped zip", "two fo
 
 
 def staged(export: Export, name: str, tmp_path: Path) -> dict[str, str]:
-    """What intake finds in a submission's parcel, by its name; or its refusal, as ""."""
-    place = tmp_path / f"parcel-{len(list(tmp_path.iterdir()))}"
+    """What intake finds in a submission's payload, by its name; or its refusal, as ""."""
+    place = tmp_path / f"payload-{len(list(tmp_path.iterdir()))}"
     place.mkdir()
-    (place / "submission.zip").write_bytes(export.parcel(name, WANTED))
+    (place / "submission.zip").write_bytes(export.payload(name, WANTED))
     try:
         found = stage(
             place / "submission.zip", place / "staged", wanted=WANTED, pristine=TEMPLATE
@@ -281,4 +281,4 @@ def test_a_huge_zip_in_a_zipped_export_is_nobody_s_mistake(
     root = tmp_path / "class"
     write_zip(root / f"Ada_1{MOODLE}" / "submission.zip", *WANTED)
     with opened(root, "zip") as export, pytest.raises(UnreadableSubmission, match="unzip the exp"):
-        export.parcel("Ada_1", WANTED)
+        export.payload("Ada_1", WANTED)

@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
+from autograder.engine.batch.pool import Crew, local_crew
 from autograder.engine.batch.privacy import Pseudonyms
-from autograder.engine.batch.scheduler import Crew, WorkError, local_crew
+from autograder.engine.batch.scheduler import WorkError
 from autograder.engine.batch.store import Store
 from autograder.engine.batch.summary import ABSENT, GRADED, REFUSED, state_of
 from tests.engine.batch.made_class import PLAN

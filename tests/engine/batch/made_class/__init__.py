@@ -47,7 +47,7 @@ def record(
     return Record(
         **{
             "key": key,
-            "parcel": "p",
+            "payload": "p",
             "checks": "c",
             "results": results_of(_entry(check, skill, rng) for check in PLAN),
             "seconds": round(rng.gammavariate(4, 1.2), 3),

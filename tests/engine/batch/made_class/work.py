@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.engine.batch.export import open_export
+from autograder.engine.batch.pool import Crew, local_crew
 from autograder.engine.batch.privacy import Names
-from autograder.engine.batch.scheduler import Crew, Grading, grade_due, local_crew, make_plan
+from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
 from autograder.engine.batch.store import Record, Store
 from autograder.engine.batch.worker_process import Settings, fingerprint
 from autograder.engine.homework import load_assignment
