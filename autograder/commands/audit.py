@@ -1,4 +1,4 @@
-"""`audit`: grade the catalogue of wrong and right solutions, and write the matrix."""
+"""`audit`: grade the catalogue of incorrect and correct solutions, and write the matrix."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from autograder.commands.common import (
     TEMPLATE,
     usage_error,
 )
+from autograder.engine.batch.rendering import counted
 from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
-from autograder.engine.catalogue.audit_page import AuditReport, counted, in_order, write_report
+from autograder.engine.catalogue.audit_page import AuditReport, in_order, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
@@ -28,18 +29,18 @@ from autograder.homework.mistakes.cases import all_cases
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
-    parser.add_argument("--only", metavar="PATTERN", help="cases whose id matches, such as 'maf-*'")
+    parser.add_argument("--only", metavar="PATTERN", help="only ids that match, such as 'maf-*'")
     parser.add_argument(
         "--check",
         metavar="NUMBER",
-        help="try one check, such as 1.1.20, on all solutions that can change its outcome",
+        help="try one check, such as 1.1.20, on all solutions that can change its result",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("dist/audit"),
         metavar="FOLDER",
-        help="where matrix.json, matrix.svg and index.html go (default: dist/audit)",
+        help="folder for matrix.json, matrix.svg and index.html (default: dist/audit)",
     )
     parser.set_defaults(run=_audit)
 
@@ -69,23 +70,23 @@ def _audit(options: argparse.Namespace) -> int:
         print(f"tolerance: {problem}")
     counts = report.counts
     print(
-        f"{counts['wrong']} wrong ({counts['named']} named by their answers, {counts['said']} by a "
-        f"check's own sentence), {counts['right']} right; {counts['bad']} not as they must be; "
+        f"{counts['wrong']} incorrect ({counts['named']} named by their answers, {counts['said']} "
+        f"by a check's own message), {counts['right']} correct; {counts['bad']} failed; "
         f"{time.monotonic() - started:.0f} s."
     )
     return FOUND_SOMETHING if counts["bad"] or problems else DONE
 
 
 def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> tuple[Row, ...]:
-    """Grade cases and print a line for each as it is done."""
+    """Grade cases; print a line for each when it is done."""
     done: list[Row] = []
     for row in audit(HOMEWORK, cases, TEMPLATE, jobs):
         done.append(row)
-        good = "NOT AS IT MUST BE" if row.complaints else "ok"
         lost = row.lost(plan)
         named = f", named {'+'.join(sorted(row.mistakes))}" if row.mistakes else ""
         print(
-            f"[{len(done)}/{len(cases)}] {row.case.id}: {good} ({row.seconds:.1f} s)"
+            f"[{len(done)}/{len(cases)}] {row.case.id}: "
+            f"{'FAIL' if row.complaints else 'ok'} ({row.seconds:.1f} s)"
             f"{', loses points in ' if lost else ''}{', '.join(lost)}{named}"
         )
         for complaint in row.complaints:
@@ -96,31 +97,31 @@ def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> t
 def _try_check(
     options: argparse.Namespace, cases: Sequence[Case], plan: Sequence[PlannedCheck]
 ) -> int:
-    """Grade by one check alone; say which solutions fail it."""
+    """Grade by one check alone; print which solutions fail it."""
     check = next((each for each in plan if each.number == options.check), None)
     if check is None:
         return usage_error("autograder", f"there is no check {options.check}; `checks` lists all")
     cases = narrowed(cases, plan, check)
     if not cases:
-        return usage_error("autograder", f"no solution that was chosen can change {check.number}")
+        return usage_error("autograder", f"no selected solution can change {check.number}")
     rows = _graded(cases, plan, options.jobs)
     right, wrong = ([r for r in rows if r.case.kind == kind] for kind in ("right", "wrong"))
     failing = [row.case.id for row in wrong if _verdict(row, check) is Verdict.FAILED]
     passed = sum(_verdict(row, check) is Verdict.PASSED for row in right)
     print(f"\n{check.number} {check.title}")
-    print(f"passed by {passed} of {counted(len(right), 'right solution')}")
-    print(f"failed by {len(failing)} of {counted(len(wrong), 'wrong solution')}", end="")
+    print(f"passed by {passed} of {counted(len(right), 'correct solution')}")
+    print(f"failed by {len(failing)} of {counted(len(wrong), 'incorrect solution')}", end="")
     print(f": {', '.join(failing)}" if failing else "")
-    problems = ["it fails on no wrong solution of these"] if wrong and not failing else []
+    problems = ["no incorrect solution fails it"] if wrong and not failing else []
     for report in tolerance_reports(rows, [check]):
         problems += [report.complaint] if report.complaint else []
         print(
-            f"largest error of a right solution: {report.right:.2g} times the tolerance "
+            f"largest error of a correct solution: {report.right:.2g} times the tolerance "
             f"({report.right_id})"
         )
         if report.wrong is not None:
             print(
-                f"smallest error of a wrong solution that fails it: {report.wrong:.3g} times "
+                f"smallest error of an incorrect solution that fails it: {report.wrong:.3g} times "
                 f"the tolerance ({report.wrong_id})"
             )
     for problem in problems:

@@ -182,6 +182,7 @@ def _grade(
     from autograder.engine.batch.export import open_export
     from autograder.engine.batch.pool import SLACK_S
     from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
+    from autograder.engine.batch.rendering import counted
     from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
     from autograder.engine.batch.worker_process import Settings, fingerprint
 
@@ -197,7 +198,7 @@ def _grade(
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
         kept = f", {plan.total - plan.todo} of them as before" if plan.todo < plan.total else ""
-        print(f"{_count(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
+        print(f"{counted(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
         _print_not_graded(export.not_graded)
         if not plan.todo:
             return
@@ -265,7 +266,3 @@ def _print_not_graded(found: Sequence[NotGraded]) -> None:
         print(f"  Not graded: {one_line(each.name, _LONGEST)}: {each.reason}.")
     if len(found) > _MOST_TOLD:
         print(f"  Not graded: {len(found) - _MOST_TOLD} more; the page lists them.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

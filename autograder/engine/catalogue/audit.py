@@ -35,21 +35,21 @@ _SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Case:
-    """One submission with what must become of it.
+    """One submission, and the result that it must have.
 
     Args:
         id: unique.
         kind: "wrong", "right" or "empty" (nothing attempted).
-        sentence: what is special about it.
+        sentence: how it differs from the reference.
         files: text by path, such as "codebase/gan.py".
-        parts: for a wrong one, the parts that lose points.
+        parts: for a wrong one, the parts that must lose points.
         edits: the parts whose code differs from the reference's.
-        run: the parts to grade; the others cannot be touched by what this case edits.
-        skip: numbers of checks in them that are left out: what they call is not edited, or slow.
-        named: for a wrong one, the mistake ids of which one must be given.
-        says: or else a piece of the feedback that names it.
+        run: the parts to grade; the edits cannot change the others. All when empty.
+        skip: numbers of checks in them to leave out: they call nothing that is edited, or are slow.
+        named: for a wrong one, mistake ids, one of which the feedback must name.
+        says: for one without an id, a piece of the message that names it.
         seed: in place of the assignment's.
-        must_be_caught: for a wrong one, whether it must lose points and be named. False where only
+        must_be_caught: for a wrong one, whether it must lose points and be named. False if only
             one check is tried on it.
     """
 
@@ -67,7 +67,7 @@ class Case:
     must_be_caught: bool = True
 
     def touches(self, check: PlannedCheck) -> bool:
-        """Whether a check could come out otherwise than on the reference."""
+        """Whether a check can give another result than on the reference."""
         return (not self.run or check.part in self.run) and check.number not in self.skip
 
 
@@ -82,7 +82,7 @@ class Row:
 
     @property
     def mistakes(self) -> frozenset[str]:
-        """The ids of all mistakes that were named."""
+        """The ids of all named mistakes."""
         return frozenset(
             name
             for entry in self.entries.values()
@@ -99,20 +99,20 @@ class Row:
         )
 
     @property
-    def told(self) -> str:
-        """What the student learns first: the hint, or the first failing check's sentence."""
+    def first_message(self) -> str:
+        """The first hint, or else the first line of the first failing check."""
         failed = [e for e in self.entries.values() if e.verdict is Verdict.FAILED]
-        named = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
-        said = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
-        return next(iter(named + said), "")
+        hints = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
+        lines = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
+        return next(iter(hints + lines), "")
 
 
 def narrowed(
     cases: Iterable[Case], plan: Sequence[PlannedCheck], check: PlannedCheck
 ) -> list[Case]:
-    """Return the cases that can change the outcome of one check, each to be graded by it alone.
+    """Return the cases that can change the result of one check, each to be graded by it alone.
 
-    Right ones must keep its points; of a wrong one nothing is required.
+    Correct ones must keep its points; nothing is required of an incorrect one.
     """
     others = frozenset(each.number for each in plan) - {check.number}
     return [
@@ -182,7 +182,7 @@ def _with_seed(toml: str, seed: int) -> str:
 
 
 def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
-    """Say what is not as it must be with one row."""
+    """Yield what is wrong with a row."""
     lost = {
         check.part: check.number
         for check in plan
@@ -194,9 +194,9 @@ def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
             yield f"{check.number} ended as {entry.verdict.value}: {entry.feedback}"
     if row.case.kind == "right":
         if lost:
-            yield f"a right solution loses points in {', '.join(sorted(lost.values()))}"
+            yield f"a correct solution loses points in {', '.join(sorted(lost.values()))}"
         if row.mistakes:
-            yield f"a right solution is told that it made {', '.join(sorted(row.mistakes))}"
+            yield f"a correct solution gets the hint for {', '.join(sorted(row.mistakes))}"
     elif row.case.kind == "empty":
         for check in plan:
             entry = row.entries.get(check.check_id)
@@ -212,11 +212,11 @@ def _complaints_about_wrong(row: Row, lost: Mapping[str, str]) -> Iterator[str]:
     for part in sorted(set(lost) - row.case.parts):
         yield f"loses points in another part: {lost[part]}"
     if row.case.named and not row.case.named & row.mistakes:
-        told = ", ".join(sorted(row.mistakes)) or "nothing"
-        yield f"is not named: {' or '.join(sorted(row.case.named))} expected, {told} said"
+        named = ", ".join(sorted(row.mistakes)) or "none"
+        yield f"is not named: expected {' or '.join(sorted(row.case.named))}, got {named}"
     feedback = " ".join(entry.feedback for entry in row.entries.values())
     if row.case.says and row.case.says not in feedback:
-        yield f"no feedback says {row.case.says!r}"
+        yield f"no feedback contains {row.case.says!r}"
     if not row.case.named and not row.case.says:
         yield "the catalogue gives it no name"
 
