@@ -1,4 +1,4 @@
-"""`class`: grade a whole class, compare with an earlier time, write the pages."""
+"""`class`: grade a whole class, compare with earlier results, write the pages."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from autograder.engine.batch.store import Store
     from autograder.engine.batch.summary import Summary
 
-_BY_A_SIGNAL = 128  # and its number: 130 after Ctrl-C, as a shell says it
-_MOST_TOLD = 10  # things in the export that are no submissions
+_BY_A_SIGNAL = 128  # plus its number, as in a shell: 130 after Ctrl-C
+_MOST_PRINTED = 10  # entries of the export that are not submissions
 _LONGEST = 200  # characters of a name or a reason
 
 
@@ -47,10 +47,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="EXPORT",
         help="an export of Gradescope, Moodle or Canvas (zip or folder), or a folder of folders "
-        "or zips; without it nothing is graded, and the pages are made of what OUT holds",
+        "or zips; without it nothing is graded, and the pages are made from the results in DIR",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where results and pages go"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for results and pages"
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: 2)")
     parser.add_argument(
@@ -62,12 +62,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--compare",
         type=Path,
         metavar="OLD_DIR",
-        help="results of an earlier time; status 1 when anything changed",
+        help="earlier results; status 1 when anything changed",
     )
     parser.add_argument(
         "--anonymous",
         action="store_true",
-        help="keep no names: pseudonyms, whose key goes to DIR.key beside DIR",
+        help="store pseudonyms instead of names; their key is the file DIR.key next to DIR",
     )
     parser.add_argument(
         "--student-pages",
@@ -75,14 +75,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const="visible",
         choices=("visible", "after_due_date", "after_published"),
         metavar="WHEN",
-        help="also write pages to hand out, with the checks that are shown at once, or also with "
-        "those after_due_date or after_published",
+        help="also write pages to hand out, with the checks that are visible at once, or also "
+        "those visible after_due_date or after_published",
     )
     parser.add_argument(
         "--due",
         metavar="TIME",
-        help="when it was due, such as '2026-11-20 23:59 +0100': says how late a submission is, "
-        "where the export says when it was handed in",
+        help="deadline, such as '2026-11-20 23:59 +0100', to show how late a submission is, if the "
+        "export has the time",
     )
     parser.add_argument(
         "--only",
@@ -103,7 +103,7 @@ def _class(options: argparse.Namespace) -> int:
         from autograder.engine.batch.store import StoreError
 
         if options.scheduler is not None:
-            import distributed  # noqa: F401 - seen before anything is written
+            import distributed  # noqa: F401 - an error now, before anything is written
     except ModuleNotFoundError as error:
         extra = "cluster" if options.scheduler is not None else "class"
         return usage_error(
@@ -115,7 +115,7 @@ def _class(options: argparse.Namespace) -> int:
         print(f"autograder: {error}", file=sys.stderr)
         return WRONG_ARGUMENTS
     except OSError as error:
-        return usage_error("autograder", f"the results cannot be kept: {error}")
+        return usage_error("autograder", f"the results cannot be written: {error}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -127,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
-        return usage_error("autograder", "--compare: one of the two has no names (--anonymous)")
+        return usage_error("autograder", "--compare: only one of the two is --anonymous")
     due = moment(options.due) if options.due is not None else None
     if options.due is not None and due is None:
         return usage_error(
@@ -138,13 +138,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.only and not only:
         return usage_error("autograder", f"no check matches {' or '.join(options.only)}")
     if options.export is None:
-        store.settings()  # or an error that says that there is nothing
+        store.settings()  # an error if there are no results
     else:
         try:
             with Signals(patient=False):
                 _grade(options, assignment, store, only, due)
         except Interrupted as stopped:
-            print("\nStopped. What was graded is kept: the same command goes on from there.")
+            print("\nStopped. Finished gradings are kept; run the same command to continue.")
             return _BY_A_SIGNAL + stopped.number
     about = _about(assignment, options.only if only else None)
     summary = write_views(store, about, older, options.student_pages)
@@ -197,7 +197,7 @@ def _grade(
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
-        kept = f", {plan.total - plan.todo} of them as before" if plan.todo < plan.total else ""
+        kept = f", {plan.total - plan.todo} already graded" if plan.todo < plan.total else ""
         print(f"{counted(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
         _print_not_graded(export.not_graded)
         if not plan.todo:
@@ -221,11 +221,11 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[bool], None]]:
-    """Show how many are done, how fast, and the time that is left."""
+    """Show the progress, the speed and the time left."""
     from tqdm import tqdm
 
     errors = 0
-    # Where nobody watches, a line a minute is enough of a log.
+    # Without a terminal, one line a minute is enough.
     seconds = 0.2 if sys.stderr.isatty() else 60.0
     with tqdm(total=total, unit="submission", smoothing=0.05, mininterval=seconds) as bar:
 
@@ -246,7 +246,7 @@ def _print_summary(summary: Summary, store: Store, options: argparse.Namespace) 
         print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
     print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
     if options.student_pages is not None:
-        print(f"{store.root / 'students'} and {store.root / 'students.zip'} are for the students.")
+        print(f"{store.root / 'students'} and {store.root / 'students.zip'} are to hand out.")
     late = f"; {summary.late} handed in late" if summary.late else ""
     states = (f"{count} {state}" for state, count in sorted(summary.states.items()))
     print(f"{', '.join(states)}{late}.")
@@ -260,9 +260,9 @@ def _print_changes(summary: Summary, store: Store) -> int:
     return FOUND_SOMETHING
 
 
-def _print_not_graded(found: Sequence[NotGraded]) -> None:
-    """Say what of the export is no submission."""
-    for each in found[:_MOST_TOLD]:
+def _print_not_graded(entries: Sequence[NotGraded]) -> None:
+    """Print the export's entries that are not submissions."""
+    for each in entries[:_MOST_PRINTED]:
         print(f"  Not graded: {one_line(each.name, _LONGEST)}: {each.reason}.")
-    if len(found) > _MOST_TOLD:
-        print(f"  Not graded: {len(found) - _MOST_TOLD} more; the page lists them.")
+    if len(entries) > _MOST_PRINTED:
+        print(f"  Not graded: {len(entries) - _MOST_PRINTED} more; the page lists them.")

@@ -1,4 +1,4 @@
-"""What a class's results say together, counted in one pass that holds one record at a time."""
+"""Statistics of a class, counted in one pass with one record in memory at a time."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from autograder.engine.grading.ledger import Verdict
 
 GRADED, ERROR, UNFINISHED, MISSING = "graded", "grader error", "not finished", "not graded yet"
 REFUSED, ABSENT = "refused", "nothing handed in"
-_MOST_LISTED = 20  # slowest gradings, and those that have no grade
+_MOST_LISTED = 20  # slowest gradings, and submissions without a grade
 _BARS = 11
 _MOST_CHECKS = 4
 
 
 @dataclass
 class PartSum:
-    """The points of one part, or of all."""
+    """The points of one part, or of all parts."""
 
     number: str
     title: str
@@ -38,7 +38,7 @@ class PartSum:
 
     @property
     def count(self) -> int:
-        """How many submissions were counted."""
+        """The number of submissions."""
         return sum(self.scores.values())
 
     @property
@@ -58,12 +58,12 @@ class PartSum:
 
     @property
     def full(self) -> int:
-        """How many have all points."""
+        """The number of submissions with full marks."""
         return sum(n for score, n in self.scores.items() if score >= self.max_score)
 
     @property
     def bars(self) -> list[tuple[str, int]]:
-        """A histogram: what a bar stands for, how many. Full marks have a bar of their own."""
+        """A histogram as (label, count); full marks are a separate bar."""
         width = 1.0
         while self.max_score / width > _BARS - 1:
             width = {1.0: 2.0, 2.0: 5.0}.get(width, width * 2)
@@ -83,7 +83,7 @@ class PartSum:
 
 @dataclass
 class CheckSum:
-    """What became of one check over the class."""
+    """The verdicts of one check."""
 
     number: str
     name: str
@@ -93,7 +93,7 @@ class CheckSum:
 
     @property
     def tried(self) -> int:
-        """How many were run to an end."""
+        """How many passed or failed it."""
         return self.passed + self.failed
 
     @property
@@ -108,14 +108,14 @@ class CheckSum:
 
     @property
     def others(self) -> str:
-        """The other verdicts in words."""
+        """The other verdicts, such as "3 blocked"."""
         ends = (Verdict.PASSED.value, Verdict.FAILED.value)
         return ", ".join(f"{n} {v}" for v, n in sorted(self.verdicts.items()) if v not in ends)
 
 
 @dataclass
 class MistakeSum:
-    """One mistake that submissions were told of, or several that no answer tells apart."""
+    """One named mistake, or several with the same answers."""
 
     id: str
     index: int
@@ -125,9 +125,9 @@ class MistakeSum:
 
     @property
     def where(self) -> str:
-        """The checks that told of it, the most frequent first."""
-        told = [number for number, _ in self.checks.most_common(_MOST_CHECKS)]
-        return ", ".join(told) + (" and others" if len(self.checks) > _MOST_CHECKS else "")
+        """The checks that named it, the most frequent first."""
+        numbers = [number for number, _ in self.checks.most_common(_MOST_CHECKS)]
+        return ", ".join(numbers) + (" and others" if len(self.checks) > _MOST_CHECKS else "")
 
 
 @dataclass(frozen=True, order=True)
@@ -141,7 +141,7 @@ class Slow:
 
 @dataclass(frozen=True)
 class Fault:
-    """A submission that has no grade, or whose grading did not come to its end."""
+    """A submission without a grade, or not graded to the end."""
 
     key: str
     names: str
@@ -149,10 +149,10 @@ class Fault:
 
 
 class Summary:
-    """Counts what it is given.
+    """Counts results.
 
     Args:
-        sentences: what a mistake is, by its id.
+        sentences: descriptions of the mistakes, by id.
     """
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
@@ -166,19 +166,19 @@ class Summary:
         self.faults: list[Fault] = []
         self.changes: Counter[str] = Counter()
         self.gained = self.lost = 0
-        self._reshared: set[str] = set()  # parts of which only the shares changed
+        self._reshared: set[str] = set()  # parts in which only the shares changed
         self.seconds = 0.0
         self.versions: Counter[str] = Counter()
         self.late = 0
 
     @property
     def total(self) -> int:
-        """How many submissions the class has."""
+        """The number of submissions."""
         return sum(self.states.values())
 
     @property
     def what_changed(self) -> list[str]:
-        """What a comparison found, a sentence each."""
+        """The result of a comparison, in sentences."""
         moved, read, shared, came, gone = (
             self.changes[kind] for kind in (POINTS, FEEDBACK, SHARES, CAME, GONE)
         )
@@ -215,7 +215,7 @@ class Summary:
 
     @property
     def hardest(self) -> list[CheckSum]:
-        """The checks that carry points, those first that the fewest passed."""
+        """The checks with points, starting with those that the fewest passed."""
         scored = [c for c in self.checks.values() if c.max_score is not None and c.tried]
         return sorted(scored, key=lambda check: check.passed / check.tried)
 
@@ -238,8 +238,8 @@ class Summary:
                 self._reshared |= {check.part for check in change.checks}
         made: list[int] = []
         if record is not None:
-            if state != GRADED:
-                self._fault(listed, record, state)
+            if state != GRADED and len(self.faults) < _MOST_LISTED:
+                self.faults.append(Fault(listed.key, listed.names, reason_of(record)))
             made = self._count(listed, record)
         points = points_of(record) if record is not None and record.is_grade else {}
         return [
@@ -252,10 +252,6 @@ class Summary:
             listed.late,
         ]
 
-    def _fault(self, listed: Listed, record: Record, state: str) -> None:
-        if len(self.faults) < _MOST_LISTED:
-            self.faults.append(Fault(listed.key, listed.names, reason_of(record)))
-
     def _count(self, listed: Listed, record: Record) -> list[int]:
         if record.absent:
             return []
@@ -266,14 +262,14 @@ class Summary:
             heapq.heappush(self._slowest, slow)
         else:
             heapq.heappushpop(self._slowest, slow)
-        if not record.is_grade:  # its zeros are nobody's
+        if not record.is_grade:  # its zeros are not the student's
             return []
-        for told in record.results["extra_data"]["parts"]:
-            part = self.parts.setdefault(
-                told["part"], PartSum(told["part"], told["title"], told["max_score"])
-            )
-            part.scores[told["score"]] += 1
-        self.all.max_score = sum(part.max_score for part in self.parts.values())
+        for part in record.results["extra_data"]["parts"]:
+            number = part["part"]
+            if number not in self.parts:
+                self.parts[number] = PartSum(number, part["title"], part["max_score"])
+            self.parts[number].scores[part["score"]] += 1
+        self.all.max_score = sum(each.max_score for each in self.parts.values())
         self.all.scores[total_of(record) or 0.0] += 1
         return self._count_tests(record.tests)
 
@@ -308,7 +304,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def state_of(record: Record | None) -> str:
-    """Return in words how far the grading of a submission has come."""
+    """Return the state of a submission's grading in words."""
     if record is None:
         return MISSING
     if record.is_grader_error:
@@ -319,7 +315,7 @@ def state_of(record: Record | None) -> str:
 
 
 def reason_of(record: Record) -> str:
-    """Return why a submission has no grade, or not all of it; "" for one that has."""
+    """Return why a submission has no grade or only a part of it, or ""."""
     faults = (
         str(test.get("output", "")).splitlines()[-1]
         for test in record.tests

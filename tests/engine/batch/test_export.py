@@ -124,7 +124,7 @@ def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: 
         assert hash_of(export.payload("submission_7", WANTED)) == hash_of(
             pack(root / "submission_7", WANTED)
         )
-        with pytest.raises(NothingHandedIn, match="holds no file of submission_8"):
+        with pytest.raises(NothingHandedIn, match="contains no file from submission_8"):
             export.payload("submission_8", WANTED)
 
 
@@ -164,7 +164,7 @@ def test_an_export_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_export_is_refused(tmp_path: Path) -> None:
     """A folder without submissions is most likely the wrong one."""
-    with pytest.raises(ExportError, match="holds no submission"), open_export(tmp_path, WANTED):
+    with pytest.raises(ExportError, match="contains no submission"), open_export(tmp_path, WANTED):
         pass
 
 

@@ -148,7 +148,7 @@ def test_canvas_download_is_grouped_by_student(tmp_path: Path, kind: str) -> Non
             dict.fromkeys(("babbagecharles_7", "li_5", "lovelaceada_12", "wei_8"), BOTH)
             | {"li_5": {**BOTH, "codebase/gan.py": "# n-2.py\n"}}
         )
-        again = "an earlier version of a file that came again"
+        again = "an earlier version of a file that was replaced"
         assert [(each.name, each.reason) for each in export.not_graded][1:] == [
             ("li_5_911_gan.py", again),
             ("wei_8_905_hw-1.zip", again),
@@ -280,5 +280,8 @@ def test_a_huge_zip_in_a_zipped_export_is_nobody_s_mistake(
     monkeypatch.setattr("autograder.engine.batch.trees._MOST_INNER_BYTES", 10)
     root = tmp_path / "class"
     write_zip(root / f"Ada_1{MOODLE}" / "submission.zip", *WANTED)
-    with opened(root, "zip") as export, pytest.raises(UnreadableSubmission, match="unzip the exp"):
+    with (
+        opened(root, "zip") as export,
+        pytest.raises(UnreadableSubmission, match="unzip the export and pass the folder"),
+    ):
         export.payload("Ada_1", WANTED)

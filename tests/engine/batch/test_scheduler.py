@@ -89,7 +89,7 @@ def test_a_refusal_and_an_absence_are_states_and_no_faults(tmp_path: Path) -> No
         "bob": ABSENT,
     }
     assert records["s000"].refused == "There is nothing in it."
-    assert "holds no file of bob" in records["bob"].refused
+    assert "contains no file from bob" in records["bob"].refused
     assert grade_here(export, tmp_path / "out") == []
     shutil.copytree(export / "s001", export / "bob")
     class_of(export, "b")
@@ -288,7 +288,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     assert "Traceback" not in complaints
     assert run.returncode == status
     if number != signal.SIGKILL:
-        assert "the same command goes on from there" in said
+        assert "run the same command to continue" in said
         assert not list(folders.iterdir())
     _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive

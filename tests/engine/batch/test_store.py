@@ -90,11 +90,11 @@ def test_results_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_a_folder_with_something_else_is_not_used(tmp_path: Path) -> None:
     """Nobody's files are mixed with results."""
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(StoreError, match="not empty and holds no results"):
+    with pytest.raises(StoreError, match="not empty and has no results"):
         Store(tmp_path).prepare(anonymous=False)
-    with pytest.raises(StoreError, match="no results of a class"):
+    with pytest.raises(StoreError, match="has no results of a class"):
         Store(tmp_path).settings()
-    with pytest.raises(StoreError, match="no list of a class"):
+    with pytest.raises(StoreError, match="has no class list"):
         next(Store(tmp_path).listed())
 
 
