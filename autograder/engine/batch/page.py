@@ -85,9 +85,9 @@ def write_views(
         )
         changes = None
         if older is not None:
-            changes = _ChangesWriter(
-                stack.enter_context(replacing(store.root / "changes.csv", ENCODING))
-            )
+            file = stack.enter_context(replacing(store.root / "changes.csv", ENCODING))
+            changes = csv.writer(file)
+            changes.writerow(("Submission", "Name", "Kind", "Before", "Now", "Change", "Checks"))
         handed_out = None
         if for_students is not None:
             handed_out = stack.enter_context(
@@ -97,7 +97,7 @@ def write_views(
             record = store.read(listed.key)
             change = compare(listed.key, older.read(listed.key), record) if older else None
             if change is not None and changes is not None:
-                changes.write(listed, change)
+                changes.writerow(_change_row(listed, change))
                 pages.write_change(listed, change)
             if record is not None:
                 pages.write_feedback(listed, record, change)
@@ -112,7 +112,7 @@ def write_views(
             rows.write(_row(listed, summary.add(listed, record, change)))
         if older is not None and changes is not None:
             for listed, change in _gone(store, older):
-                changes.write(listed, change)
+                changes.writerow(_change_row(listed, change))
                 summary.changes[change.kind] += 1
         pages.write_index(summary, rows, compared=older is not None)
     return summary
@@ -128,26 +128,12 @@ def _gone(store: Store, older: Store) -> Iterator[tuple[Listed, Change]]:
                 yield listed, change
 
 
-class _ChangesWriter:
-    """changes.csv: a row for each submission with another result."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(("Submission", "Name", "Kind", "Before", "Now", "Change", "Checks"))
-
-    def write(self, listed: Listed, change: Change) -> None:
-        points = ("" if value is None else f"{value:g}" for value in (change.old, change.new))
-        numbers = " ".join(check.number for check in change.checks)
-        self._writer.writerow(
-            (
-                defused(listed.key),
-                defused(listed.names),
-                change.kind,
-                *points,
-                f"{change.delta:g}",
-                defused(numbers),
-            )
-        )
+def _change_row(listed: Listed, change: Change) -> list[str]:
+    """Return the row of changes.csv."""
+    points = ("" if value is None else f"{value:g}" for value in (change.old, change.new))
+    numbers = " ".join(check.number for check in change.checks)
+    names = defused(listed.key), defused(listed.names)
+    return [*names, change.kind, *points, f"{change.delta:g}", defused(numbers)]
 
 
 def _row(listed: Listed, numbers: list[Any]) -> str:

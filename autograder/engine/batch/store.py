@@ -126,18 +126,13 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    @property
-    def exists(self) -> bool:
-        """Whether the folder has results of a class."""
-        return (self.root / "class.json").is_file()
-
     def prepare(self, *, anonymous: bool) -> None:
         """Make the folder, readable only for its owner because of names and grades.
 
         Raises:
             StoreError: it has other files, or names although there must be none.
         """
-        if self.exists:
+        if (self.root / "class.json").is_file():
             if self.settings()["anonymous"] != anonymous:
                 has, repeat = ("names", "without") if anonymous else ("no names", "with")
                 raise StoreError(

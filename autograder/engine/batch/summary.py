@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Any
 
 from autograder.engine.batch.comparison import (
@@ -49,12 +50,7 @@ class PartSum:
     @property
     def median(self) -> float:
         """The lower median."""
-        left = (self.count + 1) // 2
-        for score in sorted(self.scores):
-            left -= self.scores[score]
-            if left <= 0:
-                return score
-        return 0.0
+        return median_low(self.scores.elements()) if self.scores else 0.0
 
     @property
     def full(self) -> int:
@@ -67,16 +63,12 @@ class PartSum:
         width = 1.0
         while self.max_score / width > _BARS - 1:
             width = {1.0: 2.0, 2.0: 5.0}.get(width, width * 2)
-        counts: Counter[int] = Counter()
-        for score, n in self.scores.items():
-            if score < self.max_score:
-                counts[int(score // width)] += n
         bars = []
         low = 0.0
         while low < self.max_score:
             high = min(low + width, self.max_score)
             label = f"{low:g}" if width == 1 else f"{low:g} to under {high:g}"
-            bars.append((label, counts[int(low // width)]))
+            bars.append((label, sum(n for s, n in self.scores.items() if low <= s < high)))
             low = high
         return [*bars, (f"{self.max_score:g}", self.full)]
 
@@ -87,7 +79,6 @@ class CheckSum:
 
     number: str
     name: str
-    part: str
     max_score: float | None
     verdicts: Counter[str] = field(default_factory=Counter)
 
@@ -157,7 +148,7 @@ class Summary:
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
         self._sentences = sentences
-        self._slowest: list[Slow] = []
+        self.slowest: list[Slow] = []  # the slowest first
         self.states: Counter[str] = Counter()
         self.parts: dict[str, PartSum] = {}
         self.all = PartSum("", "All parts", 0.0)
@@ -209,11 +200,6 @@ class Summary:
         return sentences
 
     @property
-    def slowest(self) -> list[Slow]:
-        """The slowest gradings, the slowest first."""
-        return sorted(self._slowest, reverse=True)
-
-    @property
     def hardest(self) -> list[CheckSum]:
         """The checks with points, starting with those that the fewest passed."""
         scored = [c for c in self.checks.values() if c.max_score is not None and c.tried]
@@ -258,10 +244,7 @@ class Summary:
         self.seconds += record.seconds
         self.versions[record.checks] += 1
         slow = Slow(record.seconds, listed.key, listed.names)
-        if len(self._slowest) < _MOST_LISTED:
-            heapq.heappush(self._slowest, slow)
-        else:
-            heapq.heappushpop(self._slowest, slow)
+        self.slowest = heapq.nlargest(_MOST_LISTED, [*self.slowest, slow])
         if not record.is_grade:  # its zeros are not the student's
             return []
         for part in record.results["extra_data"]["parts"]:
@@ -277,25 +260,19 @@ class Summary:
         made: dict[str, MistakeSum] = {}
         for test in tests:
             number = str(test.get("number", ""))
-            check = self.checks.get(number)
-            if check is None:
-                part = number.rpartition(".")[0]
-                check = CheckSum(number, title_of(test), part, test.get("max_score"))
-                self.checks[number] = check
-            check.verdicts[verdict_of(test)] += 1
-            name = test.get("extra_data", {}).get("mistake")
+            if number not in self.checks:
+                self.checks[number] = CheckSum(number, title_of(test), test.get("max_score"))
+            self.checks[number].verdicts[verdict_of(test)] += 1
+            name = str(test.get("extra_data", {}).get("mistake") or "")
+            if name and name not in self.mistakes:
+                sentences = tuple(self._sentences.get(one, one) for one in name.split("+"))
+                self.mistakes[name] = MistakeSum(name, len(self.mistakes), sentences)
             if name:
-                made[name] = self._mistake(str(name))
+                made[name] = self.mistakes[name]
                 made[name].checks[number] += 1
         for mistake in made.values():
             mistake.count += 1
         return [mistake.index for mistake in made.values()]
-
-    def _mistake(self, name: str) -> MistakeSum:
-        if name not in self.mistakes:
-            sentences = tuple(self._sentences.get(one, one) for one in name.split("+"))
-            self.mistakes[name] = MistakeSum(name, len(self.mistakes), sentences)
-        return self.mistakes[name]
 
 
 def _listed(texts: Sequence[str]) -> str:

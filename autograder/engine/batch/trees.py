@@ -51,7 +51,11 @@ class FolderTree:
 
     def entries(self, folder: str) -> list[tuple[str, str]]:
         with os.scandir(self._root / folder) as found:
-            return sorted((e.name, _kind_on_disk(e)) for e in found if not is_litter(e.name))
+            return sorted(
+                (e.name, FOLDER if e.is_dir() else FILE if e.is_file() else OTHER)
+                for e in found
+                if not is_litter(e.name)
+            )
 
     def open(self, path: str) -> IO[bytes]:
         return (self._root / path).open("rb")
@@ -62,12 +66,6 @@ class FolderTree:
 
     def pack(self, folder: str, wanted: Sequence[str]) -> bytes:
         return pack(self._root / folder, wanted)
-
-
-def _kind_on_disk(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir():
-        return FOLDER
-    return FILE if entry.is_file() else OTHER
 
 
 class ZipTree:

@@ -386,7 +386,7 @@ def test_side_by_side_the_end_is_the_same(homework: Path) -> None:
         return done.stdout.partition("by part")[2].partition("short test summary")[0]
 
     assert end(alone) == end(together)
-    assert "does not have the value that the handout states" in together.stdout
+    assert "does not have the value that the assignment defines" in together.stdout
 
 
 @pytest.mark.parametrize(

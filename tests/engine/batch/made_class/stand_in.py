@@ -1,8 +1,8 @@
-"""Stands in for a grading process: answers at once, or misbehaves as the submission asks.
+"""A stand-in for a worker process: answers at once, or misbehaves as the submission asks.
 
-A submission's `codebase/gan.py` may hold words: `sleep 0.2`, `die`, `silent`, `refuse`, `fault` (a
-grader error); `die once FILE` and `fault once FILE` do it as long as the file is not there, and
-make it.
+A submission's `codebase/gan.py` may contain: `sleep 0.2`, `die`, `silent`, `refuse`, `fault` (a
+grader error). `die once FILE` and `fault once FILE` do it only if the file does not exist, and
+create it.
 """
 
 from __future__ import annotations
