@@ -18,7 +18,7 @@ from autograder.commands.common import (
 )
 from autograder.engine.batch.rendering import counted
 from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
-from autograder.engine.catalogue.audit_page import AuditReport, in_order, write_report
+from autograder.engine.catalogue.page import AuditReport, in_order, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import hash_of_checks, plan_checks

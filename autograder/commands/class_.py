@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fnmatch
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autograder.commands.common import (
     DONE,
@@ -25,14 +25,24 @@ from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.signals import Interrupted, Signals
 from autograder.engine.homework import Assignment
 from autograder.engine.results.text import one_line
+from autograder.homework.mistakes.catalogue import WRONG
 
-if TYPE_CHECKING:
-    from autograder.engine.batch.export import NotGraded
-    from autograder.engine.batch.page import About
-    from autograder.engine.batch.pool import Crew
-    from autograder.engine.batch.scheduler import Grading
-    from autograder.engine.batch.store import Store
+_MISSING: str | None = None
+try:
+    from tqdm import tqdm
+
+    from autograder.engine.batch.export import NotGraded, open_export
+    from autograder.engine.batch.metadata import ExportError, moment
+    from autograder.engine.batch.page import About, write_views
+    from autograder.engine.batch.pool import SLACK_S, Crew, local_crew
+    from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
+    from autograder.engine.batch.rendering import counted
+    from autograder.engine.batch.scheduler import Grading, WorkError, grade_due, make_plan
+    from autograder.engine.batch.store import Store, StoreError
     from autograder.engine.batch.summary import Summary
+    from autograder.engine.batch.worker_process import Settings, fingerprint
+except ModuleNotFoundError as error:  # of the extra "class"
+    _MISSING = error.name
 
 _BY_A_SIGNAL = 128  # plus its number, as in a shell: 130 after Ctrl-C
 _MOST_PRINTED = 10  # entries of the export that are not submissions
@@ -97,17 +107,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _class(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         return usage_error("autograder", f"--jobs {options.jobs} must be at least 1")
-    try:
-        from autograder.engine.batch.metadata import ExportError
-        from autograder.engine.batch.scheduler import WorkError
-        from autograder.engine.batch.store import StoreError
-
-        if options.scheduler is not None:
-            import distributed  # noqa: F401 - an error now, before anything is written
-    except ModuleNotFoundError as error:
+    missing = _MISSING
+    if options.scheduler is not None and importlib.util.find_spec("distributed") is None:
+        missing = "distributed"
+    if missing is not None:
         extra = "cluster" if options.scheduler is not None else "class"
         return usage_error(
-            "autograder", f"this needs {error.name}: .venv/bin/pip install -e '.[{extra}]'"
+            "autograder", f"this needs {missing}: .venv/bin/pip install -e '.[{extra}]'"
         )
     try:
         return _run(options)
@@ -119,10 +125,6 @@ def _class(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from autograder.engine.batch.metadata import moment
-    from autograder.engine.batch.page import write_views
-    from autograder.engine.batch.store import Store
-
     assignment = load_homework(options)
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
@@ -163,9 +165,6 @@ def _numbers_matching(assignment: Assignment, patterns: list[str] | None) -> tup
 
 
 def _about(assignment: Assignment, patterns: list[str] | None) -> About:
-    from autograder.engine.batch.page import About
-    from autograder.homework.mistakes.catalogue import WRONG
-
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
     sentences = {wrong.id: wrong.titled for wrong in WRONG}
     points = {part.number: part.points for part in assignment.parts}
@@ -179,13 +178,6 @@ def _grade(
     only: tuple[str, ...],
     due: datetime | None,
 ) -> None:
-    from autograder.engine.batch.export import open_export
-    from autograder.engine.batch.pool import SLACK_S
-    from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
-    from autograder.engine.batch.rendering import counted
-    from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
-    from autograder.engine.batch.worker_process import Settings, fingerprint
-
     settings = Settings.of(assignment, TEMPLATE, only)
     grading = Grading(
         settings,
@@ -214,16 +206,12 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
         from autograder.engine.batch.cluster import cluster_crew
 
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
-    from autograder.engine.batch.pool import local_crew
-
     return local_crew(options.jobs, HOMEWORK)
 
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[bool], None]]:
     """Show the progress, the speed and the time left."""
-    from tqdm import tqdm
-
     errors = 0
     # Without a terminal, one line a minute is enough.
     seconds = 0.2 if sys.stderr.isatty() else 60.0

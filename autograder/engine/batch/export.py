@@ -344,7 +344,7 @@ def _holds_all(payloads: Sequence[bytes], wanted: Sequence[str]) -> bool:
 
 
 def _merged(payloads: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
-    """Merge payloads, each in its folder; one that will be refused stands for all."""
+    """Merge payloads, each in its folder; one that will be refused replaces all."""
     if len(payloads) == 1:
         return payloads[0][1]
     with contextlib.ExitStack() as stack:

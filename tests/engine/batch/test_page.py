@@ -16,7 +16,7 @@ from autograder.engine.batch.metadata import Submitter
 from autograder.engine.batch.page import About, write_views
 from autograder.engine.batch.store import Listed, Record, Store
 from autograder.engine.catalogue.audit import Case, Row
-from autograder.engine.catalogue.audit_page import AuditReport, write_report
+from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import ToleranceReport
 from autograder.engine.grading.ledger import Entry, Verdict
 from autograder.engine.release.guide import build_guide

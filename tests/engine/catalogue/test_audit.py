@@ -17,7 +17,7 @@ from autograder.engine.batch.pool import Crew, WorkerDied
 from autograder.engine.batch.worker_process import Settings
 from autograder.engine.catalogue import audit as grading
 from autograder.engine.catalogue.audit import Case, Row, _with_seed, complaints, narrowed
-from autograder.engine.catalogue.audit_page import AuditReport, in_order, write_report
+from autograder.engine.catalogue.page import AuditReport, in_order, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
