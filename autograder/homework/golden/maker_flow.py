@@ -105,22 +105,15 @@ def _maps(problem: Maf) -> list[flow.TriangularMap]:
 
 
 def data_of_made(problem: Made) -> dict[str, Any]:
-    return {
-        "input_size": problem.input_size,
-        "hidden_size": problem.hidden_size,
-        "n_hidden": problem.n_hidden,
-        "layers": problem.weights.layers,
-        "x": problem.x,
-        "z": problem.z,
-    }
+    fields = vars(problem)
+    sizes = {name: fields[name] for name in ("input_size", "hidden_size", "n_hidden")}
+    return {**sizes, "layers": problem.weights.layers, "x": problem.x, "z": problem.z}
 
 
 def data_of_maf(problem: Maf) -> dict[str, Any]:
+    fields = vars(problem)
     return {
-        "input_size": problem.input_size,
-        "hidden_size": problem.hidden_size,
-        "n_hidden": problem.n_hidden,
-        "n_flows": problem.n_flows,
+        **{name: fields[name] for name in ("input_size", "hidden_size", "n_hidden", "n_flows")},
         "blocks": [block.layers for block in problem.blocks],
         "maps": [vars(one) for one in problem.maps],
         "x": problem.x,

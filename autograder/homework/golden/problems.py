@@ -65,16 +65,12 @@ class Made:
     x: Array
     z: Array
     seed: int = 0
+    used: bool = False  # whether the network is first called once in evaluation mode
 
     @property
     def batch(self) -> int:
         """B."""
         return len(self.x)
-
-    @property
-    def used(self) -> bool:
-        """Whether the network is first called once in evaluation mode."""
-        return False
 
     def __str__(self) -> str:
         return f"{self.input_size} variables, {self.hidden_size} hidden units, batch {self.batch}"
@@ -92,16 +88,12 @@ class Maf:
     maps: tuple[MapParameters, ...]
     x: Array
     seed: int = 0
+    used: bool = False  # whether the network is first called once in evaluation mode
 
     @property
     def batch(self) -> int:
         """B."""
         return len(self.x)
-
-    @property
-    def used(self) -> bool:
-        """Whether the network is first called once in evaluation mode."""
-        return False
 
     def __str__(self) -> str:
         return f"{self.n_flows} blocks with {self.input_size} variables, batch {self.batch}"
