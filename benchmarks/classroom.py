@@ -203,7 +203,7 @@ def _one_head(count: int) -> dict[str, Any]:
     """Hand out, keep, look again, write pages, with the stand-in for the gradings."""
     from autograder.engine.batch.page import About, write_views
     from autograder.engine.batch.payload import pack
-    from autograder.engine.batch.scheduler import local_crew
+    from autograder.engine.batch.pool import local_crew
     from autograder.engine.batch.store import Store
     from tests.engine.batch.made_class import PARTS, WORTH, make_export
     from tests.engine.batch.made_class.work import class_of, grade_with

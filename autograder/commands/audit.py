@@ -17,8 +17,9 @@ from autograder.commands.common import (
     add_jobs,
     add_out,
 )
+from autograder.engine.batch.rendering import counted
 from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
-from autograder.engine.catalogue.audit_page import AuditReport, counted, in_order, write_report
+from autograder.engine.catalogue.page import AuditReport, in_order, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
@@ -67,14 +68,14 @@ def _audit(options: argparse.Namespace) -> int:
     counts = report.counts
     print(
         f"{counts['wrong']} incorrect ({counts['named']} named by their answers, {counts['said']} "
-        f"by a check's own sentence), {counts['right']} correct; {counts['bad']} failed; "
+        f"by a check's own message), {counts['right']} correct; {counts['bad']} failed; "
         f"{time.monotonic() - started:.0f} s."
     )
     return FOUND_SOMETHING if counts["bad"] or problems else DONE
 
 
 def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> tuple[Row, ...]:
-    """Grade cases and print a line for each as it is done."""
+    """Grade cases; print a line for each when it is done."""
     done: list[Row] = []
     for row in audit(HOMEWORK, cases, TEMPLATE, jobs):
         done.append(row)

@@ -35,25 +35,19 @@ try:
     from autograder.engine.batch.export import NotGraded, open_export
     from autograder.engine.batch.metadata import ExportError, moment
     from autograder.engine.batch.page import About, write_views
+    from autograder.engine.batch.pool import SLACK_S, Crew, local_crew
     from autograder.engine.batch.privacy import Names, Pseudonyms, key_for
-    from autograder.engine.batch.scheduler import (
-        Crew,
-        Grading,
-        WorkError,
-        grade_due,
-        local_crew,
-        make_plan,
-    )
+    from autograder.engine.batch.rendering import counted
+    from autograder.engine.batch.scheduler import Grading, WorkError, grade_due, make_plan
     from autograder.engine.batch.store import Store, StoreError
     from autograder.engine.batch.summary import Summary
     from autograder.engine.batch.worker_process import Settings, fingerprint
 except ModuleNotFoundError as error:
     raise UsageError(_INSTALL.format(error.name, "class")) from error
 
-_BY_A_SIGNAL = 128  # plus its number: 130 after Ctrl-C, as in a shell
-_MOST_NOT_GRADED = 10  # listed entries of the export that are no submissions
+_BY_A_SIGNAL = 128  # plus its number, as in a shell: 130 after Ctrl-C
+_MOST_PRINTED = 10  # entries of the export that are not submissions
 _LONGEST = 200  # characters of a name or a reason
-_SLACK_S = 120.0  # after a grading's own deadline, before its process is killed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +58,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="EXPORT",
         help="an export of Gradescope, Moodle or Canvas (zip or folder), or a folder of folders "
-        "or zips; without it, the pages are made from the results in DIR",
+        "or zips; without it nothing is graded, and the pages are made from the results in DIR",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where to write results and pages"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for results and pages"
     )
     add_jobs(parser)
     parser.add_argument(
@@ -144,7 +138,7 @@ def _run(options: argparse.Namespace) -> int:
             with Signals(patient=False):
                 _grade(options, assignment, store, only, due)
         except Interrupted as stopped:
-            print("\nStopped. Finished gradings are saved; run the same command again to continue.")
+            print("\nStopped. Finished gradings are kept; run the same command to continue.")
             return _BY_A_SIGNAL + stopped.number
     about = _about(assignment, options.only if only else None)
     summary = write_views(store, about, older, options.student_pages)
@@ -181,14 +175,14 @@ def _grade(
         settings,
         fingerprint(assignment, only),
         assignment.files,
-        assignment.deadline_s + _SLACK_S,
+        assignment.deadline_s + SLACK_S,
     )
     with open_export(options.export, assignment.files, due) as export:
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
-        kept = f", {plan.total - plan.todo} of them unchanged" if plan.todo < plan.total else ""
-        print(f"{_count(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
+        kept = f", {plan.total - plan.todo} already graded" if plan.todo < plan.total else ""
+        print(f"{counted(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
         _print_not_graded(export.not_graded)
         if not plan.todo:
             return
@@ -209,9 +203,9 @@ def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractC
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[bool], None]]:
-    """Show how many are done, how fast, and the remaining time."""
+    """Show the progress, the speed and the time left."""
     errors = 0
-    # A line a minute is enough for a log file.
+    # Without a terminal, one line a minute is enough.
     seconds = 0.2 if sys.stderr.isatty() else 60.0
     with tqdm(total=total, unit="submission", smoothing=0.05, mininterval=seconds) as bar:
 
@@ -232,7 +226,7 @@ def _print_summary(summary: Summary, store: Store, options: argparse.Namespace) 
         print(f"  {mistake.count} of {summary.all.count}: {' Or: '.join(mistake.sentences)}")
     print(f"{store.root / 'index.html'} and {store.root / 'scores.csv'} written.")
     if options.student_pages is not None:
-        print(f"{store.root / 'students'} and {store.root / 'students.zip'} are for the students.")
+        print(f"{store.root / 'students'} and {store.root / 'students.zip'} are to hand out.")
     late = f"; {summary.late} handed in late" if summary.late else ""
     states = (f"{count} {state}" for state, count in sorted(summary.states.items()))
     print(f"{', '.join(states)}{late}.")
@@ -247,12 +241,8 @@ def _print_changes(summary: Summary, store: Store) -> int:
 
 
 def _print_not_graded(entries: Sequence[NotGraded]) -> None:
-    """List entries of the export that are no submissions."""
-    for each in entries[:_MOST_NOT_GRADED]:
+    """Print the export's entries that are not submissions."""
+    for each in entries[:_MOST_PRINTED]:
         print(f"  Not graded: {one_line(each.name, _LONGEST)}: {each.reason}.")
-    if len(entries) > _MOST_NOT_GRADED:
-        print(f"  Not graded: {len(entries) - _MOST_NOT_GRADED} more; the page lists them.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    if len(entries) > _MOST_PRINTED:
+        print(f"  Not graded: {len(entries) - _MOST_PRINTED} more; the page lists them.")

@@ -1,4 +1,4 @@
-"""The golden values: right, in step, and what they catch, name and show in runnable snippets."""
+"""The golden values: correct and up to date; mistakes they catch and name; runnable snippets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def functions_of(entry: Wrong | Right) -> list[str]:
 
 
 def failure(entry: Wrong, function: str) -> CheckFailed | None:
-    """What the golden check of a function says of a wrong solution."""
+    """The failure of a function's golden check on an incorrect solution, if it fails."""
     try:
         check_golden(student_of(entry), function)
     except CheckFailed as error:
@@ -51,14 +51,14 @@ def failure(entry: Wrong, function: str) -> CheckFailed | None:
     return None
 
 
-def test_the_committed_file_is_in_step() -> None:
-    """What oracles and catalogue give now is what lies there."""
-    found = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert golden_maker.same_golden(golden_maker.make_golden(WRONG), found)
+def test_the_committed_file_is_up_to_date() -> None:
+    """It is what oracles and catalogue give now."""
+    committed = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert golden_maker.same_golden(golden_maker.make_golden(WRONG), committed)
 
 
-def test_a_difference_is_seen_and_another_last_digit_is_none() -> None:
-    """Another machine may round otherwise; another answer, key or length is a difference."""
+def test_another_last_digit_is_no_difference() -> None:
+    """Machines round differently; another answer, key or length is a difference."""
     same = golden_maker.same_golden
     assert same({"a": [1.0, None]}, {"a": [1.0000001, None]})
     assert not same({"a": [1.0]}, {"a": [1.001]})
@@ -76,7 +76,7 @@ def test_the_reference_gives_the_golden_answers(function: str) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_compared_number_decides(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each right answer that is told too large the reference misses."""
+    """If any correct answer in the file is changed, the reference fails."""
     golden = load(function)
     student = student_of()
     for name in golden.right[0]:
@@ -89,22 +89,24 @@ def test_every_compared_number_decides(function: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("function", golden_maker.LOSSES)
-def test_answers_do_not_depend_on_what_is_drawn(function: str) -> None:
-    """Under other random numbers the reference gives the same value and compared gradients."""
+def test_answers_do_not_depend_on_random_numbers(function: str) -> None:
+    """With other seeds the reference gives the same value and compared gradients."""
     golden, student = load(function), student_of()
     for problem, right in zip(golden.problems, golden.right, strict=True):
         assert isinstance(problem, Gan)
         for seed in range(4):
-            got = ask(student, function, Gan(problem.told, problem.conditional, seed=seed))
+            got = ask(student, function, Gan(problem.data, problem.conditional, seed=seed))
             for name, (expected,) in right.items():
-                known = np.isfinite(expected)
-                assert known.any()
-                np.testing.assert_allclose(got[name][known], expected[known], rtol=1e-4, atol=1e-5)
+                finite = np.isfinite(expected)
+                assert finite.any()
+                np.testing.assert_allclose(
+                    got[name][finite], expected[finite], rtol=1e-4, atol=1e-5
+                )
 
 
 @for_each(RIGHT)
-def test_a_right_solution_passes(entry: Right) -> None:
-    """However it is written."""
+def test_a_correct_solution_passes(entry: Right) -> None:
+    """The golden checks accept every correct solution of the catalogue."""
     student = student_of(entry)
     for function in functions_of(entry):
         check_golden(student, function)
@@ -113,12 +115,12 @@ def test_a_right_solution_passes(entry: Right) -> None:
 
 @for_each([entry for entry in WRONG if entry.hint])
 def test_a_named_mistake_is_the_one_that_was_made(entry: Wrong) -> None:
-    """Whatever mistakes a golden check names, the one that was made is among them.
+    """If a golden check names mistakes, the one that was made is among them.
 
-    One that was made in two functions may be named by its half in each.
+    A mistake in two functions may be named after one of them.
     """
-    told = [failure(entry, function) for function in functions_of(entry)]
-    named = [one for one in told if one is not None and one.mistake]
+    failed = [failure(entry, function) for function in functions_of(entry)]
+    named = [one for one in failed if one is not None and one.mistake]
     assert not named or any(
         entry.id in str(one.mistake).split("+") and entry.hint in one.hint for one in named
     )
@@ -126,21 +128,21 @@ def test_a_named_mistake_is_the_one_that_was_made(entry: Wrong) -> None:
 
 @for_each([entry for entry in WRONG if not entry.hint])
 def test_a_mistake_without_a_hint_is_not_named(entry: Wrong) -> None:
-    """Nothing is guessed about answers that no entry predicts."""
+    """No hint is guessed for answers that no entry predicts."""
     for function in functions_of(entry):
-        told = failure(entry, function)
-        assert told is None or told.mistake is None
+        failed = failure(entry, function)
+        assert failed is None or failed.mistake is None
 
 
 def test_most_mistakes_are_caught_and_most_of_those_named() -> None:
-    """Offline too: of the mistakes with a hint nine in ten are caught, and four in five named.
+    """Of the mistakes with a hint, nine in ten are caught and four in five are named.
 
-    Not counted: what differs only where the discriminator is sure, which no fixed problem asks.
+    Not counted: mistakes that show only for a very sure discriminator, which no problem has.
     """
     hinted = [entry for entry in WRONG if entry.hint and entry not in clamped.WRONG]
-    told = [[failure(entry, function) for function in functions_of(entry)] for entry in hinted]
-    caught = sum(any(one is not None for one in each) for each in told)
-    named = sum(any(one is not None and one.mistake for one in each) for each in told)
+    failed = [[failure(entry, function) for function in functions_of(entry)] for entry in hinted]
+    caught = sum(any(one is not None for one in each) for each in failed)
+    named = sum(any(one is not None and one.mistake for one in each) for each in failed)
     assert caught >= 0.9 * len(hinted), (caught, len(hinted))
     assert named >= 0.8 * len(hinted), (named, len(hinted))
 
@@ -165,40 +167,40 @@ def test_most_mistakes_are_caught_and_most_of_those_named() -> None:
         ),
     ],
 )
-def test_what_agrees_with_a_known_mistake_for_two_variables_only_is_not_named_by_it(
+def test_a_mistake_that_agrees_with_a_known_one_only_for_two_variables_is_not_named(
     function: str, region: str, code: str
 ) -> None:
-    """The mean of `alpha[:, 1:]` is the last variable where there are two: no known mistake.
+    """The mean of `alpha[:, 1:]` is the last variable if there are two: not a known mistake.
 
-    Where all of a right function but its form for three variables is there, it passes.
+    Code that is wrong only for three variables passes, since those problems do not decide.
     """
-    told = failure(Wrong("new", region, "", code), function)
+    failed = failure(Wrong("new", region, "", code), function)
     if function == "MAF.log_probs":
-        assert told is None
+        assert failed is None
     else:
-        assert told is not None
-        assert told.mistake is None
+        assert failed is not None
+        assert failed.mistake is None
 
 
 def test_a_wrong_value_is_not_named_after_the_gradient_it_lacks() -> None:
-    """Where the blocks play no part no gradient reaches them, but nothing has been detached."""
+    """No gradient reaches blocks that are not used, but nothing was detached."""
     code = "log_prob = 0.3 * self.base_dist.log_prob(x).sum(dim=1).mean()"
     code += " + 0 * self.nf[0].scale.sum()"
-    told = failure(Wrong("new", "1.3 MAF.log_probs", "", code), "MAF.log_probs")
-    assert told is not None
-    assert told.mistake is None
+    failed = failure(Wrong("new", "1.3 MAF.log_probs", "", code), "MAF.log_probs")
+    assert failed is not None
+    assert failed.mistake is None
 
 
-def test_an_input_changed_in_place_is_seen() -> None:
-    """1.2.5 fails, says so and shows a snippet."""
+def test_an_input_changed_in_place_is_caught() -> None:
+    """1.2.5 fails with that message and a snippet."""
     (entry,) = (e for e in WRONG if "changes its input x in place" in e.says)
-    with pytest.raises(CheckFailed, match="changes its input x in place") as told:
+    with pytest.raises(CheckFailed, match="changes its input x in place") as failed:
         check_input_unchanged(student_of(entry))
-    assert "made.inverse(x)" in told.value.snippet
+    assert "made.inverse(x)" in failed.value.snippet
 
 
 def test_the_patterns_are_orthogonal() -> None:
-    """A gradient's multiples of them are found by a product."""
+    """So a matrix product gives a gradient's multiples of them."""
     np.testing.assert_array_equal(patterns() @ patterns().T, 784 * np.eye(6))
 
 
@@ -206,7 +208,7 @@ def test_the_patterns_are_orthogonal() -> None:
 
 
 def numbers(line: str) -> list[float]:
-    """All numbers of a printed line, behind its name."""
+    """All numbers of a printed line, after its name."""
     text = line.partition("# or")[0].replace("tensor(", " ").replace("expected", " ")
     text = text.partition("grad_fn")[0].rpartition("= ")[2]
     for sign in "[](),":
@@ -218,7 +220,7 @@ def numbers(line: str) -> list[float]:
 def test_snippets_run_and_show_the_right_answer(
     function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the reference each snippet prints what it says is expected."""
+    """With the reference each snippet prints the expected answer."""
     golden = load(function)
     for i in range(golden.judged):
         lines = run_snippet(snippet(golden, i), solution_files(REFERENCE), monkeypatch)
@@ -229,7 +231,7 @@ def test_snippets_run_and_show_the_right_answer(
 
 
 def test_a_snippet_shows_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a student sees is the difference that the check saw."""
+    """It shows the same difference as the check."""
     files = solution_files(REFERENCE)
     path = "codebase/flow_network.py"
     files[path] = files[path].replace("log_det = -alpha.sum(dim=1)", "log_det = alpha.sum(dim=1)")

@@ -1,8 +1,8 @@
-"""A Dask cluster that is there already as the crew: SLURM, Kubernetes, or machines by hand.
+"""An existing Dask cluster as the crew: SLURM, Kubernetes, or machines started by hand.
 
-Scheduling, retries after a lost worker and the way of the bytes are Dask's. Workers need a checkout
+Dask does the scheduling, the retries after a lost worker and the transport. Workers need a checkout
 of the project at the same version, in its environment and on their `PYTHONPATH`; so does the
-scheduler, which unpickles what it hands on.
+scheduler, which unpickles what it passes on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from distributed import Client, KilledWorker
 
-from autograder.engine.batch.pool import GraderDied
-from autograder.engine.batch.scheduler import Crew, WorkError
+from autograder.engine.batch.pool import Crew, WorkerDied
+from autograder.engine.batch.scheduler import WorkError
 from autograder.engine.batch.worker_process import Settings, fingerprint
 
 _CONNECT_S = 20.0
@@ -23,12 +23,12 @@ _CONNECT_S = 20.0
 
 @contextlib.contextmanager
 def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew]:
-    """Connect to a scheduler and see that its workers grade by the same checks.
+    """Connect to a scheduler and check that its workers grade by the same checks.
 
     Args:
         address: of the scheduler, such as "tcp://head:8786"; or a scheduler file's path.
-        settings: what the workers will grade by.
-        checks: its hash here; see `grader.fingerprint`.
+        settings: for the workers.
+        checks: their hash here; see `worker_process.fingerprint`.
 
     Raises:
         WorkError: there is no scheduler, or it or its workers lack the project or have another
@@ -40,7 +40,7 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
     except (OSError, ValueError) as error:
         raise WorkError(f"there is no Dask scheduler at {address}: {error}") from error
     with client:
-        # No worker has to be there yet: this waits for the first.
+        # No worker need have joined yet: this waits for the first.
         try:
             theirs = client.submit(checks_here, settings, pure=False).result()
         except Exception as error:
@@ -57,17 +57,17 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
             )
         executor = client.get_executor(pure=False)
         try:
-            yield Crew(executor, lambda: _places(client), (GraderDied, KilledWorker))
+            yield Crew(executor, lambda: _places(client), (WorkerDied, KilledWorker))
         finally:
-            executor.shutdown(wait=False)  # and with it what is on its way
+            executor.shutdown(wait=False)  # cancels what is under way
 
 
 def checks_here(settings: Settings) -> str:
-    """Return the hash of what a grading on this machine is decided by."""
+    """Return the hash of what decides a grade on this machine."""
     with tempfile.TemporaryDirectory(prefix="class-") as name:
         return fingerprint(settings.assignment(Path(name)), settings.only)
 
 
 def _places(client: Client) -> int:
-    """Return how many threads the workers have; they may come and go."""
+    """Return how many threads the workers have now; that may change."""
     return sum(client.nthreads().values())

@@ -1,4 +1,4 @@
-"""What changed between two gradings of a submission: by how much, through which checks."""
+"""The changes between two gradings of a submission: points, and the checks behind them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ GONE, CAME, POINTS, SHARES, FEEDBACK = "gone", "new", "points", "shares", "feedb
 
 @dataclass(frozen=True)
 class CheckChange:
-    """One check that came out otherwise.
+    """One check with another result.
 
-    Scores are None for advice and where there is no check; there the verdict is "".
+    Scores are None for advice and for a missing check, whose verdict is "".
     """
 
     number: str
@@ -36,24 +36,27 @@ class CheckChange:
 
     @property
     def reads_the_same(self) -> bool:
-        """Whether the student reads what was read before, but for points."""
-        if "" in (self.old_verdict, self.new_verdict):  # a check that came or went says no more
+        """Whether the student reads the same as before, apart from points."""
+        if "" in (
+            self.old_verdict,
+            self.new_verdict,
+        ):  # added or removed: nothing to read if it passed
             return {self.old_verdict, self.new_verdict} == {"", Verdict.PASSED.value}
         return (self.old_verdict, self.old_text) == (self.new_verdict, self.new_text)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One submission that came out otherwise.
+    """One submission with another result.
 
     Args:
         key: see `store.Listed`.
-        kind: "points" (of a part), "feedback" (texts or verdicts, no points), "shares" (only how
-            the points of a part are shared among its checks), "new" or "gone".
-        old: points before; None where there was no grade.
+        kind: "points" (of a part), "feedback" (only texts or verdicts), "shares" (only how a
+            part's points are divided among its checks), "new" or "gone".
+        old: points before; None without a grade.
         new: points now, likewise.
-        checks: the checks that changed.
-        old_output: the text about the whole, where it changed and no check did.
+        checks: the changed checks.
+        old_output: the text about the whole submission, if it changed and no check did.
         new_output: likewise.
     """
 
@@ -67,12 +70,12 @@ class Change:
 
     @property
     def delta(self) -> float:
-        """The points gained (below 0: lost); what is not there counts as 0."""
+        """The points gained (negative if lost); no grade counts as 0."""
         return round((self.new or 0.0) - (self.old or 0.0), 4)
 
 
 def compare(key: str, old: Record | None, new: Record | None) -> Change | None:
-    """Return what changed, or None when nothing did."""
+    """Return the change, or None if there is none."""
     if old is None or new is None:
         if old is None and new is None:
             return None
@@ -96,7 +99,7 @@ def compare(key: str, old: Record | None, new: Record | None) -> Change | None:
 
 
 def total_of(record: Record | None) -> float | None:
-    """Return the points of the whole, or None where there is no grade."""
+    """Return the total points, or None without a grade."""
     if record is None or not record.results or record.refused:
         return None
     return round(sum(points_of(record).values()), 4)

@@ -1,13 +1,13 @@
-"""The export of a class: which submissions there are, who handed them in, and their parcels.
+"""The export of a class: its submissions, their students, and their payloads.
 
-Four layouts are known, each as a zip or as the folder that was in it, under any wrapping folders:
+It reads four layouts, each as a zip or as a folder, inside any wrapping folders:
 
     Gradescope   submission_<id>/..., and submission_metadata.yml
-    Moodle       <name>_<id>_assignsubmission_file_/..., or files whose names begin so
+    Moodle       <name>_<id>_assignsubmission_file_/..., or files whose names start like this
     Canvas       <name>_[LATE_]<user>_<attachment>_<file>, all in one folder
-    any other    a folder or an archive a student
+    any other    a folder or an archive for each student
 
-Nothing is unpacked. What is no submission is listed with the reason why it is not graded.
+Nothing is unpacked. Other entries are listed with the reason why they are not graded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from autograder.engine.batch.metadata import (
     Handed,
     Submitter,
     moment,
-    read_roster,
+    read_metadata,
 )
 from autograder.engine.batch.payload import UnreadableSubmission, pack, pack_items
 from autograder.engine.batch.trees import FILE, FOLDER, FolderTree, Tree, ZipTree
@@ -54,18 +54,18 @@ LATE = "late"
 
 
 class NothingHandedIn(UnreadableSubmission):
-    """The export names a student, and holds no file of his or hers."""
+    """The export names a student but has no file from them."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One submission of a class, before anything of it is read.
+    """One submission of a class, before its files are read.
 
     Args:
-        name: its folder or file, or what the layout makes of several; unique in the export.
-        submitters: the students; several for a group, none where the export names nobody.
-        handed_in: when, as the export says it; "" where it does not.
-        late: "late" or by how much, "" where it was in time or nobody knows.
+        name: unique in the export: its folder or file, or a student's name and id.
+        submitters: the students; several for a group, none if the export has no names.
+        handed_in: the time as the export writes it, or "".
+        late: "late" or by how much; "" if it was on time or this is unknown.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class NotGraded:
-    """Something in the export that is no submission, and why."""
+    """An entry of the export that is not a submission, and why."""
 
     name: str
     reason: str
@@ -89,7 +89,7 @@ class _Piece:
     Args:
         path: in the tree.
         kind: see `trees`.
-        name: of a file, as the student called it.
+        name: the student's own name for the file.
     """
 
     path: str
@@ -104,10 +104,10 @@ def open_export(path: Path, wanted: Sequence[str], due: datetime | None = None) 
     Args:
         path: a folder or a zip.
         wanted: the files of a submission that are read, such as "codebase/gan.py".
-        due: what was handed in later is late, where the export says when.
+        due: what was handed in later is late, if the export has the time.
 
     Raises:
-        ExportError: there is none at the path, or it holds no submission.
+        ExportError: there is none at the path, or it has no submission.
     """
     with contextlib.ExitStack() as stack:
         if path.is_dir():
@@ -124,14 +124,14 @@ def open_export(path: Path, wanted: Sequence[str], due: datetime | None = None) 
         export = Export(tree, wanted, due)
         if next(export.submissions(), None) is None:
             raise ExportError(
-                f"{path} holds no submission: an export of Gradescope, Moodle or Canvas, or a "
+                f"{path} contains no submission: an export of Gradescope, Moodle or Canvas, or a "
                 "folder or zip for each student is expected"
             )
         yield export
 
 
 class Export:
-    """Where submissions come from; iterating twice gives the same."""
+    """The submissions of a class; iterating twice gives the same."""
 
     def __init__(self, tree: Tree, wanted: Sequence[str], due: datetime | None = None) -> None:
         self._tree = tree
@@ -154,37 +154,37 @@ class Export:
             self._drop_earlier_versions()
 
     def submissions(self) -> Iterator[Submission]:
-        """Yield all submissions, those that the metadata names first, in its order."""
+        """Yield all submissions: first those in the metadata, in its order."""
         seen: set[str] = set()
         if self._metadata is not None:
             with self._tree.open(self._metadata) as stream:
-                for name, handed in read_roster(stream, METADATA):
+                for name, handed in read_metadata(stream, METADATA):
                     if _is_plain(name) and name not in seen:
                         seen.add(name)
                         yield Submission(name, handed.submitters, handed.at, self._late(handed))
         yield from (who for name, who in sorted(self._who.items()) if name not in seen)
 
-    def parcel(self, name: str, wanted: Sequence[str]) -> bytes:
-        """Pack one of them.
+    def payload(self, name: str, wanted: Sequence[str]) -> bytes:
+        """Pack a submission.
 
         Raises:
-            NothingHandedIn: there is no file.
-            UnreadableSubmission: what is there cannot be read.
+            NothingHandedIn: it has no file.
+            UnreadableSubmission: its files cannot be read.
         """
         pieces = self._pieces.get(name, [])
         if not any(p.kind != FOLDER or self._tree.entries(p.path) for p in pieces):
             raise NothingHandedIn(
-                f"The export holds no file of {name}. If something was handed in, download the "
-                "export again."
+                f"The export contains no file from {name}. If they handed something in, download "
+                "the export again."
             )
-        if self._metadata is not None and pieces[0].kind == FOLDER:  # as Gradescope grades it
+        if self._metadata is not None and pieces[0].kind == FOLDER:  # as Gradescope itself does
             return self._tree.pack(pieces[0].path, wanted)
         return self._packed(pieces, wanted)
 
     def _sort_in(
         self, name: str, kind: str, is_canvas: bool
     ) -> tuple[Submission, str] | str | None:
-        """Return whose a piece is and its own name, or why it is nobody's; None for our own."""
+        """Return the submission and the file's own name, or why it is none; None for metadata."""
         if name == METADATA:
             return None
         moodle = _MOODLE.fullmatch(name)
@@ -206,7 +206,7 @@ class Export:
         return "neither a folder nor a file"
 
     def _drop_earlier_versions(self) -> None:
-        """Keep the last of the files that Canvas numbered because they came again: gan-1.py."""
+        """Keep the latest of the files that Canvas numbered as new versions: gan-1.py."""
         for key, pieces in self._pieces.items():
             latest: dict[str, tuple[tuple[int, int], _Piece]] = {}
             for piece in pieces:
@@ -221,7 +221,7 @@ class Export:
                     latest[name] = (rank, _Piece(piece.path, piece.kind, name))
             kept = {piece.path for _, piece in latest.values()}
             self.not_graded += [
-                NotGraded(basename(piece.path), "an earlier version of a file that came again")
+                NotGraded(basename(piece.path), "an earlier version of a file that was replaced")
                 for piece in pieces
                 if piece.path not in kept
             ]
@@ -234,29 +234,29 @@ class Export:
         return _hours(at - self._due)
 
     def _packed(self, pieces: Sequence[_Piece], wanted: Sequence[str]) -> bytes:
-        """Pack a submission; what lies in archives counts where the files themselves are not."""
-        parcels, archives = [], []
+        """Pack a submission; archives count only if the wanted files are not there themselves."""
+        payloads, archives = [], []
         for piece in pieces:
             if piece.kind == FOLDER:
-                parcels.append(self._tree.pack(piece.path, wanted))
+                payloads.append(self._tree.pack(piece.path, wanted))
                 inside = self._tree.entries(piece.path)
                 archives += [join(piece.path, n) for n, k in inside if k == FILE and _is_archive(n)]
             elif _is_archive(piece.name):
                 archives.append(piece.path)
             else:
-                parcels.append(self._packed_file(piece, wanted))
+                payloads.append(self._packed_file(piece, wanted))
         zips = [path for path in archives if path.lower().endswith(".zip")] or archives[:1]
-        if not zips or _holds_all(parcels, wanted):
-            return _merged([("", parcel) for parcel in parcels], wanted)
+        if not zips or _holds_all(payloads, wanted):
+            return _merged([("", payload) for payload in payloads], wanted)
         from_zips = []
         for path in zips:
             with self._tree.file(path) as file:
                 from_zips.append((basename(path), pack(file, wanted)))
-        # Pictures beside a zip say nothing, and files that are not wanted neither.
-        if len(from_zips) == 1 and not any(_wanted_in(parcel, wanted) for parcel in parcels):
+        # A zip alone counts as it is, whatever unwanted files lie next to it.
+        if len(from_zips) == 1 and not any(_wanted_in(payload, wanted) for payload in payloads):
             return from_zips[0][1]
-        # A zip becomes a folder, so that intake says where it took a file from.
-        return _merged([*(("", parcel) for parcel in parcels), *from_zips], wanted)
+        # Each zip becomes a folder, so that a message can name the zip that a file came from.
+        return _merged([*(("", payload) for payload in payloads), *from_zips], wanted)
 
     def _packed_file(self, piece: _Piece, wanted: Sequence[str]) -> bytes:
         def read() -> bytes:
@@ -269,11 +269,11 @@ class Export:
             raise UnreadableSubmission(f"{piece.path} cannot be read: {error.strerror}") from error
 
 
-# ---- where the submissions lie ------------------------------------------------------------------
+# ---- the folder of the submissions --------------------------------------------------------------
 
 
 def _root(tree: Tree, wanted: Sequence[str]) -> str:
-    """Return the folder that holds the submissions, below all that is only wrapped around them."""
+    """Return the folder with the submissions, inside any wrapping folders."""
     root = ""
     for _ in range(_MOST_WRAPPING):
         entries = tree.entries(root)
@@ -286,7 +286,7 @@ def _root(tree: Tree, wanted: Sequence[str]) -> str:
             break
         inner = join(root, folders[0])
         others = [name for name, kind in entries if kind == FILE]
-        # Beside an unpacked export may lie its zip; beside a student's folder, another student's.
+        # A file next to it may be the zip of the unpacked export, or another submission.
         if others and (METADATA, FILE) not in tree.entries(inner):
             break
         root = inner
@@ -294,7 +294,7 @@ def _root(tree: Tree, wanted: Sequence[str]) -> str:
 
 
 def _is_one(tree: Tree, root: str, name: str, wanted: Sequence[str]) -> bool:
-    """Whether an only folder is a submission, and not wrapped around submissions."""
+    """Whether an only folder is a submission and not a wrapping folder."""
     if _GRADESCOPE.fullmatch(name) or _MOODLE.fullmatch(name):
         return True
     entries = tree.entries(join(root, name))
@@ -305,7 +305,7 @@ def _is_one(tree: Tree, root: str, name: str, wanted: Sequence[str]) -> bool:
 
 
 def _is_canvas(entries: Sequence[tuple[str, str]]) -> bool:
-    """Whether this is the flat folder of a Canvas download."""
+    """Whether the entries are those of a Canvas download, which is one flat folder."""
     matching = sum(bool(_CANVAS.fullmatch(name)) for name, _ in entries)
     return 2 * matching > len(entries) and not any(kind == FOLDER for _, kind in entries)
 
@@ -315,47 +315,47 @@ def _is_archive(name: str) -> bool:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name from the metadata is that of something in the export's own folder."""
+    """Whether a name from the metadata stays inside the export's own folder."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name
 
 
 def _hours(late: timedelta) -> str:
-    """Return a time as Gradescope's own table has it: H:MM:SS."""
+    """Return a time as in Gradescope's own table: H:MM:SS."""
     seconds = int(late.total_seconds())
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-# ---- parcels of several pieces ------------------------------------------------------------------
+# ---- payloads of several pieces ------------------------------------------------------------------
 
 
-def _wanted_in(parcel: bytes, wanted: Sequence[str]) -> set[str]:
-    """Return the wanted files' names that a parcel holds; none for what intake will refuse."""
+def _wanted_in(payload: bytes, wanted: Sequence[str]) -> set[str]:
+    """Return the names of wanted files in a payload; none if it is not a zip."""
     names = {basename(path) for path in wanted}
     try:
-        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             return names.intersection(map(basename, archive.namelist()))
     except zipfile.BadZipFile:
         return set()
 
 
-def _holds_all(parcels: Sequence[bytes], wanted: Sequence[str]) -> bool:
-    held: set[str] = set().union(*(_wanted_in(parcel, wanted) for parcel in parcels))
+def _holds_all(payloads: Sequence[bytes], wanted: Sequence[str]) -> bool:
+    held: set[str] = set().union(*(_wanted_in(payload, wanted) for payload in payloads))
     return held == {basename(path) for path in wanted}
 
 
-def _merged(parcels: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
-    """Return one parcel of several, each in its folder; one that intake will refuse is for all."""
-    if len(parcels) == 1:
-        return parcels[0][1]
+def _merged(payloads: Sequence[tuple[str, bytes]], wanted: Sequence[str]) -> bytes:
+    """Merge payloads, each in its folder; one that will be refused replaces all."""
+    if len(payloads) == 1:
+        return payloads[0][1]
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-merge-")))
         items: list[FileEntry] = []
-        for i, (folder, parcel) in enumerate(parcels):
+        for i, (folder, payload) in enumerate(payloads):
             path = place / f"{i}.zip"
-            path.write_bytes(parcel)
+            path.write_bytes(payload)
             try:
                 found = stack.enter_context(listed(path, _LIMITS))
             except InvalidSubmission:
-                return parcel
+                return payload
             items += [FileEntry(join(folder, item.path), item.kind, item.read) for item in found]
         return pack_items(items, wanted)

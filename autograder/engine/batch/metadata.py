@@ -1,8 +1,8 @@
-"""Who handed in what: `submission_metadata.yml` of a Gradescope export, read as a stream.
+"""Students and times: `submission_metadata.yml` of a Gradescope export, read as a stream.
 
-The file maps a folder's name to Ruby-style keys (`:submitters`, `:name`); names are free text. No
-object is ever made of what it says: tags are ignored, every scalar is text, so a student number
-keeps its zeros and a student called No keeps his name. One entry is held at a time.
+The file maps a folder's name to Ruby-style keys (`:submitters`, `:name`). It never creates objects:
+tags are ignored and every scalar is text, so a student number keeps its zeros and a student called
+No keeps the name. One entry is in memory at a time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ExportError(ValueError):
-    """The export cannot be read; the text says what was expected and what to do."""
+    """The export cannot be read; the message says what was expected and what to do."""
 
 
 @dataclass(frozen=True)
 class Submitter:
-    """A student, as the export calls him or her; what it does not say is empty."""
+    """A student as in the export; missing fields are empty."""
 
     name: str = ""
     sid: str = ""
@@ -39,18 +39,18 @@ class Submitter:
 
 @dataclass(frozen=True)
 class Handed:
-    """Who handed something in, and when: as the file has it, such as "2026-01-01 10:00:00 Z"."""
+    """The students of a submission, and its time as the file has it: "2026-01-01 10:00:00 Z"."""
 
     submitters: tuple[Submitter, ...] = ()
     at: str = ""
 
 
-def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
-    """Yield the name of a submission's folder, and who handed it in and when, in the file's order.
+def read_metadata(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
+    """Yield each submission's folder, students and time, in the file's order.
 
     Args:
         stream: the YAML file.
-        shown: what an error calls it.
+        shown: its name in errors.
 
     Raises:
         ExportError: it is not YAML, or not a mapping from folders to entries.
@@ -60,10 +60,10 @@ def read_roster(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
             if isinstance(folder, str) and isinstance(entry, Mapping):
                 yield folder, Handed(_submitters(entry), _field(entry, "created_at"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        what = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise ExportError(
-            f"{shown} cannot be read: {what}. Export the class again, or remove the file to grade "
-            "without names"
+            f"{shown} cannot be read: {reason}. Export the class again, or remove the file to "
+            "grade without names"
         ) from error
 
 
@@ -76,14 +76,14 @@ def _top_level(stream: IO[bytes], shown: str) -> Iterator[tuple[object, object]]
         if isinstance(event, (yaml.StreamEndEvent, yaml.DocumentEndEvent)):
             return
         if not isinstance(event, yaml.MappingStartEvent):
-            raise ExportError(f"{shown} must be a mapping from folders to entries, and is not")
+            raise ExportError(f"{shown} must be a mapping from folders to entries")
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = builder.build(event)
             yield key, builder.build(next(events))
 
 
 class _Builder:
-    """Makes texts, lists and mappings of events; an alias is the thing itself, never a copy."""
+    """Builds texts, lists and mappings from events; an alias is the same object, never a copy."""
 
     def __init__(self, events: Iterator[Any], shown: str) -> None:
         self._events = events
@@ -117,23 +117,22 @@ class _Builder:
 
 
 def _text(event: Any) -> str:
-    """Return a scalar's text. Ruby writes names that it takes for bytes in base64."""
+    """Return a scalar's text. Ruby writes names that it treats as bytes in base64."""
     value: str = event.value
     if event.tag in ("!binary", "tag:yaml.org,2002:binary"):
         try:
             return base64.b64decode(value).decode("utf-8", errors="replace")
         except binascii.Error:
             return value
-    is_nothing = event.style is None and value in ("", "~", "null")
-    return "" if is_nothing else value
+    is_null = event.style is None and value in ("", "~", "null")
+    return "" if is_null else value
 
 
 def _submitters(entry: Mapping[str, object]) -> tuple[Submitter, ...]:
-    told = entry.get("submitters")
-    people = told if isinstance(told, list) else []
+    people = entry.get("submitters")
     return tuple(
         Submitter(*(_field(person, name) for name in ("name", "sid", "email")))
-        for person in people
+        for person in (people if isinstance(people, list) else ())
         if isinstance(person, Mapping)
     )
 
@@ -150,13 +149,13 @@ _MOMENT = re.compile(
 
 
 def moment(text: str) -> datetime | None:
-    """Return the time that a text gives with its zone, "2026-01-01 10:00:00 Z"; None for others."""
-    found = _MOMENT.fullmatch(text.strip())
-    if found is None:
+    """Return the time of a text with a zone, "2026-01-01 10:00:00 Z"; None without one."""
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
         return None
-    zone = "+0000" if found["zone"] in ("Z", "UTC") else found["zone"].replace(":", "")
-    time = found["time"] if found[3] else f"{found['time']}:00"
+    zone = "+0000" if match["zone"] in ("Z", "UTC") else match["zone"].replace(":", "")
+    time = match["time"] if match[3] else f"{match['time']}:00"
     try:
-        return datetime.strptime(f"{found['day']} {time} {zone}", "%Y-%m-%d %H:%M:%S %z")
+        return datetime.strptime(f"{match['day']} {time} {zone}", "%Y-%m-%d %H:%M:%S %z")
     except ValueError:  # the 31st of February
         return None

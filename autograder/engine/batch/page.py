@@ -1,9 +1,8 @@
-"""What people look at: index.html, a feedback page a submission, scores.csv and changes.csv.
+"""The files that people read: index.html, a feedback page for each submission, two CSV files.
 
-One pass over the class list, one record at a time. The pages need no server and fetch nothing:
-style and script stand in them, and a content security policy that names their hashes lets nothing
-else run, whatever a student's text holds. Text is escaped by Jinja2, or put in place as text by
-the script.
+They are written in one pass over the class list, with one record in memory at a time. The pages
+need no server and fetch nothing: a content security policy allows only their own style and script,
+by hash, whatever a student's text contains. Jinja2 escapes text, and the script inserts it as text.
 """
 
 from __future__ import annotations
@@ -35,19 +34,19 @@ from autograder.engine.batch.store import (
 from autograder.engine.batch.summary import Summary, reason_of, state_of
 from autograder.engine.results.text import one_line
 
-_BATCH = 500  # rows of the table that are held at a time
+_BATCH = 500  # rows of the table in memory at a time
 
 
 @dataclass(frozen=True)
 class About:
-    """What the pages say about the homework.
+    """The homework, for the pages.
 
     Args:
         title: its name.
-        parts: the parts' titles by their numbers.
-        points: what each part is worth.
-        sentences: what a mistake is, by its id.
-        note: one more sentence about these results, such as which checks were run.
+        parts: titles of the parts, by number.
+        points: maximum points of each part.
+        sentences: descriptions of the mistakes, by id.
+        note: a sentence about these results, such as which checks were run.
     """
 
     title: str
@@ -60,17 +59,17 @@ class About:
 def write_views(
     store: Store, about: About, older: Store | None = None, for_students: str | None = None
 ) -> Summary:
-    """Write all that people look at; return what was counted.
+    """Write everything that people read; return the statistics.
 
     Args:
-        store: the results; views of an earlier time are replaced.
+        store: the results; earlier views are replaced.
         about: the homework.
         older: results to compare with.
-        for_students: when pages to hand out are read, see `student_pages.SHOWN`; None for none.
+        for_students: a key of `student_pages.SHOWN` for pages to hand out; None for none.
 
     Raises:
-        StoreError: one of the two is no store.
-        OSError: something cannot be written.
+        StoreError: `store` or `older` has no results.
+        OSError: a file cannot be written.
     """
     pages = _Pages(store, about)
     summary = Summary(about.sentences)
@@ -86,9 +85,9 @@ def write_views(
         )
         changes = None
         if older is not None:
-            changes = _ChangesWriter(
-                stack.enter_context(replacing(store.root / "changes.csv", ENCODING))
-            )
+            file = stack.enter_context(replacing(store.root / "changes.csv", ENCODING))
+            changes = csv.writer(file)
+            changes.writerow(("Submission", "Name", "Kind", "Before", "Now", "Change", "Checks"))
         handed_out = None
         if for_students is not None:
             handed_out = stack.enter_context(
@@ -98,7 +97,7 @@ def write_views(
             record = store.read(listed.key)
             change = compare(listed.key, older.read(listed.key), record) if older else None
             if change is not None and changes is not None:
-                changes.write(listed, change)
+                changes.writerow(_change_row(listed, change))
                 pages.write_change(listed, change)
             if record is not None:
                 pages.write_feedback(listed, record, change)
@@ -113,14 +112,14 @@ def write_views(
             rows.write(_row(listed, summary.add(listed, record, change)))
         if older is not None and changes is not None:
             for listed, change in _gone(store, older):
-                changes.write(listed, change)
+                changes.writerow(_change_row(listed, change))
                 summary.changes[change.kind] += 1
         pages.write_index(summary, rows, compared=older is not None)
     return summary
 
 
 def _gone(store: Store, older: Store) -> Iterator[tuple[Listed, Change]]:
-    """Yield those who were in the class before and are no more."""
+    """Yield submissions that were in the class before and no longer are."""
     here = {listed.key for listed in store.listed()}
     for listed in older.listed():
         if listed.key not in here:
@@ -129,35 +128,20 @@ def _gone(store: Store, older: Store) -> Iterator[tuple[Listed, Change]]:
                 yield listed, change
 
 
-class _ChangesWriter:
-    """changes.csv: a row a submission that came out otherwise."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(("Submission", "Name", "Kind", "Before", "Now", "Change", "Checks"))
-
-    def write(self, listed: Listed, change: Change) -> None:
-        points = ("" if value is None else f"{value:g}" for value in (change.old, change.new))
-        numbers = " ".join(check.number for check in change.checks)
-        self._writer.writerow(
-            (
-                defused(listed.key),
-                defused(listed.names),
-                change.kind,
-                *points,
-                f"{change.delta:g}",
-                defused(numbers),
-            )
-        )
+def _change_row(listed: Listed, change: Change) -> list[str]:
+    """Return the row of changes.csv."""
+    points = ("" if value is None else f"{value:g}" for value in (change.old, change.new))
+    numbers = " ".join(check.number for check in change.checks)
+    names = defused(listed.key), defused(listed.names)
+    return [*names, change.kind, *points, f"{change.delta:g}", defused(numbers)]
 
 
-def _row(listed: Listed, told: list[Any]) -> str:
-    """Return a row of the table as JSON that may stand in a script element."""
+def _row(listed: Listed, numbers: list[Any]) -> str:
+    """Return a row of the table as JSON that is safe inside a script element."""
     more = " ".join(f"{person.sid} {person.email}" for person in listed.submitters)
-    where = relative("", listed.key, "").strip("/.")
+    path = relative("", listed.key, "").strip("/.")
     names = (one_line(text, LONGEST_LINE) for text in (listed.names, f"{listed.key} {more}"))
-    row = [where, *names, *told]
-    text = json.dumps(row, separators=(",", ":"))
+    text = json.dumps([path, *names, *numbers], separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text + "\n"
@@ -174,7 +158,7 @@ class _Pages:
         self._small = assets("small.css")
 
     def write_index(self, summary: Summary, rows: IO[str], *, compared: bool) -> None:
-        """Write index.html; the rows go through without being held."""
+        """Write index.html; the rows are streamed."""
         rows.seek(0)
         pieces = self._environment.get_template("index.html.j2").generate(
             about=self._about,
@@ -190,7 +174,7 @@ class _Pages:
             file.writelines(pieces)
 
     def write_feedback(self, listed: Listed, record: Record, change: Change | None) -> None:
-        """Write what the student sees, and below it what only the staff does."""
+        """Write the student's feedback, and below it what only the staff may see."""
         seen = [test for test in record.tests if test.get("visibility") == "visible"]
         self._write_small(
             "feedback",
@@ -206,7 +190,7 @@ class _Pages:
         )
 
     def write_change(self, listed: Listed, change: Change) -> None:
-        """Write the two feedbacks side by side."""
+        """Write old and new feedback side by side."""
         self._write_small("compare", listed, change=change, sides=_sides)
 
     def _write_small(self, kind: str, listed: Listed, **values: Any) -> None:
@@ -223,7 +207,7 @@ class _Pages:
 
 
 def _sides(check: CheckChange) -> tuple[tuple[str, str, str], ...]:
-    """Return what stands left and right for a check: heading, verdict, text."""
+    """Return left and right column for a check: heading, verdict, text."""
     return (
         ("Before", check.old_verdict, check.old_text),
         ("Now", check.new_verdict, check.new_text),
@@ -231,7 +215,7 @@ def _sides(check: CheckChange) -> tuple[tuple[str, str, str], ...]:
 
 
 def _comma_between(lines: IO[str]) -> Iterator[Markup]:
-    """Yield the lines as members of a JSON array, some at a time."""
+    """Yield the lines in batches, as members of a JSON array."""
     batch: list[str] = []
     first = True
     for line in lines:

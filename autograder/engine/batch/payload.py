@@ -1,9 +1,8 @@
-"""A submission as one small piece of bytes that can travel: a zip of what intake looks at.
+"""The payload of a submission: a small zip of all that staging reads.
 
-Intake reads the wanted files and of everything else the name and kind only. So that is what a
-parcel holds: the whole list, with the content of files whose names are wanted, a few kilobytes in
-place of megabytes of pictures. The same submission always gives the same bytes, whose hash tells
-whether it has to be graded again.
+Staging reads the wanted files, and only name and kind of everything else. So a payload lists all
+files but has only the content of the wanted ones: kilobytes instead of megabytes of pictures. The
+same submission always gives the same bytes, and their hash shows whether to grade it again.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from autograder.engine.submission.entries import (
 )
 
 _LIMITS = SubmissionLimits()
-# One byte more than intake takes: what is larger stays too large when it is cut here.
+# One byte more than staging accepts: a larger file stays too large when it is cut here.
 _CUT = SubmissionLimits(max_file_bytes=_LIMITS.max_file_bytes + 1)
 _MOST_RAW_BYTES = 32 * 1024 * 1024
 _MODES = {
@@ -39,16 +38,16 @@ _MODES = {
 
 
 class UnreadableSubmission(Exception):
-    """The export's copy of a submission cannot be read: nobody's mistake but this machine's."""
+    """The export's copy of a submission cannot be read, which is not the student's fault."""
 
 
 def pack(source: Path, wanted: Sequence[str]) -> bytes:
     """Pack a submission that is a folder or a zip.
 
-    Whatever intake will refuse is packed so that intake says the same about the parcel.
+    If staging would refuse the submission, it refuses the payload with the same message.
 
     Raises:
-        UnreadableSubmission: it is not there, or may not be read.
+        UnreadableSubmission: it is missing or cannot be read.
     """
     try:
         return _pack_zip(source, wanted) if source.is_file() else _pack_folder(source, wanted)
@@ -60,7 +59,7 @@ def _pack_zip(source: Path, wanted: Sequence[str]) -> bytes:
     try:
         with listed(source, _LIMITS) as items:
             return pack_items(items, wanted)
-    except InvalidSubmission as refused:  # it travels as it is
+    except InvalidSubmission as refused:  # it is sent as it is
         if source.stat().st_size > _MOST_RAW_BYTES:
             raise UnreadableSubmission(
                 f"{source.name} is a zip of more than {_MOST_RAW_BYTES >> 20} MiB that would be "
@@ -76,13 +75,13 @@ def _pack_folder(source: Path, wanted: Sequence[str]) -> bytes:
     except InvalidSubmission as refused:
         if not source.is_dir() or isinstance(refused.__cause__, OSError):
             raise UnreadableSubmission(str(refused)) from refused
-        # All that is left is a listing that is too long; so is this one.
+        # The only other reason is a listing that is too long; so is this one.
         too_many = (FileEntry(str(i), "file", bytes) for i in range(_LIMITS.max_entries + 1))
         return pack_items(too_many, ())
 
 
 def _cut(item: FileEntry) -> FileEntry:
-    """Let a file that is far too large be one that is a little too large."""
+    """Let a file that is far too large be only slightly too large."""
 
     def read() -> bytes:
         try:
@@ -96,11 +95,11 @@ def _cut(item: FileEntry) -> FileEntry:
 
 
 def pack_items(items: Iterable[FileEntry], wanted: Sequence[str]) -> bytes:
-    """Pack what has been listed; see `autograder.engine.submission.entries`."""
+    """Pack entries that `submission.entries` has listed."""
     names = {posixpath.basename(name) for name in wanted}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of names that come twice, as they may
+        warnings.simplefilter("ignore", UserWarning)  # about duplicate names, which may occur
         for item in sorted(items, key=lambda item: item.path):
             is_wanted = item.kind == "file" and posixpath.basename(item.path) in names
             name = _inside(item.path) + "/" * (item.kind == "a folder")
@@ -110,13 +109,13 @@ def pack_items(items: Iterable[FileEntry], wanted: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def hash_of(parcel: bytes) -> str:
-    """Return what tells one submission from another."""
-    return hashlib.sha256(parcel).hexdigest()[:32]
+def hash_of(payload: bytes) -> str:
+    """Return the hash that identifies a submission."""
+    return hashlib.sha256(payload).hexdigest()[:32]
 
 
 def _inside(path: str) -> str:
-    """Return a name that no reader takes for one outside of the zip, whatever a folder holds."""
+    """Return a name that points inside the zip for every reader, whatever the folder's names."""
     parts = ("__" if part == ".." else part for part in path.split("/"))
     name = "/".join(parts).encode("utf-8", "replace").decode("utf-8")
-    return f"./{name}" if name[1:2] == ":" else name  # no drive of Windows
+    return f"./{name}" if name[1:2] == ":" else name  # not a Windows drive

@@ -1,8 +1,8 @@
-"""Results without names: pseudonyms for submissions, and names taken out of texts.
+"""Results without names: pseudonyms for submissions, and names removed from texts.
 
-The key that makes the pseudonyms lies beside the results and not among them: with it, and only
-with it, a rerun recognises a submission, and guesses of names can be tested. Checks, points and
-what a student wrote in his or her own words stay; the export's names, numbers and addresses go.
+The key of the pseudonyms is a file next to the results, not among them. Only with the key can a
+rerun recognise a submission, and can someone test guesses of names. Names, numbers and addresses of
+the export are removed; what students wrote in their code is not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograder.engine.batch.export import NotGraded, Submission
 from autograder.engine.batch.store import Listed, Record
 
 _KEY_BYTES = 16
-_SHORTEST = 4  # letters of a name's word that is looked for by itself
+_SHORTEST = 4  # letters of a single word of a name that is removed
 _HIDDEN = "[name]"
 
 
@@ -33,16 +33,16 @@ class Names:
         return Listed(submission.name, submission.submitters, submission.handed_in, submission.late)
 
     def not_graded(self, found: NotGraded) -> NotGraded:
-        """Return what is told of something that is no submission."""
+        """Return the line about an entry that is not a submission."""
         return found
 
     def cleaned(self, record: Record, submission: Submission) -> Record:
-        """Return the record as it may be kept."""
+        """Return the record as it may be stored."""
         return record
 
 
 class Pseudonyms(Names):
-    """Lists submissions under pseudonyms that only the key's owner can find out.
+    """Lists submissions under pseudonyms that only the key's owner can link to names.
 
     Args:
         key: secret bytes, the same for every run over the same class.
@@ -80,7 +80,7 @@ def _test(test: Mapping[str, Any], pattern: re.Pattern[str]) -> dict[str, Any]:
 
 
 def _pattern(submission: Submission) -> re.Pattern[str]:
-    """Match all that says whose submission it is, the longest first."""
+    """Match everything that identifies the students, longest first."""
     found = {submission.name, submission.name.removesuffix(".zip")}
     for person in submission.submitters:
         found |= {person.name, person.sid, person.email, person.email.partition("@")[0]}
@@ -92,11 +92,11 @@ def _pattern(submission: Submission) -> re.Pattern[str]:
 
 
 def key_for(root: Path, older: Path | None) -> bytes:
-    """Return the key of the results in a folder, made if there is none yet.
+    """Return the key of the results in a folder; make it if there is none.
 
     Args:
-        root: the folder of the results; its key is a file beside it.
-        older: results that it will be compared with: they share their key.
+        root: the folder of the results; its key is a file next to it.
+        older: results to compare with, which share the key.
     """
     path = _key_path(root)
     if not path.exists():

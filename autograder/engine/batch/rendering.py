@@ -1,4 +1,4 @@
-"""How pages are made: templates that escape all text, styles and scripts named by their hash."""
+"""The making of pages: templates that escape all text, styles and scripts named by their hash."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _RULE = re.compile(r"^-{10,}$", re.MULTILINE)
 _PAGES = Path(__file__).resolve().parent / "pages"
 
 
-def environment() -> Environment:
-    """Return where the templates of `pages/` are found."""
+def environment(pages: Path = _PAGES) -> Environment:
+    """Return the templates of a folder."""
     made = Environment(
-        loader=FileSystemLoader(_PAGES),
+        loader=FileSystemLoader(pages),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -33,16 +33,17 @@ def environment() -> Environment:
         "clean": clean_text,
         "paragraphs": paragraphs,
         "title_of": title_of,
+        "counted": counted,
     }
     return made
 
 
 def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
-    """Return a page's `style`, `script` and the `policy` that allows these and nothing else.
+    """Return a page's `style` and `script`, and the `policy` that allows only these.
 
     Args:
         style: name of a file of `pages/`.
-        script: likewise; None for a page without one.
+        script: likewise, if there is one.
     """
     style_text = (_PAGES / style).read_text("utf-8")
     script_text = (_PAGES / script).read_text("utf-8") if script is not None else ""
@@ -55,9 +56,14 @@ def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
 
 
 def paragraphs(text: str) -> list[tuple[bool, str]]:
-    """Split a text at blank lines; say of each piece whether it is a table, which must not wrap."""
+    """Split a text at blank lines; True marks a table, which must not wrap."""
     pieces = [piece.strip("\n") for piece in re.split(r"\n[ \t]*\n", text)]
     return [(bool(_RULE.search(piece)), piece) for piece in pieces if piece.strip()]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 solution", "2 solutions"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _sha256(text: str) -> str:

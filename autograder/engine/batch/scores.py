@@ -1,8 +1,7 @@
-"""scores.csv: a row a student, a column a part, safe to open in a spreadsheet.
+"""scores.csv: a row for each student, a column for each part, safe to open in a spreadsheet.
 
-UTF-8 with the mark at its beginning that Excel needs to take it for UTF-8 (LibreOffice, pandas
-with `encoding="utf-8-sig"` and Python's csv take it too). A text that a spreadsheet would compute
-instead of show gets an apostrophe in front, as OWASP's advice on CSV injection has it.
+UTF-8 with a byte order mark, which Excel needs (in pandas: `encoding="utf-8-sig"`). A text that a
+spreadsheet would take for a formula gets an apostrophe in front: OWASP's advice on CSV injection.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from autograder.engine.batch.store import Listed
 from autograder.engine.results.text import clean_text
 
 ENCODING = "utf-8-sig"
-# Spreadsheets also take the full-width forms of the first four for formulas.
+# Spreadsheets also accept the full-width forms of the first four.
 _STARTS_FORMULA = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
@@ -25,8 +24,8 @@ class ScoresWriter:
 
     Args:
         file: opened with `newline=""` and `ENCODING`.
-        parts: the parts' titles by their numbers.
-        points: what each part is worth.
+        parts: titles of the parts, by number.
+        points: maximum points of each part.
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class ScoresWriter:
     ) -> None:
         self._parts = tuple(parts)
         self._writer = csv.writer(file)
-        # "1.1" alone would be read as a number or a date.
+        # A spreadsheet would read "1.1" alone as a number or a date.
         titles = (f"{number} {title} (of {points[number]:g})" for number, title in parts.items())
         total = f"Total (of {sum(points.values()):g})"
         who = ("Name", "Student number", "Email", "Submission")
@@ -43,7 +42,7 @@ class ScoresWriter:
     def write(
         self, listed: Listed, points: Mapping[str, float], state: str, reason: str = ""
     ) -> None:
-        """Write a row for each student of a submission; no points stay empty."""
+        """Write a row for each student of a submission; missing points stay empty."""
         scores = [points.get(part, "") for part in self._parts]
         total = round(sum(points.values()), 4) if points else ""
         for person in listed.submitters or (Submitter(),):
@@ -55,7 +54,7 @@ class ScoresWriter:
 
 
 def defused(text: str) -> str:
-    """Return a text on one line that no spreadsheet computes."""
+    """Return a text on one line that no spreadsheet takes for a formula."""
     begins = text.lstrip(" \u00a0\u200b\ufeff").startswith(_STARTS_FORMULA)
     line = " ".join(clean_text(text).split())
     return f"'{line}" if begins or line.startswith(_STARTS_FORMULA) else line

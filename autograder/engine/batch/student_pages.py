@@ -1,7 +1,7 @@
-"""Pages to hand out: one file a submission in a flat folder, and all of them in a zip.
+"""Pages to hand out: one file for each submission in a flat folder, and all of them in a zip.
 
-Each holds what the student may see at a given time and nothing else: no hidden check, no log, no
-word of the class.
+A page has what the student may see at a given time and nothing else: no hidden check, no log,
+nothing about the class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograder.engine.batch.store import Listed, Record, Store, replacing, verd
 from autograder.engine.batch.summary import ERROR, REFUSED, state_of
 from autograder.engine.release.archive import add_entry, replacing_zip
 
-# What is shown from when on, by Gradescope's words; the later shows what the earlier does.
+# By Gradescope's words for a time: the visibilities shown then.
 SHOWN = {
     "visible": ("visible",),
     "after_due_date": ("visible", "after_due_date"),
@@ -33,7 +33,7 @@ _LONGEST = 60  # characters of a name in a file's name
 
 @dataclass(frozen=True)
 class _Part:
-    """Points of a part: of the checks that are shown, and what the whole part is worth."""
+    """Points of a part: those earned and possible in the shown checks, and of the whole part."""
 
     name: str
     score: float
@@ -42,14 +42,14 @@ class _Part:
 
 
 def remove(store: Store) -> None:
-    """Remove pages of an earlier time: they may show what is no longer true."""
+    """Remove earlier pages: they may be out of date."""
     shutil.rmtree(store.root / FOLDER, ignore_errors=True)
     (store.root / f"{FOLDER}.zip").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def writing(store: Store, title: str, when: str) -> Iterator[StudentPages]:
-    """Write pages; when this ends, the zip is in its place.
+    """Write pages, and at the end the zip.
 
     Args:
         store: the class.
@@ -74,7 +74,7 @@ class StudentPages:
         self._assets = assets("small.css")
 
     def write(self, listed: Listed, record: Record) -> None:
-        """Write the page of a submission; one that nothing was handed in for has none."""
+        """Write the page of a submission, unless nothing was handed in."""
         if record.absent:
             return
         state = state_of(record)
@@ -99,20 +99,20 @@ class StudentPages:
 
 def _parts(results: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[_Part]:
     parts = []
-    for told in results.get("extra_data", {}).get("parts", ()):
-        number = str(told["part"])
+    for part in results.get("extra_data", {}).get("parts", ()):
+        number = str(part["part"])
         scored = [
             (float(test["score"]), float(test["max_score"]))
             for test in tests
             if str(test.get("number", "")).rpartition(".")[0] == number and "max_score" in test
         ]
         score, shown = (round(sum(column), 4) for column in zip((0.0, 0.0), *scored, strict=True))
-        parts.append(_Part(f"{number} {told['title']}", score, shown, float(told["max_score"])))
+        parts.append(_Part(f"{number} {part['title']}", score, shown, float(part["max_score"])))
     return parts
 
 
 def file_name(listed: Listed) -> str:
-    """Return a file's name that says whose page it is, and is another for every submission."""
+    """Return a file name with the students' names, unique for each submission."""
     words = [listed.names] if listed.names == listed.key else [listed.names, listed.key]
     slugs = [re.sub(r"\W+", "_", word).strip("_")[:_LONGEST] for word in words]
     if slugs[-1] != listed.key:

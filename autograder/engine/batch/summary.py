@@ -1,4 +1,4 @@
-"""What a class's results say together, counted in one pass that holds one record at a time."""
+"""Statistics of a class, counted in one pass with one record in memory at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Any
 
 from autograder.engine.batch.comparison import (
@@ -22,14 +23,14 @@ from autograder.engine.grading.ledger import Verdict
 
 GRADED, ERROR, UNFINISHED, MISSING = "graded", "grader error", "not finished", "not graded yet"
 REFUSED, ABSENT = "refused", "nothing handed in"
-_MOST_LISTED = 20  # slowest gradings, and those that have no grade
+_MOST_LISTED = 20  # slowest gradings, and submissions without a grade
 _BARS = 11
 _MOST_CHECKS = 4
 
 
 @dataclass
 class PartSum:
-    """The points of one part, or of all."""
+    """The points of one part, or of all parts."""
 
     number: str
     title: str
@@ -38,7 +39,7 @@ class PartSum:
 
     @property
     def count(self) -> int:
-        """How many submissions were counted."""
+        """The number of submissions."""
         return sum(self.scores.values())
 
     @property
@@ -49,51 +50,41 @@ class PartSum:
     @property
     def median(self) -> float:
         """The lower median."""
-        left = (self.count + 1) // 2
-        for score in sorted(self.scores):
-            left -= self.scores[score]
-            if left <= 0:
-                return score
-        return 0.0
+        return median_low(self.scores.elements()) if self.scores else 0.0
 
     @property
     def full(self) -> int:
-        """How many have all points."""
+        """The number of submissions with full marks."""
         return sum(n for score, n in self.scores.items() if score >= self.max_score)
 
     @property
     def bars(self) -> list[tuple[str, int]]:
-        """A histogram: what a bar stands for, how many. Full marks have a bar of their own."""
+        """A histogram as (label, count); full marks are a separate bar."""
         width = 1.0
         while self.max_score / width > _BARS - 1:
             width = {1.0: 2.0, 2.0: 5.0}.get(width, width * 2)
-        counts: Counter[int] = Counter()
-        for score, n in self.scores.items():
-            if score < self.max_score:
-                counts[int(score // width)] += n
         bars = []
         low = 0.0
         while low < self.max_score:
             high = min(low + width, self.max_score)
             label = f"{low:g}" if width == 1 else f"{low:g} to under {high:g}"
-            bars.append((label, counts[int(low // width)]))
+            bars.append((label, sum(n for s, n in self.scores.items() if low <= s < high)))
             low = high
         return [*bars, (f"{self.max_score:g}", self.full)]
 
 
 @dataclass
 class CheckSum:
-    """What became of one check over the class."""
+    """The verdicts of one check."""
 
     number: str
     name: str
-    part: str
     max_score: float | None
     verdicts: Counter[str] = field(default_factory=Counter)
 
     @property
     def tried(self) -> int:
-        """How many were run to an end."""
+        """How many passed or failed it."""
         return self.passed + self.failed
 
     @property
@@ -108,14 +99,14 @@ class CheckSum:
 
     @property
     def others(self) -> str:
-        """The other verdicts in words."""
+        """The other verdicts, such as "3 blocked"."""
         ends = (Verdict.PASSED.value, Verdict.FAILED.value)
         return ", ".join(f"{n} {v}" for v, n in sorted(self.verdicts.items()) if v not in ends)
 
 
 @dataclass
 class MistakeSum:
-    """One mistake that submissions were told of, or several that no answer tells apart."""
+    """One named mistake, or several with the same answers."""
 
     id: str
     index: int
@@ -125,9 +116,9 @@ class MistakeSum:
 
     @property
     def where(self) -> str:
-        """The checks that told of it, the most frequent first."""
-        told = [number for number, _ in self.checks.most_common(_MOST_CHECKS)]
-        return ", ".join(told) + (" and others" if len(self.checks) > _MOST_CHECKS else "")
+        """The checks that named it, the most frequent first."""
+        numbers = [number for number, _ in self.checks.most_common(_MOST_CHECKS)]
+        return ", ".join(numbers) + (" and others" if len(self.checks) > _MOST_CHECKS else "")
 
 
 @dataclass(frozen=True, order=True)
@@ -141,7 +132,7 @@ class Slow:
 
 @dataclass(frozen=True)
 class Fault:
-    """A submission that has no grade, or whose grading did not come to its end."""
+    """A submission without a grade, or not graded to the end."""
 
     key: str
     names: str
@@ -149,15 +140,15 @@ class Fault:
 
 
 class Summary:
-    """Counts what it is given.
+    """Counts results.
 
     Args:
-        sentences: what a mistake is, by its id.
+        sentences: descriptions of the mistakes, by id.
     """
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
         self._sentences = sentences
-        self._slowest: list[Slow] = []
+        self.slowest: list[Slow] = []  # the slowest first
         self.states: Counter[str] = Counter()
         self.parts: dict[str, PartSum] = {}
         self.all = PartSum("", "All parts", 0.0)
@@ -166,19 +157,19 @@ class Summary:
         self.faults: list[Fault] = []
         self.changes: Counter[str] = Counter()
         self.gained = self.lost = 0
-        self._reshared: set[str] = set()  # parts of which only the shares changed
+        self._reshared: set[str] = set()  # parts in which only the shares changed
         self.seconds = 0.0
         self.versions: Counter[str] = Counter()
         self.late = 0
 
     @property
     def total(self) -> int:
-        """How many submissions the class has."""
+        """The number of submissions."""
         return sum(self.states.values())
 
     @property
     def what_changed(self) -> list[str]:
-        """What a comparison found, a sentence each."""
+        """The result of a comparison, in sentences."""
         moved, read, shared, came, gone = (
             self.changes[kind] for kind in (POINTS, FEEDBACK, SHARES, CAME, GONE)
         )
@@ -209,13 +200,8 @@ class Summary:
         return sentences
 
     @property
-    def slowest(self) -> list[Slow]:
-        """The slowest gradings, the slowest first."""
-        return sorted(self._slowest, reverse=True)
-
-    @property
     def hardest(self) -> list[CheckSum]:
-        """The checks that carry points, those first that the fewest passed."""
+        """The checks with points, starting with those that the fewest passed."""
         scored = [c for c in self.checks.values() if c.max_score is not None and c.tried]
         return sorted(scored, key=lambda check: check.passed / check.tried)
 
@@ -238,8 +224,8 @@ class Summary:
                 self._reshared |= {check.part for check in change.checks}
         made: list[int] = []
         if record is not None:
-            if state != GRADED:
-                self._fault(listed, record, state)
+            if state != GRADED and len(self.faults) < _MOST_LISTED:
+                self.faults.append(Fault(listed.key, listed.names, reason_of(record)))
             made = self._count(listed, record)
         points = points_of(record) if record is not None and record.is_grade else {}
         return [
@@ -252,28 +238,21 @@ class Summary:
             listed.late,
         ]
 
-    def _fault(self, listed: Listed, record: Record, state: str) -> None:
-        if len(self.faults) < _MOST_LISTED:
-            self.faults.append(Fault(listed.key, listed.names, reason_of(record)))
-
     def _count(self, listed: Listed, record: Record) -> list[int]:
         if record.absent:
             return []
         self.seconds += record.seconds
         self.versions[record.checks] += 1
         slow = Slow(record.seconds, listed.key, listed.names)
-        if len(self._slowest) < _MOST_LISTED:
-            heapq.heappush(self._slowest, slow)
-        else:
-            heapq.heappushpop(self._slowest, slow)
-        if not record.is_grade:  # its zeros are nobody's
+        self.slowest = heapq.nlargest(_MOST_LISTED, [*self.slowest, slow])
+        if not record.is_grade:  # its zeros are not the student's
             return []
-        for told in record.results["extra_data"]["parts"]:
-            part = self.parts.setdefault(
-                told["part"], PartSum(told["part"], told["title"], told["max_score"])
-            )
-            part.scores[told["score"]] += 1
-        self.all.max_score = sum(part.max_score for part in self.parts.values())
+        for part in record.results["extra_data"]["parts"]:
+            number = part["part"]
+            if number not in self.parts:
+                self.parts[number] = PartSum(number, part["title"], part["max_score"])
+            self.parts[number].scores[part["score"]] += 1
+        self.all.max_score = sum(each.max_score for each in self.parts.values())
         self.all.scores[total_of(record) or 0.0] += 1
         return self._count_tests(record.tests)
 
@@ -281,25 +260,19 @@ class Summary:
         made: dict[str, MistakeSum] = {}
         for test in tests:
             number = str(test.get("number", ""))
-            check = self.checks.get(number)
-            if check is None:
-                part = number.rpartition(".")[0]
-                check = CheckSum(number, title_of(test), part, test.get("max_score"))
-                self.checks[number] = check
-            check.verdicts[verdict_of(test)] += 1
-            name = test.get("extra_data", {}).get("mistake")
+            if number not in self.checks:
+                self.checks[number] = CheckSum(number, title_of(test), test.get("max_score"))
+            self.checks[number].verdicts[verdict_of(test)] += 1
+            name = str(test.get("extra_data", {}).get("mistake") or "")
+            if name and name not in self.mistakes:
+                sentences = tuple(self._sentences.get(one, one) for one in name.split("+"))
+                self.mistakes[name] = MistakeSum(name, len(self.mistakes), sentences)
             if name:
-                made[name] = self._mistake(str(name))
+                made[name] = self.mistakes[name]
                 made[name].checks[number] += 1
         for mistake in made.values():
             mistake.count += 1
         return [mistake.index for mistake in made.values()]
-
-    def _mistake(self, name: str) -> MistakeSum:
-        if name not in self.mistakes:
-            sentences = tuple(self._sentences.get(one, one) for one in name.split("+"))
-            self.mistakes[name] = MistakeSum(name, len(self.mistakes), sentences)
-        return self.mistakes[name]
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -308,7 +281,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def state_of(record: Record | None) -> str:
-    """Return in words how far the grading of a submission has come."""
+    """Return the state of a submission's grading in words."""
     if record is None:
         return MISSING
     if record.is_grader_error:
@@ -319,7 +292,7 @@ def state_of(record: Record | None) -> str:
 
 
 def reason_of(record: Record) -> str:
-    """Return why a submission has no grade, or not all of it; "" for one that has."""
+    """Return why a submission has no grade or only a part of it, or ""."""
     faults = (
         str(test.get("output", "")).splitlines()[-1]
         for test in record.tests

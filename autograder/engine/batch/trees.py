@@ -1,4 +1,4 @@
-"""An export as a tree of names, be it a folder or a zip: listed without unpacking it."""
+"""An export as a tree of names, from a folder or a zip, listed without unpacking it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _MOST_INNER_BYTES = 512 * 1024 * 1024  # of a student's zip inside a zipped expo
 
 
 class Tree(Protocol):
-    """Paths are those of the export, with slashes; "" is its top."""
+    """The files of an export; paths have slashes, and "" is the top."""
 
     def entries(self, folder: str) -> list[tuple[str, str]]:
-        """Return name and kind of everything in a folder, without litter, sorted."""
+        """Return name and kind of the entries of a folder, sorted, without litter."""
 
     def open(self, path: str) -> IO[bytes]:
         """Open a file."""
 
     def file(self, path: str) -> contextlib.AbstractContextManager[Path]:
-        """Lend a file of the tree as one on the disk."""
+        """Give a file as one on the disk, as long as the context is open."""
 
     def pack(self, folder: str, wanted: Sequence[str]) -> bytes:
-        """Pack a folder; raises UnreadableSubmission."""
+        """Pack a folder; see `payload.pack`."""
 
 
 def is_litter(name: str) -> bool:
-    """Whether an operating system left this, and no person."""
+    """Whether an operating system made this, and not a person."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
@@ -51,7 +51,11 @@ class FolderTree:
 
     def entries(self, folder: str) -> list[tuple[str, str]]:
         with os.scandir(self._root / folder) as found:
-            return sorted((e.name, _kind_on_disk(e)) for e in found if not is_litter(e.name))
+            return sorted(
+                (e.name, FOLDER if e.is_dir() else FILE if e.is_file() else OTHER)
+                for e in found
+                if not is_litter(e.name)
+            )
 
     def open(self, path: str) -> IO[bytes]:
         return (self._root / path).open("rb")
@@ -64,20 +68,14 @@ class FolderTree:
         return pack(self._root / folder, wanted)
 
 
-def _kind_on_disk(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir():
-        return FOLDER
-    return FILE if entry.is_file() else OTHER
-
-
 class ZipTree:
-    """A zip as it was downloaded. Its listing is held in memory, its contents are not."""
+    """A zip as it was downloaded; only its listing is in memory."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._files: dict[str, zipfile.ZipInfo] = {}
         self._folders: dict[str, dict[str, str]] = defaultdict(dict)
-        # What lies below each folder of the upper levels, where submissions are.
+        # The files below each folder.
         self._below: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         for info in archive.infolist():
             path = _path(info)
@@ -105,16 +103,16 @@ class ZipTree:
         info = self._files[path]
         if info.file_size > _MOST_INNER_BYTES:
             raise UnreadableSubmission(
-                f"{path} has more than {_MOST_INNER_BYTES >> 20} MiB: unzip the export, and give "
-                "its folder"
+                f"{path} is larger than {_MOST_INNER_BYTES >> 20} MiB: unzip the export and "
+                "pass the folder"
             )
         with tempfile.TemporaryDirectory(prefix="class-inner-") as name:
-            # By its own name: a message about the file names it.
+            # Messages name this file.
             copy = Path(name) / "submission.zip"
             try:
                 with self._archive.open(info) as source, copy.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
-            except Exception as error:  # a parser at work on bytes from elsewhere
+            except Exception as error:  # as in _read
                 raise UnreadableSubmission(_damaged(path, error)) from error
             yield copy
 
@@ -134,7 +132,7 @@ class ZipTree:
         try:
             with self._archive.open(info) as file:
                 return file.read(_LIMITS.max_file_bytes + 1)
-        except Exception as error:  # a parser at work on bytes from elsewhere raises many kinds
+        except Exception as error:  # a parser of hostile bytes raises many kinds
             raise InvalidSubmission(_damaged(info.filename, error)) from error
 
 

@@ -1,22 +1,23 @@
-"""A process that grades one submission after the other: `isolated.py ...batch.worker_process`.
+"""A process that grades one submission after another: `isolated.py ...batch.worker_process`.
 
-Torch and the judge are imported once; its gradings share them, and so do the graders of a machine
-where who starts them says so: `... SHARED`. The first line on stdin holds its settings, in JSON. It
-says `{}` when it is ready, then a line comes in on stdin, a line goes out on stdout; when stdin
-ends, so does it. It is a process of its own, and not a thread of whoever hands out the work,
-because a grading owns its process: it handles signals, changes the folder and ends every child
-that it does not know.
+Torch and the judge are imported once and shared by its gradings; if the caller passes descriptors,
+`... SHARED`, by all worker processes of a machine. The first line on stdin has the settings, as
+JSON. The process writes `{}` when it is ready, then one line to stdout for each line from stdin,
+and ends with stdin. It is a process and not a thread because a grading owns its process: it handles
+signals, changes the folder and ends every child that it does not know.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,13 @@ _INTERRUPTED = "interrupted from outside"
 
 @dataclass(frozen=True)
 class Settings:
-    """What all submissions of a class are graded by.
+    """How to grade a submission.
 
     Args:
         package: the homework's package.
-        pristine: the template's folder; relative to the project where it lies in it, so that a
+        pristine: the template's folder; relative to the project if it lies in it, so that a
             worker with a checkout elsewhere finds its own.
-        toml: the text of its settings, which travel: a worker's own may be others.
+        toml: the text of the homework's settings, which may differ from a worker's own.
         only: ids of the checks to run; all when empty.
     """
 
@@ -54,12 +55,17 @@ class Settings:
         """Make settings that mean the same on another machine."""
         inside = pristine.resolve().is_relative_to(ROOT)
         where = pristine.resolve().relative_to(ROOT) if inside else pristine.resolve()
-        # By its bytes: whoever hashes the text there must find the same line endings.
+        # By its bytes: the hash of the text must find the same line endings there.
         toml = assignment.settings_file.read_bytes().decode()
         return Settings(assignment.package, str(where), toml, only)
 
+    @staticmethod
+    def parse(fields: Mapping[str, Any]) -> Settings:
+        """Undo `asdict` and JSON."""
+        return Settings(**{**fields, "only": tuple(fields["only"])})
+
     def assignment(self, folder: Path) -> Assignment:
-        """Load the homework; its settings are laid into a folder, to stay there."""
+        """Load the homework; its settings are written into a folder and must stay there."""
         path = folder / SETTINGS
         path.touch(0o600)
         path.write_bytes(self.toml.encode())
@@ -68,11 +74,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the graders of one machine share: descriptors of requests to fork servers.
+    """Descriptors of requests to the fork servers that the workers of one machine share.
 
     Args:
         zygotes: see `launch.open_prefork`.
-        judges: see `judges.WarmJudges`.
+        judges: see `judge_process.WarmJudges`.
     """
 
     zygotes: int
@@ -80,84 +86,102 @@ class Shared:
 
 
 def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
-    """Return the hash of what decides a grade; a part of the checks is another grading."""
-    checks = hash_of_checks(assignment)
-    return f"{checks} only {' '.join(only)}" if only else checks
+    """Return the hash of what decides a grade; some of the checks are another grading than all."""
+    return _fingerprint(hash_of_checks(assignment), only)
+
+
+def _fingerprint(checks_sha256: str, only: tuple[str, ...]) -> str:
+    return f"{checks_sha256} only {' '.join(only)}" if only else checks_sha256
 
 
 def main(argv: list[str]) -> int:
     """Serve until stdin ends."""
     die_with_parent()
-    told = json.loads(sys.stdin.readline())
-    settings = Settings(**{**told, "only": tuple(told["only"])})
+    settings = Settings.parse(json.loads(sys.stdin.readline()))
     shared = Shared(**json.loads(argv[0])) if argv else None
-    # Nothing that anybody prints may come between the answers.
+    # Nothing that a grading prints may get between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    with tempfile.TemporaryDirectory(prefix="class-", ignore_cleanup_errors=True) as name:
-        home = Path(name)
+    with contextlib.ExitStack() as stack:
+        home = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="class-", ignore_cleanup_errors=True)
+            )
+        )
         home.chmod(0o711)
-        assignment = settings.assignment(home)
-        prefork = open_prefork(settings.package, home, shared.zygotes if shared else None)
-        judges = WarmJudges(settings.package, shared.judges if shared else None)
-        zygote = ZygoteHolder(settings.package, home, home / "zygote.log", prefork)
-        checks = fingerprint(assignment, settings.only)
-        checks_sha256 = hash_of_checks(assignment)  # once for all
-        zygote.connect()  # no grading's time is for importing torch
+        grader = _Grader(settings, home, shared, stack)
         answers.write("{}\n")
         answers.flush()
-        try:
-            for line in sys.stdin:
-                parcel = base64.b64decode(json.loads(line)["parcel"])
-                graded = _grade(assignment, checks_sha256, settings, parcel, zygote, judges)
-                answer = {"checks": checks, **graded}
-                answers.write(json.dumps(answer) + "\n")
-                answers.flush()
-        finally:
-            judges.close()
-            zygote.close()
-            prefork.close()
+        for line in sys.stdin:
+            answers.write(json.dumps(grader.answer(json.loads(line))) + "\n")
+            answers.flush()
     return 0
 
 
-def _grade(
-    assignment: Assignment,
-    checks_sha256: str,
-    settings: Settings,
-    parcel: bytes,
-    zygote: ZygoteHolder,
-    judges: WarmJudges,
-) -> dict[str, Any]:
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / "submission.zip").write_bytes(parcel)
-        # A message about the zip names it as it is given here: the same words every time.
-        os.chdir(folder)
-        try:
-            report = grade(
-                Request(
-                    submission=Path("submission.zip"),
-                    results=folder / "results.json",
-                    assignment=assignment,
-                    pristine=ROOT / settings.pristine,
-                    only=settings.only,
-                    checks_sha256=checks_sha256,
-                ),
-                zygote,
-                judges,
-            )
-        finally:
-            os.chdir("/")
-    if _INTERRUPTED in report.trouble:  # no grade; whoever waits for one sees this process end
-        sys.exit(1)
-    return {
-        "results": report.results,
-        "trouble": report.trouble,
-        "refused": report.refused,
-        "log": report.log[-_LOG_CHARACTERS:],
-        "seconds": round(time.monotonic() - started, 3),
-    }
+class _Grader:
+    """Answers requests; whatever takes long is loaded once."""
+
+    def __init__(
+        self, settings: Settings, home: Path, shared: Shared | None, stack: contextlib.ExitStack
+    ) -> None:
+        self._home = home
+        self._loaded: dict[str, tuple[Assignment, str]] = {}  # with the hash, by the settings' text
+        self._load(settings)
+        closing, package = contextlib.closing, settings.package
+        prefork = open_prefork(package, home, shared.zygotes if shared else None)
+        stack.enter_context(closing(prefork))
+        self._zygote = ZygoteHolder(package, home, home / "zygote.log", prefork)
+        stack.enter_context(closing(self._zygote))
+        self._judges = WarmJudges(package, shared.judges if shared else None)
+        stack.enter_context(closing(self._judges))
+        self._zygote.connect()  # no grading's time is for importing torch
+
+    def _load(self, settings: Settings) -> tuple[Assignment, str]:
+        if settings.toml not in self._loaded:
+            folder = self._home / f"settings-{len(self._loaded)}"
+            folder.mkdir(0o711)
+            assignment = settings.assignment(folder)
+            self._loaded[settings.toml] = assignment, hash_of_checks(assignment)
+        return self._loaded[settings.toml]
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Grade a payload."""
+        settings = Settings.parse(request["settings"])
+        assignment, checks_sha256 = self._load(settings)
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            (folder / "submission.zip").write_bytes(base64.b64decode(request["payload"]))
+            # Messages about the zip show the path given here: it must be the same every time.
+            os.chdir(folder)
+            try:
+                report = grade(
+                    Request(
+                        submission=Path("submission.zip"),
+                        results=folder / "results.json",
+                        assignment=assignment,
+                        pristine=ROOT / settings.pristine,
+                        only=settings.only,
+                        checks_sha256=checks_sha256,
+                    ),
+                    self._zygote,
+                    self._judges,
+                )
+            finally:
+                os.chdir("/")
+        if _INTERRUPTED in report.trouble:  # no grade; the caller sees this process end
+            sys.exit(1)
+        answer = {
+            "checks": _fingerprint(checks_sha256, settings.only),
+            "results": report.results,
+            "trouble": report.trouble,
+            "refused": report.refused,
+            "log": report.log[-_LOG_CHARACTERS:],
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        if request["with_entries"]:
+            answer["entries"] = [asdict(entry) for entry in report.entries.values()]
+        return answer
 
 
 if __name__ == "__main__":

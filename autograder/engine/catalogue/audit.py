@@ -1,48 +1,55 @@
-"""Grade the grader: every wrong solution must lose points in its part and be named, no right one.
+"""Grade the grader: incorrect solutions must lose points and be named, correct ones must not.
 
-A case is a whole submission. Zygote and judge are imported once and shared by all cases of a job,
-and a case may say which parts its files cannot touch: their checks are not run again.
+A case is a whole submission. It may say which parts its files cannot affect: their checks are not
+run again. Cases are graded by the worker processes of `batch.pool`.
 """
 
 from __future__ import annotations
 
-import atexit
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from concurrent.futures import as_completed
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from autograder.engine.grading.judge_process import WarmJudges
+from autograder.engine.batch.payload import pack_items
+from autograder.engine.batch.pool import (
+    SLACK_S,
+    Crew,
+    Task,
+    WorkerDied,
+    grade_payload,
+    local_crew,
+)
+from autograder.engine.batch.worker_process import Settings
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
-from autograder.engine.grading.plan import hash_of_checks, plan_checks
-from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import Assignment, load_assignment
-from autograder.engine.sandbox.confine import die_with_parent
-from autograder.engine.sandbox.launch import ZygoteHolder, open_prefork
+from autograder.engine.grading.plan import plan_checks
+from autograder.engine.homework import load_assignment
+from autograder.engine.submission.entries import FileEntry
+
+_SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One submission with what must become of it.
+    """One submission, and the result that it must have.
 
     Args:
         id: unique.
         kind: "wrong", "right" or "empty" (nothing attempted).
-        sentence: what is special about it.
+        sentence: how it differs from the reference.
         files: text by path, such as "codebase/gan.py".
-        parts: for a wrong one, the parts that lose points.
+        parts: for a wrong one, the parts that must lose points.
         edits: the parts whose code differs from the reference's.
-        run: the parts to grade; the others cannot be touched by what this case edits.
-        skip: numbers of checks in them that are left out: what they call is not edited, or slow.
-        named: for a wrong one, the mistake ids of which one must be given.
-        says: or else a piece of the feedback that names it.
+        run: the parts to grade; the edits cannot change the others. All when empty.
+        skip: numbers of checks in them to leave out: they call nothing that is edited, or are slow.
+        named: for a wrong one, mistake ids, one of which the feedback must name.
+        says: for one without an id, a piece of the message that names it.
         seed: in place of the assignment's.
-        must_be_caught: for a wrong one, whether it must lose points and be named. False where only
+        must_be_caught: for a wrong one, whether it must lose points and be named. False if only
             one check is tried on it.
     """
 
@@ -60,7 +67,7 @@ class Case:
     must_be_caught: bool = True
 
     def touches(self, check: PlannedCheck) -> bool:
-        """Whether a check could come out otherwise than on the reference."""
+        """Whether a check can give another result than on the reference."""
         return (not self.run or check.part in self.run) and check.number not in self.skip
 
 
@@ -71,11 +78,11 @@ class Row:
     case: Case
     entries: Mapping[str, Entry]
     seconds: float
-    complaints: tuple[str, ...] = field(default=())
+    complaints: tuple[str, ...] = ()
 
     @property
     def mistakes(self) -> frozenset[str]:
-        """The ids of all mistakes that were named."""
+        """The ids of all named mistakes."""
         return frozenset(
             name
             for entry in self.entries.values()
@@ -92,20 +99,20 @@ class Row:
         )
 
     @property
-    def told(self) -> str:
-        """What the student learns first: the hint, or the first failing check's sentence."""
+    def first_message(self) -> str:
+        """The first hint, or else the first line of the first failing check."""
         failed = [e for e in self.entries.values() if e.verdict is Verdict.FAILED]
-        named = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
-        said = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
-        return next(iter(named + said), "")
+        hints = [entry.feedback.splitlines()[-1] for entry in failed if entry.mistake]
+        lines = [entry.feedback.splitlines()[0] for entry in failed if entry.feedback]
+        return next(iter(hints + lines), "")
 
 
 def narrowed(
     cases: Iterable[Case], plan: Sequence[PlannedCheck], check: PlannedCheck
 ) -> list[Case]:
-    """Return the cases that can change the outcome of one check, each to be graded by it alone.
+    """Return the cases that can change the result of one check, each to be graded by it alone.
 
-    Right ones must keep its points; of a wrong one nothing is required.
+    Correct ones must keep its points; nothing is required of an incorrect one.
     """
     others = frozenset(each.number for each in plan) - {check.number}
     return [
@@ -118,83 +125,64 @@ def narrowed(
 def audit(
     package: str, cases: Sequence[Case], pristine: Path, jobs: int, config: Path | None = None
 ) -> Iterator[Row]:
-    """Grade all cases in `jobs` processes; yield the rows as they are done."""
-    context = get_context("spawn")  # nothing of the caller's goes into the children
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_start, initargs=(package, pristine, config)
-    ) as pool:
-        futures = [pool.submit(_grade_case, case) for case in cases]
-        for future in as_completed(futures):
+    """Grade all cases in `jobs` worker processes; yield each row when it is done."""
+    assignment = load_assignment(package, config)
+    plan = plan_checks(assignment)
+    settings = Settings.of(assignment, pristine)
+    timeout_s = assignment.deadline_s + SLACK_S
+    with local_crew(jobs, package) as crew:
+        grade_case = partial(
+            _grade_case, plan=plan, settings=settings, timeout_s=timeout_s, crew=crew
+        )
+        for future in as_completed([crew.executor.submit(grade_case, case) for case in cases]):
             yield future.result()
 
 
-_SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
-_GRADER: list[tuple[Assignment, Path, ZygoteHolder, WarmJudges]] = []
-_HASHES: dict[int | None, str] = {}  # of the checks, by seed
-
-
-def _start(package: str, pristine: Path, config: Path | None) -> None:
-    die_with_parent()  # an audit that is killed leaves no process behind
-    assignment = load_assignment(package, config)
-    # Lives as long as this process: a pool's worker has no hook for its end but its exit, with
-    # which the prefork server and its zygote die.
-    folder = Path(tempfile.mkdtemp(prefix="audit-zygote-"))
-    folder.chmod(0o711)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    prefork = open_prefork(package, folder)
-    zygote = ZygoteHolder(package, folder, folder / "log", prefork)
-    _GRADER.append((assignment, pristine, zygote, WarmJudges(package)))
-
-
-def _grade_case(case: Case) -> Row:
-    assignment, pristine, zygote, judges = _GRADER[0]
+def _grade_case(
+    case: Case, plan: Sequence[PlannedCheck], settings: Settings, timeout_s: float, crew: Crew
+) -> Row:
+    """Grade a case; if its worker process dies, every check is a grader error."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="audit-") as name:
-        folder = Path(name)
-        for path, text in case.files.items():
-            (folder / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "submission" / path).write_text(text, encoding="utf-8")
-        if case.seed is not None:
-            config = _with_seed(assignment.settings_file, case.seed, folder)
-            assignment = load_assignment(assignment.package, config)
-        if case.seed not in _HASHES:  # reading all that grades takes as long as some checks
-            _HASHES[case.seed] = hash_of_checks(assignment)
-        plan = plan_checks(assignment)
-        report = grade(
-            Request(
-                submission=folder / "submission",
-                results=folder / "results.json",
-                assignment=assignment,
-                pristine=pristine,
-                only=tuple(check.check_id for check in plan if case.touches(check)),
-                checks_sha256=_HASHES[case.seed],
-            ),
-            zygote,
-            judges,
-        )
-    entries = {
-        check.check_id: report.entries[check.check_id] for check in plan if case.touches(check)
-    }
+    checks = tuple(check.check_id for check in plan if case.touches(check))
+    toml = settings.toml if case.seed is None else _with_seed(settings.toml, case.seed)
+    files = [FileEntry(path, "file", text.encode) for path, text in case.files.items()]
+    task = Task(
+        case.id,
+        pack_items(files, list(case.files)),
+        replace(settings, toml=toml, only=checks),
+        timeout_s,
+        shared=crew.shared,
+        with_entries=True,
+    )
+    try:
+        graded = map(_parsed, grade_payload(task)["entries"])
+        entries = {entry.check_id: entry for entry in graded if entry.check_id in checks}
+    except WorkerDied as error:
+        entries = {name: Entry(name, Verdict.GRADER_ERROR, 0.0, str(error)) for name in checks}
     row = Row(case, entries, time.monotonic() - started)
-    return Row(case, entries, row.seconds, tuple(complaints(row, plan)))
+    return replace(row, complaints=tuple(complaints(row, plan)))
 
 
-def _with_seed(config: Path, wanted: int, folder: Path) -> Path:
-    """Return a copy of the settings with another seed.
+def _parsed(fields: Mapping[str, Any]) -> Entry:
+    """Undo `asdict` and JSON."""
+    changes = {"verdict": Verdict(fields["verdict"]), "waits_for": tuple(fields["waits_for"])}
+    return Entry(**{**fields, **changes})
+
+
+def _with_seed(toml: str, seed: int) -> str:
+    """Return the text of the settings with another seed.
 
     Raises:
-        ValueError: no line of the settings gives the seed.
+        ValueError: not exactly one line sets the seed.
     """
-    text, found = _SEED.subn(rf"\g<1>{wanted}", config.read_text(encoding="utf-8"))
-    if found != 1:
-        raise ValueError(f"{config}: expected one line `seed = NUMBER`, found {found}")
-    copy = folder / config.name
-    copy.write_text(text, encoding="utf-8")
-    return copy
+    text, count = _SEED.subn(rf"\g<1>{seed}", toml)
+    if count != 1:
+        raise ValueError(f"expected one line `seed = NUMBER` in the settings, found {count}")
+    return text
 
 
 def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
-    """Say what is not as it must be with one row."""
+    """Yield what is wrong with a row."""
     lost = {
         check.part: check.number
         for check in plan
@@ -206,9 +194,9 @@ def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
             yield f"{check.number} ended as {entry.verdict.value}: {entry.feedback}"
     if row.case.kind == "right":
         if lost:
-            yield f"a right solution loses points in {', '.join(sorted(lost.values()))}"
+            yield f"a correct solution loses points in {', '.join(sorted(lost.values()))}"
         if row.mistakes:
-            yield f"a right solution is told that it made {', '.join(sorted(row.mistakes))}"
+            yield f"a correct solution gets the hint for {', '.join(sorted(row.mistakes))}"
     elif row.case.kind == "empty":
         for check in plan:
             entry = row.entries.get(check.check_id)
@@ -224,11 +212,11 @@ def _complaints_about_wrong(row: Row, lost: Mapping[str, str]) -> Iterator[str]:
     for part in sorted(set(lost) - row.case.parts):
         yield f"loses points in another part: {lost[part]}"
     if row.case.named and not row.case.named & row.mistakes:
-        told = ", ".join(sorted(row.mistakes)) or "nothing"
-        yield f"is not named: {' or '.join(sorted(row.case.named))} expected, {told} said"
+        named = ", ".join(sorted(row.mistakes)) or "none"
+        yield f"is not named: expected {' or '.join(sorted(row.case.named))}, got {named}"
     feedback = " ".join(entry.feedback for entry in row.entries.values())
     if row.case.says and row.case.says not in feedback:
-        yield f"no feedback says {row.case.says!r}"
+        yield f"no feedback contains {row.case.says!r}"
     if not row.case.named and not row.case.says:
         yield "the catalogue gives it no name"
 

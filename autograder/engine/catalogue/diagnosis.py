@@ -1,27 +1,57 @@
-"""Name the mistake behind the answers that a check saw, or say nothing.
+"""Name the mistake behind the answers that a check saw, or none.
 
-A mistake is named only when, on every case that was drawn, the student's answer equals what the
-mistake would give, and on some case that is clearly not the right answer. So a hint is computed,
-never guessed.
+A mistake is named only if, in every case that was drawn, the student's answer equals the mistake's,
+and in some case that answer is clearly not the correct one. So a hint is computed, never guessed.
+A mistake's answers are functions of the case, or come from a table (the golden values).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from autograder.engine.catalogue.solutions import Family, Wrong
+from autograder.engine.catalogue.solutions import Family
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 
-# Tighter than a check's own: a mistake must be met, not merely not excluded.
-_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
+# Two answers that agree to this are the same. Tighter than the checks' own tolerances: the answer
+# must be the mistake's, not merely close to it.
+SAME_ANSWER = Tolerance(rtol=2e-3, atol=2e-4)
 _MAX_OBSERVATIONS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Tabulated:
+    """An answer from a table: any of `arrays`, apart from their NaN; none leaves it open."""
+
+    arrays: Sequence[NDArray[np.float64]]
+
+
+Answer = ArrayLike | Tabulated
+
+
+class Mistake(Protocol):
+    """A known mistake, or several that give the same answers.
+
+    `answers` predicts what it answers to an observation, by the name of the answer.
+    """
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Catalogue ids."""
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """Hints to show; a mistake without any is never named."""
+
+    @property
+    def answers(self) -> Mapping[str, Callable[[Any], Answer | None]]:
+        """Predictions; None where the mistake gives no answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,35 +59,35 @@ class _Observation:
     answer: str
     about: Any
     got: Any
-    right: Any
+    right: Answer | None
 
 
 class Diagnosis:
-    """Collects what a check saw; asked for a name only if the check failed."""
+    """Collects the answers that a check saw, and names the mistake if the check failed."""
 
-    def __init__(self, mistakes: Sequence[Wrong]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self._mistakes = mistakes
         self._seen: list[_Observation] = []
         self._room = _MAX_OBSERVATIONS
         self._questions: dict[str, Callable[[], object]] = {}
 
-    def observe(self, answer: str, about: Any, got: ArrayLike, right: ArrayLike | None) -> None:
-        """Note one answer.
+    def observe(self, answer: str, about: Any, got: ArrayLike | None, right: Answer | None) -> None:
+        """Record one answer.
 
         Args:
-            answer: a key of `Wrong.answers`.
-            about: what the predictions of `Wrong.answers` are computed from.
+            answer: its name, a key of `Wrong.answers`.
+            about: the input of the predictions in `Wrong.answers`.
             got: the student's answer.
-            right: the right answer; None where the student's own steps leave none.
+            right: the correct answer; None if the student's own steps leave none.
         """
         if len(self._seen) < self._room:
             self._seen.append(_Observation(answer, about, np.array(got), right))
 
     def ask_if_failed(self, name: str, question: Callable[[], object]) -> None:
-        """Keep a question for the case that the check fails; it observes one case more.
+        """Keep a question for the case that the check fails; it observes one more case.
 
-        A check stops at the first case that fails, and on that one alone two mistakes may agree:
-        a loop over the batch and a loop over two variables do when there are two examples.
+        A check stops at the first case that fails, and in that one two mistakes may agree: a loop
+        over the batch and a loop over two variables do if there are two examples.
 
         Args:
             name: a question is asked once, however often it is given.
@@ -66,9 +96,10 @@ class Diagnosis:
         self._questions.setdefault(name, question)
 
     def diagnose(self) -> tuple[str, str] | None:
-        """Return (id, hint) of the mistake that explains all that was seen, or None.
+        """Return (id, hint) of the mistake that explains the wrong answers, or None.
 
-        Mistakes that nothing told apart are named together.
+        Of several, the one that explains most wrong answers is named: that is likelier than one
+        mistake for each. Those that explain equally many are named together.
         """
         self._room = len(self._seen) + _MAX_OBSERVATIONS
         for question in self._questions.values():
@@ -76,75 +107,71 @@ class Diagnosis:
             with contextlib.suppress(CheckFailed, CheckStopped):
                 question()
         self._questions.clear()
-        # As keys, they keep the order in which they were seen first.
+        # As keys, they keep the order in which they were first seen.
         wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
-        explained: dict[str, dict[str, str]] = {}  # by mistake and answer, the hint
-        for mistake in (one for one in self._mistakes if one.hint):
-            hints = {answer: self._explain(mistake, answer) for answer in wrong}
-            ours = with_their_values({a for a in wrong if hints[a]}, wrong, _value_of)
-            explained[mistake.id] = {answer: hints[answer] for answer in ours}
+        explained = [(m, self._explained(m, wrong)) for m in self._mistakes if m.hints]
         for answer in wrong:
-            # One mistake that explains several wrong answers is likelier than one for each.
-            most = max((len(ours) for ours in explained.values() if answer in ours), default=0)
-            named = [
-                m
-                for m in self._mistakes
-                if answer in explained.get(m.id, ()) and len(explained[m.id]) == most
-            ]
+            candidates = [(m, hints) for m, hints in explained if answer in hints]
+            most = max((len(hints) for _, hints in candidates), default=0)
+            named = [(m, hints) for m, hints in candidates if len(hints) == most]
             if named:
-                all_hints = dict.fromkeys(explained[mistake.id][answer] for mistake in named)
-                return "+".join(m.id for m in named), " Or: ".join(all_hints)
+                ids = dict.fromkeys(one for m, _ in named for one in m.ids)
+                all_hints = dict.fromkeys(one for _, hints in named for one in hints[answer])
+                return "+".join(ids), " Or: ".join(all_hints)
         return None
 
-    def _explain(self, mistake: Wrong, answer: str) -> str:
-        """Return the hint if a mistake would have given this answer wherever it was seen, or ""."""
+    def _explained(self, mistake: Mistake, wrong: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the hints of a mistake by the wrong answers that it explains.
+
+        A derivative counts only together with its value: the derivative of a wrong value is wrong
+        as well, and says nothing about cut-off gradients.
+        """
+        hints = {answer: self._hints(mistake, answer) for answer in wrong}
+        return {
+            answer: ours
+            for answer, ours in hints.items()
+            if ours and hints.get(_value_of(answer), ours)
+        }
+
+    def _hints(self, mistake: Mistake, answer: str) -> tuple[str, ...]:
+        """Return the hints if a mistake gives this answer wherever it was seen, else ()."""
         predict = mistake.answers.get(answer)
         if predict is None:
-            return ""
+            return ()
         seen_here = [seen for seen in self._seen if seen.answer == answer]
-        hint = mistake.hint
+        hints = mistake.hints
         if isinstance(predict, Family):
             farthest = max(seen_here, key=lambda seen: _distance(seen.got, seen.right))
             predict = predict.fitted(farthest.about, float(farthest.got))
-            hint = predict.hint(predict.number)
-        for seen in seen_here:
-            with np.errstate(all="ignore"):
-                predicted = predict(seen.about)
-            if not _same(seen.got, predicted):
-                return ""
-        return hint
+            hints = (predict.hint(predict.number),)
+        with np.errstate(all="ignore"):
+            is_explained = all(_same(seen.got, predict(seen.about)) for seen in seen_here)
+        return hints if is_explained else ()
 
 
-def with_their_values(
-    explained: set[str], wrong: Iterable[str], value_of: Callable[[str], str | None]
-) -> set[str]:
-    """Drop derivatives from what a mistake explains, where their value is wrong for another reason.
-
-    Of a wrong value the derivative is wrong as well, and says nothing of what cuts off gradients.
-
-    Args:
-        explained: names of the wrong answers that the mistake would give.
-        wrong: names of all wrong answers.
-        value_of: the answer that an answer is a derivative of; None where it is none.
-    """
-    unexplained = set(wrong) - explained
-    return {answer for answer in explained if value_of(answer) not in unexplained}
-
-
-def _value_of(answer: str) -> str | None:
+def _value_of(answer: str) -> str:
     """The answer that another one is a derivative of: z of its Jacobian, a loss of its gradient."""
     for end, value in ((".gradient", ""), (".jacobian", ".z")):
         if answer.endswith(end):
             return answer.removesuffix(end) + value
-    return None
+    return ""
 
 
-def _distance(got: Any, right: ArrayLike | None) -> float:
-    """How far off an answer is; 0 where that cannot be said."""
-    error = 0.0 if right is None else float(np.abs(got - np.asarray(right)).max())
+def _distance(got: Any, right: Answer | None) -> float:
+    """How far off an answer is; 0 if that is undefined."""
+    if right is None or isinstance(right, Tabulated):
+        return 0.0
+    error = float(np.abs(got - np.asarray(right)).max())
     return error if np.isfinite(error) else 0.0
 
 
-def _same(got: Any, other: ArrayLike | None) -> bool:
-    # A mistake's own answer may well be infinite; then it is nobody's.
-    return other is not None and bool(np.isfinite(other).all()) and close(got, other, _EQUAL)
+def _same(got: Any, other: Answer | None) -> bool:
+    if isinstance(other, Tabulated):
+        return not other.arrays or any(_same_where_finite(got, one) for one in other.arrays)
+    # A mistake's own answer may be infinite; then it explains nothing.
+    return other is not None and bool(np.isfinite(other).all()) and close(got, other, SAME_ANSWER)
+
+
+def _same_where_finite(got: Any, table: NDArray[np.float64]) -> bool:
+    compared = np.isfinite(table)
+    return got.shape == table.shape and close(got[compared], table[compared], SAME_ANSWER)

@@ -1,4 +1,4 @@
-"""An entry of the catalogue: a small edit of the reference, wrong, or right but different."""
+"""The catalogue's entries: small edits of the reference, incorrect, or correct but different."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Prediction = Callable[[Any], "ArrayLike | None"]
 
 @dataclass(frozen=True)
 class Family:
-    """Answers, a number each, of a mistake with a constant of the student's own: where to clamp.
+    """Scalar answers of a mistake with a constant that the student chose, such as a clamp.
 
     Args:
-        predict: the answer, from what it is about and the constant.
-        number: the constant of an entry's own code.
-        hint: shown when some constant explains all that was seen.
+        predict: the answer, from the observation and the constant.
+        number: the constant in the entry's code.
+        hint: shown if some constant explains all observations.
     """
 
     predict: Callable[[Any, float], float]
@@ -27,18 +27,18 @@ class Family:
     hint: Callable[[float], str]
 
     def __call__(self, about: Any) -> float:
-        """The answer with the entry's own constant."""
+        """The answer with the constant in the entry's code."""
         return self.predict(about, self.number)
 
     def fitted(self, about: Any, got: float) -> Family:
-        """Return the family with the constant, 1e-6 to 0.5, that comes closest to an answer."""
+        """Return the family with the constant, 1e-6 to 0.5, that gives the closest answer."""
 
         def error(number: float) -> float:
             with np.errstate(all="ignore"):
                 return abs(got - self.predict(about, number))
 
         logarithms = np.linspace(np.log(1e-6), np.log(0.5), 60)
-        for _ in range(4):  # each time between the two neighbours of the best
+        for _ in range(4):  # next time between the neighbours of the best
             step = logarithms[1] - logarithms[0]
             best = min(logarithms, key=lambda one: error(float(np.exp(one))))
             logarithms = np.linspace(best - step, best + step, 21)
@@ -47,13 +47,13 @@ class Family:
 
 @dataclass(frozen=True)
 class Right:
-    """A solution that is right though it differs from the reference.
+    """A solution that is correct although it differs from the reference.
 
     Args:
         id: unique in the catalogue, words joined by "-".
         region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
-        sentence: what is different, one sentence.
-        code: what stands in the region instead (dedented).
+        sentence: one sentence on how it differs.
+        code: the region's new code (dedented).
         also: further regions and their code.
     """
 
@@ -65,37 +65,37 @@ class Right:
 
     @property
     def parts(self) -> frozenset[str]:
-        """The parts that are written differently."""
+        """The parts whose code differs."""
         return _parts_of((self.region, *self.also))
 
     @property
     def titled(self) -> str:
-        """The sentence, with the functions that it is about."""
+        """The sentence with the names of its functions."""
         return _titled(self.sentence, (self.region, *self.also))
 
 
 def right(id: str, sentence: str, code: Mapping[str, str]) -> Right:
-    """Make an entry from the code of all its regions, the first of which names it."""
+    """Make an entry from the code of all its regions, the main one first."""
     (region, first), *others = code.items()
     return Right(id, region, sentence, first, dict(others))
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A misconception: as a submission that must lose points, and as a hint for students.
+    """A misconception: a submission that must lose points, and a hint for students.
 
     Args:
         id: unique in the catalogue, words joined by "-".
         region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
         sentence: what the student did, one sentence that a student understands.
-        code: what stands in the region instead (dedented).
+        code: the region's new code (dedented).
         also: further regions and their code; their parts lose points too.
-        keeps: parts among them that keep their points all the same, because they are right on top
-            of what the student's other parts give.
-        hint: shown when the student's answers are those of this mistake; tells no solution code.
-        answers: the mistake's answer to what checks observe, by the name of the answer
-            ("MADE.inverse.z"), as a function of what `Diagnosis.observe` is given about it.
-        says: for mistakes that a check names by its own words instead: a piece of that sentence.
+        keeps: parts among them that keep their points, because they are correct given the results
+            of the student's other parts.
+        hint: shown if the student's answers are those of this mistake; reveals no solution code.
+        answers: by the name of an answer ("MADE.inverse.z"), the mistake's answer as a function of
+            the `about` of `Diagnosis.observe`.
+        says: for a mistake that a check's own message names instead: a piece of that message.
     """
 
     id: str
@@ -109,13 +109,23 @@ class Wrong:
     keeps: frozenset[str] = frozenset()
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The id, as `diagnosis.Mistake` has it."""
+        return (self.id,)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The hint, if there is one."""
+        return (self.hint,) if self.hint else ()
+
+    @property
     def parts(self) -> frozenset[str]:
         """The parts that must lose points."""
         return _parts_of((self.region, *self.also)) - self.keeps
 
     @property
     def titled(self) -> str:
-        """The sentence, with the functions that it is about: by itself it names none."""
+        """The sentence with the names of its functions."""
         return _titled(self.sentence, (self.region, *self.also))
 
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from autograder.engine.catalogue.audit import Row
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 
-# Right solutions must stay below the tolerance, and wrong ones that a check refuses must lie above
-# it, by this factor each.
+# The errors of correct solutions must be smaller than the tolerance by this factor, and those of
+# incorrect solutions that a check refuses larger.
 MARGIN = 4.0
 
 
 @dataclass(frozen=True)
 class ToleranceReport:
-    """One check's tolerance: the errors met, as multiples of what is allowed.
+    """The errors that one check measured, as multiples of its tolerance.
 
     Args:
         number: the check.
-        right: the greatest error of a right solution; `right_id` made it.
-        wrong: the least error of a wrong solution that the check refused by comparing numbers;
-            `wrong_id` made it. None when no wrong solution was refused so.
+        right: the largest error of a correct solution, which is `right_id`.
+        wrong: the smallest error of an incorrect solution, `wrong_id`, that the check refused by
+            comparing numbers; None if there is none.
     """
 
     number: str
@@ -35,12 +35,12 @@ class ToleranceReport:
         """What is wrong with the tolerance, or ""."""
         if self.right > 1 / MARGIN:
             return (
-                f"{self.number}: the right solution {self.right_id} needs {self.right:.2g} of the "
-                f"tolerance, at most {1 / MARGIN:g} is allowed"
+                f"{self.number}: the correct solution {self.right_id} needs {self.right:.2g} of "
+                f"the tolerance, at most {1 / MARGIN:g} is allowed"
             )
         if self.wrong is not None and self.wrong < MARGIN:
             return (
-                f"{self.number}: the wrong solution {self.wrong_id} is off by only "
+                f"{self.number}: the incorrect solution {self.wrong_id} is off by only "
                 f"{self.wrong:.2g} times the tolerance, at least {MARGIN:g} is required"
             )
         return ""
@@ -66,15 +66,11 @@ def tolerance_reports(rows: Sequence[Row], plan: Iterable[PlannedCheck]) -> list
 
 
 def _errors(rows: Sequence[Row], check: PlannedCheck, kind: str) -> list[tuple[float, str]]:
-    verdicts = (Verdict.PASSED, Verdict.FAILED)
-    found = []
-    for row in rows:
-        entry = row.entries.get(check.check_id)
-        if (
-            row.case.kind == kind
-            and entry
-            and entry.verdict in verdicts
-            and entry.excess is not None
-        ):
-            found.append((entry.excess, row.case.id))
-    return found
+    entries = [(row, row.entries.get(check.check_id)) for row in rows if row.case.kind == kind]
+    return [
+        (entry.excess, row.case.id)
+        for row, entry in entries
+        if entry is not None
+        and entry.verdict in (Verdict.PASSED, Verdict.FAILED)
+        and entry.excess is not None
+    ]

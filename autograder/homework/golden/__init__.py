@@ -1,1 +1,1 @@
-"""Fixed problems with known answers: public checks that need no oracle."""
+"""Fixed problems and their answers: public checks without an oracle."""

@@ -1,4 +1,4 @@
-"""Answers of right and wrong solutions on fixed problems, while `golden.json` is made."""
+"""Answers of correct and incorrect solutions to the fixed problems, to make `golden.json`."""
 
 from __future__ import annotations
 
@@ -7,32 +7,30 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import SAME_ANSWER
 from autograder.engine.catalogue.solutions import Wrong
-from autograder.engine.judge.compare import Tolerance, close
+from autograder.engine.judge.compare import close
 from autograder.homework.problems.flow_parameters import Array
 
-# As in `golden`: closer than this, a mistake and the right answer are the same.
-_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
-
-# For every name of an answer, all that is right.
+# All correct answers, by name.
 Given: TypeAlias = dict[str, list[Array]]
-# What a mistake answers to a problem whose right answers are given.
+# The answers of a mistake to a problem, from its correct answers.
 Predict: TypeAlias = Callable[[Wrong, Any, Given], Given]
 
 
 def unflattened(values: Array, like: Mapping[str, Array]) -> Given:
     """Undo `gradients.flat`."""
-    found: Given = {}
+    arrays: Given = {}
     start = 0
     for name in sorted(like):
         end = start + like[name].size
-        found[f"gradient {name}"] = [values[start:end].reshape(like[name].shape)]
+        arrays[f"gradient {name}"] = [values[start:end].reshape(like[name].shape)]
         start = end
-    return found
+    return arrays
 
 
 def alike(one: Given, other: Given) -> bool:
-    """Whether all answers of the first are among the second's, where both are told."""
+    """Whether all answers of the first are among the second's, where both have one."""
     return all(
         any(_equal(array, theirs) for theirs in other[name])
         for name, (array, *_) in one.items()
@@ -41,5 +39,7 @@ def alike(one: Given, other: Given) -> bool:
 
 
 def _equal(one: Array, other: Array) -> bool:
-    known = np.isfinite(one) & np.isfinite(other) if one.shape == other.shape else None
-    return known is not None and close(one[known], other[known], _EQUAL)
+    if one.shape != other.shape:
+        return False
+    compared = np.isfinite(one) & np.isfinite(other)
+    return close(one[compared], other[compared], SAME_ANSWER)

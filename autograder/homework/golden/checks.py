@@ -1,4 +1,4 @@
-"""Checks on the fixed problems: right or not, and which known mistake gives the same answers."""
+"""Checks on the fixed problems: correct or not, and which known mistake gives the same answers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import with_their_values
-from autograder.engine.judge.compare import Tolerance, close, close_to_any, difference
+from autograder.engine.catalogue.diagnosis import Diagnosis, Tabulated
+from autograder.engine.judge.compare import close, close_to_any, difference
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 from autograder.homework import tolerances
 from autograder.homework.golden.problems import (
@@ -17,8 +17,8 @@ from autograder.homework.golden.problems import (
     Golden,
     Made,
     Maf,
-    Mistake,
     Problem,
+    answer_name,
     in_patterns,
     load,
 )
@@ -28,17 +28,12 @@ from autograder.homework.problems.flow_parameters import MadeParameters, MapPara
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
 
-# A derivative's group of answers, and the group that it is a derivative of.
-_DERIVATIVES = {"gradient": "value", "jacobian": "z"}
-# As tight as the diagnosis of private checks: a mistake must be met, not merely not excluded.
-_EQUAL = Tolerance(rtol=2e-3, atol=2e-4)
-
 
 def check_golden(student: Student, function: str) -> None:
-    """All problems of a function are answered right; where not, the mistake is named if known.
+    """All answers to a function's problems are correct; if not, a known mistake is named.
 
     Raises:
-        CheckFailed: about the first problem that is not; the first is the smallest.
+        CheckFailed: about the first wrong answer; the first problem is the smallest.
     """
     golden = load(function)
     seen: list[Mapping[str, Array]] = []
@@ -58,21 +53,21 @@ def check_golden(student: Student, function: str) -> None:
     if failure is None:
         return
     if not failure.hint and len(seen) == golden.judged:
-        # An answer that does not come is none: then there is no name.
+        # Without all answers no mistake is named.
         with contextlib.suppress(CheckFailed, CheckStopped):
             seen += [ask(student, function, one) for one in golden.problems[golden.judged :]]
     if not failure.hint and len(seen) == len(golden.problems):
-        named = name_mistake(golden, seen)
+        named = _diagnose(golden, seen)
         if named is not None:
-            failure.mistake, failure.hint = "+".join(named.names), " Or: ".join(named.hints)
+            failure.mistake, failure.hint = named
     raise failure
 
 
 def check_input_unchanged(student: Student) -> None:
-    """MADE.inverse leaves the tensor that it was given as it was.
+    """MADE.inverse does not change its input.
 
     Raises:
-        CheckFailed: it does not.
+        CheckFailed: it does.
     """
     golden = load("MADE.inverse")
     for i, problem in enumerate(golden.problems[: golden.judged]):
@@ -91,10 +86,10 @@ def check_input_unchanged(student: Student) -> None:
 
 
 def ask(student: Student, function: str, problem: Problem) -> dict[str, Array]:
-    """Return the student's answers to one problem, by their names.
+    """Return the student's answers to one problem, by name.
 
     Raises:
-        CheckFailed: they have not the form of an answer, or no gradient arrives.
+        CheckFailed: they do not have the form of an answer, or no gradient arrives.
     """
     if isinstance(problem, Maf):
         return _log_probs(student, problem, problem.maps)
@@ -121,7 +116,7 @@ def _loss(student: Student, function: str, problem: Gan) -> dict[str, Array]:
     if not found.reached:
         network = "discriminator" if function.endswith("_d") else "generator"
         raise CheckFailed(
-            f"No gradient of {function} reaches the {network}, which it is to train.",
+            f"No gradient of {function} reaches the {network}, which it must train.",
             hint="Look for detach(), no_grad(), .item() or .data on the way to the loss.",
         )
     answers = {"value": np.asarray(found.value)}
@@ -144,7 +139,7 @@ def _right_on_own_blocks(student: Student, problem: Problem, golden: Golden, i: 
 _STATEMENTS = {
     "x": "MADE.forward() does not give x_i = mu_i + z_i exp(alpha_i).",
     "z": "MADE.inverse() does not give z_i = (x_i - mu_i) / exp(alpha_i).",
-    "jacobian": "z_i does not depend on the x_j as it should: dz/dx of MADE.inverse() is wrong.",
+    "jacobian": "dz/dx of MADE.inverse() is wrong: z_i does not depend on the x_j as it should.",
 }
 _LOG_DETS = {
     "MADE.forward": "The log-determinant of MADE.forward() is neither the sum of alpha over the "
@@ -160,15 +155,17 @@ def _compare(function: str, got: Mapping[str, Array], right: Answers, place: str
         tolerance = {"log_det": tolerances.LOG_DET, "value": tolerances.LOSS}.get(
             name, tolerances.FLOW
         )
-        found = got.get(name)
-        if found is None or not close_to_any(found, alternatives, tolerance):
-            what = _STATEMENTS.get(name) or _LOG_DETS.get(function) or _value_statement(function)
-            shown = np.full_like(alternatives[0], np.nan) if found is None else found
-            raise CheckFailed(
-                what, where=place, numbers=difference(name, shown, alternatives[0], tolerance)
+        answer = got.get(name)
+        if answer is None or not close_to_any(answer, alternatives, tolerance):
+            statement = (
+                _STATEMENTS.get(name) or _LOG_DETS.get(function) or _value_statement(function)
             )
-    wanted, found_too = _gradients(got, right)
-    error = gradient_error(found_too, wanted)
+            shown = np.full_like(alternatives[0], np.nan) if answer is None else answer
+            raise CheckFailed(
+                statement, where=place, numbers=difference(name, shown, alternatives[0], tolerance)
+            )
+    expected, compared = _gradients(got, right)
+    error = gradient_error(compared, expected)
     if error:
         raise CheckFailed(f"The gradient of {function} is wrong.", where=place, numbers=error)
 
@@ -176,69 +173,29 @@ def _compare(function: str, got: Mapping[str, Array], right: Answers, place: str
 def _value_statement(function: str) -> str:
     if function == "MAF.log_probs":
         return "MAF.log_probs() does not give the mean over the batch of log p(x)."
-    return f"{function} does not have the value that the handout states."
+    return f"{function} does not have the value that the assignment defines."
 
 
 def _gradients(
     got: Mapping[str, Array], right: Answers
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return the right gradients and those found, without the entries that are not compared."""
-    wanted, found = {}, {}
-    for name, (expected, *_) in right.items():
+    """Return the correct gradients and the student's, without the entries that are not compared."""
+    expected, compared = {}, {}
+    for name, (gradient, *_) in right.items():
         if name.startswith("gradient "):
-            known = np.isfinite(expected)
-            wanted[name.removeprefix("gradient ")] = expected[known]
-            if name in got and got[name].shape == expected.shape:
-                found[name.removeprefix("gradient ")] = got[name][known]
-    return wanted, found
+            parameter, finite = name.removeprefix("gradient "), np.isfinite(gradient)
+            expected[parameter] = gradient[finite]
+            if name in got and got[name].shape == gradient.shape:
+                compared[parameter] = got[name][finite]
+    return expected, compared
 
 
-def name_mistake(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> Mistake | None:
-    """Return the mistake whose answers are those seen, on every problem; None if there is none.
-
-    One that explains several wrong answers is likelier than one for each.
-    """
-    wrong = [
-        group
-        for group in _groups(golden.right[0])
-        if not all(_same(s, r, group) for s, r in zip(seen, golden.right, strict=True))
-    ]
-    explained = [
-        (with_their_values(set(_explained_by(m, seen)) & set(wrong), wrong, _DERIVATIVES.get), m)
-        for m in golden.mistakes
-    ]
-    for group in wrong:
-        most = max((len(ours) for ours, _ in explained if group in ours), default=0)
-        named = [m for ours, m in explained if group in ours and len(ours) == most]
-        if named:
-            return Mistake(
-                tuple(dict.fromkeys(name for m in named for name in m.names)),
-                tuple(dict.fromkeys(hint for m in named for hint in m.hints)),
-                (),
-            )
-    return None
-
-
-def _explained_by(mistake: Mistake, seen: Sequence[Mapping[str, Array]]) -> list[str]:
-    return [
-        group
-        for group in _groups(mistake.answers[0])
-        if all(_same(s, told, group) for s, told in zip(seen, mistake.answers, strict=True))
-    ]
-
-
-def _groups(answers: Answers) -> list[str]:
-    """The answers by name; all gradients are one."""
-    return list(dict.fromkeys(name.partition(" ")[0] for name in answers))
-
-
-def _same(got: Mapping[str, Array], told: Answers, group: str) -> bool:
-    names = [name for name in told if name.partition(" ")[0] == group]
-    return bool(names) and all(any(_equal(got.get(name), t) for t in told[name]) for name in names)
-
-
-def _equal(got: Array | None, told: Array) -> bool:
-    if got is None or got.shape != told.shape:
-        return False
-    known = np.isfinite(told)
-    return close(got[known], told[known], _EQUAL)
+def _diagnose(golden: Golden, seen: Sequence[Mapping[str, Array]]) -> tuple[str, str] | None:
+    """Return ids and hints of the mistake whose answers are those seen on every problem."""
+    diagnosis = Diagnosis(golden.mistakes)
+    for answer in dict.fromkeys(answer_name(golden.function, name) for name in golden.right[0]):
+        for i, right in enumerate(golden.right):
+            for name, arrays in right.items():
+                if answer_name(golden.function, name) == answer:
+                    diagnosis.observe(answer, (i, name), seen[i].get(name), Tabulated(arrays))
+    return diagnosis.diagnose()

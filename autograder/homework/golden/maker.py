@@ -11,20 +11,20 @@ import numpy as np
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.golden.answers import Given, Predict, alike
 from autograder.homework.golden.maker_flow import (
+    data_of_made,
+    data_of_maf,
     made_problem,
     made_right,
     maf_problem,
     maf_right,
     predict_made,
     predict_maf,
-    told_made,
-    told_maf,
 )
 from autograder.homework.golden.maker_gan import GANS, loss_right, predict_loss
 from autograder.homework.golden.problems import Gan, Problem
 
 MADE, MAF = ("MADE.forward", "MADE.inverse"), ("MAF.log_probs",)
-# Function and the problems that it is asked.
+# The problems of each loss.
 LOSSES = {
     "loss_nonsaturating_d": "images",
     "loss_nonsaturating_g": "images",
@@ -34,22 +34,22 @@ LOSSES = {
     "loss_wasserstein_gp_g": "images",
 }
 
-# Sizes of the flow's problems; the smallest comes first, and no two batches are alike.
+# Sizes of the flow's problems, the smallest first; no two batch sizes are equal.
 _MADES = ((2, 2, 1, 2), (2, 3, 1, 3), (2, 4, 2, 5))
 _MAFS = ((2, 2, 1, 1, 2), (2, 3, 1, 2, 3), (2, 3, 2, 3, 5))
-# With two variables many a mistake looks like another: those of three are for names only.
+# With two variables many mistakes agree: problems with three are only for naming them.
 _MADES_FOR_NAMES = ((3, 4, 1, 4),)
 _MAFS_FOR_NAMES = ((3, 4, 1, 2, 4),)
 _SIGNIFICANT = 8
-# A name for four mistakes at once tells nobody anything.
+# A hint for four mistakes at once would not help.
 _MOST_HINTS = 3
 
 
 def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
-    """Return what golden.json is to hold."""
+    """Return the content of golden.json."""
     made = [made_problem(*sizes) for sizes in _MADES + _MADES_FOR_NAMES]
     maf = [maf_problem(*sizes) for sizes in _MAFS + _MAFS_FOR_NAMES]
-    of_losses = {name: [Gan(told, "labels" in told) for told in GANS[name]] for name in GANS}
+    of_losses = {name: [Gan(data, "labels" in data) for data in GANS[name]] for name in GANS}
     functions: dict[str, Any] = {}
     for function in MADE:
         right = [made_right(function, problem) for problem in made]
@@ -81,8 +81,8 @@ def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
             "about": "Made by `python -m autograder golden`; do not edit. Answers are lists of all "
             "that is right; null is not compared.",
             "problems": {
-                "MADE": [told_made(problem) for problem in made],
-                "MAF": [told_maf(problem) for problem in maf],
+                "MADE": [data_of_made(problem) for problem in made],
+                "MAF": [data_of_maf(problem) for problem in maf],
                 **GANS,
             },
             "functions": functions,
@@ -92,7 +92,7 @@ def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
 
 
 def write_golden(golden: Mapping[str, Any]) -> str:
-    """Return the text of golden.json: a line for every list of numbers."""
+    """Return the text of golden.json: a line for each list of numbers."""
 
     def lines(value: Any, indent: str) -> str:
         deep = isinstance(value, dict) or (
@@ -110,7 +110,7 @@ def write_golden(golden: Mapping[str, Any]) -> str:
 
 
 def same_golden(made: Any, found: Any) -> bool:
-    """Whether two such files say the same; other machines may round another last digit."""
+    """Whether two such files are equal, apart from the last digits, which depend on the machine."""
     if isinstance(made, dict) and isinstance(found, dict):
         return list(made) == list(found) and all(same_golden(made[k], found[k]) for k in made)
     if isinstance(made, list) and isinstance(found, list):
@@ -123,7 +123,7 @@ def same_golden(made: Any, found: Any) -> bool:
 def _mistakes(
     mistakes: Sequence[Wrong], problems: Sequence[Problem], right: list[Given], predict: Predict
 ) -> list[dict[str, Any]]:
-    """The answers of all mistakes that show here; those that answer alike are one entry."""
+    """The answers of all mistakes that show here; those with the same answers are one entry."""
     entries: list[tuple[list[Wrong], list[Given]]] = []
     for mistake in mistakes:
         if not mistake.hint:
@@ -136,8 +136,8 @@ def _mistakes(
             continue
         if any(not np.isfinite(array).all() for one in answers for array in one.get("value", ())):
             continue
-        for others, known in entries:
-            if all(set(a) == set(b) and alike(a, b) for a, b in zip(answers, known, strict=True)):
+        for others, theirs in entries:
+            if all(set(a) == set(b) and alike(a, b) for a, b in zip(answers, theirs, strict=True)):
                 others.append(mistake)
                 break
         else:
@@ -150,7 +150,7 @@ def _mistakes(
 
 
 def _plain(value: Any) -> Any:
-    """Arrays to lists, numbers to few digits, NaN to null."""
+    """Turn arrays into lists, round numbers, and write NaN as null."""
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""The fixed problems about the flow, with the answers of right solutions and of mistakes."""
+"""The fixed problems about the flow, with the answers of correct solutions and of mistakes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _rounded(weights: flow.MadeWeights) -> flow.MadeWeights:
 
 
 def made_problem(input_size: int, hidden_size: int, n_hidden: int, batch: int) -> Made:
-    """The first drawn problem that stays well conditioned, and telling, on the grid."""
+    """The first drawn problem that is well conditioned and sensitive after rounding to the grid."""
     for seed in range(10_000):
         case = MadeCase(input_size, hidden_size, n_hidden, batch, seed)
         weights, x, z = _rounded(case.weights), _on_grid(case.x), _on_grid(case.z)
@@ -64,7 +64,7 @@ def made_right(function: str, problem: Made) -> Given:
     if function == "MADE.forward":
         x, alpha = flow.made_forward(weights, problem.z)
         total = alpha.sum(axis=1)
-        return {"x": [x], "log_det": [total, -total]}  # the handout leaves the sign open
+        return {"x": [x], "log_det": [total, -total]}  # the assignment leaves the sign open
     z, log_det = flow.made_inverse(weights, problem.x)
     jacobian = flow.made_inverse_jacobian(weights, problem.x)
     return {"z": [z], "log_det": [log_det], "jacobian": [jacobian]}
@@ -104,23 +104,16 @@ def _maps(problem: Maf) -> list[flow.TriangularMap]:
     return [flow.TriangularMap(**vars(one)) for one in problem.maps]
 
 
-def told_made(problem: Made) -> dict[str, Any]:
-    return {
-        "input_size": problem.input_size,
-        "hidden_size": problem.hidden_size,
-        "n_hidden": problem.n_hidden,
-        "layers": problem.weights.layers,
-        "x": problem.x,
-        "z": problem.z,
-    }
+def data_of_made(problem: Made) -> dict[str, Any]:
+    fields = vars(problem)
+    sizes = {name: fields[name] for name in ("input_size", "hidden_size", "n_hidden")}
+    return {**sizes, "layers": problem.weights.layers, "x": problem.x, "z": problem.z}
 
 
-def told_maf(problem: Maf) -> dict[str, Any]:
+def data_of_maf(problem: Maf) -> dict[str, Any]:
+    fields = vars(problem)
     return {
-        "input_size": problem.input_size,
-        "hidden_size": problem.hidden_size,
-        "n_hidden": problem.n_hidden,
-        "n_flows": problem.n_flows,
+        **{name: fields[name] for name in ("input_size", "hidden_size", "n_hidden", "n_flows")},
         "blocks": [block.layers for block in problem.blocks],
         "maps": [vars(one) for one in problem.maps],
         "x": problem.x,

@@ -1,4 +1,4 @@
-"""The fixed problems about the losses, with the answers of right solutions and of mistakes."""
+"""The fixed problems about the losses, with the answers of correct solutions and of mistakes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import N_CLASSES
 from autograder.homework.problems.probe_networks import Labels, Rows
 
-# What a generator's parameters learn from single draws; its bias learns from all of them.
+# Generator parameters whose gradients depend on single draws; that of the bias does not.
 _DRAWN = frozenset({"weight", "label_embedding"})
 _SAME = Tolerance(rtol=1e-9, atol=1e-12)
 
@@ -32,7 +32,7 @@ _REAL = (
     (0.0, 0.125, 0.125, -0.25, 0.25, 0.125),
 )
 _FAKE = ((-0.25, 0.25, 0.0, 0.0, 0.0, 0.125), (0.25, 0.125, 0.0, 0.0, 0.0, -0.25))
-# Units 2 and 3 see nothing of a generated image; so their weights may follow the label.
+# Units 2 and 3 do not react to a generated image, so their weights may depend on the label.
 _W1 = (
     (4.0, -2.0, 0.0, 0.0, 0.0, 2.0),
     (0.0, 0.0, 6.0, 0.0, 2.0, 0.0),
@@ -84,7 +84,7 @@ GANS: dict[str, list[dict[str, Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Draw:
-    """What one right solution may have drawn for one problem."""
+    """Random numbers that a correct solution may draw for one problem."""
 
     z: Array
     fake_labels: Labels | None
@@ -92,7 +92,7 @@ class _Draw:
 
 
 def _draws(problem: Gan) -> Iterator[_Draw]:
-    """Draws under which an answer must stay the same to be a golden one."""
+    """Draws under which a golden answer must stay the same."""
     rng = np.random.default_rng(0)
     # The real labels, every class alone, and a mixture.
     labels = [problem.labels, *(np.full(problem.batch, y) for y in range(N_CLASSES))]
@@ -135,7 +135,7 @@ def _situation(function: str, problem: Gan, draw: _Draw) -> LossCall:
 
 
 def loss_right(function: str, problem: Gan) -> Given:
-    """Value and gradient; NaN where a gradient's entry depends on what was drawn."""
+    """Value and gradient; NaN where a gradient's entry depends on the draws."""
     found = []
     for draw in _draws(problem):
         situation = _situation(function, problem, draw)
@@ -154,14 +154,14 @@ def loss_right(function: str, problem: Gan) -> Given:
     for name, first in found[0].items():
         varies = ~np.isclose(np.stack([one[name] for one in found]), first, atol=1e-12).all(axis=0)
         if name == "value" and varies:
-            raise ValueError(f"{function}: the value depends on what is drawn, {problem}")
+            raise ValueError(f"{function}: the value depends on the draws, {problem}")
         if not varies.all():
             right[name] = [np.where(varies, np.nan, first)]
     return right
 
 
 def _as_the_probe(gradient: Mapping[str, Array]) -> dict[str, Array]:
-    """A linear critic's gradients as the worker's probe knows them: it has w2 (1, 784), b2 (1,)."""
+    """A linear critic's gradients in the probe's names and shapes: w2 (1, 784), b2 (1,)."""
     if "w" not in gradient:
         return dict(gradient)
     return {"w2": gradient["w"][None, :], "b2": np.reshape(gradient["b"], 1)}
@@ -169,7 +169,7 @@ def _as_the_probe(gradient: Mapping[str, Array]) -> dict[str, Array]:
 
 def predict_loss(function: str) -> Predict:
     def predict(mistake: Wrong, problem: Gan, right: Given) -> Given:
-        linear = ".linear" if "w" in problem.told["critic"] else ""
+        linear = ".linear" if "w" in problem.data["critic"] else ""
         found: Given = {}
         value = _steady(mistake, f"{function}{linear}", function, problem)
         if value is not None:
@@ -183,7 +183,7 @@ def predict_loss(function: str) -> Predict:
 
 
 def _steady(mistake: Wrong, answer: str, function: str, problem: Gan) -> Array | None:
-    """A mistake's answer if it is the same whatever is drawn."""
+    """A mistake's answer if it is the same for all draws."""
     prediction = mistake.answers.get(answer)
     if prediction is None:
         return None
@@ -195,7 +195,7 @@ def _steady(mistake: Wrong, answer: str, function: str, problem: Gan) -> Array |
 
 
 def _steady_gradient(mistake: Wrong, function: str, problem: Gan, right: Given) -> Given | None:
-    """A mistake's gradient, if its compared entries are the same whatever is drawn."""
+    """A mistake's gradient if its compared entries are the same for all draws."""
     prediction = mistake.answers.get(f"{function}.gradient")
     if prediction is None:
         return None

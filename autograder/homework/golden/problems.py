@@ -1,16 +1,15 @@
-"""Fixed problems with their right answers, and those that known mistakes give.
+"""Fixed problems with their correct answers, and those of known mistakes.
 
-A golden check runs on a laptop as on Gradescope: it needs no formula, for `golden.json` holds what
-is right, made from the oracles by `python -m autograder golden`. Of a loss only such problems are
-there whose answer does not depend on what the student's code draws: the generator gives the same
-image whatever z is, the discriminator answers it alike whatever its label is, and a critic whose
-gradient is asked for is linear.
+A golden check needs no oracle, so it also runs on a laptop: `golden.json` has the correct answers,
+made by `python -m autograder golden`. The answers to a loss's problems do not depend on the random
+numbers of the student's code: the generator gives the same image for every z, the discriminator
+gives that image the same logit for every label, and a critic with a gradient penalty is linear.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograder.engine.catalogue.diagnosis import Tabulated
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import (
     Array,
@@ -33,7 +33,7 @@ SIDE = 28
 PIXELS = SIDE * SIDE
 N_PATTERNS = 6
 
-# From the name of an answer to all arrays that are right (or a mistake's); NaN is not compared.
+# All correct arrays (or a mistake's) by the name of an answer; NaN is not compared.
 Answers: TypeAlias = Mapping[str, Sequence[Array]]
 
 
@@ -65,16 +65,12 @@ class Made:
     x: Array
     z: Array
     seed: int = 0
+    used: bool = False  # whether the network is first called once in evaluation mode
 
     @property
     def batch(self) -> int:
         """B."""
         return len(self.x)
-
-    @property
-    def used(self) -> bool:
-        """Whether the network is called once before, in evaluation mode."""
-        return False
 
     def __str__(self) -> str:
         return f"{self.input_size} variables, {self.hidden_size} hidden units, batch {self.batch}"
@@ -82,7 +78,7 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Maf:
-    """A MAF with data x (B, D), and known maps that can stand in for its MADEs."""
+    """A MAF with data x (B, D), and known maps that can replace its MADEs."""
 
     input_size: int
     hidden_size: int
@@ -92,16 +88,12 @@ class Maf:
     maps: tuple[MapParameters, ...]
     x: Array
     seed: int = 0
+    used: bool = False  # whether the network is first called once in evaluation mode
 
     @property
     def batch(self) -> int:
         """B."""
         return len(self.x)
-
-    @property
-    def used(self) -> bool:
-        """Whether the network is called once before, in evaluation mode."""
-        return False
 
     def __str__(self) -> str:
         return f"{self.n_flows} blocks with {self.input_size} variables, batch {self.batch}"
@@ -109,9 +101,9 @@ class Maf:
 
 @dataclass(frozen=True, eq=False)
 class Gan:
-    """Networks and images for a loss, all made of `patterns` by the numbers in `told`."""
+    """Networks and images for a loss, whose numbers in `data` are multiples of `patterns`."""
 
-    told: Mapping[str, Any]
+    data: Mapping[str, Any]
     conditional: bool
     dim_z: int = 3
     seed: int = 0
@@ -124,33 +116,32 @@ class Gan:
     @cached_property
     def x_real(self) -> Array:
         """Real images (B, 784)."""
-        return np.asarray(self.told["real"], np.float64) @ patterns()
+        return np.asarray(self.data["real"], np.float64) @ patterns()
 
     @cached_property
     def labels(self) -> Labels:
         """Their labels (B,)."""
-        return np.asarray(self.told.get("labels", [0] * self.batch), np.int64)
+        return np.asarray(self.data.get("labels", [0] * self.batch), np.int64)
 
     @cached_property
     def generator(self) -> Generator:
-        """Gives one image, whatever z and label are."""
+        """One that gives the same image for every z and label."""
         return Generator(
             weight=np.zeros((PIXELS, self.dim_z)),
-            bias=np.asarray(self.told["fake"], np.float64) @ patterns(),
+            bias=np.asarray(self.data["fake"], np.float64) @ patterns(),
             label_embedding=np.zeros((10, PIXELS)) if self.conditional else None,
         )
 
     @cached_property
     def critic(self) -> Critic | LinearCritic:
         """The discriminator."""
-        told = {name: np.asarray(value, np.float64) for name, value in self.told["critic"].items()}
-        if "w" in told:
-            return LinearCritic(w=told["w"] @ patterns() / SIDE, b=float(told["b"]))
-        w1 = told["w1"] @ patterns() / PIXELS
-        return Critic(w1=w1, b1=told["b1"], w2=told["w2"], b2=told["b2"])
+        arrays = {key: np.asarray(value, np.float64) for key, value in self.data["critic"].items()}
+        if "w" in arrays:
+            return LinearCritic(w=arrays["w"] @ patterns() / SIDE, b=float(arrays["b"]))
+        return Critic(**{**arrays, "w1": arrays["w1"] @ patterns() / PIXELS})
 
     def __str__(self) -> str:
-        kind = "a linear critic" if "w" in self.told["critic"] else "one generated image"
+        kind = "a linear critic" if "w" in self.data["critic"] else "one generated image"
         return f"batch {self.batch}, {kind}"
 
 
@@ -159,68 +150,93 @@ Problem: TypeAlias = Made | Maf | Gan
 
 @dataclass(frozen=True)
 class Mistake:
-    """What a known mistake (or several that cannot be told apart here) answers to the problems."""
+    """A known mistake, or several that give the same answers, as `Diagnosis` takes it.
 
-    names: tuple[str, ...]
+    Args:
+        ids: of the catalogue.
+        hints: for the student.
+        function: the function that is asked.
+        tables: its answers to each problem.
+    """
+
+    ids: tuple[str, ...]
     hints: tuple[str, ...]
-    answers: tuple[Answers, ...]
+    function: str
+    tables: tuple[Answers, ...]
+
+    @property
+    def answers(self) -> dict[str, Callable[[tuple[int, str]], Tabulated]]:
+        """By the catalogue's name of an answer, the function that looks it up."""
+        return {answer_name(self.function, name): self._look_up for name in self.tables[0]}
+
+    def _look_up(self, about: tuple[int, str]) -> Tabulated:
+        problem, name = about
+        return Tabulated(self.tables[problem].get(name, ()))
+
+
+def answer_name(function: str, name: str) -> str:
+    """Return the catalogue's name of an answer; all gradients of a function are one answer."""
+    return function if name == "value" else f"{function}.{name.partition(' ')[0]}"
 
 
 @dataclass(frozen=True)
 class Golden:
-    """The problems of one function, the right answers to them, and those of its mistakes.
+    """The problems of one function, with correct answers and those of its mistakes.
 
-    Of the problems the first `judged` decide. The others are asked only where one of these is
-    answered wrongly, to tell mistakes apart that agree on two variables.
+    The first `judged` problems decide. The others are asked only after a wrong answer, to separate
+    mistakes that agree on two variables.
     """
 
     function: str
     judged: int
     problems: tuple[Problem, ...]
     right: tuple[Answers, ...]
-    # To the same problems with the student's own MADE blocks, where known maps are asked first.
+    # With the student's own MADE blocks, for problems that put known maps in their place first.
     right_on_own: tuple[Answers, ...]
     mistakes: tuple[Mistake, ...]
 
 
 @lru_cache(maxsize=1)
 def _file() -> Mapping[str, Any]:
-    told: Mapping[str, Any] = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    return told
+    content: Mapping[str, Any] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return content
 
 
 def load(function: str) -> Golden:
     """Read the golden values of one function, such as "MADE.forward"."""
-    told = _file()["functions"][function]
+    data = _file()["functions"][function]
     return Golden(
         function=function,
-        judged=told["judged"],
-        problems=tuple(_problem(one) for one in _file()["problems"][told["problems"]]),
-        right=tuple(map(_answers, told["right"])),
-        right_on_own=tuple(map(_answers, told.get("right_on_own", []))),
+        judged=data["judged"],
+        problems=tuple(_problem(one) for one in _file()["problems"][data["problems"]]),
+        right=tuple(map(_answers, data["right"])),
+        right_on_own=tuple(map(_answers, data.get("right_on_own", []))),
         mistakes=tuple(
             Mistake(
-                tuple(each["names"]), tuple(each["hints"]), tuple(map(_answers, each["answers"]))
+                tuple(each["names"]),
+                tuple(each["hints"]),
+                function,
+                tuple(map(_answers, each["answers"])),
             )
-            for each in told["mistakes"]
+            for each in data["mistakes"]
         ),
     )
 
 
-def _problem(told: Mapping[str, Any]) -> Problem:
-    if "real" in told:
-        return Gan(told, conditional="labels" in told)
-    sizes = {key: told[key] for key in ("input_size", "hidden_size", "n_hidden")}
-    if "n_flows" not in told:
+def _problem(data: Mapping[str, Any]) -> Problem:
+    if "real" in data:
+        return Gan(data, conditional="labels" in data)
+    sizes = {key: data[key] for key in ("input_size", "hidden_size", "n_hidden")}
+    if "n_flows" not in data:
         return Made(
-            **sizes, weights=_made(told["layers"]), x=_array(told["x"]), z=_array(told["z"])
+            **sizes, weights=_made(data["layers"]), x=_array(data["x"]), z=_array(data["z"])
         )
     return Maf(
         **sizes,
-        n_flows=told["n_flows"],
-        blocks=tuple(map(_made, told["blocks"])),
-        maps=tuple(MapParameters(**{k: _array(v) for k, v in m.items()}) for m in told["maps"]),
-        x=_array(told["x"]),
+        n_flows=data["n_flows"],
+        blocks=tuple(map(_made, data["blocks"])),
+        maps=tuple(MapParameters(**{k: _array(v) for k, v in m.items()}) for m in data["maps"]),
+        x=_array(data["x"]),
     )
 
 
@@ -228,9 +244,9 @@ def _made(layers: Sequence[Any]) -> MadeParameters:
     return MadeParameters(tuple((_array(weight), _array(bias)) for weight, bias in layers))
 
 
-def _answers(told: Mapping[str, Any]) -> Answers:
-    return {name: [_array(one) for one in alternatives] for name, alternatives in told.items()}
+def _answers(data: Mapping[str, Any]) -> Answers:
+    return {name: [_array(one) for one in alternatives] for name, alternatives in data.items()}
 
 
-def _array(told: Any) -> Array:
-    return np.asarray(told, dtype=np.float64)  # null becomes NaN
+def _array(data: Any) -> Array:
+    return np.asarray(data, dtype=np.float64)  # null becomes NaN

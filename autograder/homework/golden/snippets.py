@@ -1,6 +1,6 @@
-"""Snippets that ask a student's code what a golden check asked, to be run in the homework's folder.
+"""Snippets that repeat a golden check's call, to run in the homework's folder.
 
-They need torch and the student's files alone, so that a debugger can be put to them.
+They need only torch and the student's files, so that a debugger works.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DIGITS = 6
 
 
 def snippet(golden: Golden, number: int) -> str:
-    """Return Python that prints the student's answer to one problem beside the expected one."""
+    """Return Python code that prints the student's and the expected answer to one problem."""
     problem, right = golden.problems[number], golden.right[number]
     if golden.function == "MAF.log_probs":
         lines = _maf(problem, golden.right_on_own[number])  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def _maf(problem: Maf, right: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str]:
-    critic = problem.told["critic"]
+    critic = problem.data["critic"]
     labels = ", labels" if problem.conditional else ""
     yield "import torch"
     yield f"from codebase.gan import {function}"
@@ -85,7 +85,7 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     yield f"    dim_z = {problem.dim_z}"
     yield ""
     yield f"    def forward(self, z{labels}):"
-    yield f"        image = torch.tensor({_list(problem.told['fake'])}) @ images"
+    yield f"        image = torch.tensor({_list(problem.data['fake'])}) @ images"
     yield "        return image.expand(len(z), 784).reshape(-1, 1, 28, 28)"
     yield ""
     yield ""
@@ -103,16 +103,16 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
         yield f"        return {picked}"
     yield ""
     yield ""
-    yield f"real = torch.tensor({_rows(problem.told['real'], 0)})"
+    yield f"real = torch.tensor({_rows(problem.data['real'], 0)})"
     yield "x_real = (real @ images).reshape(-1, 1, 28, 28)"
     if labels:
-        yield f"labels = torch.tensor({problem.told['labels']})"
+        yield f"labels = torch.tensor({problem.data['labels']})"
     yield f'print("loss =", {function}(G(), D(), x_real{labels}, device="cpu"))'
     yield f'print("expected", {_list(right["value"][0])})'
 
 
 def _rows(values: Any, indent: int) -> str:
-    """Write a matrix with a line for every row, a vector on one line."""
+    """Format a matrix with a line for each row, a vector on one line."""
     if np.ndim(values) < 2:
         return _list(values)
     rows = "".join(f"{' ' * (indent + 4)}{_list(row)},\n" for row in values)
@@ -120,7 +120,7 @@ def _rows(values: Any, indent: int) -> str:
 
 
 def _list(values: Any) -> str:
-    """Write numbers as Python does, in few digits."""
+    """Format numbers as Python code, with few digits."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0:
         return repr(float(f"{float(array):.{_DIGITS}g}"))

@@ -1,4 +1,4 @@
-"""A class handed to a Dask cluster: worker processes come, die and differ."""
+"""A class on a Dask cluster: worker processes start, die and have other versions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Two worker processes, as a cluster has them: with a nanny that starts a dead one anew."""
+    """Two worker processes as in a real cluster: a nanny restarts one that dies."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
     try:
@@ -54,10 +54,8 @@ def cluster() -> Iterator[LocalCluster]:
             os.environ["PYTHONPATH"] = before
 
 
-def test_a_worker_that_is_killed_costs_no_submission_and_none_is_graded_twice(
-    tmp_path: Path, cluster: LocalCluster
-) -> None:
-    """`kill -9` in the middle: every submission has one record, and the store holds them all."""
+def test_a_killed_worker_loses_no_submission(tmp_path: Path, cluster: LocalCluster) -> None:
+    """After `kill -9` every submission has exactly one record in the store."""
     by = grading()
     export = class_of(tmp_path / "class", *["sleep 0.1"] * 40)
     done = []
@@ -73,10 +71,10 @@ def test_a_worker_that_is_killed_costs_no_submission_and_none_is_graded_twice(
     assert len(list(tmp_path.glob("out/results/*/*.json"))) == 40
 
 
-def test_a_submission_that_kills_its_grader_leaves_the_cluster_at_work(
+def test_a_submission_that_kills_its_process_does_not_stop_the_cluster(
     tmp_path: Path, cluster: LocalCluster
 ) -> None:
-    """The worker goes on, the rest is graded, the one is written down."""
+    """The others are graded, and that one is recorded as a grader error."""
     by = grading()
     export = class_of(tmp_path / "class", "a", "die", "b")
     with cluster_crew(cluster.scheduler_address, by.settings, by.checks) as crew:
@@ -89,7 +87,7 @@ def test_a_submission_that_kills_its_grader_leaves_the_cluster_at_work(
 
 
 def test_workers_with_other_checks_are_refused_before_any_grading(cluster: LocalCluster) -> None:
-    """A checkout of another version on a worker is told at once."""
+    """Another version of the project on a worker is reported at once."""
     settings = grading().settings
     with (
         pytest.raises(WorkError, match="the workers grade by other checks"),
@@ -99,7 +97,7 @@ def test_workers_with_other_checks_are_refused_before_any_grading(cluster: Local
 
 
 def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
-    """Those of another file are graded by, whatever lies in the worker's checkout."""
+    """Workers use them in place of the settings in their own checkout."""
     assignment = load_assignment(PACKAGE, TEMPLATE.parent / "docs" / "examples" / "term.toml")
     settings = Settings.of(assignment, TEMPLATE)
     checks = fingerprint(assignment, ())
@@ -109,7 +107,7 @@ def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
 
 
 def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) -> None:
-    """What a worker raises is told, with what to do."""
+    """The message has the worker's error and what to do."""
     settings = Settings("no_such_homework", "student_template", "")
     with (
         pytest.raises(WorkError, match=r"the cluster cannot run the project.*PYTHONPATH"),
@@ -118,8 +116,8 @@ def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) 
         pass
 
 
-def test_a_scheduler_without_the_project_is_told(tmp_path: Path) -> None:
-    """It unpickles what it hands on, so a checkout on the workers alone will not do."""
+def test_a_scheduler_without_the_project_is_an_error(tmp_path: Path) -> None:
+    """It unpickles what it passes on, so a checkout on the workers is not enough."""
     (tmp_path / "autograder.py").write_text("raise ImportError\n", encoding="utf-8")
     file = tmp_path / "scheduler.json"
     options = [
@@ -150,8 +148,8 @@ def test_a_scheduler_without_the_project_is_told(tmp_path: Path) -> None:
         scheduler.wait()
 
 
-def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its address, after a time that can be waited for."""
+def test_a_missing_scheduler_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has its address."""
     monkeypatch.setattr("autograder.engine.batch.cluster._CONNECT_S", 0.3)
     with (
         pytest.raises(WorkError, match=r"no Dask scheduler at tcp://127.0.0.1:9"),

@@ -1,4 +1,4 @@
-"""The export of a class: who is in it, and the parcels that its submissions travel in."""
+"""The export of a class: its students, and the payloads of its submissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.batch.export import NothingHandedIn, open_export
-from autograder.engine.batch.metadata import ExportError, Submitter, read_roster
+from autograder.engine.batch.metadata import ExportError, Submitter, read_metadata
 from autograder.engine.batch.payload import UnreadableSubmission, hash_of, pack
 from autograder.engine.submission.entries import InvalidSubmission
 from autograder.engine.submission.staging import stage
@@ -47,14 +47,14 @@ submission_8:
 """
 
 
-def roster(text: str) -> dict[str, tuple[Submitter, ...]]:
-    """Whom a metadata file names."""
-    entries = read_roster(io.BytesIO(text.encode()), "submission_metadata.yml")
+def submitters_of(text: str) -> dict[str, tuple[Submitter, ...]]:
+    """The students in a metadata file, by folder."""
+    entries = read_metadata(io.BytesIO(text.encode()), "submission_metadata.yml")
     return {name: handed.submitters for name, handed in entries}
 
 
 def filled(folder: Path, text: str = "x = 1\n") -> Path:
-    """A submission's folder."""
+    """A folder with the wanted files."""
     for name in WANTED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -62,7 +62,7 @@ def filled(folder: Path, text: str = "x = 1\n") -> Path:
 
 
 def gradescope(tmp_path: Path) -> Path:
-    """A Gradescope export with three submissions, one of which the folder lacks."""
+    """A Gradescope export with three submissions, one of which has no folder."""
     root = tmp_path / "assignment_1_export"
     for name in ("submission_12", "submission_7", "submission_99"):
         filled(root / name)
@@ -70,42 +70,42 @@ def gradescope(tmp_path: Path) -> Path:
     return root
 
 
-# ---- who --------------------------------------------------------------------------------------
+# ---- students ----------------------------------------------------------------------------------
 
 
-def test_group_is_several_submitters_of_one_folder() -> None:
-    """Numbers keep their zeros, absent fields are empty."""
-    ada, charles = roster(METADATA)["submission_12"]
+def test_a_group_is_several_students_of_one_folder() -> None:
+    """Numbers keep their zeros, missing fields are empty."""
+    ada, charles = submitters_of(METADATA)["submission_12"]
     assert ada == Submitter("Ada Lovelace", "0012", "ada@example.org")
     assert (charles.sid, charles.email) == ("77", "")
 
 
-def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
+def test_every_scalar_stays_text() -> None:
     """A student called No, an octal number, Ruby's binary text."""
-    assert roster(METADATA)["submission_7"] == (Submitter("No", "010", "nö@example.org"),)
+    assert submitters_of(METADATA)["submission_7"] == (Submitter("No", "010", "nö@example.org"),)
 
 
-def test_a_ruby_object_is_never_made_and_an_alias_is_what_it_stands_for() -> None:
-    """Tags are ignored; what is no text is no name."""
-    assert roster(METADATA)["submission_8"] == (Submitter("", "010", ""),)
+def test_a_ruby_object_is_not_created_and_an_alias_is_followed() -> None:
+    """Tags are ignored; an object is not a name."""
+    assert submitters_of(METADATA)["submission_8"] == (Submitter("", "010", ""),)
 
 
-def test_metadata_that_is_no_yaml_is_refused_with_its_line() -> None:
-    """The error says where, and how to go on without names."""
+def test_metadata_that_is_not_yaml_is_refused_with_its_line() -> None:
+    """The error has the line, and how to grade without names."""
     with pytest.raises(ExportError, match=r"(?s)cannot be read.*line 3.*grade without names"):
-        roster("a:\n  - b: [\n")
+        submitters_of("a:\n  - b: [\n")
 
 
 def test_metadata_that_is_a_list_is_refused() -> None:
     """A mapping from folders is expected."""
     with pytest.raises(ExportError, match="must be a mapping"):
-        roster("- a\n- b\n")
+        submitters_of("- a\n- b\n")
 
 
-def test_metadata_that_is_nested_without_end_is_refused() -> None:
-    """Depth is capped before Python's own stack is."""
+def test_metadata_that_is_nested_too_deeply_is_refused() -> None:
+    """The limit is below that of Python's stack."""
     with pytest.raises(ExportError, match="more than 50 levels"):
-        roster("a: " + "[" * 400 + "]" * 400 + "\n")
+        submitters_of("a: " + "[" * 400 + "]" * 400 + "\n")
 
 
 # ---- where ------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_metadata_that_is_nested_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: bool) -> None:
-    """The metadata's order first, then folders that it does not list; parcels are the same."""
+    """First the metadata's order, then other folders; the payloads are the same."""
     root = gradescope(tmp_path)
     path = tmp_path
     if packed:
@@ -121,15 +121,15 @@ def test_gradescope_export_is_read_as_folder_and_as_zip(tmp_path: Path, packed: 
     with open_export(path, WANTED) as export:
         found = [submission.name for submission in export.submissions()]
         assert found == ["submission_12", "submission_7", "submission_8", "submission_99"]
-        assert hash_of(export.parcel("submission_7", WANTED)) == hash_of(
+        assert hash_of(export.payload("submission_7", WANTED)) == hash_of(
             pack(root / "submission_7", WANTED)
         )
-        with pytest.raises(NothingHandedIn, match="holds no file of submission_8"):
-            export.parcel("submission_8", WANTED)
+        with pytest.raises(NothingHandedIn, match="contains no file from submission_8"):
+            export.payload("submission_8", WANTED)
 
 
-def test_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
-    """Each folder and each zip is a submission; other things are told of, litter is not."""
+def test_a_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
+    """Each folder or zip is a submission; other entries are listed, but not litter."""
     filled(tmp_path / "ada")
     shutil.make_archive(str(tmp_path / "bob"), "zip", filled(tmp_path.parent / f"{tmp_path.name}b"))
     (tmp_path / "notes.txt").write_text("x")
@@ -145,31 +145,31 @@ def test_folder_of_folders_and_zips_is_a_class(tmp_path: Path) -> None:
             ("notes.txt", by_itself),
             ("pipe", "neither a folder nor a file"),
         ]
-        assert export.parcel("ada", WANTED) == export.parcel("bob.zip", WANTED)
+        assert export.payload("ada", WANTED) == export.payload("bob.zip", WANTED)
 
 
 def test_metadata_cannot_name_a_folder_outside_of_the_export(tmp_path: Path) -> None:
-    """A name with a slash is no folder of the export."""
+    """A name with a slash is not a folder of the export."""
     root = gradescope(tmp_path)
     (root / "submission_metadata.yml").write_text("../../etc:\n  :submitters: []\n")
     with open_export(root, WANTED) as export:
         assert "../../etc" not in [s.name for s in export.submissions()]
 
 
-def test_an_export_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_export_is_refused(tmp_path: Path) -> None:
     """A folder or a zip is expected."""
     with pytest.raises(ExportError, match="no export at"), open_export(tmp_path / "no", WANTED):
         pass
 
 
 def test_an_empty_export_is_refused(tmp_path: Path) -> None:
-    """A folder without submissions is most likely the wrong one."""
-    with pytest.raises(ExportError, match="holds no submission"), open_export(tmp_path, WANTED):
+    """A folder without submissions is probably the wrong one."""
+    with pytest.raises(ExportError, match="contains no submission"), open_export(tmp_path, WANTED):
         pass
 
 
 def test_a_damaged_export_is_refused(tmp_path: Path) -> None:
-    """A download that was cut short says so."""
+    """A download may be incomplete."""
     (tmp_path / "export.zip").write_bytes(b"PK\3\4 cut")
     with (
         pytest.raises(ExportError, match="download the export again"),
@@ -178,11 +178,11 @@ def test_a_damaged_export_is_refused(tmp_path: Path) -> None:
         pass
 
 
-# ---- parcels ----------------------------------------------------------------------------------
+# ---- payloads ----------------------------------------------------------------------------------
 
 
-def fate(source: Path, tmp_path: Path) -> str:
-    """What intake makes of a source: the files it finds and its notes, or why it refuses."""
+def staging_of(source: Path, tmp_path: Path) -> str:
+    """The result of staging: files and notes, or the refusal."""
     place = tmp_path / f"staged-{len(list(tmp_path.iterdir()))}"
     try:
         staged = stage(source, place, wanted=WANTED, pristine=TEMPLATE)
@@ -230,36 +230,36 @@ def make_wrapped(folder: Path) -> None:
     [make_link, make_fifo, make_large, make_many, make_empty, make_wrapped],
     ids=lambda make: make.__name__,
 )
-def test_intake_says_the_same_of_a_folder_and_of_its_parcel(
+def test_a_payload_is_staged_like_its_submission(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
-    """Whatever becomes of a submission becomes of its parcel, word for word."""
+    """With the same files, notes and refusals."""
     folder = filled(tmp_path / "submission")
     spoil(folder)
-    (tmp_path / "parcel.zip").write_bytes(pack(folder, WANTED))
-    said = fate(tmp_path / "parcel.zip", tmp_path)
-    assert said == fate(folder, tmp_path)
+    (tmp_path / "payload.zip").write_bytes(pack(folder, WANTED))
+    result = staging_of(tmp_path / "payload.zip", tmp_path)
+    assert result == staging_of(folder, tmp_path)
 
 
-def test_odd_names_in_a_folder_do_not_spoil_the_parcel(tmp_path: Path) -> None:
-    """A drive letter, a way up or bytes that are no text are names like others."""
+def test_odd_names_in_a_folder_are_packed(tmp_path: Path) -> None:
+    """A drive letter, a path upwards, bytes that are not text."""
     folder = filled(tmp_path / "submission")
     make_odd(folder)
-    (tmp_path / "parcel.zip").write_bytes(pack(folder, WANTED))
-    assert "('codebase/flow_network.py', 'codebase/gan.py')" in fate(
-        tmp_path / "parcel.zip", tmp_path
+    (tmp_path / "payload.zip").write_bytes(pack(folder, WANTED))
+    assert "('codebase/flow_network.py', 'codebase/gan.py')" in staging_of(
+        tmp_path / "payload.zip", tmp_path
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 cut short", b"Rar!", b"no zip at all"])
-def test_a_zip_that_intake_refuses_travels_as_it_is(tmp_path: Path, content: bytes) -> None:
-    """Intake tells the student why, not we."""
+def test_a_refused_zip_is_sent_as_it_is(tmp_path: Path, content: bytes) -> None:
+    """Staging gives the student the reason."""
     (tmp_path / "submission.zip").write_bytes(content)
     assert pack(tmp_path / "submission.zip", WANTED) == content
 
 
-def test_a_parcel_leaves_pictures_at_home(tmp_path: Path) -> None:
-    """Only what intake reads has content; the same submission always gives the same bytes."""
+def test_a_payload_has_no_pictures(tmp_path: Path) -> None:
+    """Only wanted files have content; the same submission always gives the same bytes."""
     folder = filled(tmp_path / "submission", "x = 1\n" * 1000)
     before = pack(folder, WANTED)
     (folder / "samples.png").write_bytes(os.urandom(500_000))
@@ -271,21 +271,21 @@ def test_a_parcel_leaves_pictures_at_home(tmp_path: Path) -> None:
     assert hash_of(pack(folder, WANTED)) != hash_of(before)
 
 
-def test_a_submission_that_is_gone_is_nobody_s_mistake(tmp_path: Path) -> None:
-    """What cannot be read on our side is an error of its own, never a refusal."""
+def test_a_missing_submission_is_not_the_student_s_fault(tmp_path: Path) -> None:
+    """It is an error, not a refusal."""
     with pytest.raises(UnreadableSubmission, match="There is no submission"):
         pack(tmp_path / "gone", WANTED)
 
 
-def test_a_huge_zip_that_would_be_refused_is_not_carried(tmp_path: Path) -> None:
-    """A zip of more than 32 MiB that intake refuses stays where it is."""
+def test_a_huge_refused_zip_is_not_sent(tmp_path: Path) -> None:
+    """The limit is 32 MiB."""
     with (tmp_path / "huge.zip").open("wb") as file:
         file.truncate(33 * 1024 * 1024)
     with pytest.raises(UnreadableSubmission, match="more than 32 MiB"):
         pack(tmp_path / "huge.zip", WANTED)
 
 
-def test_a_file_that_is_damaged_inside_the_export_is_nobody_s_mistake(tmp_path: Path) -> None:
+def test_a_damaged_file_in_the_export_is_not_the_student_s_fault(tmp_path: Path) -> None:
     """A broken download must not cost a student points."""
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -297,4 +297,4 @@ def test_a_file_that_is_damaged_inside_the_export_is_nobody_s_mistake(tmp_path: 
         open_export(path, WANTED) as export,
         pytest.raises(UnreadableSubmission, match="damaged inside the export"),
     ):
-        export.parcel("submission_1", WANTED)
+        export.payload("submission_1", WANTED)

@@ -1,4 +1,4 @@
-"""The layouts that platforms export: whose each file is, and what is no submission."""
+"""The layouts of exports: the student of each file, and entries that are not submissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOODLE = "_assignsubmission_file_"
 
 
 def write(folder: Path, *names: str) -> Path:
-    """Write files whose text is the end of their name."""
+    """Write files that contain the end of their names."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name[-6:]}\n", encoding="utf-8")
@@ -31,7 +31,7 @@ def write(folder: Path, *names: str) -> Path:
 
 
 def write_zip(path: Path, *names: str, text: str = "") -> Path:
-    """Write a zip of files, with the same text unless another is given."""
+    """Write a zip of files, which contain `text` or the end of their names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
@@ -41,7 +41,7 @@ def write_zip(path: Path, *names: str, text: str = "") -> Path:
 
 @contextmanager
 def opened(folder: Path, kind: str) -> Iterator[Export]:
-    """Open a folder of submissions as it is, zipped, or under further folders."""
+    """Open a folder of submissions: as it is, zipped, or inside other folders."""
     path = folder
     if kind == "zip":
         path = Path(shutil.make_archive(str(folder.parent / "export"), "zip", folder))
@@ -60,10 +60,10 @@ KINDS = pytest.mark.parametrize("kind", ["folder", "zip", "wrapped zip", "two fo
 
 
 def staged(export: Export, name: str, tmp_path: Path) -> dict[str, str]:
-    """What intake finds in a submission's parcel, by its name; or its refusal, as ""."""
-    place = tmp_path / f"parcel-{len(list(tmp_path.iterdir()))}"
+    """The staged files of a submission by name, or the refusal under ""."""
+    place = tmp_path / f"payload-{len(list(tmp_path.iterdir()))}"
     place.mkdir()
-    (place / "submission.zip").write_bytes(export.parcel(name, WANTED))
+    (place / "submission.zip").write_bytes(export.payload(name, WANTED))
     try:
         found = stage(
             place / "submission.zip", place / "staged", wanted=WANTED, pristine=TEMPLATE
@@ -80,10 +80,10 @@ BOTH = {name: f"# {name[-6:]}\n" for name in WANTED}
 
 
 @KINDS
-def test_moodle_export_is_a_submission_a_folder_with_the_zip_in_it(
+def test_moodle_export_has_a_folder_with_a_zip_for_each_submission(
     tmp_path: Path, kind: str
 ) -> None:
-    """Names and participants come from the folders; the zip inside is what is graded."""
+    """The folder has name and participant; the zip inside is graded."""
     root = tmp_path / "CS236-Homework 3-123"
     write_zip(root / f"Ada Lovelace_12{MOODLE}" / "submission.zip", *WANTED)
     write_zip(root / f"Bob O_Neil_7{MOODLE}" / "hw3.zip", *(f"hw3/{name}" for name in WANTED))
@@ -107,7 +107,7 @@ def test_moodle_export_is_a_submission_a_folder_with_the_zip_in_it(
 
 @KINDS
 def test_moodle_export_without_folders(tmp_path: Path, kind: str) -> None:
-    """Files whose names begin with the student: several may be one student's."""
+    """File names start with the student, who may have several files."""
     root = tmp_path / "Homework"
     write_zip(root / f"Ada_12{MOODLE}submission.zip", *WANTED)
     write(root, f"Bob_7{MOODLE}gan.py", f"Bob_7{MOODLE}flow_network.py", f"Bob_7{MOODLE}x.pdf")
@@ -118,7 +118,7 @@ def test_moodle_export_without_folders(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_class_of_one_on_moodle_keeps_the_name(tmp_path: Path) -> None:
-    """The only folder is a submission, and not wrapped around some."""
+    """The only folder is a submission, not a wrapping folder."""
     write_zip(tmp_path / f"Ada_12{MOODLE}" / "submission.zip", *WANTED)
     with open_export(tmp_path, WANTED) as export:
         assert [s.name for s in export.submissions()] == ["Ada_12"]
@@ -129,7 +129,7 @@ def test_a_class_of_one_on_moodle_keeps_the_name(tmp_path: Path) -> None:
 
 @KINDS
 def test_canvas_download_is_grouped_by_student(tmp_path: Path, kind: str) -> None:
-    """LATE is told; loose files of a student are one submission; the last version counts."""
+    """LATE is read; a student's loose files are one submission; the latest version counts."""
     root = tmp_path / "submissions"
     write_zip(root / "lovelaceada_LATE_12_900_submission.zip", *WANTED)
     write(root, "babbagecharles_7_901_gan.py", "babbagecharles_7_902_flow_network.py")
@@ -148,7 +148,7 @@ def test_canvas_download_is_grouped_by_student(tmp_path: Path, kind: str) -> Non
             dict.fromkeys(("babbagecharles_7", "li_5", "lovelaceada_12", "wei_8"), BOTH)
             | {"li_5": {**BOTH, "codebase/gan.py": "# n-2.py\n"}}
         )
-        again = "an earlier version of a file that came again"
+        again = "an earlier version of a file that was replaced"
         assert [(each.name, each.reason) for each in export.not_graded][1:] == [
             ("li_5_911_gan.py", again),
             ("wei_8_905_hw-1.zip", again),
@@ -156,8 +156,8 @@ def test_canvas_download_is_grouped_by_student(tmp_path: Path, kind: str) -> Non
         assert export.not_graded[0].name == "grades.csv"
 
 
-def test_zips_with_dates_in_a_folder_of_folders_are_no_canvas_download(tmp_path: Path) -> None:
-    """A name alone does not make the layout."""
+def test_zips_with_dates_in_their_names_are_not_a_canvas_download(tmp_path: Path) -> None:
+    """Canvas has one flat folder."""
     write(tmp_path / "bob", *WANTED)
     write_zip(tmp_path / "ada_2026_11_20.zip", *WANTED)
     with open_export(tmp_path, WANTED) as export:
@@ -179,8 +179,8 @@ submission_7:
 
 
 @KINDS
-def test_gradescope_export_under_any_wrapping_folders(tmp_path: Path, kind: str) -> None:
-    """The metadata is found wherever the export begins, and names its students."""
+def test_gradescope_export_inside_any_wrapping_folders(tmp_path: Path, kind: str) -> None:
+    """The metadata is found and names the students."""
     root = tmp_path / "assignment_1_export"
     write(root / "submission_12", *WANTED)
     write(root / "submission_7", *WANTED)
@@ -192,8 +192,8 @@ def test_gradescope_export_under_any_wrapping_folders(tmp_path: Path, kind: str)
         assert [each.name for each in export.not_graded] == ["readme.txt"]
 
 
-def test_lateness_is_counted_from_when_it_was_due(tmp_path: Path) -> None:
-    """As hours, minutes and seconds, as in Gradescope's own table; the zone counts."""
+def test_lateness_is_the_time_since_the_deadline(tmp_path: Path) -> None:
+    """In hours, minutes and seconds as in Gradescope's own table, with time zones."""
     write(tmp_path / "submission_12", *WANTED)
     (tmp_path / "submission_metadata.yml").write_text(METADATA, encoding="utf-8")
     with open_export(tmp_path, WANTED, moment("2026-11-20 23:59 +0100")) as export:
@@ -203,13 +203,13 @@ def test_lateness_is_counted_from_when_it_was_due(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-20 23:59", "2026-02-31 10:00 Z", "tomorrow"])
-def test_a_time_without_a_zone_is_none(text: str) -> None:
-    """Ten hours more or less would call the wrong students late."""
+def test_a_time_without_a_zone_is_not_read(text: str) -> None:
+    """An error of ten hours would mark the wrong students as late."""
     assert moment(text) is None
 
 
-def test_a_student_cannot_pass_a_file_off_as_the_export_s_metadata(tmp_path: Path) -> None:
-    """Metadata counts only where nothing but wrapping lies above it."""
+def test_a_student_cannot_fake_the_export_s_metadata(tmp_path: Path) -> None:
+    """Metadata counts only in the folder of the submissions."""
     for name in ("submission_1", "submission_2"):
         write(tmp_path / name, *WANTED)
     (tmp_path / "submission_1" / "submission_metadata.yml").write_text("x: {}\n")
@@ -220,8 +220,8 @@ def test_a_student_cannot_pass_a_file_off_as_the_export_s_metadata(tmp_path: Pat
         assert [s.name for s in export.submissions()] == ["submission_1"]
 
 
-def test_a_zip_within_a_folder_is_refused_where_gradescope_refuses_it(tmp_path: Path) -> None:
-    """A class is graded as Gradescope graded it."""
+def test_a_zip_inside_a_gradescope_submission_is_refused(tmp_path: Path) -> None:
+    """A class is graded as on Gradescope."""
     write_zip(tmp_path / "submission_12" / "inner.zip", *WANTED)
     (tmp_path / "submission_metadata.yml").write_text(METADATA, encoding="utf-8")
     with open_export(tmp_path, WANTED) as export:
@@ -232,10 +232,8 @@ def test_a_zip_within_a_folder_is_refused_where_gradescope_refuses_it(tmp_path: 
 
 
 @KINDS
-def test_archives_of_other_kinds_are_submissions_that_intake_refuses(
-    tmp_path: Path, kind: str
-) -> None:
-    """They are somebody's, so they are listed; the reason is intake's."""
+def test_archives_of_other_kinds_are_refused_submissions(tmp_path: Path, kind: str) -> None:
+    """They belong to students, so they are listed; staging gives the reason."""
     root = write(tmp_path / "class" / "ada", *WANTED).parent
     (root / "bob.tar.gz").write_bytes(b"\x1f\x8b\x08")
     (root / "cleo.rar").write_bytes(b"Rar!\x1a\x07")
@@ -246,10 +244,10 @@ def test_archives_of_other_kinds_are_submissions_that_intake_refuses(
         assert "is a RAR archive" in staged(export, "cleo.rar", tmp_path)[""]
 
 
-def test_files_beside_an_archive_complete_it_and_do_not_contradict_it(tmp_path: Path) -> None:
-    """One file loose and one in a zip are both found; a backup beside both files is not read.
+def test_loose_files_and_an_archive_complete_each_other(tmp_path: Path) -> None:
+    """One loose file and one in a zip are both found; with both files loose a zip is not read.
 
-    A zip counts as a folder, so intake takes the files that lie together.
+    A zip counts as a folder, so staging takes the files that are together.
     """
     one = write(tmp_path / "class" / "one", "gan.py", "report.pdf")
     write_zip(one / "flow.zip", "codebase/flow_network.py")
@@ -265,7 +263,7 @@ def test_files_beside_an_archive_complete_it_and_do_not_contradict_it(tmp_path: 
 
 @KINDS
 def test_a_damaged_zip_in_a_folder_is_refused_as_such(tmp_path: Path, kind: str) -> None:
-    """Its bytes travel as they are."""
+    """Its bytes are sent as they are."""
     root = tmp_path / "class"
     write(root / f"Ada_1{MOODLE}", "report.pdf")
     (root / f"Ada_1{MOODLE}" / "submission.zip").write_bytes(b"PK\3\4 cut short")
@@ -273,12 +271,15 @@ def test_a_damaged_zip_in_a_folder_is_refused_as_such(tmp_path: Path, kind: str)
         assert "is a damaged zip" in staged(export, "Ada_1", tmp_path)[""]
 
 
-def test_a_huge_zip_in_a_zipped_export_is_nobody_s_mistake(
+def test_a_huge_zip_in_a_zipped_export_is_not_the_student_s_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is not unpacked into the machine's temporary folder is said, with what to do."""
+    """It is not unpacked, and the message says what to do."""
     monkeypatch.setattr("autograder.engine.batch.trees._MOST_INNER_BYTES", 10)
     root = tmp_path / "class"
     write_zip(root / f"Ada_1{MOODLE}" / "submission.zip", *WANTED)
-    with opened(root, "zip") as export, pytest.raises(UnreadableSubmission, match="unzip the exp"):
-        export.parcel("Ada_1", WANTED)
+    with (
+        opened(root, "zip") as export,
+        pytest.raises(UnreadableSubmission, match="unzip the export and pass the folder"),
+    ):
+        export.payload("Ada_1", WANTED)

@@ -16,7 +16,7 @@ from autograder.engine.batch.metadata import Submitter
 from autograder.engine.batch.page import About, write_views
 from autograder.engine.batch.store import Listed, Record, Store
 from autograder.engine.catalogue.audit import Case, Row
-from autograder.engine.catalogue.audit_page import AuditReport, write_report
+from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import ToleranceReport
 from autograder.engine.grading.ledger import Entry, Verdict
 from autograder.engine.release.guide import build_guide
@@ -47,7 +47,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without its own sandbox: it opens our own files only."""
+    """Debian's Chromium, without its own sandbox: it opens only our own files."""
     assert CHROMIUM is not None, "REQUIRE_BROWSER is set and there is no chromium"
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -57,7 +57,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Thirty submissions, hostile ones among them, compared with an earlier time."""
+    """Thirty submissions, some of them hostile, compared with earlier results."""
     folder = tmp_path_factory.mktemp("class")
     older, store = make_store(folder / "old", 30), make_store(folder / "new", 30)
     listed = list(store.listed())
@@ -76,7 +76,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 class Opened:
-    """A page in a tab, and what its console complained about."""
+    """A page in a tab, with the errors in its console."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -91,21 +91,21 @@ class Opened:
             self.complaints.append(f"asked for {url}")
 
     def names(self) -> list[str]:
-        """What stands in the first column."""
+        """The texts of the first column."""
         return self.page.locator("#rows tbody th > bdi:first-child").all_inner_texts()
 
     def column(self, index: int) -> list[str]:
-        """What stands in a column of numbers."""
+        """The texts of a column of numbers."""
         return self.page.locator(f"#rows tbody td:nth-child({index})").all_inner_texts()
 
     def count(self) -> str:
-        """What the live region says."""
+        """The text of the live region."""
         return self.page.locator("#count").inner_text()
 
 
 @pytest.fixture
 def opened(browser: Browser, store: Store) -> Iterator[Opened]:
-    """The page of the class; nothing in a test may break it."""
+    """The page of the class; it must have no errors in its console."""
     page = browser.new_page()
     opened = Opened(page)
     page.goto((store.root / "index.html").as_uri())
@@ -114,8 +114,8 @@ def opened(browser: Browser, store: Store) -> Iterator[Opened]:
     assert opened.complaints == []
 
 
-def test_headings_sort_and_say_so_to_a_screen_reader(opened: Opened) -> None:
-    """A click sorts numbers from the top, another from the bottom; Enter does as a click does."""
+def test_headings_sort_and_tell_a_screen_reader(opened: Opened) -> None:
+    """A click sorts numbers from the top, another click or Enter from the bottom."""
     total = opened.page.locator("#rows th[data-column=total]")
     total.get_by_role("button").click()
     values = [float(text) for text in opened.column(2) if text != "–"]
@@ -130,8 +130,8 @@ def test_headings_sort_and_say_so_to_a_screen_reader(opened: Opened) -> None:
     assert opened.page.locator("#rows th[aria-sort]").count() == 1
 
 
-def test_search_finds_by_name_number_and_address_whatever_the_accents(opened: Opened) -> None:
-    """Each word must be found; the live region says how many are left."""
+def test_search_finds_names_numbers_and_addresses_without_accents(opened: Opened) -> None:
+    """Each word must match; the live region has the number of matches."""
     opened.page.get_by_label("Search").fill("soren")
     assert all("Søren" in name or "Soren" in name for name in opened.names())
     for words, count in (("0000007", 1), ("student9@ example", 1), ("no such one", 0), ("", 30)):
@@ -143,7 +143,7 @@ def test_search_finds_by_name_number_and_address_whatever_the_accents(opened: Op
 
 
 def test_filters_show_what_is_open_and_what_changed(opened: Opened) -> None:
-    """By the choice beside the search, and by the button in the section on changes."""
+    """By the menu next to the search, and by the button in the section on changes."""
     opened.page.get_by_role("combobox", name="Show").select_option("open")
     assert len(opened.names()) == 2
     opened.page.get_by_role("button", name="Show them in the table").click()
@@ -154,7 +154,7 @@ def test_filters_show_what_is_open_and_what_changed(opened: Opened) -> None:
 
 
 def test_a_mistake_s_button_shows_who_made_it(opened: Opened) -> None:
-    """As many rows as it counts; another button takes it back."""
+    """As many rows as its count; another button clears the filter."""
     line = opened.page.locator("ol.mistakes li").first
     count = int(line.locator(".count").inner_text().split()[0])
     line.get_by_role("button").click()
@@ -163,8 +163,8 @@ def test_a_mistake_s_button_shows_who_made_it(opened: Opened) -> None:
     assert len(opened.names()) == 30
 
 
-def test_a_row_leads_to_the_feedback_as_the_student_sees_it(opened: Opened) -> None:
-    """By its link; and back."""
+def test_a_row_links_to_the_student_s_feedback(opened: Opened) -> None:
+    """And that page links back."""
     opened.page.get_by_label("Search").fill("submission_1007")
     opened.page.locator("#rows tbody a").first.click()
     assert opened.page.get_by_role("heading", name="What the student sees").is_visible()
@@ -175,7 +175,7 @@ def test_a_row_leads_to_the_feedback_as_the_student_sees_it(opened: Opened) -> N
 
 
 def test_hostile_names_are_text(opened: Opened) -> None:
-    """Markup, an override of direction and a formula are seen as what they are."""
+    """Markup, an override of direction and a formula are shown as text."""
     names = opened.names()
     assert HOSTILE_NAME in names
     assert "Zed \\u202egnp.exe" in names
@@ -186,7 +186,7 @@ def test_hostile_names_are_text(opened: Opened) -> None:
 
 
 def test_hostile_output_is_text_on_every_page(opened: Opened) -> None:
-    """In the feedback, in the staff's part of it, and side by side."""
+    """In the feedback, in its part for the staff, and in the comparison."""
     for words, link in (("folder of", "th a"), ("submission_1005", "td a"), ("1001", "th a")):
         opened.page.get_by_label("Search").fill(words)
         opened.page.locator(f"#rows tbody {link}").first.click()
@@ -196,8 +196,8 @@ def test_hostile_output_is_text_on_every_page(opened: Opened) -> None:
         opened.page.go_back()
 
 
-def test_no_page_can_run_or_fetch_anything_of_others(store: Store, browser: Browser) -> None:
-    """Were text ever to become markup, the policy would stop it: seen by spoiling a page."""
+def test_no_page_can_run_or_fetch_anything_else(store: Store, browser: Browser) -> None:
+    """If a text became markup, the policy would stop it."""
     feedback = store.path("feedback", "submission_1008", "html")
     spoilt = store.root / "spoilt.html"
     text = feedback.read_text(encoding="utf-8")
@@ -207,16 +207,16 @@ def test_no_page_can_run_or_fetch_anything_of_others(store: Store, browser: Brow
     opened = Opened(page)
     page.goto(spoilt.as_uri())
     assert page.title() != "owned"
-    assert sum("Content Security Policy" in said for said in opened.complaints) == 2
+    assert sum("Content Security Policy" in message for message in opened.complaints) == 2
     page.close()
     spoilt.unlink()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_a_phone_and_text_stands_out(
+def test_pages_fit_a_phone_and_text_has_contrast(
     store: Store, browser: Browser, scheme: str, tmp_path: Path
 ) -> None:
-    """Nothing is wider than the screen; text has the contrast that WCAG asks for, 4.5 to 1."""
+    """Nothing is wider than the screen; text has the contrast that WCAG requires, 4.5 to 1."""
     context = browser.new_context(
         viewport={"width": 360, "height": 740},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -240,7 +240,7 @@ def test_page_fits_a_phone_and_text_stands_out(
 
 
 def audit_page(folder: Path) -> Path:
-    """The page of an audit, with ids and sentences as long as they come."""
+    """The page of an audit with very long ids and sentences."""
     plan = tuple(PLAN)
     long = "a-very-long-name-of-a-solution-that-is-wrong-in-more-than-one-way"
     entries = {
@@ -249,10 +249,8 @@ def audit_page(folder: Path) -> Path:
     case = Case(
         long, "wrong", "conditional_loss_nonsaturating_d: It is. " * 3, {}, frozenset({"1.1"})
     )
-    certificates = tuple(ToleranceReport(c.number, 0.01, long, 500.0, long) for c in plan)
-    report = AuditReport(
-        "A", plan, (Row(case, entries, 0.0),), certificates, (), "0123456789abcdef"
-    )
+    tolerances = tuple(ToleranceReport(c.number, 0.01, long, 500.0, long) for c in plan)
+    report = AuditReport("A", plan, (Row(case, entries, 0.0),), tolerances, (), "0123456789abcdef")
     *_, page = write_report(report, folder)
     return page
 
@@ -266,7 +264,7 @@ def guide_page(page: Path) -> Path:
     return build_guide([source], page, title="A", subtitle="B")
 
 
-# What the whole page stands on, and the picture in it if it has one.
+# The background of the page, or of the picture in it.
 _BEHIND_ALL = """() => {
   const paper = document.querySelector("svg.matrix .paper");
   const style = getComputedStyle(paper || document.body);
@@ -277,7 +275,7 @@ _BEHIND_ALL = """() => {
 def test_sentences_have_the_width_of_a_phone_and_tables_keep_their_columns(
     store: Store, browser: Browser
 ) -> None:
-    """The name of a check is a line or three, not a word a line; a table of text does not wrap."""
+    """A check's name takes at most a few lines; a table of text does not wrap."""
     page = browser.new_page(viewport={"width": 390, "height": 740})
     page.goto((store.root / "index.html").as_uri())
     assert page.evaluate("document.querySelector('.checks tbody th').clientWidth") > 250
@@ -314,7 +312,7 @@ _LEAST_CONTRAST = """() => {
 }"""
 
 
-def test_everything_to_use_has_a_name_and_is_reached_by_the_keyboard(opened: Opened) -> None:
+def test_every_control_has_a_name_and_is_reached_by_the_keyboard(opened: Opened) -> None:
     """Buttons, links and fields have names, headings go down by one, tables have header cells."""
     nameless = opened.page.evaluate(
         """() => [...document.querySelectorAll("button, a, input, select, [role]")]
@@ -337,8 +335,8 @@ def test_everything_to_use_has_a_name_and_is_reached_by_the_keyboard(opened: Ope
     assert reached == ["SELECT", "DIV", "BUTTON", "BUTTON", "BUTTON", "BUTTON"]
 
 
-def test_page_without_names_shows_none(tmp_path: Path, browser: Browser) -> None:
-    """Keys stand where names stood, and the page says so."""
+def test_the_anonymous_page_shows_no_names(tmp_path: Path, browser: Browser) -> None:
+    """It shows keys instead, and a note."""
     store = Store(tmp_path / "out")
     store.prepare(anonymous=True)
     store.write(record("s0123456789ab"))
@@ -352,7 +350,7 @@ def test_page_without_names_shows_none(tmp_path: Path, browser: Browser) -> None
 
 
 class Copies(Store):
-    """A store of many submissions with few different results, none of them on the disk."""
+    """A store of many submissions with few different results, not on the disk."""
 
     def __init__(self, root: Path, count: int) -> None:
         super().__init__(root)
@@ -360,19 +358,19 @@ class Copies(Store):
         self._count = count
 
     def listed(self) -> Iterator[Listed]:
-        """Student after student."""
+        """Yield the students."""
         for i in range(self._count):
             yield Listed(f"submission_{i}", (Submitter(f"Student {i}", f"{i:07d}", ""),))
 
     def read(self, key: str) -> Record | None:
-        """One of the few."""
+        """Return one of the results."""
         return self._few[int(key.partition("_")[2]) % len(self._few)]
 
 
 def test_page_holds_5000_rows_of_which_few_are_in_the_document(
     tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All are counted, sorted and searched; a hundred at a time are drawn."""
+    """All are counted, sorted and searched; a hundred at a time are shown."""
     store = Copies(tmp_path / "out", 5000)
     store.prepare(anonymous=False)
     monkeypatch.setattr(views._Pages, "write_feedback", lambda *_: None)
@@ -384,7 +382,7 @@ def test_page_holds_5000_rows_of_which_few_are_in_the_document(
     assert len(opened.names()) == 100
     page.locator("#rows th[data-column=name] button").click()
     assert opened.names()[0] == "Student 4999"
-    page.get_by_role("button", name="Later").click()
+    page.get_by_role("button", name="Next").click()
     assert opened.names()[0] == "Student 4899"
     assert page.locator("#place").inner_text() == "101 to 200 of 5000"
     page.get_by_label("Search").fill("student 4321")

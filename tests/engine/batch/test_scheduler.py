@@ -1,4 +1,4 @@
-"""Grading a class: what is due, what a mishap costs, and that nothing is graded twice or lost."""
+"""Grading a class: only what is due, mishaps, and no submission graded twice or lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
+from autograder.engine.batch.pool import Crew, local_crew
 from autograder.engine.batch.privacy import Pseudonyms
-from autograder.engine.batch.scheduler import Crew, WorkError, local_crew
+from autograder.engine.batch.scheduler import WorkError
 from autograder.engine.batch.store import Store
 from autograder.engine.batch.summary import ABSENT, GRADED, REFUSED, state_of
 from tests.engine.batch.made_class import PLAN
@@ -38,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_rerun_grades_only_what_is_missing(tmp_path: Path) -> None:
-    """What is there stays; what was deleted or came later is graded."""
+    """Results stay; a deleted result or a new submission is graded."""
     export = class_of(tmp_path / "class", "a", "b", "c")
     assert keys(grade_here(export, tmp_path / "out")) == ["s000", "s001", "s002"]
     assert grade_here(export, tmp_path / "out") == []
@@ -47,8 +48,8 @@ def test_a_rerun_grades_only_what_is_missing(tmp_path: Path) -> None:
     assert keys(grade_here(export, tmp_path / "out")) == ["s001", "s003"]
 
 
-def test_another_content_is_graded_again(tmp_path: Path) -> None:
-    """A submission that was handed in anew; one whose files only became newer is the same."""
+def test_a_changed_submission_is_graded_again(tmp_path: Path) -> None:
+    """Another content counts; only newer files do not."""
     export = class_of(tmp_path / "class", "a", "b")
     grade_here(export, tmp_path / "out")
     class_of(tmp_path / "class", "a", "changed")
@@ -56,7 +57,7 @@ def test_another_content_is_graded_again(tmp_path: Path) -> None:
 
 
 def test_other_checks_grade_everything_again(tmp_path: Path) -> None:
-    """By their hash; a store can be compared before and after."""
+    """Their hash decides."""
     export = class_of(tmp_path / "class", "a", "b")
     grade_here(export, tmp_path / "out")
     store = Store(tmp_path / "out")
@@ -67,7 +68,7 @@ def test_other_checks_grade_everything_again(tmp_path: Path) -> None:
 
 
 def test_a_grader_error_is_tried_twice_and_again_in_the_next_run(tmp_path: Path) -> None:
-    """It is no grade; the log goes with it."""
+    """It is not a grade; its log is kept."""
     export = class_of(tmp_path / "class", "fault", f"fault once {tmp_path / 'mark'}")
     records = {record.key: record for record in grade_here(export, tmp_path / "out")}
     assert records["s000"].is_grader_error
@@ -77,8 +78,8 @@ def test_a_grader_error_is_tried_twice_and_again_in_the_next_run(tmp_path: Path)
     assert keys(grade_here(export, tmp_path / "out")) == ["s000"]
 
 
-def test_a_refusal_and_an_absence_are_states_and_no_faults(tmp_path: Path) -> None:
-    """Neither has points, both have a reason, and neither is graded again before it changes."""
+def test_a_refused_or_missing_submission_is_no_grader_error(tmp_path: Path) -> None:
+    """It has a reason and no points, and is not graded again before it changes."""
     export = class_of(tmp_path / "class", "refuse", "a")
     (export / "submission_metadata.yml").write_text("s001: {}\nbob:\n  :submitters: []\n")
     records = {record.key: record for record in grade_here(export, tmp_path / "out")}
@@ -88,7 +89,7 @@ def test_a_refusal_and_an_absence_are_states_and_no_faults(tmp_path: Path) -> No
         "bob": ABSENT,
     }
     assert records["s000"].refused == "There is nothing in it."
-    assert "holds no file of bob" in records["bob"].refused
+    assert "contains no file from bob" in records["bob"].refused
     assert grade_here(export, tmp_path / "out") == []
     shutil.copytree(export / "s001", export / "bob")
     class_of(export, "b")
@@ -98,8 +99,8 @@ def test_a_refusal_and_an_absence_are_states_and_no_faults(tmp_path: Path) -> No
 # ---- mishaps ----------------------------------------------------------------------------------
 
 
-def test_one_bad_submission_never_stops_the_rest(tmp_path: Path) -> None:
-    """One whose grading process dies, one that answers never, one that cannot be read."""
+def test_one_bad_submission_does_not_stop_the_others(tmp_path: Path) -> None:
+    """One kills its worker process, one gives no answer, one cannot be read."""
     export = class_of(tmp_path / "class", "die", "a", "silent", "b", "c")
     (export / "no.zip").symlink_to("/proc/self/mem")
     records = {r.key: r for r in grade_here(export, tmp_path / "out", grading(timeout_s=3.0))}
@@ -110,8 +111,8 @@ def test_one_bad_submission_never_stops_the_rest(tmp_path: Path) -> None:
     assert "no.zip cannot be read" in records["no.zip"].trouble
 
 
-def test_a_grading_process_that_died_is_replaced(tmp_path: Path) -> None:
-    """The same submission is tried once more, by a new process."""
+def test_a_worker_process_that_died_is_replaced(tmp_path: Path) -> None:
+    """The new process grades the same submission once more."""
     export = class_of(tmp_path / "class", f"die once {tmp_path / 'mark'}", "a")
     records = grade_here(export, tmp_path / "out", jobs=1)
     assert not any(record.is_grader_error for record in records)
@@ -121,14 +122,14 @@ class Refuses(Executor):
     """An executor whose machinery is broken."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Give a future that has failed for a reason of its own."""
+        """Return a future that has failed."""
         future: Future[Any] = Future()
         future.set_exception(ConnectionError("the scheduler is gone"))
         return future
 
 
-def test_work_that_cannot_go_on_stops_and_blames_nobody(tmp_path: Path) -> None:
-    """A lost scheduler is not written down as a fault of 30,000 submissions."""
+def test_a_broken_executor_stops_the_work(tmp_path: Path) -> None:
+    """A lost scheduler is not recorded as an error of 30,000 submissions."""
     export = class_of(tmp_path / "class", "a", "b")
     with pytest.raises(WorkError, match="the scheduler is gone"):
         list(grade_with(Crew(Refuses(), lambda: 1), export, tmp_path / "out"))
@@ -139,14 +140,14 @@ class OtherChecks(Executor):
     """An executor on a machine with another version of the project."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Answer with the hash of other checks."""
+        """Return a future with the hash of other checks."""
         future: Future[Any] = Future()
         future.set_result({"checks": "other", "results": {}})
         return future
 
 
-def test_a_class_whose_graders_cannot_start_stops_and_blames_nobody(tmp_path: Path) -> None:
-    """One reason for all of them: it is told once, not as an error of every submission."""
+def test_worker_processes_that_cannot_start_stop_the_work(tmp_path: Path) -> None:
+    """The common reason is reported once, not as an error of every submission."""
     export = class_of(tmp_path / "class", "a", "b", "c")
     with (
         local_crew(2) as crew,
@@ -163,8 +164,8 @@ def test_a_machine_with_other_checks_is_refused(tmp_path: Path) -> None:
         list(grade_with(Crew(OtherChecks(), lambda: 1), export, tmp_path / "out"))
 
 
-def test_no_more_is_on_its_way_than_keeps_the_crew_busy(tmp_path: Path) -> None:
-    """Parcels are made as they are needed: memory does not grow with the class."""
+def test_only_as_many_submissions_are_queued_as_keep_the_crew_busy(tmp_path: Path) -> None:
+    """Payloads are made when they are needed, so memory does not grow with the class."""
     export = class_of(tmp_path / "class", *["a"] * 40)
     waiting: set[Future[Any]] = set()
     most = 0
@@ -187,8 +188,8 @@ def test_no_more_is_on_its_way_than_keeps_the_crew_busy(tmp_path: Path) -> None:
 # ---- without names ----------------------------------------------------------------------------
 
 
-def test_a_store_without_names_holds_none_and_knows_its_submissions_again(tmp_path: Path) -> None:
-    """Neither in contents nor in the names of files; a rerun grades nothing."""
+def test_an_anonymous_store_has_no_names_and_recognises_its_submissions(tmp_path: Path) -> None:
+    """No name in contents or file names; a rerun grades nothing."""
     export = class_of(tmp_path / "class", "a", "b")
     (export / "s000").rename(export / "Ada Lovelace")
     names = Pseudonyms(b"key")
@@ -203,7 +204,7 @@ def test_a_store_without_names_holds_none_and_knows_its_submissions_again(tmp_pa
 
 
 def real_class(tmp_path: Path, count: int) -> Path:
-    """Copies of the reference, with hostile ones among them."""
+    """An export with copies of the reference."""
     export = tmp_path / "class"
     for i in range(count):
         for name in ("codebase/flow_network.py", "codebase/gan.py"):
@@ -214,20 +215,20 @@ def real_class(tmp_path: Path, count: int) -> Path:
 
 
 def command(export: Path, out: Path, *more: str | Path) -> list[str | Path]:
-    """The command, with one quick check only."""
+    """The command with one quick check."""
     start: list[str | Path] = [sys.executable, "-m", "autograder", "class", export, "--out", out]
     return [*start, "--only", "1.1.1", "--jobs", "1", *more]
 
 
 def done_files(out: Path) -> dict[Path, int]:
-    """The records that are there, with the time of their making."""
+    """The stored records, with the time they were written."""
     return {path: path.stat().st_mtime_ns for path in out.glob("results/*/s*.json")}
 
 
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_the_jobs_of_a_machine_share_what_is_imported(tmp_path: Path) -> None:
-    """One process imports torch and one the judge, however many grade; all end with the crew."""
+    """One process imports torch and one the judge for all jobs; all of them end with the crew."""
     export = class_of(tmp_path / "class", "a = 1", "b = 2", "c = 3")
     only = tuple(check.check_id for check in PLAN if check.number == "1.1.1")
     ours = psutil.Process()
@@ -248,7 +249,7 @@ def test_the_jobs_of_a_machine_share_what_is_imported(tmp_path: Path) -> None:
 
 
 def _module_of(process: psutil.Process) -> str:
-    """Which module of the project a process was started to run; its forks were, too."""
+    """The module that a process was started to run; a fork has that of its server."""
     try:
         words = process.cmdline()
     except psutil.Error:  # it has ended
@@ -263,10 +264,8 @@ def _module_of(process: psutil.Process) -> str:
     [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
     ids=["kill -9", "Ctrl-C", "kill"],
 )
-def test_a_run_that_is_killed_goes_on_where_it_was(
-    tmp_path: Path, number: int, status: int
-) -> None:
-    """What was done stays, the rest is graded, and neither process nor folder outlives the run."""
+def test_a_killed_run_can_be_continued(tmp_path: Path, number: int, status: int) -> None:
+    """Results stay, the rest is graded, and no process or folder outlives the killed run."""
     export, out, folders = real_class(tmp_path, 3), tmp_path / "out", tmp_path / "temporary"
     folders.mkdir()
     run = subprocess.Popen(
@@ -281,13 +280,13 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     while not done_files(out) and run.poll() is None:
         time.sleep(0.02)
     family = psutil.Process(run.pid).children(recursive=True)
-    # What a terminal sends goes to all that belong to it.
+    # A terminal sends its signal to the whole process group.
     (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
-    said, complaints = run.communicate(timeout=120)
+    printed, complaints = run.communicate(timeout=120)
     assert "Traceback" not in complaints
     assert run.returncode == status
     if number != signal.SIGKILL:
-        assert "run the same command again to continue" in said
+        assert "run the same command to continue" in printed
         assert not list(folders.iterdir())
     _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
@@ -305,8 +304,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
 
 @pytest.mark.e2e
 @pytest.mark.slow
-def test_the_command_grades_compares_and_says_so_by_its_status(tmp_path: Path) -> None:
-    """0 when nothing changed, 1 when something did, 2 for wrong arguments; a crash is a zero."""
+def test_the_exit_status_shows_whether_results_changed(tmp_path: Path) -> None:
+    """0 without changes, 1 with changes, 2 for wrong arguments; a crash costs all points."""
     export, old, new = real_class(tmp_path, 2), tmp_path / "old", tmp_path / "new"
     gan = export / "s001" / "codebase" / "flow_network.py"
     right = gan.read_text(encoding="utf-8")
@@ -332,8 +331,8 @@ def test_the_command_grades_compares_and_says_so_by_its_status(tmp_path: Path) -
     assert "to grade" not in rebuilt.stdout
 
 
-def test_wrong_arguments_are_told_in_one_line(tmp_path: Path) -> None:
-    """Status 2, before anything is graded or made."""
+def test_wrong_arguments_give_one_line(tmp_path: Path) -> None:
+    """Status 2, before anything is graded or written."""
 
     def run(*arguments: str | Path) -> str:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The results of a class: kept, counted, compared, without names, and as a table of scores."""
+"""The results of a class: stored, counted, compared, anonymous, and as a table of scores."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ABOUT = About("Homework", PARTS, WORTH, {"gp-missing": "There is no penalty."})
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Whatever the key, its file lies inside the store."""
+    """Its file is inside the store for every key."""
     store = Store(tmp_path / "out")
     store.prepare(anonymous=False)
     for key in ("submission_1", "../../evil", "a/b", "\ud800", ".hidden", "x" * 300, "Zoë"):
@@ -55,8 +55,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert store.path("results", key, "json").resolve().is_relative_to(store.root.resolve())
 
 
-def test_a_record_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
-    """What a crash left of another program's copy is graded again."""
+def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    """The submission is graded again."""
     store = Store(tmp_path / "out")
     store.prepare(anonymous=False)
     assert store.read("a") is None
@@ -72,39 +72,48 @@ def test_a_record_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
         assert store.read("a") is None
 
 
+def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """It calls the payload a parcel."""
+    store = Store(tmp_path)
+    store.write(record("a"))
+    path = store.path("results", "a", "json")
+    path.write_text(path.read_text(encoding="utf-8").replace('"payload"', '"parcel"'))
+    assert store.read("a") == record("a")
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A writer that fails leaves the file of before and no litter."""
+    """A writer that fails leaves the old file and nothing else."""
     (tmp_path / "a").write_text("before")
     with pytest.raises(TypeError), replacing(tmp_path / "a") as file:
         file.writelines(["half", None])
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 
 
-def test_results_are_for_their_owner_only(tmp_path: Path) -> None:
-    """The folder holds names and grades."""
+def test_only_the_owner_can_read_the_results(tmp_path: Path) -> None:
+    """The folder has names and grades."""
     store = Store(tmp_path / "out")
     store.prepare(anonymous=False)
     assert store.root.stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_with_something_else_is_not_used(tmp_path: Path) -> None:
-    """Nobody's files are mixed with results."""
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """Results are not mixed with other files."""
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(StoreError, match="not empty and holds no results"):
+    with pytest.raises(StoreError, match="not empty and has no results"):
         Store(tmp_path).prepare(anonymous=False)
-    with pytest.raises(StoreError, match="no results of a class"):
+    with pytest.raises(StoreError, match="has no results of a class"):
         Store(tmp_path).settings()
-    with pytest.raises(StoreError, match="no list of a class"):
+    with pytest.raises(StoreError, match="has no class list"):
         next(Store(tmp_path).listed())
 
 
-@pytest.mark.parametrize(("before", "asked"), [(False, "without"), (True, "with")])
-def test_names_and_pseudonyms_are_never_mixed(tmp_path: Path, before: bool, asked: str) -> None:
-    """A store stays with names or without."""
+@pytest.mark.parametrize(("before", "repeat"), [(False, "without"), (True, "with")])
+def test_names_and_pseudonyms_are_never_mixed(tmp_path: Path, before: bool, repeat: str) -> None:
+    """A store keeps names, or pseudonyms."""
     store = Store(tmp_path / "out")
     store.prepare(anonymous=before)
     store.prepare(anonymous=before)
-    with pytest.raises(StoreError, match=f"repeat the command {asked} --anonymous"):
+    with pytest.raises(StoreError, match=f"repeat the command {repeat} --anonymous"):
         store.prepare(anonymous=not before)
 
 
@@ -117,8 +126,8 @@ def test_the_same_results_are_no_change() -> None:
     assert compare("a", None, None) is None
 
 
-def test_a_change_says_by_how_much_and_through_which_checks() -> None:
-    """Both texts, both verdicts, the difference."""
+def test_a_change_has_its_checks_and_the_difference_in_points() -> None:
+    """Each check has both texts and both verdicts."""
     old = record("a")
     new = changed(old, "5.5.3", score=0.0, output="Now it is wrong.")
     change = compare("a", old, new)
@@ -132,8 +141,8 @@ def test_a_change_says_by_how_much_and_through_which_checks() -> None:
     )
 
 
-def test_another_feedback_is_a_change_of_its_own_kind() -> None:
-    """Points stay, words differ: in a check, or in the text about the whole."""
+def test_a_change_of_texts_is_a_kind_of_its_own() -> None:
+    """The texts of a check, or the text about the whole submission."""
     old = record("a")
     change = compare("a", old, changed(old, "5.5.3", output="Said otherwise."))
     assert change is not None
@@ -145,7 +154,7 @@ def test_another_feedback_is_a_change_of_its_own_kind() -> None:
 
 
 def reshared(before: Record, passes: bool = True) -> Record:
-    """The record after a check of 1.1 came, which takes points from another."""
+    """The record after a check was added to 1.1 and takes points from another."""
     results = json.loads(json.dumps(before.results))
     first = results["tests"][1]
     assert first["number"] == "1.1.2"
@@ -163,7 +172,7 @@ def reshared(before: Record, passes: bool = True) -> Record:
 
 
 def test_other_shares_of_the_same_points_are_a_kind_of_their_own() -> None:
-    """A new check that passes moves points within a part; nobody gains, and nobody reads more."""
+    """A new check that passes moves points within a part; the student's points and texts stay."""
     change = compare("a", record("a"), reshared(record("a")))
     assert change is not None
     assert (change.kind, change.delta) == (SHARES, 0)
@@ -174,8 +183,8 @@ def test_other_shares_of_the_same_points_are_a_kind_of_their_own() -> None:
     assert (failing.kind, failing.delta) == (POINTS, -0.25)
 
 
-def test_what_changed_is_said_in_sentences() -> None:
-    """Shares that moved within a part are no change of a score."""
+def test_the_summary_of_changes_is_in_sentences() -> None:
+    """Shares that moved within a part do not change a score."""
     summary = Summary({})
     old, wrong = record("a"), changed(record("a"), "5.5.3", score=0.0)
     assert summary.what_changed == ["Nothing changed."]
@@ -198,13 +207,13 @@ def test_what_changed_is_said_in_sentences() -> None:
 
 
 @pytest.mark.parametrize("name", ["It holds.", "1.2.3 It holds."])
-def test_a_check_is_titled_by_its_number_once(name: str) -> None:
-    """Results of an earlier version have the number in the name, too."""
+def test_a_check_s_title_has_its_number_once(name: str) -> None:
+    """In results of earlier versions the name has the number too."""
     assert title_of({"number": "1.2.3", "name": name}) == "1.2.3 It holds."
 
 
-def test_texts_that_stayed_are_not_on_the_page_of_a_change(tmp_path: Path) -> None:
-    """Only what differs is shown twice."""
+def test_unchanged_texts_are_not_on_the_page_of_a_change(tmp_path: Path) -> None:
+    """Only different texts are shown side by side."""
     older, newer = make_store(tmp_path / "old", 1), make_store(tmp_path / "new", 1)
     before = changed(record("submission_1000"), "5.5.3", output="A text that stays.")
     older.write(before)
@@ -218,8 +227,8 @@ def test_texts_that_stayed_are_not_on_the_page_of_a_change(tmp_path: Path) -> No
         assert page.read_text(encoding="utf-8").count("A text that stays.") == seen
 
 
-def test_a_check_that_came_or_went_is_a_change() -> None:
-    """Its other side has no score."""
+def test_an_added_or_removed_check_is_a_change() -> None:
+    """The missing check has no score."""
     old = record("a")
     fewer = {**old.results, "tests": old.tests[1:]}
     change = compare("a", old, Record(**{**vars(old), "results": fewer}))
@@ -228,8 +237,8 @@ def test_a_check_that_came_or_went_is_a_change() -> None:
     assert change.checks[0].new_score is None
 
 
-def test_who_came_and_who_went_is_told(tmp_path: Path) -> None:
-    """A submission of one side only is a change; the views list both."""
+def test_new_and_removed_submissions_are_listed(tmp_path: Path) -> None:
+    """A submission in only one of two stores is a change."""
     older, store = make_store(tmp_path / "old", 3), make_store(tmp_path / "new", 3)
     listed = list(store.listed())
     store.write(record("late"))
@@ -243,8 +252,8 @@ def test_who_came_and_who_went_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_views_of_a_comparison_go_when_none_is_asked(tmp_path: Path) -> None:
-    """Differences of another day do not stay beside today's pages."""
+def test_an_earlier_comparison_is_removed(tmp_path: Path) -> None:
+    """It does not belong to the new pages."""
     older, store = make_store(tmp_path / "old", 2), make_store(tmp_path / "new", 2)
     store.write(changed(record("submission_1000"), "1.1.1", output="Other."))
     write_views(store, ABOUT, older)
@@ -259,8 +268,8 @@ def test_views_of_a_comparison_go_when_none_is_asked(tmp_path: Path) -> None:
 # ---- counting ---------------------------------------------------------------------------------
 
 
-def told(mistake: str | None) -> Record:
-    """A record whose 5.5.1 and 5.5.2 fail by this mistake."""
+def failed_by(mistake: str | None) -> Record:
+    """A record in which 5.5.1 and 5.5.2 fail with this mistake."""
     ids = {check.number: check.check_id for check in PLAN}
     failed = {ids["5.5.1"], ids["5.5.2"]}
     return record(
@@ -274,11 +283,11 @@ def told(mistake: str | None) -> Record:
     )
 
 
-def test_mistakes_are_counted_once_a_submission_and_by_their_sentence() -> None:
-    """Two checks of one submission are one; what no answer tells apart stays together."""
+def test_a_mistake_counts_once_for_each_submission() -> None:
+    """However many checks name it; mistakes with the same answers stay together."""
     summary = Summary({"gp-missing": "There is no penalty.", "b": "It is b."})
     for i, mistake in enumerate(["gp-missing", "gp-missing", "b+gp-missing", None]):
-        summary.add(Listed(str(i)), told(mistake), None)
+        summary.add(Listed(str(i)), failed_by(mistake), None)
     found = [(m.count, m.sentences, m.where) for m in summary.most_made]
     assert found == [
         (2, ("There is no penalty.",), "5.5.1, 5.5.2"),
@@ -288,7 +297,7 @@ def test_mistakes_are_counted_once_a_submission_and_by_their_sentence() -> None:
 
 
 def test_zeros_of_grader_errors_are_not_counted() -> None:
-    """They are nobody's points, mistakes or failures."""
+    """They are no points, mistakes or failures of a student."""
     summary = Summary({})
     error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
     summary.add(Listed("a"), record("a"), None)
@@ -300,8 +309,8 @@ def test_zeros_of_grader_errors_are_not_counted() -> None:
     assert [fault.what for fault in summary.faults] == ["no zygote", "It died."]
 
 
-def test_who_was_refused_or_handed_in_nothing_is_counted_apart() -> None:
-    """No zero of theirs spoils a mean, and the table shows no points."""
+def test_refused_and_missing_submissions_are_counted_separately() -> None:
+    """Their zeros do not count in the mean, and the table shows no points."""
     summary = Summary({})
     summary.add(Listed("a", late="1:00:00"), record("a"), None)
     refused = summary.add(
@@ -315,8 +324,8 @@ def test_who_was_refused_or_handed_in_nothing_is_counted_apart() -> None:
     assert [fault.what for fault in summary.faults] == ["It is no zip.", "There is no file."]
 
 
-def test_what_is_no_submission_is_kept_with_its_reason(tmp_path: Path) -> None:
-    """So that pages can be made again without the export; a damaged file is an empty list."""
+def test_entries_that_are_not_submissions_are_stored_with_the_reason(tmp_path: Path) -> None:
+    """So pages can be made again without the export; a damaged file is an empty list."""
     store = Store(tmp_path)
     assert store.not_graded() == []
     found = [NotGraded("notes.txt", "a file by itself")]
@@ -326,8 +335,8 @@ def test_what_is_no_submission_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert store.not_graded() == []
 
 
-def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
-    """Every submission stands in exactly one bar."""
+def test_histograms_have_few_bars_and_one_for_full_marks() -> None:
+    """Every submission is in exactly one bar."""
     summary = Summary({})
     for i, skill in enumerate([1.0, 0.9, 0.5, 0.0]):
         summary.add(Listed(str(i)), record("a", skill), None)
@@ -338,7 +347,7 @@ def test_points_are_shown_in_few_bars_with_full_marks_apart() -> None:
     assert summary.parts["1.1"].median <= 5
 
 
-def test_a_mistake_is_listed_with_the_function_that_it_is_about() -> None:
+def test_a_mistake_is_listed_with_its_function() -> None:
     """By itself, "Returns plus the sum of alpha" could be about two functions."""
     sentences = _about(load_assignment("autograder.homework"), None).sentences
     about = {name: sentence.partition(": ")[0] for name, sentence in sentences.items()}
@@ -364,19 +373,19 @@ def test_a_mistake_is_listed_with_the_function_that_it_is_about() -> None:
         "\ufeff=1",
     ],
 )
-def test_what_a_spreadsheet_would_compute_is_defused(text: str) -> None:
-    """An apostrophe in front makes it text; nothing else is lost."""
+def test_a_formula_is_defused(text: str) -> None:
+    """An apostrophe in front makes it text for a spreadsheet."""
     assert defused(text).startswith("'")
 
 
 @pytest.mark.parametrize("text", ["Ada Lovelace", "O'Brien", "محمد", "submission_1", "3=3", ""])
 def test_names_are_left_as_they_are(text: str) -> None:
-    """Only formulas are touched."""
+    """Only formulas are changed."""
     assert defused(text) == text
 
 
-def test_scores_hold_a_row_a_student_and_a_column_a_part() -> None:
-    """A group is several rows with the same points; no grade leaves the points empty."""
+def test_scores_have_a_row_for_each_student_and_a_column_for_each_part() -> None:
+    """A group is several rows with the same points; without a grade the points are empty."""
     file = io.StringIO()
     writer = ScoresWriter(file, {"1.1": "First", "1.2": "Second"}, {"1.1": 5, "1.2": 2.5})
     people = (Submitter("=Ada", "1", "a@x"), Submitter("Bob\nB", "2", "b@x"))
@@ -405,7 +414,7 @@ def test_scores_hold_a_row_a_student_and_a_column_a_part() -> None:
 
 
 def test_scores_open_as_utf_8_in_a_spreadsheet(tmp_path: Path) -> None:
-    """The file begins with the mark that Excel needs; a hostile name is one cell."""
+    """The file starts with the mark that Excel needs; a hostile name is one cell."""
     store = make_store(tmp_path / "out", 3)
     write_views(store, ABOUT)
     assert (store.root / "scores.csv").read_bytes().startswith(b"\xef\xbb\xbfName,")
@@ -420,32 +429,32 @@ ADA = Submission("Ada_Lovelace.zip", (Submitter("Ada Lovelace", "00123", "ada.l@
 
 
 def test_pseudonyms_are_the_same_for_the_same_key_only() -> None:
-    """A rerun recognises a submission; who lacks the key does not."""
+    """Only with the key can a rerun recognise a submission."""
     one = Pseudonyms(b"k" * 16).listed(ADA)
     assert one == Pseudonyms(b"k" * 16).listed(ADA)
     assert one.key != Pseudonyms(b"l" * 16).listed(ADA).key
     assert one.submitters == ()
 
 
-def test_names_are_taken_out_of_what_the_results_say() -> None:
-    """In any spelling that a file's name has; points, checks and mistakes stay."""
+def test_names_are_removed_from_texts() -> None:
+    """In every spelling that a file name may have; points, checks and mistakes stay."""
     text = "taken from 'ada_lovelace/gan.py' by AdaLovelace, ADA.L@EXAMPLE.ORG, 00123, Lovelace"
     results = {**record("a").results, "output": text}
     before = record("a", results=results, trouble=text, log=text)
     after = Pseudonyms(b"k").cleaned(changed(before, "1.1.1", output=text), ADA)
-    said = json.dumps(vars(after)).lower()
+    text = json.dumps(vars(after)).lower()
     for piece in ("lovelace", "00123", "example.org"):
-        assert piece not in said
+        assert piece not in text
     assert (
         after.tests[0]["output"] == "taken from '[name]/gan.py' by [name], [name], [name], [name]"
     )
     assert after.tests[1:] == before.tests[1:]
 
 
-def test_the_key_lies_beside_the_results_and_is_shared_with_what_is_compared(
+def test_the_key_is_next_to_the_results_and_shared_with_those_compared(
     tmp_path: Path,
 ) -> None:
-    """Not among them, readable by its owner only, and the same for an older store's class."""
+    """Only its owner can read it."""
     first = key_for(tmp_path / "old", None)
     assert key_for(tmp_path / "old", None) == first
     assert key_for(tmp_path / "new", tmp_path / "old") == first
@@ -454,6 +463,6 @@ def test_the_key_lies_beside_the_results_and_is_shared_with_what_is_compared(
 
 
 def test_paths_of_submissions_are_spread_over_folders() -> None:
-    """100,000 submissions are 256 folders of some 400 files."""
+    """100,000 submissions are 256 folders of about 400 files."""
     folders = {relative("results", f"submission_{i}", "json").split("/")[1] for i in range(5000)}
     assert len(folders) == 256

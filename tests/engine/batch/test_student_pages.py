@@ -1,4 +1,4 @@
-"""Pages to hand out: what the student may see, and nothing else."""
+"""Pages to hand out: only what the student may see."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ABOUT = About("Homework", PARTS, WORTH, {})
 
 
 def with_secrets(key: str) -> Record:
-    """A record with a check of each visibility, whose texts say so."""
+    """A record with a check of each visibility, named in its text."""
     made = record(key, log="LOG", trouble="")
     for number, visibility in zip(("1.1.1", "1.1.2", "1.2.1", "1.2.2"), VISIBILITIES, strict=True):
         made = changed(
@@ -37,7 +37,7 @@ def with_secrets(key: str) -> Record:
 
 
 def pages(store: Store, when: str = "visible") -> dict[str, str]:
-    """Write the pages; return those in the folder, which must be those in the zip."""
+    """Write the pages; return those in the folder, which must equal those in the zip."""
     write_views(store, ABOUT, for_students=when)
     found = {
         path.name: path.read_text(encoding="utf-8") for path in (store.root / "students").iterdir()
@@ -56,8 +56,10 @@ def pages(store: Store, when: str = "visible") -> dict[str, str]:
         ("after_published", {"visible", "after_due_date", "after_published"}),
     ],
 )
-def test_a_page_shows_what_is_shown_by_then(tmp_path: Path, when: str, seen: set[str]) -> None:
-    """Neither checks that are hidden nor their points; nothing of the staff's, no link."""
+def test_a_page_shows_the_checks_visible_at_that_time(
+    tmp_path: Path, when: str, seen: set[str]
+) -> None:
+    """No hidden check or its points, nothing for the staff, no link."""
     store = make_store(tmp_path / "out", 1)
     store.write(with_secrets("submission_1000"))
     (page,) = pages(store, when).values()
@@ -70,15 +72,15 @@ def test_a_page_shows_what_is_shown_by_then(tmp_path: Path, when: str, seen: set
     assert re.search(rf"Shown here</th><td>{shown} / {shown} <span[^>]*>of 65<", page)
 
 
-def test_a_page_of_which_all_is_shown_has_a_total(tmp_path: Path) -> None:
-    """The points are those of the class's table."""
+def test_a_page_with_all_checks_has_a_total(tmp_path: Path) -> None:
+    """Its points are those in the class's table."""
     (page,) = pages(make_store(tmp_path / "out", 1)).values()
     assert re.search(r"Total</th><td>[\d.]+ / 65<", page)
     assert "not shown here" not in page
 
 
-def test_pages_are_one_flat_folder_with_a_name_each(tmp_path: Path) -> None:
-    """A hostile name is text; two students of one name have two pages."""
+def test_every_page_has_its_own_file_name(tmp_path: Path) -> None:
+    """A hostile name is only text; two students with one name have two pages."""
     store = make_store(tmp_path / "out", 3)
     twins = [Listed(key, (Submitter("Li Wei"),)) for key in ("Li Wei", "Li_Wei", "../Li")]
     for twin in twins:
@@ -93,8 +95,8 @@ def test_pages_are_one_flat_folder_with_a_name_each(tmp_path: Path) -> None:
     )
 
 
-def test_who_has_no_grade_reads_why_and_no_points(tmp_path: Path) -> None:
-    """A refusal says what to do; a fault of ours says that it is; who is absent has no page."""
+def test_a_page_without_a_grade_has_the_reason_and_no_points(tmp_path: Path) -> None:
+    """A refusal has its message, a grader error an apology; an absent student has no page."""
     store = make_store(tmp_path / "out", 4)
     keys = [listed.key for listed in store.listed()]
     store.write(Record(keys[0], results=results_of(()), refused="It is a RAR archive."))
@@ -110,8 +112,8 @@ def test_who_has_no_grade_reads_why_and_no_points(tmp_path: Path) -> None:
         assert not re.search(r"TROUBLE|LOG|<table|/ 65", page)
 
 
-def test_pages_of_an_earlier_time_are_gone(tmp_path: Path) -> None:
-    """They may show what is no longer true."""
+def test_earlier_pages_are_removed(tmp_path: Path) -> None:
+    """They may be out of date."""
     store = make_store(tmp_path / "out", 1)
     pages(store)
     write_views(store, ABOUT)

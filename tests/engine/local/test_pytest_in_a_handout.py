@@ -386,7 +386,7 @@ def test_xdist_gives_the_same_summary(homework: Path) -> None:
         return done.stdout.partition("by part")[2].partition("short test summary")[0]
 
     assert end(alone) == end(together)
-    assert "does not have the value that the handout states" in together.stdout
+    assert "does not have the value that the assignment defines" in together.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-// The table: all rows are in #data, a hundred of them in the document. Text goes in as text only.
+// The table: all rows are in #data, one page of them in the document. Text is inserted as text only.
 (() => {
   "use strict";
   const [PATH, NAME, MORE, TOTAL, PARTS, SECONDS, STATE, MISTAKES, CHANGE, LATE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -22,7 +22,7 @@
   let found = order;
   let first = 0;
 
-  // What a column is sorted by; null always goes last.
+  // The sort key of each column; null always comes last.
   const VALUES = {
     name: (i) => rank[i],
     total: (i) => all[i][TOTAL],
@@ -94,14 +94,14 @@
     const words = fold(byId("search").value).split(/\s+/).filter(Boolean);
     const filter = byId("filter").value;
     const value = VALUES[sorted.head.dataset.column];
-    const wanted = (i) =>
+    const matches = (i) =>
       words.every((word) => haystacks[i].includes(word)) &&
       (filter !== "graded" || !all[i][STATE]) &&
       (filter !== "open" || all[i][STATE]) &&
       (filter !== "late" || all[i][LATE]) &&
       (filter !== "changed" || all[i][CHANGE]) &&
       (mistake === null || all[i][MISTAKES].includes(mistake));
-    found = order.filter(wanted);
+    found = order.filter(matches);
     const keys = new Map(found.map((i) => [i, value(i, sorted.head)]));
     const sign = sorted.down ? -1 : 1;
     found.sort((a, b) => {
@@ -119,7 +119,7 @@
   for (const head of heads) {
     head.querySelector("button").addEventListener("click", () => {
       const again = sorted.head === head;
-      // Numbers are first asked for from the top.
+      // Numbers are sorted from the top first.
       sorted = { head, down: again ? !sorted.down : !["name", "state"].includes(head.dataset.column) };
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");

@@ -1,4 +1,4 @@
-"""Classes made up for tests and benchmarks: results without a grading, exports without students."""
+"""Artificial classes for tests and benchmarks: results without gradings, and exports."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HOSTILE_NAME = "<img src=x onerror=\"document.title='owned'\">"
 
 
 def results_of(entries: Iterable[Entry], seconds: float = 4.0) -> dict[str, Any]:
-    """What results.json would hold."""
-    found = list(entries)
+    """The content of results.json."""
+    listed = list(entries)
     return to_results(
         PLAN,
-        found,
-        output=summary(PLAN, found, PARTS),
+        listed,
+        output=summary(PLAN, listed, PARTS),
         execution_time=seconds,
         extra_data={"checks_sha256": "0123456789abcdef"},
         part_titles=PARTS,
@@ -42,12 +42,12 @@ def results_of(entries: Iterable[Entry], seconds: float = 4.0) -> dict[str, Any]
 def record(
     key: str, skill: float = 1.0, rng: random.Random | None = None, **changes: Any
 ) -> Record:
-    """A record in which a check is passed with probability `skill`."""
+    """A record in which each check passes with probability `skill`."""
     rng = rng or random.Random(0)
     return Record(
         **{
             "key": key,
-            "parcel": "p",
+            "payload": "p",
             "checks": "c",
             "results": results_of(_entry(check, skill, rng) for check in PLAN),
             "seconds": round(rng.gammavariate(4, 1.2), 3),
@@ -68,7 +68,7 @@ def _entry(check: PlannedCheck, skill: float, rng: random.Random) -> Entry:
 
 
 def changed(before: Record, number: str, **fields: Any) -> Record:
-    """The record with something else in one of its tests."""
+    """The record with other fields in one of its tests."""
     results = json.loads(json.dumps(before.results))
     (test,) = (test for test in results["tests"] if test["number"] == number)
     test.update(fields)
@@ -80,13 +80,13 @@ def changed(before: Record, number: str, **fields: Any) -> Record:
 
 
 def person(i: int, rng: random.Random) -> Submitter:
-    """A student."""
+    """A random student."""
     name = f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
     return Submitter(name, f"{i:07d}", f"student{i}@example.org")
 
 
 def make_store(root: Path, count: int, seed: int = 0) -> Store:
-    """A store of so many results; the second student's name and output are hostile."""
+    """A store of `count` results; the second student's name and output are hostile."""
     rng = random.Random(seed)
     store = Store(root)
     store.prepare(anonymous=False)
@@ -105,7 +105,7 @@ def make_store(root: Path, count: int, seed: int = 0) -> Store:
 
 
 def make_export(root: Path, submissions: Sequence[Path], count: int) -> Path:
-    """An unpacked export of so many copies of these submissions."""
+    """An unpacked export with `count` copies of these submissions."""
     root.mkdir(parents=True)
     lines = ["---"]
     for i in range(count):

@@ -1,8 +1,8 @@
-"""Stands in for a grading process: answers at once, or misbehaves as the submission asks.
+"""A stand-in for a worker process: answers at once, or misbehaves as the submission asks.
 
-A submission's `codebase/gan.py` may hold words: `sleep 0.2`, `die`, `silent`, `refuse`, `fault` (a
-grader error); `die once FILE` and `fault once FILE` do it as long as the file is not there, and
-make it.
+A submission's `codebase/gan.py` may contain: `sleep 0.2`, `die`, `silent`, `refuse`, `fault` (a
+grader error). `die once FILE` and `fault once FILE` do it only if the file does not exist, and
+create it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
     error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
     print("{}", flush=True)
     for line in sys.stdin:
-        words = _words(base64.b64decode(json.loads(line)["parcel"]))
+        words = _words(base64.b64decode(json.loads(line)["payload"]))
         answer: dict[str, Any] = {"checks": checks, "results": right, "trouble": "", "seconds": 0.5}
         first = _first_time(Path(words[2])) if words[1:2] == ["once"] else True
         if words[:1] == ["sleep"]:
@@ -51,8 +51,8 @@ def main() -> int:
     return 0
 
 
-def _words(parcel: bytes) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+def _words(payload: bytes) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(payload)) as archive:
         for name in archive.namelist():
             if name.endswith("gan.py"):
                 return archive.read(name).decode("utf-8").split()[:3]

@@ -1,4 +1,4 @@
-"""Grades made-up exports with the stand-in, as the command does with the real grader."""
+"""Grade artificial exports with the stand-in, as the command does with real worker processes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.engine.batch.export import open_export
+from autograder.engine.batch.pool import Crew, local_crew
 from autograder.engine.batch.privacy import Names
-from autograder.engine.batch.scheduler import Crew, Grading, grade_due, local_crew, make_plan
+from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
 from autograder.engine.batch.store import Record, Store
 from autograder.engine.batch.worker_process import Settings, fingerprint
 from autograder.engine.homework import load_assignment
@@ -19,14 +20,14 @@ TEMPLATE = Path(__file__).resolve().parents[4] / "student_template"
 
 
 def grading(timeout_s: float = 30.0, only: tuple[str, ...] = ()) -> Grading:
-    """What the command would grade by."""
+    """The settings that the command would use."""
     assignment = load_assignment(PACKAGE)
     settings = Settings.of(assignment, TEMPLATE, only)
     return Grading(settings, fingerprint(assignment, only), assignment.files, timeout_s)
 
 
 def class_of(folder: Path, *asks: str) -> Path:
-    """An export whose submissions ask these things of the stand-in."""
+    """An export with these orders to the stand-in, one for each submission."""
     for i, words in enumerate(asks):
         path = folder / f"s{i:03d}" / "codebase" / "gan.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,7 @@ def class_of(folder: Path, *asks: str) -> Path:
 def grade_here(
     export: Path, out: Path, by: Grading | None = None, names: Names | None = None, jobs: int = 2
 ) -> list[Record]:
-    """Grade what is due on this machine; return the records in the order they were done."""
+    """Grade what is due on this machine; return the records in the order of completion."""
     with local_crew(jobs) as crew:
         return list(grade_with(crew, export, out, by, names))
 
@@ -50,7 +51,7 @@ def grade_with(
     names: Names | None = None,
     module: str = STAND_IN,
 ) -> Iterator[Record]:
-    """Grade what is due with a crew, by the stand-in or the grading process of another module."""
+    """Grade what is due with a crew, by the stand-in or another worker process."""
     by, names, store = by or grading(), names or Names(), Store(out)
     store.prepare(anonymous=type(names) is not Names)
     crew = dataclasses.replace(crew, module=module)
@@ -60,5 +61,5 @@ def grade_with(
 
 
 def keys(records: list[Record]) -> list[str]:
-    """Whose records these are, in order of their names."""
+    """The keys of records, sorted."""
     return sorted(record.key for record in records)

@@ -1,4 +1,4 @@
-"""The matrix of an audit as JSON, as a picture (SVG) and as one self-contained HTML page."""
+"""The matrix of an audit: as JSON, as a picture (SVG) and as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from autograder.engine.batch.rendering import environment
 from autograder.engine.catalogue.audit import Row
 from autograder.engine.catalogue.tolerance_report import ToleranceReport
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 
 _CELL_WIDTH, _CELL_HEIGHT = 15, 3
-_CELL = f"h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5}h-{_CELL_WIDTH - 1}z"
+_CELL = f"h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5:g}h-{_CELL_WIDTH - 1}z"
 _LEFT, _TOP = 110, 62
 _GAP = 6
-_GROUPS = {"empty": "Template", "right": "Right"}  # wrong ones are grouped by part
+_GROUPS = {"empty": "Template", "right": "Correct"}  # incorrect ones are grouped by part
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All that an audit found."""
+    """The results of an audit."""
 
     title: str
     plan: tuple[PlannedCheck, ...]
@@ -33,7 +32,7 @@ class AuditReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cases there are of each kind, and how many wrong ones were named."""
+        """The number of cases of each kind, and of incorrect ones that were named."""
         wrong = [row for row in self.rows if row.case.kind == "wrong"]
         return {
             "wrong": len(wrong),
@@ -47,16 +46,9 @@ class AuditReport:
 def write_report(report: AuditReport, folder: Path) -> list[Path]:
     """Write matrix.json, matrix.svg and index.html into a folder; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["counted"] = counted
-    picture = environment.get_template("matrix.svg.j2").render(**_drawing(report))
-    page = environment.get_template("audit.html.j2").render(
+    templates = environment(Path(__file__).parent / "pages")
+    picture = templates.get_template("matrix.svg.j2").render(**_drawing(report))
+    page = templates.get_template("audit.html.j2").render(
         report=report, picture=picture, groups=_groups(report), verdict_of=_verdict_of
     )
     written = {
@@ -94,12 +86,12 @@ def _matrix(report: AuditReport) -> dict[str, object]:
 
 
 def _groups(report: AuditReport) -> list[tuple[str, list[Row]]]:
-    """Rows by what they are: the template, right ones, then the wrong ones of every part."""
+    """Rows by kind: the template, correct ones, then the incorrect ones of every part."""
     groups: dict[str, list[Row]] = {name: [] for name in _GROUPS.values()}
     for part in dict.fromkeys(check.part for check in report.plan):
-        groups[f"Wrong in {part}"] = []
+        groups[f"Incorrect in {part}"] = []
     for row in report.rows:
-        name = _GROUPS.get(row.case.kind) or f"Wrong in {min(row.case.parts)}"
+        name = _GROUPS.get(row.case.kind) or f"Incorrect in {min(row.case.parts)}"
         groups[name].append(row)
     return [
         (name, sorted(rows, key=lambda row: row.case.id)) for name, rows in groups.items() if rows
@@ -107,7 +99,7 @@ def _groups(report: AuditReport) -> list[tuple[str, list[Row]]]:
 
 
 def _verdict_of(row: Row, check: PlannedCheck) -> str:
-    """A word for the style sheet: the verdict, "advised", or "same" where nothing was to be run."""
+    """The class of a cell: the verdict, "advised", or "same" if the check was not run."""
     entry = row.entries.get(check.check_id)
     if entry is None:
         return "same"
@@ -117,7 +109,7 @@ def _verdict_of(row: Row, check: PlannedCheck) -> str:
 
 
 def _drawing(report: AuditReport) -> Mapping[str, object]:
-    """Lay out the picture: a column a check, with gaps between parts; a thin row a case."""
+    """Lay out the picture: columns are checks, with gaps between parts, thin rows are cases."""
     columns: list[tuple[int, PlannedCheck]] = []
     x, before = _LEFT, report.plan[0].part
     for check in report.plan:
@@ -125,7 +117,7 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         before = check.part
         columns.append((x, check))
         x += _CELL_WIDTH
-    # One path a verdict instead of a rectangle a cell: a tenth of the size.
+    # One path for each verdict is a tenth of the size of one rectangle for each cell.
     paths: dict[str, list[str]] = {}
     labels: list[tuple[int, str]] = []
     y = _TOP
@@ -133,10 +125,7 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         labels.append((y + len(rows) * _CELL_HEIGHT // 2 + 4, f"{name} ({len(rows)})"))
         for row in rows:
             for left, check in columns:
-                outline = (
-                    f"M{left} {y}h{_CELL_WIDTH - 1}v{_CELL_HEIGHT - 0.5:g}h-{_CELL_WIDTH - 1}z"
-                )
-                paths.setdefault(_verdict_of(row, check), []).append(outline)
+                paths.setdefault(_verdict_of(row, check), []).append(f"M{left} {y}{_CELL}")
             y += _CELL_HEIGHT
         y += _GAP
     return {
@@ -154,12 +143,7 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
     }
 
 
-def counted(number: int, noun: str) -> str:
-    """Return "1 solution", "2 solutions"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def in_order(rows: Sequence[Row], ids: Sequence[str]) -> tuple[Row, ...]:
-    """Sort rows by the order of the catalogue, whatever order they were done in."""
+    """Sort rows, which come in the order in which they are done, by the catalogue's order."""
     place = {name: i for i, name in enumerate(ids)}
     return tuple(sorted(rows, key=lambda row: place[row.case.id]))
