@@ -59,15 +59,6 @@ _BANNED = re.compile(
     r"beside|told|stands|meanwhile|what it says|asked for|the handout)\b",
     re.IGNORECASE,
 )
-# Shorten this list: these files still use a banned word.
-_EXCUSED = {
-    "autograder/homework/losses/checks.py",
-    "autograder/homework/losses/expected.py",
-    "autograder/homework/sampling/checks.py",
-    "autograder/homework/golden/checks.py",
-    "autograder/homework/experiments/probes.py",
-    "autograder/engine/grading/supervisor.py",
-}
 
 
 class _Literals(ast.NodeVisitor):
@@ -154,12 +145,10 @@ def test_every_message_is_in_the_reviewed_list(pytestconfig: pytest.Config) -> N
 
 
 def test_messages_are_plain_english() -> None:
-    """None uses a word that was removed; the list of excused files is no longer than needed."""
+    """None uses a word that the project has given up."""
     banned = {
         source: found
         for source, texts in _messages().items()
         if (found := [text for text in texts if _BANNED.search(re.sub(r"{[^}]*}", "", text))])
     }
-    new = {source: texts for source, texts in banned.items() if source not in _EXCUSED}
-    assert not new, f"banned words ({_BANNED.pattern}) in: {new}"
-    assert banned.keys() >= _EXCUSED, f"take these off _EXCUSED: {_EXCUSED - banned.keys()}"
+    assert not banned, f"banned words ({_BANNED.pattern}) in: {banned}"
