@@ -1,1 +1,3 @@
-"""An autograder for the flow and GAN homework that never runs student code where it grades."""
+"""An autograder that never runs student code in the process that decides the grade."""
+
+__version__ = "1.0.0.dev0"

@@ -8,6 +8,7 @@ import keyword
 import sys
 from collections.abc import Callable, Sequence
 
+from autograder import __version__
 from autograder.commands.common import WRONG_ARGUMENTS, UsageError
 from autograder.engine.homework import AssignmentError
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status: 0 done, 1 found something, 2 wrong arguments."""
     name = "run_autograder" if argv[:1] == ["grade"] else "autograder"
     parser = _OneLineParser(prog=name, description="The commands for instructors.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     try:
         for command, purpose in COMMANDS.items():

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder import __version__
 from autograder.engine.grading.judge_process import ColdJudges, Judges, RunningJudge
 from autograder.engine.grading.ledger import (
     Entry,
@@ -302,6 +303,7 @@ class _Grading:
     def _reproduce(self) -> dict[str, object]:
         """Return everything needed to get the same result again."""
         return {
+            "autograder": __version__,
             "checks_sha256": self._checks_sha256,
             "seed": self._assignment.seed,
             "fingerprint": self._fingerprint,
