@@ -1,10 +1,15 @@
 """Makes the project and its reference solution importable, and the tree that intake adds to."""
 
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+# Before numpy is imported: several runs share the machine, and their threads would wait for each
+# other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).resolve().parent.parent
 for _folder in (_ROOT, _ROOT / "reference"):
