@@ -188,13 +188,13 @@ def head(options: argparse.Namespace) -> None:
             text=True,
             check=True,
         )
-        told = json.loads(done.stdout)
+        got = json.loads(done.stdout)
         print(
-            f"{count:6} submissions, simulated: {told['grade_ms']:.1f} ms CPU each to hand out and "
-            f"keep, {told['again_ms']:.1f} to find that nothing is due, {told['views_ms']:.1f} for "
-            f"the pages; peak {told['peak_mib']:.0f} MiB; {told['out_bytes']:,.0f} bytes each out, "
-            f"{told['back_bytes']:,.0f} back, {told['disk_bytes']:,.0f} on the disk; index.html "
-            f"{told['page_bytes'] / 1e6:.1f} MB; {told['rate']:.0f} a second",
+            f"{count:6} submissions, simulated: {got['grade_ms']:.1f} ms CPU each to hand out and "
+            f"keep, {got['again_ms']:.1f} to find that nothing is due, {got['views_ms']:.1f} for "
+            f"the pages; peak {got['peak_mib']:.0f} MiB; {got['out_bytes']:,.0f} bytes each out, "
+            f"{got['back_bytes']:,.0f} back, {got['disk_bytes']:,.0f} on the disk; index.html "
+            f"{got['page_bytes'] / 1e6:.1f} MB; {got['rate']:.0f} a second",
             flush=True,
         )
 

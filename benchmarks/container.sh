@@ -57,7 +57,7 @@ trap clean_up EXIT
 
 # ---- entering it ------------------------------------------------------------------------------
 
-# What Docker leaves to root in a container unless it is told otherwise.
+# What Docker leaves to root in a container by default.
 capabilities=+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap
 capabilities=$capabilities,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write
 
@@ -209,8 +209,8 @@ import json, pathlib, re, sys
 name, status, wall, cpu, autograder, log = sys.argv[1:]
 results = pathlib.Path(autograder, "results", "results.json")
 metadata = pathlib.Path(autograder, "submission_metadata.json").stat().st_mode & 0o777
-told = json.loads(results.read_text())
-tests = told.get("tests", [])
+results_json = json.loads(results.read_text())
+tests = results_json.get("tests", [])
 score, most = (sum(test.get(key, 0) for test in tests) for key in ("score", "max_score"))
 failed = next((t for t in tests if t.get("status") == "failed"), None)
 said = failed["output"].split("\n") if failed else [""]
@@ -239,10 +239,10 @@ grade_oddly() {
 import json, pathlib, re, sys
 what, status, results, stdout = sys.argv[1:]
 try:
-    told = json.loads(pathlib.Path(results).read_text())
-    tests = told.get("tests", [])
+    results_json = json.loads(pathlib.Path(results).read_text())
+    tests = results_json.get("tests", [])
     points = "{:g} of {:g}".format(*(sum(t.get(k, 0) for t in tests) for k in ("score", "max_score")))
-    said = "" if tests else told["output"]
+    said = "" if tests else results_json["output"]
 except (OSError, ValueError) as error:
     points, said = "no results", str(error)
 missing = re.findall(r"^confine: (.*: no.*)$", pathlib.Path(stdout).read_text(), re.MULTILINE)
@@ -254,7 +254,7 @@ PYTHON
 odd_containers() {
   echo
   echo "Odd containers, the reference in each:"
-  grade_oddly "as ever" true
+  grade_oddly "nothing changed" true
   grade_oddly "results/ is missing, and so is the metadata" \
     'rm -rf results submission_metadata.json'
   grade_oddly "metadata of mode 0600 that belongs to somebody else" \

@@ -62,7 +62,7 @@ class Range:
         self._usual_s = 3.0
 
     def round(self) -> Killed:
-        """Grade once, kill something meanwhile, and look at what is left.
+        """Grade once, kill something during it, and look at what is left.
 
         Raises:
             AssertionError: the results are not as they must be; says how.

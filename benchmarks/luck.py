@@ -8,7 +8,7 @@ under the same seeds itself. With no loss in n gradings, the chance of one is be
 confidence.
 
 All 200 seeds take hours. With `--log FILE` each grading is kept as a line, and who runs it again
-goes on where it stopped; gradings by other checks do not count.
+continues where it stopped; gradings by other checks do not count.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Log:
         self.done: dict[str, list[str]] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
-                told = json.loads(line)
-                if told["checks"] == checks:
-                    self.done[told["case"]] = told["complaints"]
+                record = json.loads(line)
+                if record["checks"] == checks:
+                    self.done[record["case"]] = record["complaints"]
 
     def add(self, case: str, complaints: Sequence[str]) -> None:
         """Keep a grading."""

@@ -1,4 +1,4 @@
-"""The benchmark of luck goes on where it stopped, and counts nothing that other checks graded."""
+"""The benchmark of luck continues where it stopped, and counts nothing that other checks graded."""
 
 from __future__ import annotations
 

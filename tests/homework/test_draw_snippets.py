@@ -50,9 +50,9 @@ def test_the_draws_of_the_reference_are_shown(run: Run, stem: str) -> None:
     functions = (f"{stem}_d", f"{stem}_g")
     lines = run(draws(functions), solution_files(REFERENCE))
     assert [line for line in lines if line in functions] == list(functions)
-    told = [line for line in lines if line.startswith("g: z")]
-    assert len(told) == 2
-    for line in told:
+    printed = [line for line in lines if line.startswith("g: z")]
+    assert len(printed) == 2
+    for line in printed:
         assert "(4, 6)" in line
         assert "different rows 4" in line
         assert ("labels" in line) == stem.startswith("conditional")

@@ -554,9 +554,9 @@ def in_double_and_back(n: Networks) -> object:
 def state_saved_and_loaded(n: Networks) -> object:
     """Into itself, and into a copy."""
     twin = copy.deepcopy(n.d)
-    told = [twin.load_state_dict(n.d.state_dict()), n.d.load_state_dict(twin.state_dict())]
+    loaded = [twin.load_state_dict(n.d.state_dict()), n.d.load_state_dict(twin.state_dict())]
     n.g.load_state_dict(copy.deepcopy(n.g.state_dict()))
-    return n.judged(n.fake()), [str(one) for one in told]
+    return n.judged(n.fake()), [str(one) for one in loaded]
 
 
 @operation

@@ -95,8 +95,8 @@ def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
             end = next(ends)
             if isinstance(end, BaseException):
                 return end
-            told = {"gave_up_at_step": 7} if end is GAVE_UP else {}
-            return Outcome(Ending.RETURNED, told, dict(arrays))
+            values = {"gave_up_at_step": 7} if end is GAVE_UP else {}
+            return Outcome(Ending.RETURNED, values, dict(arrays))
 
         caller = StubCaller(answer)
         training = FlowTraining(cast(Caller, caller), assignment, lambda: inverse_is_right)
@@ -250,12 +250,12 @@ def moved(share: float, conditional: bool) -> tuple[GanTraining, StubCaller]:
         made = after["g.bias"] + (after["g.label_embedding"] if conditional else 0.0)
         way = problem.means - made
         after[name] = after[name] + share * (way if conditional else way[0])
-        told = {
+        values = {
             name: {"kind": "tensor", "dtype": "float32", "shape": list(array.shape)}
             for name, array in after.items()
         }
         return Outcome(
-            Ending.RETURNED, told, {name: a.astype(np.float32) for name, a in after.items()}
+            Ending.RETURNED, values, {name: a.astype(np.float32) for name, a in after.items()}
         )
 
     caller = StubCaller(answer)

@@ -1,4 +1,4 @@
-"""Checkpoints: training goes on as if it had never stopped, and the keyboard loses little."""
+"""Checkpoints: training continues as if it had never stopped, and the keyboard loses little."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_resumed_gan_is_the_uninterrupted_one(stop: int, tmp_path: Path) -> None
 
 
 def test_drivers_resume_where_they_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--resume with more --epochs goes on with the next epoch."""
+    """--resume with more --epochs continues with the next epoch."""
     options = ["--max-steps", "1", "--device", "cpu", "--out-dir", str(tmp_path)]
     run_flow.main([*options, "--epochs", "1"])
     capsys.readouterr()
@@ -140,7 +140,7 @@ def test_nothing_to_resume_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None], ids=["empty", "text", "cut"])
 def test_damaged_checkpoint_is_one_line(content: bytes | None, tmp_path: Path) -> None:
-    """Whatever else lies under the checkpoint's name is told apart."""
+    """Another file under the checkpoint's name is recognised."""
     path = tmp_path / "checkpoint.pt"
     list(flow().run(1, path))
     path.write_bytes(path.read_bytes()[:-2000] if content is None else content)
@@ -244,7 +244,7 @@ def test_gan_stopped_early_leaves_its_loss_curve(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_flow_trains_and_resumes_on_a_gpu(tmp_path: Path) -> None:
-    """Where there is a GPU, --device cuda trains on it, and a checkpoint goes on there."""
+    """Where there is a GPU, --device cuda trains on it, and a checkpoint continues there."""
     options = ["--max-steps", "1", "--device", "cuda", "--out-dir", str(tmp_path)]
     run_flow.main([*options, "--epochs", "1"])
     run_flow.main([*options, "--epochs", "2", "--resume"])

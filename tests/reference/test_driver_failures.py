@@ -49,7 +49,7 @@ def test_truncated_file_is_named(name: str, gzipped: bool, tmp_path: Path) -> No
     ],
 )
 def test_wrong_file_is_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
-    """Whatever else may lie under a data file's name is told apart."""
+    """Another file under a data file's name is recognised."""
     write_images(tmp_path, gzipped=False)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DriverError, match=f"{name} .*{message}"):

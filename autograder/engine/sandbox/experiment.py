@@ -101,7 +101,8 @@ class StudentCode:
         """
         value = getattr(self.module(module), name, None)
         if value is None:
-            raise Misuse(f"codebase/{module}.py does not define {name}")
+            file = f"codebase/{module}.py"  # a blank of its own, which the judge can recognise
+            raise Misuse(f"{file} does not define {name}")
         return value
 
 

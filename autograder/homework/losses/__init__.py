@@ -1,4 +1,4 @@
-"""Checks of the six GAN losses (2.2, 4.2, 5.5): value and gradient, against the assignment.
+"""Checks of the six GAN losses: recover what was drawn, doubt the evidence, compare, name.
 
 One check walks through these modules in this order; each stage takes the former one's value:
 

@@ -227,8 +227,8 @@ def test_a_call_that_sleeps_is_reported_as_waiting(
     monkeypatch.setattr(clock, "sleeps", lambda _: True)
     with pytest.raises(WorkerLost) as caught:
         call(make_caller(timeout_s=0.15), "hang")
-    told = re.sub(r"for 0\.\d+ s", "for N s", caught.value.feedback)
-    assert told == (
+    feedback = re.sub(r"for 0\.\d+ s", "for N s", caught.value.feedback)
+    assert feedback == (
         "Your code waited for N s without computing anything.\n"
         "Look for input(), sleep(), or a lock that is never released."
     )
@@ -373,9 +373,9 @@ def test_calls_that_take_too_long_together_end_the_check(
     make_caller: MakeCaller, slow_zygote: FakeZygote
 ) -> None:
     """Each call is within its own limit; the message has the number of calls."""
-    told = until_too_slow(make_caller(budget_s=0.35)).feedback
-    told = re.sub("called your code [2-9] times", "called your code N times", told)
-    assert told == (
+    feedback = until_too_slow(make_caller(budget_s=0.35)).feedback
+    feedback = re.sub("called your code [2-9] times", "called your code N times", feedback)
+    assert feedback == (
         "Your code is too slow: this check may take 0.35 s of processor time, and it had called "
         "your code N times by then.\n"
         "Work on whole tensors instead of looping over their entries, and do nothing in a call "
@@ -431,7 +431,7 @@ def test_a_call_with_its_own_limit_has_no_budget(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "kind", "told"),
+    ("behaviour", "kind", "feedback"),
     [
         (lambda _: HANG, WorkerLost, "codebase/a.py did not finish when it was imported."),
         (lambda _: None, WorkerLost, "ended while codebase/a.py was imported: it was ended by"),
@@ -449,7 +449,7 @@ def test_a_call_with_its_own_limit_has_no_budget(
     ids=["hangs", "dies", "babbles", "raises"],
 )
 def test_a_file_that_cannot_be_imported_is_named(
-    make_caller: MakeCaller, zygote: FakeZygote, behaviour: Any, kind: type, told: str
+    make_caller: MakeCaller, zygote: FakeZygote, behaviour: Any, kind: type, feedback: str
 ) -> None:
     """The file is imported by a separate call, so the message names the file."""
     zygote.behaviours["import"] = behaviour
@@ -457,7 +457,7 @@ def test_a_file_that_cannot_be_imported_is_named(
         call(make_caller(timeout_s=0.3), "answer")
     error: Any = caught.value
     shown = error.feedback(public=False) if isinstance(error, CheckFailed) else error.feedback
-    assert told in shown
+    assert feedback in shown
     assert zygote.asked == ["import"]
 
 
@@ -493,7 +493,7 @@ def test_a_background_run_is_given_up_if_its_file_hangs(
 
 
 @pytest.mark.parametrize(
-    ("hello", "told"),
+    ("hello", "feedback"),
     [
         (None, "the worker was never ready: the peer .*; status 1"),
         ({"failed": "OSError: no Landlock"}, "the worker is not confined:\nOSError: no Landlock"),
@@ -501,14 +501,14 @@ def test_a_background_run_is_given_up_if_its_file_hangs(
     ],
 )
 def test_a_worker_that_is_not_confined_is_the_graders_fault(
-    tmp_path: Path, hello: dict[str, Any] | None, told: str
+    tmp_path: Path, hello: dict[str, Any] | None, feedback: str
 ) -> None:
     """None of the student's code has run, so an error is raised, not a conclusion."""
     with FakeZygote({"answer": returns(x=1)}, status=1, hello=hello) as zygote:
         caller = Caller(
             Launcher(zygote.control, tmp_path, PATIENCE_S), HangTracker(), PATIENCE_S, ()
         )
-        with pytest.raises(WorkerNotReady, match=told):
+        with pytest.raises(WorkerNotReady, match=feedback):
             call(caller, "answer")
         assert zygote.ended == [1]
 

@@ -188,9 +188,9 @@ def test_difference_names_nan_and_infinity_first(wrong: float, said: str) -> Non
 
 def test_difference_counts_opposite_infinities() -> None:
     """Infinitely far apart is not within a tolerance that is infinite, too."""
-    told = difference("x", [0.0, math.inf], [0.0, -math.inf], TOLERANCE)
-    assert told.startswith("x[1]: got inf, expected -inf")
-    assert told.endswith("1 of 2 entries differ.")
+    sentence = difference("x", [0.0, math.inf], [0.0, -math.inf], TOLERANCE)
+    assert sentence.startswith("x[1]: got inf, expected -inf")
+    assert sentence.endswith("1 of 2 entries differ.")
 
 
 @pytest.mark.parametrize(("got", "entry"), [(2.5, "loss"), ([2.5], "loss[0]")])

@@ -29,8 +29,8 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def request_on(theirs: socket.socket) -> dict[str, Any]:
     """Read the zygote's next request."""
-    told: dict[str, Any] = json.loads(theirs.recv(65536))
-    return told
+    request: dict[str, Any] = json.loads(theirs.recv(65536))
+    return request
 
 
 def test_answers_can_be_read_in_any_order(
@@ -41,8 +41,8 @@ def test_answers_can_be_read_in_any_order(
     control = Control(ours)
     numbers = [control.ask({"op": op}) for op in ("first", "second")]
     for _ in numbers:
-        told = request_on(theirs)
-        theirs.send(json.dumps({"number": told["number"], "to": told["op"]}).encode())
+        request = request_on(theirs)
+        theirs.send(json.dumps({"number": request["number"], "to": request["op"]}).encode())
     assert control.answer(numbers[1], PATIENCE_S)["to"] == "second"
     assert control.answer(numbers[0], PATIENCE_S)["to"] == "first"
 

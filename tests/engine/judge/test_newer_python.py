@@ -36,8 +36,8 @@ HERE = (3, 10)
 )
 def test_newer_grammar_is_named_with_both_versions(source: str, since: str, what: str) -> None:
     """The message has the grading version, the required version and the feature."""
-    told = explain_syntax(source, HERE)
-    assert told.startswith(
+    feedback = explain_syntax(source, HERE)
+    assert feedback.startswith(
         f"The autograder runs Python 3.10, but this line needs Python {since}: {what}"
     )
     assert explain_syntax(source, (3, 14)) == ""
@@ -64,7 +64,7 @@ def test_a_plain_syntax_error_is_not_taken_for_newer_grammar(source: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "source", "told"),
+    ("message", "source", "start"),
     [
         (
             "cannot import name 'override' from 'typing' (/usr/lib/python3.10/typing.py)",
@@ -82,16 +82,16 @@ def test_a_plain_syntax_error_is_not_taken_for_newer_grammar(source: str) -> Non
         ("something else about override", "from typing import override", ""),
     ],
 )
-def test_a_name_that_the_library_lacks_is_reported(message: str, source: str, told: str) -> None:
+def test_a_name_that_the_library_lacks_is_reported(message: str, source: str, start: str) -> None:
     """Only for the standard library, and with names from the line of source."""
     said = explain_missing_name(message, source, HERE)
-    assert said.startswith(told) if told else said == ""
+    assert said.startswith(start) if start else said == ""
 
 
 def test_annotations_that_are_evaluated_here_only_are_reported() -> None:
     """Python 3.14 does not evaluate them on import."""
-    told = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
-    assert "The autograder runs Python 3.10, which evaluates the annotations" in told
+    feedback = explain_annotation("def f(g: Generator) -> Tensor:", HERE)
+    assert "The autograder runs Python 3.10, which evaluates the annotations" in feedback
     assert explain_annotation("def f(g: Generator) -> Tensor:", (3, 14)) == ""
     assert explain_annotation("x = Generator()", HERE) == ""
 
@@ -99,9 +99,9 @@ def test_annotations_that_are_evaluated_here_only_are_reported() -> None:
 @pytest.mark.parametrize("public", [True, False])
 def test_every_check_explains_a_missing_name(public: bool) -> None:
     """Private checks do, too, also without hints."""
-    told = "cannot import name 'no_such' from 'typing' (x)"
+    message = "cannot import name 'no_such' from 'typing' (x)"
     source = "from typing import no_such"
-    error = RaisedError("ImportError", told, False, "codebase/a.py", 1, source)
+    error = RaisedError("ImportError", message, False, "codebase/a.py", 1, source)
     conclusion = conclusion_of(error)
     assert isinstance(conclusion, Unusable)
     conclusion.hint = ""

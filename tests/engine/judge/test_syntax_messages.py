@@ -93,6 +93,6 @@ def test_a_forged_message_is_not_recognised(forged: str) -> None:
 
 def test_a_blank_may_contain_a_name_from_the_line() -> None:
     """The line was handed in, so it reveals nothing that was sent to a worker."""
-    told = "name 'x' is used prior to global declaration"
-    assert is_pythons_own(told, "    global x")
-    assert not is_pythons_own(told, "    global y")
+    message = "name 'x' is used prior to global declaration"
+    assert is_pythons_own(message, "    global x")
+    assert not is_pythons_own(message, "    global y")

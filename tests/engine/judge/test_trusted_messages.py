@@ -23,19 +23,19 @@ OURS = TrustedMessages(
 
 def error(kind: str, message: str = "SECRET", **more: Any) -> RaisedError:
     """An error as a worker reports it."""
-    told = {"file": FILE, "line": 3, "source": "y = f(x)", "misuse": False, **more}
-    return RaisedError(kind, message, **told)
+    fields = {"file": FILE, "line": 3, "source": "y = f(x)", "misuse": False, **more}
+    return RaisedError(kind, message, **fields)
 
 
-def concluded(told: RaisedError, *, public: bool) -> str:
+def concluded(raised: RaisedError, *, public: bool) -> str:
     """The feedback of a failed check."""
-    conclusion = conclusion_of(told, OURS)
+    conclusion = conclusion_of(raised, OURS)
     assert type(conclusion) is Unusable
     return conclusion.feedback(public=public)
 
 
 @pytest.mark.parametrize(
-    ("told", "lines"),
+    ("raised", "lines"),
     [
         (
             error("ValueError"),
@@ -86,18 +86,18 @@ def concluded(told: RaisedError, *, public: bool) -> str:
         ),
     ],
 )
-def test_an_exception_is_reported_in_fixed_words(told: RaisedError, lines: list[str]) -> None:
+def test_an_exception_is_reported_in_fixed_words(raised: RaisedError, lines: list[str]) -> None:
     """A private check names kind, place and line, and never the exception's own text."""
-    assert concluded(told, public=False).splitlines() == lines
-    shown = concluded(told, public=True).splitlines()
+    assert concluded(raised, public=False).splitlines() == lines
+    shown = concluded(raised, public=True).splitlines()
     assert shown == [lines[0], "It says: SECRET", *lines[1:]]
 
 
 @pytest.mark.parametrize("public", [True, False])
 def test_pythons_own_reason_is_shown_by_every_check(public: bool) -> None:
     """It is one of CPython's messages, so a private check may show it."""
-    told = error("SyntaxError", "'(' was never closed", source="x = f(1,")
-    assert concluded(told, public=public).splitlines() == [
+    raised = error("SyntaxError", "'(' was never closed", source="x = f(1,")
+    assert concluded(raised, public=public).splitlines() == [
         "Python cannot read codebase/a.py, line 3: '(' was never closed.",
         "The line reads: x = f(1,",
     ]
@@ -105,9 +105,9 @@ def test_pythons_own_reason_is_shown_by_every_check(public: bool) -> None:
 
 def test_a_misuse_shows_our_own_message() -> None:
     """A message that the experiments raise is shown by every check."""
-    told = error("Misuse", "g was called with 3 arguments", misuse=True)
+    raised = error("Misuse", "g was called with 3 arguments", misuse=True)
     for public in (True, False):
-        assert concluded(told, public=public).splitlines() == [
+        assert concluded(raised, public=public).splitlines() == [
             "g was called with 3 arguments.",
             "The line reads: y = f(x)",
         ]
@@ -125,12 +125,12 @@ def test_a_misuse_shows_our_own_message() -> None:
 )
 def test_a_forged_misuse_shows_nothing_in_a_private_check(forged: str) -> None:
     """Only our messages, with numbers and known words in their blanks, are shown."""
-    told = error("Misuse", forged, misuse=True)
-    assert concluded(told, public=False).splitlines() == [
+    raised = error("Misuse", forged, misuse=True)
+    assert concluded(raised, public=False).splitlines() == [
         "Your code used an input in a way that cannot work.",
         "The line reads: y = f(x)",
     ]
-    assert f"It says: {forged}" in concluded(told, public=True)
+    assert f"It says: {forged}" in concluded(raised, public=True)
 
 
 def test_every_message_of_the_experiments_is_trusted() -> None:
@@ -149,11 +149,11 @@ def test_every_message_of_the_experiments_is_trusted() -> None:
 
 def test_a_missing_function_is_named_if_it_was_called() -> None:
     """The engine's own message may contain a name that the judge sent, and no other."""
-    told = "codebase/gan.py does not define loss_g"
+    text = "codebase/gan.py does not define loss_g"
     ours = TrustedMessages.read(
         [ROOT / f"autograder/engine/sandbox/{name}.py" for name in ("serve", "experiment")]
     )
-    assert ours.include(told, ["loss_g", "codebase/gan.py"])
+    assert ours.include(text, ["loss_g", "codebase/gan.py"])
     assert not ours.include("codebase/gan.py does not define x_is_0_12345", ["loss_g"])
 
 
@@ -179,8 +179,8 @@ def test_only_a_line_that_was_handed_in_is_quoted(
     (root / "codebase").mkdir(parents=True)
     (root / "codebase" / "a.py").write_text("  theirs = 1\n", encoding="utf-8")
     (tmp_path / "a.py").write_text("SECRET", encoding="utf-8")
-    told = with_source(RaisedError("ValueError", "", False, file, line, "SECRET"), root)
-    shown = concluded(told, public=False)
+    raised = with_source(RaisedError("ValueError", "", False, file, line, "SECRET"), root)
+    shown = concluded(raised, public=False)
     assert shown.startswith(place)
     assert "SECRET" not in shown
     assert ("theirs = 1" in shown) == (place.endswith("line 1 raised"))
@@ -202,8 +202,8 @@ def test_a_file_that_is_not_utf_8_is_named_with_a_way_out(
     """Python's types and messages for this vary, so the file itself is read."""
     (tmp_path / "codebase").mkdir()
     (tmp_path / FILE).write_bytes(content)
-    told = with_source(RaisedError(kind, "SECRET", False, None, None), tmp_path, FILE)
-    shown = concluded(told, public=public)
+    raised = with_source(RaisedError(kind, "SECRET", False, None, None), tmp_path, FILE)
+    shown = concluded(raised, public=public)
     assert shown.startswith(f"Python cannot read {FILE}: it {fault}")
     assert shown.endswith(SAVE_AS_UTF8)
     assert "SECRET" not in shown
@@ -213,8 +213,8 @@ def test_a_file_that_is_utf_8_is_not_blamed_for_an_exception(tmp_path: Path) -> 
     """A ValueError has many other causes."""
     (tmp_path / "codebase").mkdir()
     (tmp_path / FILE).write_text("# caf\xe9", encoding="utf-8")
-    told = with_source(RaisedError("ValueError", "", False, FILE, 1), tmp_path, FILE)
-    assert concluded(told, public=False).startswith(f"{FILE}, line 1 raised ValueError.")
+    raised = with_source(RaisedError("ValueError", "", False, FILE, 1), tmp_path, FILE)
+    assert concluded(raised, public=False).startswith(f"{FILE}, line 1 raised ValueError.")
 
 
 def test_only_common_types_are_named() -> None:
