@@ -174,10 +174,7 @@ def predict_loss(function: str) -> Predict:
         value = _steady(mistake, f"{function}{linear}", function, problem)
         if value is not None:
             found["value"] = [value]
-        if not linear:
-            gradient = _steady_gradient(mistake, function, problem, right)
-            found.update(gradient or {})
-        return found
+        return {**found, **(_steady_gradient(mistake, function, problem, right) or {})}
 
     return predict
 
@@ -206,7 +203,9 @@ def _steady_gradient(mistake: Wrong, function: str, problem: Gan, right: Given) 
         if answer is None:
             return None
         whole = unflattened(np.asarray(answer), losses.expected_gradient(situation))
-        kept = {name: in_patterns(whole[name][0]) for name in right if name in whole}
+        arrays = _as_the_probe({name.removeprefix("gradient "): v[0] for name, v in whole.items()})
+        named = {f"gradient {name}": array for name, array in arrays.items()}
+        kept = {name: in_patterns(named[name]) for name in right if name in named}
         found.append({k: [np.where(np.isnan(right[k][0]), np.nan, v)] for k, v in kept.items()})
     for one in found:
         for name, (array,) in one.items():

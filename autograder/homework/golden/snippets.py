@@ -71,6 +71,7 @@ def _maf(problem: Maf, right: Mapping[str, Any]) -> Iterable[str]:
 
 def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str]:
     critic = problem.data["critic"]
+    linear = "w" in critic
     labels = ", labels" if problem.conditional else ""
     yield "import torch"
     yield f"from codebase.gan import {function}"
@@ -79,6 +80,8 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     yield 'row, column = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")'
     yield "stripes = torch.stack([0 * row, column, row, column // 2, row // 2, row + column])"
     yield "images = (1.0 - 2.0 * (stripes % 2)).reshape(6, 784)"
+    if linear:
+        yield f"w = (torch.tensor({_list(critic['w'])}) @ images / 28).requires_grad_()"
     yield ""
     yield ""
     yield "class G(torch.nn.Module):  # gives one image, whatever z is"
@@ -91,8 +94,7 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     yield ""
     yield "class D(torch.nn.Module):"
     yield f"    def forward(self, x{labels}):"
-    if "w" in critic:
-        yield f"        w = torch.tensor({_list(critic['w'])}) @ images / 28"
+    if linear:
         yield f"        return x.reshape(-1, 784) @ w + {_list(critic['b'])}"
     else:
         for name in ("w1", "b1", "w2", "b2"):
@@ -107,8 +109,13 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     yield "x_real = (real @ images).reshape(-1, 1, 28, 28)"
     if labels:
         yield f"labels = torch.tensor({problem.data['labels']})"
-    yield f'print("loss =", {function}(G(), D(), x_real{labels}, device="cpu"))'
+    yield f'loss = {function}(G(), D(), x_real{labels}, device="cpu")'
+    yield 'print("loss =", loss)'
     yield f'print("expected", {_list(right["value"][0])})'
+    if linear:
+        yield "loss.backward()"
+        yield 'print("gradient of w, by image =", (images @ w.grad / 784).tolist())'
+        yield f'print("expected", {_list(right["gradient w2"][0][0])})'
 
 
 def _rows(values: Any, indent: int) -> str:

@@ -22,9 +22,8 @@ from autograder.homework.problems.flow_parameters import Array
 
 _wrong = LossMistakes("loss_wasserstein_gp_d")
 _NO_GRAPH = (
-    "The value is correct, but the penalty adds nothing to the critic's gradient, so training "
-    "never lowers it: autograd must be able to differentiate again, through the gradient at the "
-    "interpolated images."
+    "The value is correct, but the penalty has no gradient, so training never lowers it. The "
+    "gradient inside the penalty must keep its graph."
 )
 _ALONG_ONE_SIDE = "You take the norm along one side of an image; take it over all of its pixels."
 _PER_PIXEL = "You take the norm of each pixel's derivative; take it over all pixels of an image."
