@@ -173,6 +173,9 @@ def main() -> None:
                 f"neither {here} nor {folder} has a folder codebase/; "
                 "run it in your homework's folder"
             )
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
     if sys.argv[1:] == ["--warn"]:
         warn(folder)
         return

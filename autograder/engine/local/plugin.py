@@ -204,8 +204,9 @@ class LocalChecks(BasePlugin):
     def _judge(self, item: pytest.Item, error: BaseException | None) -> _Judged:
         raised = error
         if isinstance(error, pytest.fail.Exception):  # pytest-timeout's
+            limit = re.search(r"[\d.]+(?=s)", str(error.msg))
             raised = WorkerLost(
-                f"Your code did not return in time ({error.msg}).\n"
+                f"Your code did not return within {limit[0] if limit else 'its'} s.\n"
                 "Look for a loop that never ends, or work that grows with the size of the input."
             )
         conclusion = self.conclude(item, raised)

@@ -181,7 +181,8 @@ class Summary:
         earned, most = (
             sum(units) for units in zip(*((r.units, r.max_units) for r in rows), strict=True)
         )
-        whole = f"{format_points(earned)} of {format_points(most)} points"
+        maximum = format_points(most)
+        whole = f"{format_points(earned)} of {maximum} point{'s' * (maximum != '1')}"
         notes = "; ".join(
             f"{', '.join(numbers)} {word}"
             for verdict, word in _WORDS.items()
@@ -193,12 +194,20 @@ class Summary:
         terminal.write_line(f"{title:<46} {whole:<20} {notes}".rstrip(), **markup)
 
     def _show_texts(self, terminal: pytest.TerminalReporter, entries: Mapping[str, Entry]) -> None:
-        """Write advice, and why a check is not counted yet."""
+        """Write advice, unless it repeats a failure, and why a check is not counted yet."""
+        failed = {
+            entries[check.check_id].feedback.partition("\n")[0]
+            for check in self._plan.checks
+            if check.points is not None and check.check_id in entries
+        }
         for check in self._plan.checks:
             entry = entries.get(check.check_id)
             if entry is None:
                 continue
+            first_line = entry.feedback.partition("\n")[0]
             if check.points is None and entry.verdict is Verdict.FAILED:
+                if first_line in failed:
+                    continue
                 _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
             elif entry.verdict is Verdict.BLOCKED:
                 _write(terminal, f"\n{check.number} {entry.feedback}")
@@ -227,7 +236,9 @@ class Summary:
         after = parts[parts.index(ran[-1].part) + 1 :]
         if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):
             return "\nThese checks pass. Run them all with: pytest"
-        return f"\nThese parts pass. Next: {self._titled(after[0])}, then run: pytest -k {after[0]}"
+        passed = list(dict.fromkeys(check.part for check in ran))
+        these = f"{passed[0]} passes" if len(passed) == 1 else "These parts pass"
+        return f"\n{these}. Next: {self._titled(after[0])}, then run: pytest -k {after[0]}"
 
     def _titled(self, part: str) -> str:
         return f"{part} {self._plan.titles[part]}"

@@ -225,6 +225,11 @@ def set_seeds(seed: int) -> None:
     random.seed(seed)
 
 
+def quits_debugger(error: BaseException) -> bool:
+    """Whether an exception is a debugger's `q`, at home: it must end the run, not be explained."""
+    return type(error).__module__ in ("bdb", "_pytest.outcomes")
+
+
 def describe(error: BaseException, student: StudentCode) -> dict[str, Any]:
     """Return type, message, file and line (in the student's files) of an exception."""
     try:

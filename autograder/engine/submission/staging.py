@@ -26,6 +26,7 @@ from autograder.engine.submission.entries import (
     refusal,
 )
 
+_CHECKS = "grader/autograder/"  # the public checks, in an upload of the whole handout
 _LISTED = 5  # names that a message lists
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LIMITS = SubmissionLimits()
@@ -234,7 +235,8 @@ def _notes(
         different = [
             copy.item.path
             for copy in others
-            if len(others) > _LISTED or _differs(copy.item, contents[name])
+            if _CHECKS not in copy.item.path
+            and (len(others) > _LISTED or _differs(copy.item, contents[name]))
         ]
         ignored = f"; other copies are ignored: {_enumerate(different)}" if different else ""
         if best.item.path != name or different:
@@ -247,6 +249,7 @@ def _notes(
         if item.kind == "file"
         and item.path.endswith(".py")
         and posixpath.basename(item.path) not in expected
+        and _CHECKS not in item.path
         and not is_hidden(item.path)
     )
     for name in wanted:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.engine.sandbox.experiment import Recorder, StudentCode
+from autograder.engine.sandbox.experiment import Recorder, StudentCode, quits_debugger
 from autograder.homework.experiments.background import TookTooLong, at_most, lower_priority
 from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
 
@@ -73,6 +73,8 @@ def _outcome(call: Callable[[], Any], limit_s: float) -> str:
     except NotImplementedError:
         return "missing"
     except Exception as error:
+        if quits_debugger(error):
+            raise
         text = str(error)
         mixed = "same device" in text or "not on the expected device" in text
         return "mixed" if mixed else "other"

@@ -105,7 +105,10 @@ class Probe(StandIn):
         self._seen.calls.append((rows, labels))
         self._seen.rows += len(rows)
         if len(self._seen.calls) > _MAX_CALLS or self._seen.rows > _MAX_ROWS:
-            raise Misuse(f"{self._name} was called far more often than the loss needs")
+            raise Misuse(
+                f"{self._name} was called far more often than the loss needs; look for a loop that "
+                "never ends"
+            )
 
     def report(self, recorder: Recorder, key: str, *, images: bool = True) -> None:
         """Record the rows of all calls, joined, as `{key}.input` and `{key}.labels`.

@@ -278,7 +278,7 @@ def test_a_hang_ends_and_shows_where(homework: Path) -> None:
     assert "timeout = 60" in (homework / "pytest.ini").read_text()
     done = checks(homework, "-k", "1.2.5 or 2.2.10 or 2.2.5", "-o", "timeout=10")
     assert "1 passed" in done.stdout
-    assert "Timeout (>10.0s) from pytest-timeout." in done.stdout
+    assert "Your code did not return within 10.0 s." in done.stdout
     assert "while True:" in done.stdout
     assert "Your code did not return in time" in done.stdout
     assert "it was not run again here" in " ".join(done.stdout.split())
@@ -293,6 +293,18 @@ def test_a_debugger_stops_in_the_students_code(homework: Path) -> None:
     edit(homework / FLOW, "        breakpoint()\n", "        secret = 41\n        nothing()\n")
     done = checks(homework, "-k", "1.1", "--pdb", typed="p ('secret', secret + 1)\nq\n")
     assert "('secret', 42)" in done.stdout
+
+
+def test_leaving_the_debugger_ends_the_run(homework: Path) -> None:
+    """One `q` is enough in a loss too: it is not called again to explain what went wrong."""
+    solve(homework)
+    loss = (homework / GAN).read_text(encoding="utf-8")
+    line = next(line for line in loss.splitlines() if "d_loss = F.softplus" in line)
+    edit(homework / GAN, line, f"    breakpoint()\n{line}")
+    done = checks(homework, "-k", "2.2.10", typed="q\n")
+    assert "Exit: Quitting debugger" in done.stdout
+    assert done.stdout.count("(Pdb)") == 1
+    assert "works on a batch" not in done.stdout
 
 
 def test_a_file_that_is_missing_is_named(homework: Path) -> None:
