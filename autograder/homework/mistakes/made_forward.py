@@ -105,9 +105,7 @@ CONDITIONING = (
         "forward-skips-first-variable",
         "Leaves the first variable as it is in z, because no variable comes before it.",
         but(
-            MADE_FORWARD,
-            ("torch.zeros_like(z)", "z.clone()"),
-            (_LOOP, "range(1, self.input_size)"),
+            MADE_FORWARD, ("torch.zeros_like(z)", "z.clone()"), (_LOOP, "range(1, self.input_size)")
         ),
         hint="forward() returns the first variable as it is in z. No variable comes before it, but "
         "it has a mu and an alpha too (two constants).",

@@ -241,9 +241,7 @@ FOLLOWED_THROUGH = (
         "inverse-log-det-per-variable-then-summed",
         "inverse() returns one log-determinant per variable, and log_probs() adds them up.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha")),
-        also={
-            LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)")),
-        },
+        also={LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)"))},
         keeps=frozenset({"1.3"}),
         says="returns log_det of shape (2, 2)",
     ),

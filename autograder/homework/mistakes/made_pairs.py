@@ -14,12 +14,7 @@ from autograder.homework.mistakes.flow_predictions import (
     previous_example,
     swapped,
 )
-from autograder.homework.mistakes.made_forward import (
-    HALF_ALPHA,
-    MINUS_MU,
-    PREVIOUS,
-    SWAPPED,
-)
+from autograder.homework.mistakes.made_forward import HALF_ALPHA, MINUS_MU, PREVIOUS, SWAPPED
 from autograder.homework.oracles import flow
 
 _RIGHT_STEP = "mu[:, i] + z[:, i] * torch.exp(alpha[:, i])"

@@ -237,10 +237,7 @@ BASE = (
         "Forgets the square root in the normalising constant.",
         but(
             MAF_LOG_PROBS,
-            (
-                _BASE,
-                "(-0.5 * z**2 - torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)",
-            ),
+            (_BASE, "(-0.5 * z**2 - torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
         hint="The normalising constant of the base density is twice what it should be.",
         value=log_probs_of(lambda w: usual(w) - 0.5 * w.case.input_size * math.log(2 * math.pi)),
@@ -250,10 +247,7 @@ BASE = (
         "Halves the normalising constant once too often.",
         but(
             MAF_LOG_PROBS,
-            (
-                _BASE,
-                "(-0.5 * z**2 - 0.25 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)",
-            ),
+            (_BASE, "(-0.5 * z**2 - 0.25 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         ),
         hint="The normalising constant of the base density is half of what it should be.",
         value=log_probs_of(lambda w: usual(w) + 0.25 * w.case.input_size * math.log(2 * math.pi)),

@@ -129,10 +129,7 @@ WALK = (
     _wrong(
         "maf-skips-reversals",
         "Uses the MADE blocks only.",
-        but(
-            MAF_LOG_PROBS,
-            (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:"),
-        ),
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:")),
         hint="log_probs() skips the layers between the blocks, which reverse the columns.",
         value=_without_reversal,
     ),
@@ -219,11 +216,7 @@ WALK = (
     _wrong(
         "maf-base-after-every-layer",
         "Adds the base density after every layer.",
-        but(
-            MAF_LOG_PROBS,
-            (_ADD, f"{_ADD} + {_BASE}"),
-            (_END, "total.mean()"),
-        ),
+        but(MAF_LOG_PROBS, (_ADD, f"{_ADD} + {_BASE}"), (_END, "total.mean()")),
         hint="log_probs() adds log p(z) after every layer; it must add it once, for the last z.",
         value=_base_after_every_layer,
     ),

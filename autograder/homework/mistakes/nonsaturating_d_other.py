@@ -171,12 +171,7 @@ WRONG: tuple[Wrong, ...] = (
         "d_loss = F.softplus(-d(x_real)) + F.softplus(d(g(z)))",
         says="a 0-d tensor",
     ),
-    _wrong(
-        "ns-d-none",
-        "Nothing is returned.",
-        "d_loss = None",
-        says="returned None",
-    ),
+    _wrong("ns-d-none", "Nothing is returned.", "d_loss = None", says="returned None"),
     _wrong(
         "ns-d-column-of-labels",
         "The labels have shape (B, 1), the logits (B,).",

@@ -95,7 +95,7 @@ RIGHT: tuple[Right, ...] = (
             logits = d(images, torch.cat([y_fake, y_real]))
             targets = torch.arange(2 * batch_size, device=device) >= batch_size
             d_loss = 2 * F.binary_cross_entropy_with_logits(logits, targets.float())
-            """,
+            """
         },
     ),
     right(
@@ -107,7 +107,7 @@ RIGHT: tuple[Right, ...] = (
             x_real, y_real = x_real[order], y_real[order]
             real, fake = d(x_real, y_real), d(g(z, y_real), y_real)
             d_loss = F.softplus(-real).mean() + F.softplus(fake).mean()
-            """,
+            """
         },
     ),
     right(
@@ -119,7 +119,7 @@ RIGHT: tuple[Right, ...] = (
             for x, y, latent in zip(x_real.split(1), y_real.split(1), z.split(1)):
                 losses.append(F.softplus(-d(x, y)) + F.softplus(d(g(latent, y), y)))
             d_loss = torch.cat(losses).mean()
-            """,
+            """
         },
     ),
     right(
@@ -179,7 +179,7 @@ RIGHT: tuple[Right, ...] = (
             _COND_G: """
             labels = [torch.full_like(y_real, k) for k in range(10)]
             g_loss = torch.stack([F.softplus(-d(g(z, y), y)).mean() for y in labels]).mean()
-            """,
+            """
         },
     ),
 )

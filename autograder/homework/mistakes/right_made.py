@@ -195,10 +195,7 @@ RIGHT_INVERSE = (
         "right-inverse-log-of-product",
         INVERSE,
         "Takes the logarithm of the product of the scales.",
-        but(
-            MADE_INVERSE,
-            (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())"),
-        ),
+        but(MADE_INVERSE, (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())")),
     ),
     Right(
         "right-inverse-in-place-on-a-copy",

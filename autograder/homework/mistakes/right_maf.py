@@ -24,10 +24,7 @@ RIGHT: tuple[Right, ...] = (
         "right-maf-skips-log-det-of-reversals",
         LOG_PROBS,
         "Tells the layers apart by isinstance and adds the log-determinants of MADE blocks only.",
-        but(
-            MAF_LOG_PROBS,
-            (_ADD, "total = total + log_det if isinstance(block, MADE) else total"),
-        ),
+        but(MAF_LOG_PROBS, (_ADD, "total = total + log_det if isinstance(block, MADE) else total")),
     ),
     Right(
         "right-maf-reverses-itself",
@@ -95,10 +92,7 @@ RIGHT: tuple[Right, ...] = (
         "right-maf-mean-times-variables",
         LOG_PROBS,
         "Averages the base density over everything and multiplies by D.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "self.base_dist.log_prob(z).mean() * self.input_size"),
-        ),
+        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z).mean() * self.input_size")),
     ),
     Right(
         "right-maf-closed-form",

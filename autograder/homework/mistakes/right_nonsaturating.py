@@ -63,7 +63,7 @@ RIGHT: tuple[Right, ...] = (
             labels = torch.zeros(2 * batch_size, device=device)
             labels[:batch_size] = 1.0
             d_loss = 2 * F.binary_cross_entropy_with_logits(logits, labels)
-            """,
+            """
         },
     ),
     right(
@@ -73,7 +73,7 @@ RIGHT: tuple[Right, ...] = (
             _D: """
             fake, real = d(torch.cat([g(z), x_real])).chunk(2)
             d_loss = -(F.logsigmoid(real) + F.logsigmoid(-fake)).mean()
-            """,
+            """
         },
     ),
     right(
@@ -91,7 +91,7 @@ RIGHT: tuple[Right, ...] = (
             _D: """
             fake = d(g(z))
             d_loss = -F.logsigmoid(d(x_real)).mean() - (F.logsigmoid(fake) - fake).mean()
-            """,
+            """
         },
     ),
     right(
@@ -118,7 +118,7 @@ RIGHT: tuple[Right, ...] = (
             real = d(x_real)
             d_loss = F.softplus(d(g(z).detach())).mean()
             d_loss = d_loss + F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
-            """,
+            """
         },
     ),
     right(
@@ -173,7 +173,7 @@ RIGHT: tuple[Right, ...] = (
             _D: """
             both = torch.sigmoid(d(x_real)) * (1 - torch.sigmoid(d(g(z))))
             d_loss = -torch.log(both).mean()
-            """,
+            """
         },
     ),
     right(
@@ -210,7 +210,7 @@ RIGHT: tuple[Right, ...] = (
             h = d(g(z))
             logits = torch.stack([torch.zeros_like(h), h], dim=1)
             g_loss = F.cross_entropy(logits, torch.ones_like(h).long())
-            """,
+            """
         },
     ),
     right(
@@ -234,7 +234,7 @@ RIGHT: tuple[Right, ...] = (
             for i in range(batch_size):
                 d_loss = d_loss + F.softplus(-real[i]) / batch_size
                 d_loss = d_loss + F.softplus(fake[i]) / batch_size
-            """,
+            """
         },
     ),
     right(
@@ -246,7 +246,7 @@ RIGHT: tuple[Right, ...] = (
                 z = torch.randn(batch_size, g.dim_z).to(device)
                 x_fake = g.forward(z)
             d_loss = F.softplus(-d(x_real)).mean() + F.softplus(d(x_fake)).mean()
-            """,
+            """
         },
     ),
     right(
@@ -319,7 +319,7 @@ RIGHT: tuple[Right, ...] = (
             g_loss = F.softplus(-d(g(z))).mean()
             for parameter in d.parameters():
                 parameter.requires_grad_(True)
-            """,
+            """
         },
     ),
     right(
@@ -331,7 +331,7 @@ RIGHT: tuple[Right, ...] = (
 
             judge = copy.deepcopy(d).requires_grad_(False)
             g_loss = F.softplus(-judge(g(z))).mean()
-            """,
+            """
         },
     ),
     right(
@@ -342,7 +342,7 @@ RIGHT: tuple[Right, ...] = (
             d.eval()
             g_loss = F.softplus(-d(g(z))).mean()
             d.train()
-            """,
+            """
         },
     ),
     right(

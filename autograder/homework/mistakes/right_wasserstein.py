@@ -78,7 +78,7 @@ RIGHT: tuple[Right, ...] = (
 
             alpha = torch.from_numpy(np.random.uniform(size=(batch_size, 1, 1, 1))).float()
             alpha = alpha.to(device)
-            """,
+            """
         ),
     ),
     _right(

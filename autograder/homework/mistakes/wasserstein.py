@@ -128,9 +128,7 @@ _TERMS: tuple[Wrong, ...] = (
         ),
         hint="You add a tenth of the mean squared output for real images; the assignment has no "
         "such term.",
-        value=critic_loss(
-            first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2),
-        ),
+        value=critic_loss(first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2)),
     ),
     _wrong_d(
         "wgan-d-small-drift",
@@ -143,9 +141,7 @@ _TERMS: tuple[Wrong, ...] = (
         ),
         hint="You add a thousandth of the mean squared output for real images; the assignment has "
         "no such term.",
-        value=critic_loss(
-            first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2),
-        ),
+        value=critic_loss(first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2)),
     ),
     _wrong_d(
         "wgan-d-clamped-values",

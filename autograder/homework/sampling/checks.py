@@ -236,12 +236,7 @@ def check_interpolation(student: Student, function: str) -> None:
 
 
 def _calls(
-    student: Student,
-    function: str,
-    conditional: bool,
-    size: tuple[int, int],
-    *,
-    images: bool,
+    student: Student, function: str, conditional: bool, size: tuple[int, int], *, images: bool
 ) -> Iterator[tuple[GanCase, LossRecord]]:
     """Call the loss several times on one problem, with different random numbers every time."""
     calls, batch = size
