@@ -110,7 +110,8 @@ def _standardised(case: MafCase) -> float:
     return float(flow.maf_log_prob(case.maps, x).mean())
 
 
-WALK = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- the pass through the blocks -----------------------------------------------------------
     _wrong(
         "maf-blocks-from-last-to-first",
         "Goes through the layers from last to first, as sample() does.",
@@ -220,9 +221,7 @@ WALK = (
         hint="log_probs() adds log p(z) after every layer; it must add it once, for the last z.",
         value=_base_after_every_layer,
     ),
-)
-
-LOG_DETERMINANT = (
+    # ---- log-determinants ----------------------------------------------------------------------
     _wrong(
         "maf-no-log-det",
         "Leaves out the log-determinants.",
@@ -275,5 +274,3 @@ LOG_DETERMINANT = (
         value=log_probs_of(lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()),
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*WALK, *LOG_DETERMINANT)

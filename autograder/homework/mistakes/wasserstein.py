@@ -29,7 +29,8 @@ def _clamped(values: Array) -> Array:
     return np.clip(values, -10.0, 10.0)
 
 
-_TERMS: tuple[Wrong, ...] = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- the two terms of the critic's loss ----------------------------------------------------
     _wrong_d(
         "wgan-d-real-and-fake-swapped",
         "The two means are swapped.",
@@ -187,9 +188,7 @@ _TERMS: tuple[Wrong, ...] = (
         with_step(x_fake="x_fake = torch.randn_like(x_real)"),
         says="never calls g",
     ),
-)
-
-_GENERATOR: tuple[Wrong, ...] = (
+    # ---- the generator's loss ------------------------------------------------------------------
     _wrong_g(
         "wgan-g-sign",
         "The minus sign is missing.",
@@ -321,5 +320,3 @@ _GENERATOR: tuple[Wrong, ...] = (
         says="not standard normal",
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*_TERMS, *_GENERATOR)
