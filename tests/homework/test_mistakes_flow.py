@@ -29,8 +29,8 @@ from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.gradients import flat
-from autograder.homework.mistakes import flow as wrong_flow
-from autograder.homework.mistakes import right_flow
+from autograder.homework.mistakes import catalogue
+from autograder.homework.mistakes import right as correct
 from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
@@ -42,7 +42,8 @@ from tests.catalogue_spread import for_each
 Array = NDArray[np.float64]
 Answers = dict[str, Array | None]
 
-WRONG, RIGHT = wrong_flow.WRONG, right_flow.RIGHT
+WRONG = tuple(entry for entry in catalogue.WRONG if entry.region.startswith("1."))
+RIGHT = tuple(entry for entry in correct.RIGHT if entry.region.startswith("1."))
 ALL: tuple[Wrong | Right, ...] = (*WRONG, *RIGHT)
 NAMED = [entry for entry in WRONG if entry.answers]
 PATH = "codebase/flow_network.py"

@@ -27,7 +27,8 @@ from autograder.homework.mistakes import (
     nonsaturating_d,
     nonsaturating_d_other,
     nonsaturating_g,
-    right_gan,
+    right_conditional,
+    right_nonsaturating,
     right_wasserstein,
     wasserstein,
 )
@@ -48,7 +49,11 @@ WRONG: tuple[Wrong, ...] = (
     *interpolates.WRONG,
     *gradient_penalty.WRONG,
 )
-RIGHT: tuple[Right, ...] = (*right_gan.RIGHT, *right_wasserstein.RIGHT)
+RIGHT: tuple[Right, ...] = (
+    *right_nonsaturating.RIGHT,
+    *right_conditional.RIGHT,
+    *right_wasserstein.RIGHT,
+)
 REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "codebase" / "gan.py"
 SEED = 236
 # As in the checks: batches small and odd, norms on both sides of 1, another seed for each.

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from autograder.engine.sandbox.experiment import Recorder, StudentCode, quits_debugger
 from autograder.homework.experiments.background import TookTooLong, at_most, lower_priority
-from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator
+from autograder.homework.experiments.probes import IMAGE, ProbeCritic, ProbeGenerator, Tensors
 
 _META = torch.device("meta")
 _BATCH = 3
@@ -26,10 +25,7 @@ _LONGEST_CALL_S = 2.0
 
 
 def on_meta_device(
-    student: StudentCode,
-    arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    recorder: Recorder,
+    student: StudentCode, arguments: Mapping[str, Any], tensors: Tensors, recorder: Recorder
 ) -> None:
     """Note the outcome of every function of the homework: fine, mixed, missing or other."""
     lower_priority(student)
@@ -94,9 +90,7 @@ def _flow_calls(student: StudentCode) -> Iterator[tuple[str, Callable[[], Any]]]
     yield "MAF.log_probs", lambda: flow().log_probs(x)
 
 
-def _gan_calls(
-    student: StudentCode, tensors: Mapping[str, Tensor]
-) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _gan_calls(student: StudentCode, tensors: Tensors) -> Iterator[tuple[str, Callable[[], Any]]]:
     x_real = torch.empty(_BATCH, *IMAGE, device=_META)
     labels = torch.empty(_BATCH, dtype=torch.int64, device=_META)
 

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from autograder.engine.sandbox.experiment import Misuse, Recorder, StudentCode
+from autograder.homework.experiments.probes import Tensors
 
 # The parameters of `known_map` and of `trainable_map`.
 _MAP_PARAMETERS = ("scale", "bend", "shift", "lean")
 _TRAINABLE_PARAMETERS = ("slope", "inner", "offset", "outer")
 
 Arguments = Mapping[str, Any]
-Tensors = Mapping[str, Tensor]
 
 
 def made_forward(

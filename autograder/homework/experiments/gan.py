@@ -14,16 +14,14 @@ from autograder.homework.experiments.probes import (
     IMAGE,
     ProbeCritic,
     ProbeGenerator,
+    Tensors,
     bits,
     changed_parameters,
 )
 
 
 def gan_losses(
-    student: StudentCode,
-    arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    recorder: Recorder,
+    student: StudentCode, arguments: Mapping[str, Any], tensors: Tensors, recorder: Recorder
 ) -> None:
     """Call one loss, once with every seed, each time with fresh networks.
 
@@ -43,7 +41,7 @@ def gan_losses(
 def _call_once(
     function: Callable[..., object],
     arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
+    tensors: Tensors,
     recorder: Recorder,
     prefix: str,
 ) -> None:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from autograder.engine.sandbox.experiment import Misuse, Recorder
 
+# The judge's arrays, by name.
+Tensors = Mapping[str, Tensor]
+
 IMAGE = (1, 28, 28)
 # A solution that handles the images one by one calls a network 1024 times in the largest check.
 _MAX_CALLS = 1100
@@ -147,7 +150,7 @@ def _plain(value: Tensor, dimensions: int) -> Tensor:
 class ProbeGenerator(Probe):
     """images = z weight^T + bias (+ the label's row of label_embedding), shape (B, 1, 28, 28)."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+    def __init__(self, tensors: Tensors, conditional: bool) -> None:
         super().__init__("g", conditional)
         self.weight = nn.Parameter(tensors["g.weight"].clone())
         self.bias = nn.Parameter(tensors["g.bias"].clone())
@@ -172,7 +175,7 @@ class ProbeGenerator(Probe):
 class ProbeCritic(Probe):
     """logits = (w2 tanh(w1 x + b1) + b2)[label], or a linear critic where only w2, b2 are given."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+    def __init__(self, tensors: Tensors, conditional: bool) -> None:
         super().__init__("d", conditional)
         self.w1: Tensor
         self.b1: Tensor

@@ -17,6 +17,7 @@ from autograder.homework.experiments.flow import build_maf
 from autograder.homework.experiments.probes import (
     IMAGE,
     StandIn,
+    Tensors,
     bits,
     changed_parameters,
     of_label,
@@ -100,10 +101,7 @@ def one_cycle(progress: float, peak: float, warm_up: float = 0.25) -> float:
 
 
 def train_flow(
-    student: StudentCode,
-    arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    recorder: Recorder,
+    student: StudentCode, arguments: Mapping[str, Any], tensors: Tensors, recorder: Recorder
 ) -> None:
     """Minimise -log_probs of the student's MAF on `x_train` (N, 2); record the weights.
 
@@ -162,7 +160,7 @@ def train_flow(
 class SmallGenerator(StandIn):
     """A small generator like the homework's: z (and label) to images (B, 1, 28, 28)."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], conditional: bool) -> None:
+    def __init__(self, tensors: Tensors, conditional: bool) -> None:
         super().__init__()
         self.layer = _linear(tensors["g.weight"], tensors["g.bias"])
         if conditional:
@@ -191,7 +189,7 @@ class SmallGenerator(StandIn):
 class SmallDiscriminator(StandIn):
     """logits = (w2 leaky_relu(w1 x + b1) + b2)[label]."""
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Tensors) -> None:
         super().__init__()
         self.first = _linear(tensors["d.w1"], tensors["d.b1"])
         self.second = _linear(tensors["d.w2"], tensors["d.b2"])
@@ -243,10 +241,7 @@ def _check_side_effects(
 
 
 def train_gan(
-    student: StudentCode,
-    arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    recorder: Recorder,
+    student: StudentCode, arguments: Mapping[str, Any], tensors: Tensors, recorder: Recorder
 ) -> None:
     """Train two small networks with the student's losses; record the generator's weights."""
     lower_priority(student)

@@ -105,7 +105,7 @@ def _draws(problem: Gan) -> Iterator[_Draw]:
 def _situation(function: str, problem: Gan, draw: _Draw) -> LossCall:
     """What the networks are given by a right solution with these draws."""
     images = problem.generator.images(draw.z, draw.fake_labels)
-    penalised = function == "loss_wasserstein_gp_d"
+    between = problem.batch if function == "loss_wasserstein_gp_d" else 0
     labels = problem.labels if problem.conditional else None
     return LossCall(
         function,
@@ -120,13 +120,9 @@ def _situation(function: str, problem: Gan, draw: _Draw) -> LossCall:
             real=Rows(problem.x_real, labels),
             real_labels_seen=labels,
             real_labels_true=labels,
-            interpolates=gan.interpolates(problem.x_real, images, draw.alpha)
-            if penalised
-            else np.zeros((0, images.shape[1])),
-            alpha=draw.alpha if penalised else np.zeros(0),
-            pairs=np.tile(np.arange(problem.batch)[:, None], 2)
-            if penalised
-            else np.zeros((0, 2), np.int64),
+            interpolates=gan.interpolates(problem.x_real, images, draw.alpha)[:between],
+            alpha=draw.alpha[:between],
+            pairs=np.tile(np.arange(between)[:, None], 2),
             unmatched=np.zeros((0, images.shape[1])),
             d_saw_real=problem.batch,
             d_saw_fake=problem.batch,

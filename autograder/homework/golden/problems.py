@@ -150,14 +150,7 @@ Problem: TypeAlias = Made | Maf | Gan
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake, or several that give the same answers, as `Diagnosis` takes it.
-
-    Args:
-        ids: of the catalogue.
-        hints: for the student.
-        function: the function that is asked.
-        tables: its answers to each problem.
-    """
+    """A known mistake, or several with the same answers to each problem, for `Diagnosis`."""
 
     ids: tuple[str, ...]
     hints: tuple[str, ...]

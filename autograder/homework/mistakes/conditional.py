@@ -19,15 +19,16 @@ from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, 
 _wrong_d = LossMistakes("conditional_loss_nonsaturating_d")
 _wrong_g = LossMistakes("conditional_loss_nonsaturating_g")
 
-# The loss of d when the fake images have separate labels.
+# The losses when the fake images have separate labels.
 _D_WITH_FAKE_LABELS = """
 d_loss = F.softplus(-d(x_real, y_real)).mean() + F.softplus(d(g(z, y_fake), y_fake)).mean()
 """
+_G_WITH_FAKE_LABELS = "\ng_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()"
 _NOT_UNIFORM = "neither y_real nor uniform"
 _ANOTHER_LABEL = "another label than it was made for"
 _NOT_THEIRS = "labels that are not theirs"
 
-_LABELS: tuple[Wrong, ...] = (
+_OWN: tuple[Wrong, ...] = (
     # ---- labels of the fake images -------------------------------------------------------------
     _wrong_d(
         "cond-d-labels-0-or-1",
@@ -149,28 +150,19 @@ _LABELS: tuple[Wrong, ...] = (
     _wrong_g(
         "cond-g-labels-0-or-1",
         "The labels of the fake images are drawn from {0, 1}.",
-        """
-        y_fake = torch.randint(0, 2, (batch_size,), device=device)
-        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
-        """,
+        "y_fake = torch.randint(0, 2, (batch_size,), device=device)" + _G_WITH_FAKE_LABELS,
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
         "cond-g-labels-1-to-9",
         "The labels of the fake images are drawn from 1 to 9: class 0 never occurs.",
-        """
-        y_fake = torch.randint(1, 10, (batch_size,), device=device)
-        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
-        """,
+        "y_fake = torch.randint(1, 10, (batch_size,), device=device)" + _G_WITH_FAKE_LABELS,
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
         "cond-g-labels-rounded",
         "Labels are rounded instead of truncated: the first and last class occur too rarely.",
-        """
-        y_fake = (9 * torch.rand(batch_size, device=device)).round().long()
-        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
-        """,
+        "y_fake = (9 * torch.rand(batch_size, device=device)).round().long()" + _G_WITH_FAKE_LABELS,
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
@@ -203,19 +195,13 @@ _LABELS: tuple[Wrong, ...] = (
     _wrong_g(
         "cond-g-labels-one",
         "All fake images have the label 1, as if it meant real.",
-        """
-        y_fake = torch.ones_like(y_real)
-        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
-        """,
+        "y_fake = torch.ones_like(y_real)" + _G_WITH_FAKE_LABELS,
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
         "cond-g-labels-by-place",
         "The labels 0, 1, 2, ... follow the position in the batch, as in the figures.",
-        """
-        y_fake = torch.arange(batch_size, device=device).clamp(max=9)
-        g_loss = F.softplus(-d(g(z, y_fake), y_fake)).mean()
-        """,
+        "y_fake = torch.arange(batch_size, device=device).clamp(max=9)" + _G_WITH_FAKE_LABELS,
         says=_NOT_UNIFORM,
     ),
     _wrong_g(
@@ -233,9 +219,6 @@ _LABELS: tuple[Wrong, ...] = (
         "g_loss = F.softplus(-d(g(z, y_real), y_real[torch.randperm(batch_size)])).mean()",
         says=_ANOTHER_LABEL,
     ),
-)
-
-_LOSSES: tuple[Wrong, ...] = (
     # ---- the discriminator's loss: mistakes that 2.2 does not have -----------------------------
     _wrong_d(
         "cond-d-divided-by-classes",
@@ -312,16 +295,13 @@ def with_labels(entry: Wrong) -> Wrong:
     )
 
 
-# A student who makes a mistake in 2.2 repeats it in 4.2.
-_AS_IN_2_2 = tuple(
-    with_labels(entry)
-    for entry in (
-        *nonsaturating_d.WRONG,
-        *nonsaturating_d_other.WRONG,
-        *nonsaturating_g.WRONG,
-        *clamped.WRONG,
-    )
-    if entry.hint and not entry.also
+WRONG: tuple[Wrong, ...] = (
+    *_OWN,
+    # A student who makes a mistake in 2.2 repeats it in 4.2.
+    *(
+        with_labels(entry)
+        for module in (nonsaturating_d, nonsaturating_d_other, nonsaturating_g, clamped)
+        for entry in module.WRONG
+        if entry.hint and not entry.also
+    ),
 )
-
-WRONG: tuple[Wrong, ...] = (*_LABELS, *_LOSSES, *_AS_IN_2_2)

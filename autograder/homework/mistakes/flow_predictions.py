@@ -54,19 +54,8 @@ class FlowMistakes:
         if self.region == FORWARD and "log_det" in answers:  # wrong with either sign
             answers["log_det.negated"] = answers["log_det"]
         function = self.region.partition(" ")[2]
-        return Wrong(
-            id=id,
-            region=self.region,
-            sentence=sentence,
-            code=code,
-            also=also or {},
-            hint=hint,
-            answers={
-                f"{function}.{name}".removesuffix(".value"): answers[name] for name in answers
-            },
-            says=says,
-            keeps=keeps,
-        )
+        named = {f"{function}.{name}".removesuffix(".value"): answers[name] for name in answers}
+        return Wrong(id, self.region, sentence, code, also or {}, hint, named, says, keeps)
 
 
 # ---- splits and views ---------------------------------------------------------------------------

@@ -65,16 +65,7 @@ class LossMistakes:
                 answers[f"{self.function}.linear"] = value
         if gradient is not None:
             answers[f"{self.function}.gradient"] = gradient
-        return Wrong(
-            id=id,
-            region=self.region,
-            sentence=sentence,
-            code=code,
-            also=also or {},
-            hint=hint,
-            answers=answers,
-            says=says,
-        )
+        return Wrong(id, self.region, sentence, code, also or {}, hint, answers, says)
 
 
 # ---- terms ------------------------------------------------------------------------------------

@@ -331,7 +331,7 @@ WRONG: tuple[Wrong, ...] = (
         "gp-of-the-points-themselves",
         "The gradient of the sum of the interpolated images is taken, without the critic.",
         with_step(
-            slopes="(slopes,) = torch.autograd.grad(points.sum(), points, create_graph=True)",
+            slopes="(slopes,) = torch.autograd.grad(points.sum(), points, create_graph=True)"
         ),
         hint="You differentiate the interpolated images; you must differentiate d at these images.",
         # Every derivative is 1.
@@ -372,9 +372,7 @@ WRONG: tuple[Wrong, ...] = (
     _wrong(
         "gp-gradient-by-backward",
         "The penalty is computed by backward() and read from .grad.",
-        with_step(
-            slopes="d(points).sum().backward()\nslopes = points.grad",
-        ),
+        with_step(slopes="d(points).sum().backward()\nslopes = points.grad"),
         hint=_NO_GRAPH,
         gradient=gradient_without("between"),
     ),

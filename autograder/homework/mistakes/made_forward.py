@@ -53,7 +53,8 @@ log_det = alpha.sum(dim=1)
 """
 
 
-CONDITIONING = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- what mu and alpha depend on -----------------------------------------------------------
     _wrong(
         "forward-conditions-on-noise",
         "Computes mu and alpha from z instead of from the x computed so far.",
@@ -105,9 +106,7 @@ CONDITIONING = (
         "forward-skips-first-variable",
         "Leaves the first variable as it is in z, because no variable comes before it.",
         but(
-            MADE_FORWARD,
-            ("torch.zeros_like(z)", "z.clone()"),
-            (_LOOP, "range(1, self.input_size)"),
+            MADE_FORWARD, ("torch.zeros_like(z)", "z.clone()"), (_LOOP, "range(1, self.input_size)")
         ),
         hint="forward() returns the first variable as it is in z. No variable comes before it, but "
         "it has a mu and an alpha too (two constants).",
@@ -206,9 +205,7 @@ CONDITIONING = (
         but(MADE_FORWARD, ("z[:, i] *", "torch.randn_like(z[:, i]) *")),
         says="does not change with z",
     ),
-)
-
-MAPPING = (
+    # ---- from mu and alpha to x ----------------------------------------------------------------
     _wrong(
         "forward-half-alpha",
         "Multiplies by exp(alpha / 2).",
@@ -344,5 +341,3 @@ MAPPING = (
         says="does not give x_i = mu_i",
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*CONDITIONING, *MAPPING)

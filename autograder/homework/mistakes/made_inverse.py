@@ -58,7 +58,8 @@ def _without_first_column(case: MadeCase) -> Array:
     return z
 
 
-CONDITIONING = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- what mu and alpha depend on -----------------------------------------------------------
     _wrong(
         "inverse-conditions-on-noise",
         "Computes one column after the other, as forward() must, and runs the network on z.",
@@ -153,9 +154,7 @@ CONDITIONING = (
         but(MADE_INVERSE, (_SPLIT, "out = self.net(x); mu, alpha = out[:, :2], out[:, 2:]")),
         says="raised RuntimeError",
     ),
-)
-
-MAPPING = (
+    # ---- from mu and alpha to z ----------------------------------------------------------------
     _wrong(
         "inverse-plus-alpha",
         "Multiplies by exp(alpha).",
@@ -284,5 +283,3 @@ MAPPING = (
         says="does not give z_i = (x_i - mu_i)",
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*CONDITIONING, *MAPPING)

@@ -25,17 +25,17 @@ _NET = "self.net(x)"
 _STEP = "(x - mu) * torch.exp(-alpha)"
 _LOG_DET = "-alpha.sum(dim=1)"
 
-LOG_DET_SIGN = (
+_LOG_DET_SIGN = (
     "The log-determinant of inverse() has the wrong sign: it is that of the map from z to x."
 )
 
-
-LOG_DET = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- the log-determinant -------------------------------------------------------------------
     _wrong(
         "inverse-log-det-sign",
         "Returns plus the sum of alpha.",
         but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
-        hint=LOG_DET_SIGN,
+        hint=_LOG_DET_SIGN,
         log_det=inverse_log_det(lambda case, mu, a: a.sum(axis=1)),
     ),
     _wrong(
@@ -164,9 +164,7 @@ LOG_DET = (
         but(MADE_INVERSE, (_LOG_DET, "None")),
         says="must return log_det as a tensor of shape (B,); it returned None",
     ),
-)
-
-GRADIENTS = (
+    # ---- gradients -----------------------------------------------------------------------------
     _wrong(
         "inverse-log-det-detached",
         "The log-determinant is correct, but detached from the network.",
@@ -224,29 +222,22 @@ GRADIENTS = (
         but(MADE_INVERSE, (_STEP, "x.sub_(mu).mul_(torch.exp(-alpha))")),
         says="changes its input x in place",
     ),
-)
-
-# log_probs agrees with the student's own inverse(), so that only 1.2 is wrong.
-FOLLOWED_THROUGH = (
+    # ---- log_probs agrees with the student's own inverse(), so that only 1.2 is wrong ----------
     _wrong(
         "inverse-log-det-sign-then-subtracted",
         "inverse() returns plus the sum of alpha, and log_probs() subtracts it.",
         but(MADE_INVERSE, (_LOG_DET, "alpha.sum(dim=1)")),
         also={LOG_PROBS: but(MAF_LOG_PROBS, ("total + log_det", "total - log_det"))},
         keeps=frozenset({"1.3"}),
-        hint=LOG_DET_SIGN,
+        hint=_LOG_DET_SIGN,
         log_det=inverse_log_det(lambda case, mu, a: a.sum(axis=1)),
     ),
     _wrong(
         "inverse-log-det-per-variable-then-summed",
         "inverse() returns one log-determinant per variable, and log_probs() adds them up.",
         but(MADE_INVERSE, (_LOG_DET, "-alpha")),
-        also={
-            LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)")),
-        },
+        also={LOG_PROBS: but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.sum(dim=1)"))},
         keeps=frozenset({"1.3"}),
         says="returns log_det of shape (2, 2)",
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*LOG_DET, *GRADIENTS, *FOLLOWED_THROUGH)

@@ -23,8 +23,12 @@ from autograder.homework.strategies import MafCase
 _wrong = FlowMistakes(LOG_PROBS)
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
+_NO_GRADIENT = "The result of log_probs() is detached: no gradient flows back to the network."
 
-NO_GRADIENT = "The result of log_probs() is detached: no gradient flows back to the network."
+
+def _with_base(code: str) -> str:
+    """log_probs() with another base density."""
+    return but(MAF_LOG_PROBS, (_BASE, code))
 
 
 def _nothing(case: MafCase) -> dict[str, Array]:
@@ -68,11 +72,12 @@ def _named(gradient: flow.TriangularGradient, block: int) -> dict[str, Array]:
     return {f"block{block}.{key}": getattr(gradient, key) for key in MAP_PARAMETERS}
 
 
-REDUCTION = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- reduction over the batch --------------------------------------------------------------
     _wrong(
         "maf-mean-over-everything",
         "Averages the base density over the variables too.",
-        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z).mean(dim=1)")),
+        _with_base("self.base_dist.log_prob(z).mean(dim=1)"),
         hint="log_probs() averages log p(z) over the variables; it must sum over the variables and "
         "average over the examples.",
         value=log_probs_of(lambda w: (w.base.mean(axis=1) + w.log_det).mean()),
@@ -148,7 +153,7 @@ REDUCTION = (
     _wrong(
         "maf-base-of-average",
         "Evaluates the base density at the average of the batch.",
-        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.mean(dim=0)).sum()")),
+        _with_base("self.base_dist.log_prob(z.mean(dim=0)).sum()"),
         hint="log_probs() evaluates log p(z) at the average z of the batch; it must average log "
         "p(z).",
         value=log_probs_of(lambda w: log_normal(w.z.mean(axis=0)).sum() + w.log_det.mean()),
@@ -171,23 +176,18 @@ REDUCTION = (
         but(MAF_LOG_PROBS, (_END, "(base + total).mean()\nreturn None")),
         says="it returned None",
     ),
-)
-
-BASE = (
+    # ---- base density --------------------------------------------------------------------------
     _wrong(
         "maf-no-constant",
         "Leaves out the normalising constant.",
-        but(MAF_LOG_PROBS, (_BASE, "-0.5 * (z**2).sum(dim=1)")),
+        _with_base("-0.5 * (z**2).sum(dim=1)"),
         hint="The base density lacks its normalising constant.",
         value=log_probs_of(lambda w: (-0.5 * (w.z**2).sum(axis=1) + w.log_det).mean()),
     ),
     _wrong(
         "maf-one-constant",
         "Subtracts the constant of one variable.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "-0.5 * (z**2).sum(dim=1) - 0.5 * torch.log(torch.tensor(2 * torch.pi))"),
-        ),
+        _with_base("-0.5 * (z**2).sum(dim=1) - 0.5 * torch.log(torch.tensor(2 * torch.pi))"),
         hint="The base density has the normalising constant of one variable only; every variable "
         "has one.",
         value=log_probs_of(
@@ -197,10 +197,7 @@ BASE = (
     _wrong(
         "maf-constant-of-two-variables",
         "Subtracts the constant of two variables, whatever D is.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "-0.5 * (z**2).sum(dim=1) - torch.log(torch.tensor(2 * torch.pi))"),
-        ),
+        _with_base("-0.5 * (z**2).sum(dim=1) - torch.log(torch.tensor(2 * torch.pi))"),
         hint="The base density has the normalising constant of two variables, whatever D is.",
         value=log_probs_of(
             lambda w: usual(w) + 0.5 * (w.case.input_size - 2) * math.log(2 * math.pi)
@@ -209,20 +206,14 @@ BASE = (
     _wrong(
         "maf-constant-added",
         "Adds the normalising constant instead of subtracting it.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "(-0.5 * z**2 + 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
-        ),
+        _with_base("(-0.5 * z**2 + 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         hint="The normalising constant of the base density has the wrong sign.",
         value=log_probs_of(lambda w: usual(w) + w.case.input_size * math.log(2 * math.pi)),
     ),
     _wrong(
         "maf-constant-to-base-10",
         "Takes the logarithm to base 10 in the normalising constant.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "(-0.5 * z**2 - 0.5 * torch.log10(torch.tensor(2 * torch.pi))).sum(dim=1)"),
-        ),
+        _with_base("(-0.5 * z**2 - 0.5 * torch.log10(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         hint="The logarithm in the normalising constant has base 10; it must be the natural "
         "logarithm.",
         value=log_probs_of(
@@ -235,47 +226,30 @@ BASE = (
     _wrong(
         "maf-twice-the-constant",
         "Forgets the square root in the normalising constant.",
-        but(
-            MAF_LOG_PROBS,
-            (
-                _BASE,
-                "(-0.5 * z**2 - torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)",
-            ),
-        ),
+        _with_base("(-0.5 * z**2 - torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         hint="The normalising constant of the base density is twice what it should be.",
         value=log_probs_of(lambda w: usual(w) - 0.5 * w.case.input_size * math.log(2 * math.pi)),
     ),
     _wrong(
         "maf-half-the-constant",
         "Halves the normalising constant once too often.",
-        but(
-            MAF_LOG_PROBS,
-            (
-                _BASE,
-                "(-0.5 * z**2 - 0.25 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)",
-            ),
-        ),
+        _with_base("(-0.5 * z**2 - 0.25 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         hint="The normalising constant of the base density is half of what it should be.",
         value=log_probs_of(lambda w: usual(w) + 0.25 * w.case.input_size * math.log(2 * math.pi)),
     ),
     _wrong(
         "maf-square-not-halved",
         "Forgets the factor 1/2 of the square.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "(-(z**2) - 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
-        ),
+        _with_base("(-(z**2) - 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1)"),
         hint="The log base density lacks the factor 1/2 of the square.",
         value=log_probs_of(lambda w: usual(w) - 0.5 * (w.z**2).sum(axis=1).mean()),
     ),
-)
-
-GRADIENTS = (
+    # ---- gradients -----------------------------------------------------------------------------
     _wrong(
         "maf-detached",
         "Detaches the result.",
         but(MAF_LOG_PROBS, (_END, "(base + total).mean().detach()")),
-        hint=NO_GRADIENT,
+        hint=_NO_GRADIENT,
         gradient=gradient_where(_nothing),
     ),
     _wrong(
@@ -284,7 +258,7 @@ GRADIENTS = (
         but(
             MAF_LOG_PROBS, (_END, "torch.tensor((base + total).mean().item(), requires_grad=True)")
         ),
-        hint=NO_GRADIENT,
+        hint=_NO_GRADIENT,
         gradient=gradient_where(_nothing),
     ),
     _wrong(
@@ -298,7 +272,7 @@ GRADIENTS = (
     _wrong(
         "maf-base-detached",
         "Detaches z before the base density.",
-        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z.detach()).sum(dim=1)")),
+        _with_base("self.base_dist.log_prob(z.detach()).sum(dim=1)"),
         hint="The value of log_probs() is correct, but no gradient flows through the base density.",
         gradient=gradient_where(_without_base),
     ),
@@ -311,5 +285,3 @@ GRADIENTS = (
         gradient=gradient_where(_base_only),
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*REDUCTION, *BASE, *GRADIENTS)

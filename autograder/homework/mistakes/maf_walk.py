@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from autograder.engine.catalogue.solutions import Wrong
@@ -24,31 +26,22 @@ _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
 
 
-def _backwards(case: MafCase) -> float:
-    """The layers from last to first, each in its inverse direction."""
+def _steps(
+    case: MafCase,
+    blocks: Iterable[flow.TriangularMap],
+    step: Callable[[flow.TriangularMap, Array], tuple[Array, Array]],
+) -> float:
+    """The usual value if `step` replaces a block's inverse and the reversal after it."""
     z, log_det = case.x, np.zeros(case.batch)
-    for block in reversed(case.maps):
-        z, own = block.inverse(z[:, ::-1])
+    for block in blocks:
+        z, own = step(block, z)
         log_det = log_det + own
     return usual(Walk(case, z, log_det))
 
 
-def _forward(case: MafCase) -> float:
-    """The known maps' own forward direction, as the experiment defines it."""
-    z, log_det = case.x, np.zeros(case.batch)
-    for block in case.maps:
-        z = ((z - block.shift) / block.scale)[:, ::-1]
-        log_det = log_det + np.log(block.scale).sum()
-    return usual(Walk(case, z, log_det))
-
-
-def _without_reversal(case: MafCase) -> float:
-    """The MADE blocks only."""
-    z, log_det = case.x, np.zeros(case.batch)
-    for block in case.maps:
-        z, own = block.inverse(z)
-        log_det = log_det + own
-    return usual(Walk(case, z, log_det))
+def _forward(block: flow.TriangularMap, z: Array) -> tuple[Array, Array]:
+    """The known map's own forward direction, as the experiment defines it, and the reversal."""
+    return ((z - block.shift) / block.scale)[:, ::-1], np.log(block.scale).sum()
 
 
 def _always_from_x(case: MafCase) -> float:
@@ -57,27 +50,12 @@ def _always_from_x(case: MafCase) -> float:
     return usual(Walk(case, case.x[:, ::-1], total))
 
 
-def _one_variable_at_a_time(case: MafCase) -> float:
+def _one_variable_at_a_time(block: flow.TriangularMap, z: Array) -> tuple[Array, Array]:
     """Each layer gets one variable at a time, the others at 0."""
-    z, log_det = case.x, np.zeros(case.batch)
-    for block in case.maps:
-        columns = [z * (np.arange(z.shape[1]) == i) for i in range(z.shape[1])]
-        log_det = log_det + sum(block.inverse(column)[1] for column in columns)
-        log_det = log_det - (z.shape[1] - 1) * block.inverse(np.zeros_like(z))[1]
-        z = np.stack([block.inverse(c)[0][:, i] for i, c in enumerate(columns)], axis=1)[:, ::-1]
-    return usual(Walk(case, z, log_det))
-
-
-def _first_layers(case: MafCase) -> float:
-    """As many layers as there are blocks, though every block is followed by a reversal."""
-    z, log_det = case.x, np.zeros(case.batch)
-    for i in range(case.n_flows):
-        if i % 2:
-            z = z[:, ::-1]
-        else:
-            z, own = case.maps[i // 2].inverse(z)
-            log_det = log_det + own
-    return usual(Walk(case, z, log_det))
+    given = [block.inverse(z * (np.arange(z.shape[1]) == i)) for i in range(z.shape[1])]
+    nothing = (z.shape[1] - 1) * block.inverse(np.zeros_like(z))[1]
+    columns = [column[:, i] for i, (column, _) in enumerate(given)]
+    return np.stack(columns, axis=1)[:, ::-1], sum(own for _, own in given) - nothing
 
 
 def _base_after_every_layer(case: MafCase) -> float:
@@ -93,14 +71,12 @@ def _base_after_every_layer(case: MafCase) -> float:
 
 
 def _last_block_only(case: MafCase) -> Array:
-    return case.maps[-1].inverse(_before_last(case))[1]
-
-
-def _before_last(case: MafCase) -> Array:
-    x = case.x
-    for block in case.maps[:-1]:
-        x = block.inverse(x)[0][:, ::-1]
-    return x
+    """The log-determinant of the last block."""
+    x, log_det = case.x, np.zeros(case.batch)
+    for block in case.maps:
+        x, log_det = block.inverse(x)
+        x = x[:, ::-1]
+    return log_det
 
 
 def _standardised(case: MafCase) -> float:
@@ -110,31 +86,31 @@ def _standardised(case: MafCase) -> float:
     return float(flow.maf_log_prob(case.maps, x).mean())
 
 
-WALK = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- the pass through the blocks -----------------------------------------------------------
     _wrong(
         "maf-blocks-from-last-to-first",
         "Goes through the layers from last to first, as sample() does.",
         but(MAF_LOG_PROBS, (_BLOCKS, "for block in reversed(self.nf):")),
         hint="log_probs() goes through the layers from last to first. That is the order for "
         "sampling.",
-        value=_backwards,
+        value=lambda case: _steps(
+            case, reversed(case.maps), lambda block, z: block.inverse(z[:, ::-1])
+        ),
     ),
     _wrong(
         "maf-calls-forward",
         "Calls forward() of the blocks.",
         but(MAF_LOG_PROBS, ("block.inverse(z)", "block.forward(z)")),
         hint="log_probs() calls forward() of the blocks, which maps noise to data.",
-        value=_forward,
+        value=lambda case: _steps(case, case.maps, _forward),
     ),
     _wrong(
         "maf-skips-reversals",
         "Uses the MADE blocks only.",
-        but(
-            MAF_LOG_PROBS,
-            (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:"),
-        ),
+        but(MAF_LOG_PROBS, (_BLOCKS, "for block in [b for b in self.nf if isinstance(b, MADE)]:")),
         hint="log_probs() skips the layers between the blocks, which reverse the columns.",
-        value=_without_reversal,
+        value=lambda case: _steps(case, case.maps, lambda block, z: block.inverse(z)),
     ),
     _wrong(
         "maf-always-from-x",
@@ -165,7 +141,7 @@ WALK = (
         ),
         hint="log_probs() calls each block with one variable at a time, but the variables depend "
         "on each other.",
-        value=_one_variable_at_a_time,
+        value=lambda case: _steps(case, case.maps, _one_variable_at_a_time),
     ),
     _wrong(
         "maf-half-of-the-layers",
@@ -177,7 +153,8 @@ WALK = (
         ),
         hint="log_probs() uses as many layers as there are blocks. Each block is followed by a "
         "layer that reverses the columns, so there are twice as many layers.",
-        value=_first_layers,
+        # A reversal at the end would leave the base density as it is.
+        value=lambda case: flow.maf_log_prob(case.maps[: (case.n_flows + 1) // 2], case.x).mean(),
     ),
     _wrong(
         "maf-last-block-missing",
@@ -219,17 +196,11 @@ WALK = (
     _wrong(
         "maf-base-after-every-layer",
         "Adds the base density after every layer.",
-        but(
-            MAF_LOG_PROBS,
-            (_ADD, f"{_ADD} + {_BASE}"),
-            (_END, "total.mean()"),
-        ),
+        but(MAF_LOG_PROBS, (_ADD, f"{_ADD} + {_BASE}"), (_END, "total.mean()")),
         hint="log_probs() adds log p(z) after every layer; it must add it once, for the last z.",
         value=_base_after_every_layer,
     ),
-)
-
-LOG_DETERMINANT = (
+    # ---- log-determinants ----------------------------------------------------------------------
     _wrong(
         "maf-no-log-det",
         "Leaves out the log-determinants.",
@@ -282,5 +253,3 @@ LOG_DETERMINANT = (
         value=log_probs_of(lambda w: (w.base.sum(axis=1) + w.log_det / w.case.n_flows).mean()),
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*WALK, *LOG_DETERMINANT)

@@ -22,6 +22,16 @@ from autograder.homework.oracles import gan
 
 _wrong = LossMistakes("loss_nonsaturating_d")
 
+
+def _cross_entropies(real: str, fake: str) -> str:
+    """The loss with other targets."""
+    return f"""
+    real, fake = d(x_real), d(g(z))
+    d_loss = F.binary_cross_entropy_with_logits(real, {real})
+    d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, {fake})
+    """
+
+
 WRONG: tuple[Wrong, ...] = (
     _wrong(
         "ns-d-first-fake-for-all",
@@ -71,44 +81,28 @@ WRONG: tuple[Wrong, ...] = (
     _wrong(
         "ns-d-smooth-labels",
         "Real images have the label 0.9 (one-sided label smoothing).",
-        """
-        real, fake = d(x_real), d(g(z))
-        d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-        """,
+        _cross_entropies("torch.full_like(real, 0.9)", "torch.zeros_like(fake)"),
         hint="The target of real images is 0.9 (label smoothing); it must be 1.",
         value=d_loss(smoothed(0.9), as_fake),
     ),
     _wrong(
         "ns-d-smooth-labels-0.8",
         "Real images have the label 0.8.",
-        """
-        real, fake = d(x_real), d(g(z))
-        d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.8))
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-        """,
+        _cross_entropies("torch.full_like(real, 0.8)", "torch.zeros_like(fake)"),
         hint="The target of real images is 0.8 (label smoothing); it must be 1.",
         value=d_loss(smoothed(0.8), as_fake),
     ),
     _wrong(
         "ns-d-smooth-labels-of-both",
         "Real images have the label 0.9, fake ones 0.1.",
-        """
-        real, fake = d(x_real), d(g(z))
-        d_loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
-        """,
+        _cross_entropies("torch.full_like(real, 0.9)", "torch.full_like(fake, 0.1)"),
         hint="The targets are 0.9 and 0.1 (label smoothing); they must be 1 and 0.",
         value=d_loss(smoothed(0.9), smoothed(0.1)),
     ),
     _wrong(
         "ns-d-smooth-fake-labels",
         "Fake images have the label 0.1.",
-        """
-        real, fake = d(x_real), d(g(z))
-        d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
-        d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.1))
-        """,
+        _cross_entropies("torch.ones_like(real)", "torch.full_like(fake, 0.1)"),
         hint="The target of fake images is 0.1 (label smoothing); it must be 0.",
         value=d_loss(as_real, smoothed(0.1)),
     ),
@@ -171,12 +165,7 @@ WRONG: tuple[Wrong, ...] = (
         "d_loss = F.softplus(-d(x_real)) + F.softplus(d(g(z)))",
         says="a 0-d tensor",
     ),
-    _wrong(
-        "ns-d-none",
-        "Nothing is returned.",
-        "d_loss = None",
-        says="returned None",
-    ),
+    _wrong("ns-d-none", "Nothing is returned.", "d_loss = None", says="returned None"),
     _wrong(
         "ns-d-column-of-labels",
         "The labels have shape (B, 1), the logits (B,).",

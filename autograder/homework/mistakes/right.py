@@ -1,6 +1,18 @@
 """All correct solutions of the catalogue, which must keep full marks."""
 
 from autograder.engine.catalogue.solutions import Right
-from autograder.homework.mistakes import right_flow, right_gan, right_wasserstein
+from autograder.homework.mistakes import (
+    right_conditional,
+    right_made,
+    right_maf,
+    right_nonsaturating,
+    right_wasserstein,
+)
 
-RIGHT: tuple[Right, ...] = (*right_flow.RIGHT, *right_gan.RIGHT, *right_wasserstein.RIGHT)
+RIGHT: tuple[Right, ...] = (
+    *right_made.RIGHT,
+    *right_maf.RIGHT,
+    *right_nonsaturating.RIGHT,
+    *right_conditional.RIGHT,
+    *right_wasserstein.RIGHT,
+)

@@ -6,22 +6,29 @@ from autograder.homework.mistakes.flow_code import FORWARD, INVERSE, MADE_FORWAR
 _STEP = "(x - mu) * torch.exp(-alpha)"
 _INVERSE_LOG_DET = "-alpha.sum(dim=1)"
 
-RIGHT_FORWARD = (
-    Right(
+
+def _forward(id: str, sentence: str, code: str) -> Right:
+    return Right(id, FORWARD, sentence, code)
+
+
+def _inverse(id: str, sentence: str, code: str) -> Right:
+    return Right(id, INVERSE, sentence, code)
+
+
+RIGHT: tuple[Right, ...] = (
+    # ---- MADE.forward --------------------------------------------------------------------------
+    _forward(
         "right-forward-in-place",
-        FORWARD,
         "Assigns one column after the other into x; backward() through forward() would fail.",
         MADE_FORWARD,
     ),
-    Right(
+    _forward(
         "right-forward-clones-x",
-        FORWARD,
         "Gives the network a copy of x before it assigns into x.",
         but(MADE_FORWARD, ("self.net(x)", "self.net(x.clone())")),
     ),
-    Right(
+    _forward(
         "right-forward-whole-vector-passes",
-        FORWARD,
         "Computes all columns in each of D passes, until they no longer change.",
         """
         x = torch.zeros_like(z)
@@ -31,15 +38,13 @@ RIGHT_FORWARD = (
         log_det = -alpha.sum(-1)
         """,
     ),
-    Right(
+    _forward(
         "right-forward-starts-from-noise",
-        FORWARD,
         "Starts with z instead of zeros; the masks hide what is not yet computed.",
         but(MADE_FORWARD, ("torch.zeros_like(z)", "z.clone()")),
     ),
-    Right(
+    _forward(
         "right-forward-list-of-columns",
-        FORWARD,
         "Collects the columns in a list, filled up with zeros.",
         """
         columns = []
@@ -53,9 +58,8 @@ RIGHT_FORWARD = (
         log_det = self.net(x)[:, self.input_size :].sum(dim=1)
         """,
     ),
-    Right(
+    _forward(
         "right-forward-log-det-step-by-step",
-        FORWARD,
         "Adds up the log-determinant column by column, with the opposite sign.",
         """
         x = torch.zeros_like(z)
@@ -69,9 +73,8 @@ RIGHT_FORWARD = (
             i += 1
         """,
     ),
-    Right(
+    _forward(
         "right-forward-log-det-from-extra-pass",
-        FORWARD,
         "Runs the network once more on the finished x to get alpha.",
         but(
             MADE_FORWARD,
@@ -81,9 +84,8 @@ RIGHT_FORWARD = (
             ),
         ),
     ),
-    Right(
+    _forward(
         "right-forward-where",
-        FORWARD,
         "Chooses the new column by torch.where.",
         """
         x = torch.zeros_like(z)
@@ -94,9 +96,8 @@ RIGHT_FORWARD = (
         log_det = torch.log(torch.exp(alpha).prod(dim=1))
         """,
     ),
-    Right(
+    _forward(
         "right-forward-without-gradient",
-        FORWARD,
         "Records nothing for autograd: forward() is used only to draw samples.",
         """
         with torch.no_grad():
@@ -107,9 +108,8 @@ RIGHT_FORWARD = (
             log_det = alpha.sum(dim=1)
         """,
     ),
-    Right(
+    _forward(
         "right-forward-one-example-at-a-time",
-        FORWARD,
         "Loops over the examples too.",
         """
         xs, log_dets = [], []
@@ -124,9 +124,8 @@ RIGHT_FORWARD = (
         x, log_det = torch.stack(xs), torch.stack(log_dets)
         """,
     ),
-    Right(
+    _forward(
         "right-forward-in-float64",
-        FORWARD,
         "Computes in double precision outside the network.",
         """
         x = torch.zeros_like(z, dtype=torch.float64)
@@ -136,18 +135,14 @@ RIGHT_FORWARD = (
         x, log_det = x.float(), alpha.sum(dim=1).float()
         """,
     ),
-)
-
-RIGHT_INVERSE = (
-    Right(
+    # ---- MADE.inverse --------------------------------------------------------------------------
+    _inverse(
         "right-inverse-two-threads",
-        INVERSE,
         "Asks torch for two threads; a worker always has one.",
         "torch.set_num_threads(2)" + MADE_INVERSE,
     ),
-    Right(
+    _inverse(
         "right-inverse-divides",
-        INVERSE,
         "Divides, and takes the halves by slices.",
         """
         out = self.net(x)
@@ -156,9 +151,8 @@ RIGHT_INVERSE = (
         log_det = -torch.sum(alpha, dim=1)
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-column-by-column",
-        INVERSE,
         "Computes one column after the other, as forward() must, and runs the network each time.",
         """
         z = torch.zeros_like(x)
@@ -169,9 +163,8 @@ RIGHT_INVERSE = (
             log_det = log_det - alpha[:, i]
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-unbind",
-        INVERSE,
         "Reshapes the output and unbinds it; sums by einsum.",
         """
         mu, alpha = self.net(x).reshape(len(x), 2, -1).unbind(1)
@@ -179,9 +172,8 @@ RIGHT_INVERSE = (
         log_det = -torch.einsum("bd->b", alpha)
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-list-of-columns",
-        INVERSE,
         "Stacks a list of columns.",
         """
         mu, alpha = torch.split(self.net(x), self.input_size, dim=1)
@@ -191,24 +183,18 @@ RIGHT_INVERSE = (
         log_det = torch.stack([-a for a in alpha.unbind(1)]).sum(0)
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-log-of-product",
-        INVERSE,
         "Takes the logarithm of the product of the scales.",
-        but(
-            MADE_INVERSE,
-            (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())"),
-        ),
+        but(MADE_INVERSE, (_INVERSE_LOG_DET, "torch.log(torch.exp(-alpha).prod(dim=1).abs())")),
     ),
-    Right(
+    _inverse(
         "right-inverse-in-place-on-a-copy",
-        INVERSE,
         "Works in place, on a copy of x.",
         but(MADE_INVERSE, (_STEP, "x.clone(); z -= mu; z /= torch.exp(alpha)")),
     ),
-    Right(
+    _inverse(
         "right-inverse-in-float64",
-        INVERSE,
         "Computes in double precision outside the network and casts back.",
         """
         mu, alpha = self.net(x).double().chunk(2, dim=1)
@@ -216,15 +202,13 @@ RIGHT_INVERSE = (
         log_det = -alpha.sum(dim=1).float()
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-guarded-division",
-        INVERSE,
         "Adds a tiny number to the divisor.",
         but(MADE_INVERSE, (_STEP, "(x - mu) / (torch.exp(alpha) + 1e-8)")),
     ),
-    Right(
+    _inverse(
         "right-inverse-of-a-normal",
-        INVERSE,
         "Standardises with the mean and standard deviation of a Normal.",
         """
         mu, alpha = self.net(x).chunk(2, dim=1)
@@ -233,12 +217,9 @@ RIGHT_INVERSE = (
         log_det = -conditional.scale.log().sum(dim=1)
         """,
     ),
-    Right(
+    _inverse(
         "right-inverse-returns-a-list",
-        INVERSE,
         "Returns a list instead of a tuple.",
         but(MADE_INVERSE, ("log_det = -alpha.sum(dim=1)", "return [z, alpha.sum(dim=1).neg()]")),
     ),
 )
-
-RIGHT: tuple[Right, ...] = (*RIGHT_FORWARD, *RIGHT_INVERSE)

@@ -7,31 +7,29 @@ _ADD = "total = total + log_det.view(-1)"
 _BASE = "self.base_dist.log_prob(z).sum(dim=1)"
 _END = "(base + total).mean()"
 
+
+def _right(id: str, sentence: str, code: str) -> Right:
+    return Right(id, LOG_PROBS, sentence, code)
+
+
 RIGHT: tuple[Right, ...] = (
-    Right(
+    _right(
         "right-maf-two-threads",
-        LOG_PROBS,
         "Asks torch for two threads; a worker always has one.",
         "torch.set_num_threads(2)" + MAF_LOG_PROBS,
     ),
-    Right(
+    _right(
         "right-maf-broadcasts",
-        LOG_PROBS,
         "Adds (B, 1) to (B,): the sum is (B, B), but its mean is still correct.",
         but(MAF_LOG_PROBS, (_ADD, "total = total + log_det")),
     ),
-    Right(
+    _right(
         "right-maf-skips-log-det-of-reversals",
-        LOG_PROBS,
         "Tells the layers apart by isinstance and adds the log-determinants of MADE blocks only.",
-        but(
-            MAF_LOG_PROBS,
-            (_ADD, "total = total + log_det if isinstance(block, MADE) else total"),
-        ),
+        but(MAF_LOG_PROBS, (_ADD, "total = total + log_det if isinstance(block, MADE) else total")),
     ),
-    Right(
+    _right(
         "right-maf-reverses-itself",
-        LOG_PROBS,
         "Skips the PermuteLayers and reverses the columns itself.",
         """
         total = 0
@@ -44,15 +42,13 @@ RIGHT: tuple[Right, ...] = (
         log_prob = torch.mean(self.base_dist.log_prob(x).sum(-1) + total)
         """,
     ),
-    Right(
+    _right(
         "right-maf-squeezes",
-        LOG_PROBS,
         "Squeezes the (B, 1) of the reversals.",
         but(MAF_LOG_PROBS, ("log_det.view(-1)", "log_det.squeeze()")),
     ),
-    Right(
+    _right(
         "right-maf-keeps-columns",
-        LOG_PROBS,
         "Keeps everything as (B, 1).",
         but(
             MAF_LOG_PROBS,
@@ -61,9 +57,8 @@ RIGHT: tuple[Right, ...] = (
             (_BASE, "self.base_dist.log_prob(z).sum(dim=1, keepdim=True)"),
         ),
     ),
-    Right(
+    _right(
         "right-maf-list-of-log-dets",
-        LOG_PROBS,
         "Collects the log-determinants in a list.",
         """
         log_dets = []
@@ -73,9 +68,8 @@ RIGHT: tuple[Right, ...] = (
         log_prob = (torch.stack(log_dets, dim=0).sum(0) + self.base_dist.log_prob(x).sum(1)).mean()
         """,
     ),
-    Right(
+    _right(
         "right-maf-means-of-parts",
-        LOG_PROBS,
         "Adds the batch means of the parts.",
         """
         log_prob = 0.0
@@ -85,24 +79,18 @@ RIGHT: tuple[Right, ...] = (
         log_prob += self.base_dist.log_prob(x).sum(dim=1).mean()
         """,
     ),
-    Right(
+    _right(
         "right-maf-divides-by-batch-size",
-        LOG_PROBS,
         "Sums everything and divides by B.",
         but(MAF_LOG_PROBS, (_END, "(base.sum() + total.sum()) / x.size(0)")),
     ),
-    Right(
+    _right(
         "right-maf-mean-times-variables",
-        LOG_PROBS,
         "Averages the base density over everything and multiplies by D.",
-        but(
-            MAF_LOG_PROBS,
-            (_BASE, "self.base_dist.log_prob(z).mean() * self.input_size"),
-        ),
+        but(MAF_LOG_PROBS, (_BASE, "self.base_dist.log_prob(z).mean() * self.input_size")),
     ),
-    Right(
+    _right(
         "right-maf-closed-form",
-        LOG_PROBS,
         "Writes the base density out.",
         """
         import math
@@ -115,18 +103,16 @@ RIGHT: tuple[Right, ...] = (
         log_prob = (base + total).mean()
         """,
     ),
-    Right(
+    _right(
         "right-maf-loop-over-variables",
-        LOG_PROBS,
         "Adds the base density up variable by variable.",
         but(
             MAF_LOG_PROBS,
             (_BASE, "sum(self.base_dist.log_prob(z[:, i]) for i in range(z.shape[1]))"),
         ),
     ),
-    Right(
+    _right(
         "right-maf-multivariate-normal",
-        LOG_PROBS,
         "Uses a multivariate normal as the base density.",
         """
         from torch.distributions import MultivariateNormal
@@ -142,9 +128,8 @@ RIGHT: tuple[Right, ...] = (
         log_prob = (base.log_prob(z) + total).mean()
         """,
     ),
-    Right(
+    _right(
         "right-maf-independent-normal",
-        LOG_PROBS,
         "Wraps its own Normal into Independent.",
         """
         from torch.distributions import Independent
@@ -157,15 +142,13 @@ RIGHT: tuple[Right, ...] = (
         log_prob = (base.log_prob(z) + total).mean()
         """,
     ),
-    Right(
+    _right(
         "right-maf-negative-twice",
-        LOG_PROBS,
         "Computes the loss and negates it.",
         but(MAF_LOG_PROBS, (_END, "-(-base - total).mean()")),
     ),
-    Right(
+    _right(
         "right-maf-pairs-of-layers",
-        LOG_PROBS,
         "Goes through the blocks and the reversals in pairs.",
         """
         z, total = x, 0
@@ -176,9 +159,8 @@ RIGHT: tuple[Right, ...] = (
         log_prob = (self.base_dist.log_prob(z).sum(1) + total).mean(0)
         """,
     ),
-    Right(
+    _right(
         "right-maf-while-loop",
-        LOG_PROBS,
         "Pops the layers from a list until it is empty.",
         """
         layers, z, total = list(self.nf), x.clone(), x.new_zeros(())
@@ -188,9 +170,8 @@ RIGHT: tuple[Right, ...] = (
         log_prob = total + self.base_dist.log_prob(z).sum() / len(x)
         """,
     ),
-    Right(
+    _right(
         "right-maf-in-float64",
-        LOG_PROBS,
         "Adds up in double precision and casts back.",
         but(
             MAF_LOG_PROBS,
@@ -199,9 +180,8 @@ RIGHT: tuple[Right, ...] = (
             (_END, "(base + total).mean().float()"),
         ),
     ),
-    Right(
+    _right(
         "right-maf-asks-the-network-itself",
-        LOG_PROBS,
         "Repeats the code of inverse() instead of calling it.",
         """
         total = 0

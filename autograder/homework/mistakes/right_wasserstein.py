@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from autograder.engine.catalogue.solutions import Right
+from autograder.homework.mistakes.right_nonsaturating import right_losses
 from autograder.homework.mistakes.wasserstein_steps import with_step
 
-_D, _G = "5.5 loss_wasserstein_gp_d", "5.5 loss_wasserstein_gp_g"
-
-
-def _right(id: str, sentence: str, code: str, g_loss: str = "") -> Right:
-    return Right(id, _D, sentence, code, {_G: g_loss} if g_loss else {})
-
+_right = partial(right_losses, "5.5 loss_wasserstein_gp")
 
 RIGHT: tuple[Right, ...] = (
     _right(
@@ -78,7 +76,7 @@ RIGHT: tuple[Right, ...] = (
 
             alpha = torch.from_numpy(np.random.uniform(size=(batch_size, 1, 1, 1))).float()
             alpha = alpha.to(device)
-            """,
+            """
         ),
     ),
     _right(

@@ -29,7 +29,8 @@ def _clamped(values: Array) -> Array:
     return np.clip(values, -10.0, 10.0)
 
 
-_TERMS: tuple[Wrong, ...] = (
+WRONG: tuple[Wrong, ...] = (
+    # ---- the two terms of the critic's loss ----------------------------------------------------
     _wrong_d(
         "wgan-d-real-and-fake-swapped",
         "The two means are swapped.",
@@ -128,9 +129,7 @@ _TERMS: tuple[Wrong, ...] = (
         ),
         hint="You add a tenth of the mean squared output for real images; the assignment has no "
         "such term.",
-        value=critic_loss(
-            first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2),
-        ),
+        value=critic_loss(first=lambda s: mean(s.fake) - mean(s.real) + 0.1 * mean(s.real**2)),
     ),
     _wrong_d(
         "wgan-d-small-drift",
@@ -143,9 +142,7 @@ _TERMS: tuple[Wrong, ...] = (
         ),
         hint="You add a thousandth of the mean squared output for real images; the assignment has "
         "no such term.",
-        value=critic_loss(
-            first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2),
-        ),
+        value=critic_loss(first=lambda s: mean(s.fake) - mean(s.real) + 0.001 * mean(s.real**2)),
     ),
     _wrong_d(
         "wgan-d-clamped-values",
@@ -191,9 +188,7 @@ _TERMS: tuple[Wrong, ...] = (
         with_step(x_fake="x_fake = torch.randn_like(x_real)"),
         says="never calls g",
     ),
-)
-
-_GENERATOR: tuple[Wrong, ...] = (
+    # ---- the generator's loss ------------------------------------------------------------------
     _wrong_g(
         "wgan-g-sign",
         "The minus sign is missing.",
@@ -325,5 +320,3 @@ _GENERATOR: tuple[Wrong, ...] = (
         says="not standard normal",
     ),
 )
-
-WRONG: tuple[Wrong, ...] = (*_TERMS, *_GENERATOR)

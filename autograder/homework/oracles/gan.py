@@ -137,11 +137,7 @@ def critic_gradient(
 
 
 def generator_gradient(
-    generator: Generator,
-    critic: Discriminator,
-    loss: Loss,
-    z: Array,
-    labels: Labels | None = None,
+    generator: Generator, critic: Discriminator, loss: Loss, z: Array, labels: Labels | None = None
 ) -> Grads:
     """The gradient of any loss of the fake logits with respect to the generator's parameters."""
     images = generator.images(z, labels)

@@ -7,12 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from autograder.homework.problems.probe_networks import (
-    Array,
-    Critic,
-    Generator,
-    Labels,
-)
+from autograder.homework.problems.probe_networks import Array, Critic, Generator, Labels
 
 PIXELS = 784
 N_CLASSES = 10

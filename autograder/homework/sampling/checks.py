@@ -141,14 +141,14 @@ def check_labels(student: Student, function: str) -> None:
         raise CheckFailed(f"{function} never calls g.")
     # Each call alone too: one label for a whole batch is uniform in the long run.
     for labels in (np.concatenate(drawn), *drawn):
-        bound = statistics.dkw_bound(len(labels), statistics.FALSE_ALARM / (1 + len(drawn)))
+        allowed = statistics.FALSE_ALARM / (1 + len(drawn))
+        bound = statistics.dkw_bound(len(labels), allowed)
         from_uniform = statistics.discrete_distance_uniform(labels, N_CLASSES)
         # y_real itself, in another order, or drawn from it.
         from_real = float(np.abs(_cumulative_shares(labels) - real_shares).max())
         # Class by class too: a class that never occurs stands out there.
         counts = np.bincount(labels, minlength=N_CLASSES)
         uniform, real = np.full(N_CLASSES, 1 / N_CLASSES), np.diff(real_shares, prepend=0.0)
-        allowed = statistics.FALSE_ALARM / (1 + len(drawn))
         fits_uniform = from_uniform <= bound and statistics.fits(counts, uniform, allowed)
         fits_real = from_real <= bound and statistics.fits(counts, real, allowed)
         if not fits_uniform and not fits_real:
@@ -236,12 +236,7 @@ def check_interpolation(student: Student, function: str) -> None:
 
 
 def _calls(
-    student: Student,
-    function: str,
-    conditional: bool,
-    size: tuple[int, int],
-    *,
-    images: bool,
+    student: Student, function: str, conditional: bool, size: tuple[int, int], *, images: bool
 ) -> Iterator[tuple[GanCase, LossRecord]]:
     """Call the loss several times on one problem, with different random numbers every time."""
     calls, batch = size

@@ -55,10 +55,6 @@ def dkw_bound(n: int, false_alarm: float = FALSE_ALARM) -> float:
 
     For every distribution, discrete ones included.
 
-    Args:
-        n: Size of the sample, >= 1.
-        false_alarm: p.
-
     Raises:
         ValueError: n or false_alarm is out of range.
 
@@ -134,10 +130,6 @@ def mean_square_bounds(n: int, false_alarm: float = FALSE_ALARM) -> tuple[float,
 
     E exp(t X^2) = (1 - 2 t)^(-1/2), so by Chernoff the mean of n squares is beyond r, on the
     far side of 1, with probability at most exp(-n (r - 1 - log r) / 2). Each end gets p / 2.
-
-    Args:
-        n: Size of the sample, >= 1.
-        false_alarm: p, for both ends together.
 
     Returns:
         (low, high) with 0 < low < 1 < high.
