@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.batch.metadata import Submitter
+from autograder.engine.batch.page import About
 from autograder.engine.batch.store import Listed, Record, Store
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.grading.plan import plan_checks
@@ -20,6 +21,7 @@ _ASSIGNMENT = load_assignment("autograder.homework")
 PLAN = plan_checks(_ASSIGNMENT)
 PARTS = _ASSIGNMENT.part_titles
 WORTH = {part.number: part.points for part in _ASSIGNMENT.parts}
+ABOUT = About("Homework", PARTS, WORTH, {"gp-missing": "There is no penalty."})
 _FIRST = ("Ada", "Alan", "Grace", "Emmy", "Noor", "Li", "Søren", "Renée", "Jürgen", "Yuki", "Zoë")
 _LAST = ("Lovelace", "Turing", "Hopper", "Noether", "Hassan", "Wei", "Müller", "Silva", "O'Brien")
 _MISTAKES = ("gp-missing", "gp-lambda-1", "wgan-g-sign", "forward-single-pass")
