@@ -75,7 +75,7 @@ def test_all_passes_with_the_reference_and_needs_no_posix(homework: Path, tmp_pa
     done = checks(homework, "-q", PYTHONPATH=str(site))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "26 passed" in done.stdout
-    assert re.search(r"^1\.2 MADE\.inverse +1 of 1 points$", done.stdout, re.MULTILINE)
+    assert re.search(r"^1\.2 MADE\.inverse +1 of 1 point$", done.stdout, re.MULTILINE)
     assert re.search(r"^5\.5 Wasser.* 6\.5 of 6\.5 points$", done.stdout, re.MULTILINE)
     assert "All public checks pass." in done.stdout
     assert "python make_submission.py" in done.stdout

@@ -52,7 +52,7 @@ def test_a_failure_shows_the_feedback_and_a_snippet_that_runs(homework: Path) ->
     assert "Captured stdout call" in done.stdout
     assert "MY PRINT" in done.stdout
     assert re.search(
-        r"^1\.2 MADE\.inverse +0\.5 of 1 points +1\.2\.7 failed$", done.stdout, re.MULTILINE
+        r"^1\.2 MADE\.inverse +0\.5 of 1 point +1\.2\.7 failed$", done.stdout, re.MULTILINE
     )
     assert "1 failed, 1 passed" in done.stdout
     assert "check_golden" not in done.stdout
