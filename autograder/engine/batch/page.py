@@ -28,10 +28,10 @@ from autograder.engine.batch.store import (
     Store,
     points_of,
     relative,
-    replacing,
     verdict_of,
 )
 from autograder.engine.batch.summary import Summary, reason_of, state_of
+from autograder.engine.results.replacing import replacing
 from autograder.engine.results.text import one_line
 
 _BATCH = 500  # rows of the table in memory at a time
@@ -170,7 +170,7 @@ class _Pages:
             anonymous=self._store.settings()["anonymous"],
             **self._index,
         )
-        with replacing(self._store.root / "index.html") as file:
+        with replacing(self._store.root / "index.html", "utf-8") as file:
             file.writelines(pieces)
 
     def write_feedback(self, listed: Listed, record: Record, change: Change | None) -> None:
@@ -203,7 +203,7 @@ class _Pages:
             if path.read_bytes() == data:
                 return
         with replacing(path) as file:
-            file.write(page)
+            file.write(data)
 
 
 def _sides(check: CheckChange) -> tuple[tuple[str, str, str], ...]:
