@@ -61,11 +61,8 @@ def write_views(
 ) -> Summary:
     """Write everything that people read; return the statistics.
 
-    Args:
-        store: the results; earlier views are replaced.
-        about: the homework.
-        older: results to compare with.
-        for_students: a key of `student_pages.SHOWN` for pages to hand out; None for none.
+    Earlier views are replaced. `older` has the results to compare with; `for_students` is a key of
+    `student_pages.SHOWN` if pages are to be handed out.
 
     Raises:
         StoreError: `store` or `older` has no results.

@@ -50,13 +50,7 @@ def remove(store: Store) -> None:
 
 @contextlib.contextmanager
 def writing(store: Store, title: str, when: str) -> Iterator[StudentPages]:
-    """Write pages, and at the end the zip.
-
-    Args:
-        store: the class.
-        title: the homework's name.
-        when: a key of `SHOWN`.
-    """
+    """Write pages, and at the end the zip; `when` is a key of `SHOWN`."""
     path = store.root / f"{FOLDER}.zip"
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         yield StudentPages(store.root / FOLDER, archive, title, SHOWN[when])

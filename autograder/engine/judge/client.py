@@ -198,12 +198,7 @@ class Worker:
     ) -> PendingCall:
         """Send one request; the worker is busy with it until `result` is asked for.
 
-        Args:
-            experiment: its name.
-            arguments: JSON values for it.
-            arrays: arrays for it.
-            seed: for every random generator that the student's code may use.
-            limit_s: the time that it may use, as `WorkerClock` counts it.
+        It may use `limit_s`, as `WorkerClock` counts it.
 
         Raises:
             WorkerNotReady: the worker could not be confined.

@@ -231,12 +231,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 
 def is_pythons_own(message: str, source: str) -> bool:
-    """Return whether a text is one of CPython's messages for code that it cannot parse.
-
-    Args:
-        message: a worker's.
-        source: the line that it is about, as it was handed in.
-    """
+    """Return whether a text is one of CPython's messages for this line, as it was handed in."""
     return any(
         all(_fits(kind, text, source) for kind, text in match.groupdict().items())
         for match in (pattern.fullmatch(message) for pattern in _patterns())

@@ -115,13 +115,7 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
 
 
 def open_prefork(homework: str, folder: Path, inherited: int | None = None) -> ForkServer:
-    """Start a prefork server, without waiting for it to import torch.
-
-    Args:
-        homework: see `start_zygote`.
-        folder: its working folder, where it writes nothing.
-        inherited: see `ForkServer`.
-    """
+    """Start a prefork server, without waiting for it to import torch."""
     environment = scrubbed_environment(folder)
     return ForkServer(
         "autograder.engine.sandbox.prefork", [homework], environment, folder, inherited
