@@ -96,12 +96,9 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
         process = subprocess.Popen(
             [
                 *command(sys.executable, "autograder.engine.sandbox.zygote"),
-                "--control-fd",
-                str(theirs.fileno()),
-                "--homework",
-                homework,
-                "--temporary",
-                str(temporary),
+                f"--control-fd={theirs.fileno()}",
+                f"--homework={homework}",
+                f"--temporary={temporary}",
             ],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
