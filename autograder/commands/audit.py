@@ -19,7 +19,7 @@ from autograder.commands.common import (
 )
 from autograder.engine.batch.rendering import counted
 from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
-from autograder.engine.catalogue.page import AuditReport, in_order, write_report
+from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
@@ -88,7 +88,8 @@ def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> t
         )
         for complaint in row.complaints:
             print(f"    {complaint}")
-    return in_order(done, [case.id for case in cases])
+    places = {case.id: place for place, case in enumerate(cases)}
+    return tuple(sorted(done, key=lambda row: places[row.case.id]))
 
 
 def _try_check(

@@ -8,7 +8,7 @@ import math
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from autograder.commands.common import (
@@ -78,7 +78,7 @@ def _bundle(options: argparse.Namespace) -> int:
             assignment.seed,
             options.sample,
         ),
-        leaks=_leaks_in_handout(assignment),
+        leaks=partial(_leaks_in_handout, assignment),
         jobs=options.jobs,
     )
     stopped = False
@@ -99,18 +99,14 @@ def _bundle(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _leaks_in_handout(assignment: Assignment) -> Callable[[], Sequence[str]]:
-    """Return a function that builds the students' zip and lists the leaks in it."""
-
-    def leaks() -> list[str]:
-        with tempfile.TemporaryDirectory(prefix="handout-") as folder:
-            try:
-                build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
-            except (HandoutError, SecretFileNeeded) as error:
-                return str(error).splitlines()
-        return []
-
-    return leaks
+def _leaks_in_handout(assignment: Assignment) -> list[str]:
+    """Build the students' zip; return the leaks in it."""
+    with tempfile.TemporaryDirectory(prefix="handout-") as folder:
+        try:
+            build_handout(Sources(assignment, REFERENCE, TEMPLATE), Path(folder))
+        except (HandoutError, SecretFileNeeded) as error:
+            return str(error).splitlines()
+    return []
 
 
 def _about(path: Path, files: int, assignment: Assignment, seconds: float) -> str:

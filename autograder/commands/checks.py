@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from autograder.commands.common import DONE, add_config, load_homework
 from autograder.engine.grading.ledger import PlannedCheck
@@ -21,23 +22,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _checks(options: argparse.Namespace) -> int:
     plan = plan_checks(load_homework(options))
     if options.json:
-        print(json.dumps([_as_json(check) for check in plan], indent=1, ensure_ascii=False))
+        # Advice has null points.
+        rows = [{**asdict(check), "kind": _kind(check)} for check in plan]
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         print(_table(plan))
     return DONE
-
-
-def _as_json(check: PlannedCheck) -> dict[str, object]:
-    """Return a check as JSON; advice has null points."""
-    return {
-        "number": check.number,
-        "title": check.title,
-        "part": check.part,
-        "points": check.points,
-        "visibility": check.visibility,
-        "kind": _kind(check),
-        "check_id": check.check_id,
-    }
 
 
 def _table(plan: Sequence[PlannedCheck]) -> str:

@@ -181,12 +181,13 @@ def _grade(
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
-        kept = f", {plan.total - plan.todo} already graded" if plan.todo < plan.total else ""
-        print(f"{counted(plan.total, 'submission')}{kept}; {plan.todo} to grade.", flush=True)
+        total, todo = len(plan), sum(plan)
+        kept = f", {total - todo} already graded" if todo < total else ""
+        print(f"{counted(total, 'submission')}{kept}; {todo} to grade.", flush=True)
         _print_not_graded(export.not_graded)
-        if not plan.todo:
+        if not todo:
             return
-        with _crew(options, grading) as crew, _progress(plan.todo) as advance:
+        with _crew(options, grading) as crew, _progress(todo) as advance:
             records = grade_due(plan, export, store, grading, names, crew)
             with contextlib.closing(records):
                 for record in records:

@@ -68,17 +68,11 @@ class CheckSettings:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard: one column, with the value that a check measures.
-
-    Args:
-        check: the check's number.
-        name: the column's heading.
-        order: "desc" if larger is better, else "asc".
-    """
+    """The leaderboard: one column, with the value that a check measures."""
 
     check: str
     name: str
-    order: str
+    order: str  # "desc" if larger is better, else "asc"
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,6 @@ class Handed:
 def read_metadata(stream: IO[bytes], shown: str) -> Iterator[tuple[str, Handed]]:
     """Yield each submission's folder, students and time, in the file's order.
 
-    Args:
-        stream: the YAML file.
-        shown: its name in errors.
-
     Raises:
         ExportError: it is not YAML, or not a mapping from folders to entries.
     """

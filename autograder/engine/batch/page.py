@@ -28,10 +28,10 @@ from autograder.engine.batch.store import (
     Store,
     points_of,
     relative,
-    replacing,
     verdict_of,
 )
 from autograder.engine.batch.summary import Summary, reason_of, state_of
+from autograder.engine.results.replacing import replacing
 from autograder.engine.results.text import one_line
 
 _BATCH = 500  # rows of the table in memory at a time
@@ -61,11 +61,8 @@ def write_views(
 ) -> Summary:
     """Write everything that people read; return the statistics.
 
-    Args:
-        store: the results; earlier views are replaced.
-        about: the homework.
-        older: results to compare with.
-        for_students: a key of `student_pages.SHOWN` for pages to hand out; None for none.
+    Earlier views are replaced. `older` has the results to compare with; `for_students` is a key of
+    `student_pages.SHOWN` if pages are to be handed out.
 
     Raises:
         StoreError: `store` or `older` has no results.
@@ -170,7 +167,7 @@ class _Pages:
             anonymous=self._store.settings()["anonymous"],
             **self._index,
         )
-        with replacing(self._store.root / "index.html") as file:
+        with replacing(self._store.root / "index.html", "utf-8") as file:
             file.writelines(pieces)
 
     def write_feedback(self, listed: Listed, record: Record, change: Change | None) -> None:
@@ -203,7 +200,7 @@ class _Pages:
             if path.read_bytes() == data:
                 return
         with replacing(path) as file:
-            file.write(page)
+            file.write(data)
 
 
 def _sides(check: CheckChange) -> tuple[tuple[str, str, str], ...]:

@@ -90,9 +90,7 @@ class Crew:
 def local_crew(jobs: int, package: str | None = None) -> Iterator[Crew]:
     """Grade on this machine: a thread and a worker process for each job.
 
-    Args:
-        jobs: how many.
-        package: the homework, whose imports they then share.
+    With the homework's package, they share its imports.
     """
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="class")
     become_subreaper()

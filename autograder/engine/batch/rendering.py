@@ -39,12 +39,7 @@ def environment(pages: Path = _PAGES) -> Environment:
 
 
 def assets(style: str, script: str | None = None) -> dict[str, Markup | str]:
-    """Return a page's `style` and `script`, and the `policy` that allows only these.
-
-    Args:
-        style: name of a file of `pages/`.
-        script: likewise, if there is one.
-    """
+    """Return `style` and `script`, files of `pages/`, and the `policy` that allows only these."""
     style_text = (_PAGES / style).read_text("utf-8")
     script_text = (_PAGES / script).read_text("utf-8") if script is not None else ""
     scripts = f"; script-src '{_sha256(script_text)}'" if script_text else ""

@@ -43,32 +43,15 @@ class Grading:
     timeout_s: float
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Which submissions of an export have to be graded: a byte for each, in its order."""
-
-    due: bytearray
-
-    @property
-    def total(self) -> int:
-        """The number of submissions."""
-        return len(self.due)
-
-    @property
-    def todo(self) -> int:
-        """How many have to be graded."""
-        return self.due.count(1)
-
-
-def make_plan(export: Export, store: Store, grading: Grading, names: Names) -> Plan:
-    """Write the class list and find out what has to be graded.
+def make_plan(export: Export, store: Store, grading: Grading, names: Names) -> bytearray:
+    """Write the class list; return which submissions to grade: a byte for each, in its order.
 
     A submission is graded again if it has no result, if the result comes from other checks or
     another content, and if its grading ended in a grader error.
     """
     store.write_list(names.listed(submission) for submission in export.submissions())
     store.write_not_graded(map(names.not_graded, export.not_graded))
-    return Plan(bytearray(_is_due(s, export, store, grading, names) for s in export.submissions()))
+    return bytearray(_is_due(s, export, store, grading, names) for s in export.submissions())
 
 
 def _is_due(
@@ -96,7 +79,7 @@ class _Order:
 
 
 def grade_due(
-    plan: Plan, export: Export, store: Store, grading: Grading, names: Names, crew: Crew
+    plan: bytearray, export: Export, store: Store, grading: Grading, names: Names, crew: Crew
 ) -> Generator[Record, None, None]:
     """Grade what is due; yield each record once it is stored.
 
@@ -136,10 +119,10 @@ def grade_due(
 
 
 def _orders(
-    plan: Plan, export: Export, grading: Grading, names: Names, crew: Crew
+    plan: bytearray, export: Export, grading: Grading, names: Names, crew: Crew
 ) -> Iterator[_Order | Record]:
     """Yield an order for each submission that is due, or its record if it cannot be graded."""
-    for due, submission in zip(plan.due, export.submissions(), strict=True):
+    for due, submission in zip(plan, export.submissions(), strict=True):
         if not due:
             continue
         key = names.listed(submission).key

@@ -20,13 +20,7 @@ _STARTS_FORMULA = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
 class ScoresWriter:
-    """Writes rows into an open file.
-
-    Args:
-        file: opened with `newline=""` and `ENCODING`.
-        parts: titles of the parts, by number.
-        points: maximum points of each part.
-    """
+    """Writes rows into a file opened with `newline=""` and `ENCODING`."""
 
     def __init__(
         self, file: IO[str], parts: Mapping[str, str], points: Mapping[str, float]

@@ -12,12 +12,9 @@ one at a time, so memory does not grow with the class.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +24,7 @@ from autograder.engine.batch.export import NotGraded
 from autograder.engine.batch.metadata import Submitter
 from autograder.engine.grading.ledger import Verdict
 from autograder.engine.results.gradescope import write_results
+from autograder.engine.results.replacing import replacing
 
 _FORMAT = 1
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
@@ -179,7 +177,7 @@ class Store:
 
     def write_list(self, submissions: Iterable[Listed]) -> None:
         """Write the class list in one step."""
-        with replacing(self.root / "submissions.jsonl") as file:
+        with replacing(self.root / "submissions.jsonl", "utf-8") as file:
             for submission in submissions:
                 file.write(json.dumps(asdict(submission)) + "\n")
 
@@ -220,21 +218,3 @@ def relative(kind: str, key: str, ending: str) -> str:
         name = "x-" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
     shard = hashlib.sha256(name.encode()).hexdigest()[:2]
     return f"{kind}/{shard}/{name}.{ending}"
-
-
-@contextlib.contextmanager
-def replacing(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
-    """Open a file that replaces `path` once all of it is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(fd, "w", encoding=encoding, errors="backslashreplace", newline="") as file:
-            yield file
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.batch.rendering import assets, environment
-from autograder.engine.batch.store import Listed, Record, Store, replacing, verdict_of
+from autograder.engine.batch.store import Listed, Record, Store, verdict_of
 from autograder.engine.batch.summary import ERROR, REFUSED, state_of
-from autograder.engine.release.archive import add_entry, replacing_zip
+from autograder.engine.release.archive import add_entry
+from autograder.engine.results.replacing import replacing
 
 # By Gradescope's words for a time: the visibilities shown then.
 SHOWN = {
@@ -49,14 +50,9 @@ def remove(store: Store) -> None:
 
 @contextlib.contextmanager
 def writing(store: Store, title: str, when: str) -> Iterator[StudentPages]:
-    """Write pages, and at the end the zip.
-
-    Args:
-        store: the class.
-        title: the homework's name.
-        when: a key of `SHOWN`.
-    """
-    with replacing_zip(store.root / f"{FOLDER}.zip") as archive:
+    """Write pages, and at the end the zip; `when` is a key of `SHOWN`."""
+    path = store.root / f"{FOLDER}.zip"
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         yield StudentPages(store.root / FOLDER, archive, title, SHOWN[when])
 
 
@@ -92,9 +88,10 @@ class StudentPages:
             **self._assets,
         )
         name = file_name(listed)
+        data = page.encode("utf-8", "backslashreplace")
         with replacing(self._folder / name) as file:
-            file.write(page)
-        add_entry(self._archive, f"{FOLDER}/{name}", page.encode("utf-8", "backslashreplace"))
+            file.write(data)
+        add_entry(self._archive, f"{FOLDER}/{name}", data)
 
 
 def _parts(results: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[_Part]:

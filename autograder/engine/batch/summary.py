@@ -140,11 +140,7 @@ class Fault:
 
 
 class Summary:
-    """Counts results.
-
-    Args:
-        sentences: descriptions of the mistakes, by id.
-    """
+    """Counts results; `sentences` describe the mistakes, by id."""
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
         self._sentences = sentences

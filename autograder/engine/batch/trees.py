@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -15,7 +14,13 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from autograder.engine.batch.payload import UnreadableSubmission, pack, pack_items
-from autograder.engine.submission.entries import FileEntry, InvalidSubmission, SubmissionLimits
+from autograder.engine.submission.entries import (
+    FileEntry,
+    InvalidSubmission,
+    SubmissionLimits,
+    kind_in_zip,
+    normal,
+)
 
 FOLDER, FILE, OTHER = "folder", "file", "other"
 _LIMITS = SubmissionLimits()
@@ -78,10 +83,10 @@ class ZipTree:
         # The files below each folder.
         self._below: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         for info in archive.infolist():
-            path = _path(info)
+            path = normal(info.filename)
             if not path:
                 continue
-            kind = {"file": FILE, "a folder": FOLDER}.get(_kind(info), OTHER)
+            kind = {"file": FILE, "a folder": FOLDER}.get(kind_in_zip(info), OTHER)
             if kind != FOLDER:
                 self._files[path] = info
             above, _, name = path.rpartition("/")
@@ -119,9 +124,9 @@ class ZipTree:
     def pack(self, folder: str, wanted: Sequence[str]) -> bytes:
         start = len(folder) + 1
         items = [
-            FileEntry(inside, _kind(info), partial(self._read, info))
+            FileEntry(inside, kind_in_zip(info), partial(self._read, info))
             for info in self._below[folder]
-            if (inside := _path(info)[start:])
+            if (inside := normal(info.filename)[start:])
         ]
         try:
             return pack_items(items[: _LIMITS.max_entries + 1], wanted)
@@ -138,15 +143,3 @@ class ZipTree:
 
 def _damaged(name: str, error: Exception) -> str:
     return f"{name} is damaged inside the export ({error}): download it again"
-
-
-def _path(info: zipfile.ZipInfo) -> str:
-    parts = info.filename.replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", "."))
-
-
-def _kind(info: zipfile.ZipInfo) -> str:
-    mode = stat.S_IFMT(info.external_attr >> 16)
-    if info.is_dir():
-        return "a folder"
-    return {0: "file", stat.S_IFREG: "file", stat.S_IFLNK: "a symbolic link"}.get(mode, "a device")

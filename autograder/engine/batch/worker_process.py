@@ -30,7 +30,6 @@ from autograder.engine.sandbox.isolated import ROOT
 from autograder.engine.sandbox.launch import ZygoteHolder, open_prefork
 
 _LOG_CHARACTERS = 4000
-_INTERRUPTED = "interrupted from outside"
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Shared:
-    """Descriptors of requests to the fork servers that the workers of one machine share.
-
-    Args:
-        zygotes: see `launch.open_prefork`.
-        judges: see `judge_process.WarmJudges`.
-    """
+    """Descriptors of requests to the fork servers that the workers of one machine share."""
 
     zygotes: int
     judges: int
@@ -169,7 +163,7 @@ class _Grader:
                 )
             finally:
                 os.chdir("/")
-        if _INTERRUPTED in report.trouble:  # no grade; the caller sees this process end
+        if report.interrupted:  # no grade; the caller sees this process end
             sys.exit(1)
         answer = {
             "checks": _fingerprint(checks_sha256, settings.only),

@@ -13,7 +13,6 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from autograder.engine.batch.payload import pack_items
 from autograder.engine.batch.pool import (
@@ -25,7 +24,7 @@ from autograder.engine.batch.pool import (
     local_crew,
 )
 from autograder.engine.batch.worker_process import Settings
-from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, parse_entry
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import load_assignment
 from autograder.engine.submission.entries import FileEntry
@@ -95,7 +94,9 @@ class Row:
         return tuple(
             check.number
             for check in plan
-            if check.points and _costs(self.entries.get(check.check_id))
+            if check.points
+            and (entry := self.entries.get(check.check_id)) is not None
+            and entry.share < 1
         )
 
     @property
@@ -155,18 +156,12 @@ def _grade_case(
         with_entries=True,
     )
     try:
-        graded = map(_parsed, grade_payload(task)["entries"])
+        graded = map(parse_entry, grade_payload(task)["entries"])
         entries = {entry.check_id: entry for entry in graded if entry.check_id in checks}
     except WorkerDied as error:
         entries = {name: Entry(name, Verdict.GRADER_ERROR, 0.0, str(error)) for name in checks}
     row = Row(case, entries, time.monotonic() - started)
     return replace(row, complaints=tuple(complaints(row, plan)))
-
-
-def _parsed(fields: Mapping[str, Any]) -> Entry:
-    """Undo `asdict` and JSON."""
-    changes = {"verdict": Verdict(fields["verdict"]), "waits_for": tuple(fields["waits_for"])}
-    return Entry(**{**fields, **changes})
 
 
 def _with_seed(toml: str, seed: int) -> str:
@@ -183,11 +178,7 @@ def _with_seed(toml: str, seed: int) -> str:
 
 def complaints(row: Row, plan: Iterable[PlannedCheck]) -> Iterator[str]:
     """Yield what is wrong with a row."""
-    lost = {
-        check.part: check.number
-        for check in plan
-        if check.points and _costs(row.entries.get(check.check_id))
-    }
+    lost = {number.rpartition(".")[0]: number for number in row.lost(plan)}
     for check in plan:
         entry = row.entries.get(check.check_id)
         if entry is not None and entry.verdict in (Verdict.GRADER_ERROR, Verdict.NOT_RUN):
@@ -219,7 +210,3 @@ def _complaints_about_wrong(row: Row, lost: Mapping[str, str]) -> Iterator[str]:
         yield f"no feedback contains {row.case.says!r}"
     if not row.case.named and not row.case.says:
         yield "the catalogue gives it no name"
-
-
-def _costs(entry: Entry | None) -> bool:
-    return entry is not None and entry.share < 1

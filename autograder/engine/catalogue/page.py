@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,9 +141,3 @@ def _drawing(report: AuditReport) -> Mapping[str, object]:
         "legend_y": y + 14,
         "counts": report.counts,
     }
-
-
-def in_order(rows: Sequence[Row], ids: Sequence[str]) -> tuple[Row, ...]:
-    """Sort rows, which come in the order in which they are done, by the catalogue's order."""
-    place = {name: i for i, name in enumerate(ids)}
-    return tuple(sorted(rows, key=lambda row: place[row.case.id]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,16 +46,8 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Right:
-    """A solution that is correct although it differs from the reference.
-
-    Args:
-        id: unique in the catalogue, words joined by "-".
-        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
-        sentence: one sentence on how it differs.
-        code: the region's new code (dedented).
-        also: further regions and their code.
-    """
+class _Edit:
+    """A change of the reference: its regions, and how the new code differs."""
 
     id: str
     region: str
@@ -66,12 +58,25 @@ class Right:
     @property
     def parts(self) -> frozenset[str]:
         """The parts whose code differs."""
-        return _parts_of((self.region, *self.also))
+        return frozenset(region.partition(" ")[0] for region in (self.region, *self.also))
 
     @property
     def titled(self) -> str:
         """The sentence with the names of its functions."""
-        return _titled(self.sentence, (self.region, *self.also))
+        functions = (region.partition(" ")[2] for region in (self.region, *self.also))
+        return f"{' and '.join(functions)}: {self.sentence}"
+
+
+class Right(_Edit):
+    """A solution that is correct although it differs from the reference.
+
+    Args:
+        id: unique in the catalogue, words joined by "-".
+        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
+        sentence: one sentence on how it differs.
+        code: the region's new code (dedented).
+        also: further regions and their code.
+    """
 
 
 def right(id: str, sentence: str, code: Mapping[str, str]) -> Right:
@@ -81,14 +86,11 @@ def right(id: str, sentence: str, code: Mapping[str, str]) -> Right:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class Wrong(_Edit):
     """A misconception: a submission that must lose points, and a hint for students.
 
     Args:
-        id: unique in the catalogue, words joined by "-".
-        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
-        sentence: what the student did, one sentence that a student understands.
-        code: the region's new code (dedented).
+        id, region, sentence, code: see `Right`; the sentence is one that a student understands.
         also: further regions and their code; their parts lose points too.
         keeps: parts among them that keep their points, because they are correct given the results
             of the student's other parts.
@@ -98,11 +100,6 @@ class Wrong:
         says: for a mistake that a check's own message names instead: a piece of that message.
     """
 
-    id: str
-    region: str
-    sentence: str
-    code: str
-    also: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
     answers: Mapping[str, Prediction] = field(default_factory=dict)
     says: str = ""
@@ -121,18 +118,4 @@ class Wrong:
     @property
     def parts(self) -> frozenset[str]:
         """The parts that must lose points."""
-        return _parts_of((self.region, *self.also)) - self.keeps
-
-    @property
-    def titled(self) -> str:
-        """The sentence with the names of its functions."""
-        return _titled(self.sentence, (self.region, *self.also))
-
-
-def _parts_of(regions: Iterable[str]) -> frozenset[str]:
-    return frozenset(region.partition(" ")[0] for region in regions)
-
-
-def _titled(sentence: str, regions: Iterable[str]) -> str:
-    functions = (region.partition(" ")[2] for region in regions)
-    return f"{' and '.join(functions)}: {sentence}"
+        return super().parts - self.keeps

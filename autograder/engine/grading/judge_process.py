@@ -86,10 +86,6 @@ class WarmJudges:
     """Forks of one process that has imported everything, for many gradings of one homework.
 
     `close` ends that process.
-
-    Args:
-        package: the homework's package.
-        inherited: see `ForkServer`.
     """
 
     def __init__(self, package: str, inherited: int | None = None) -> None:

@@ -14,10 +14,11 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _RESERVED = 256 * 1024  # bytes; a line is about 500, and there are fewer than a hundred
@@ -138,6 +139,15 @@ class Entry:
             raise ValueError(f"check {self.check_id!r}: figure={self.figure!r} must be finite")
 
 
+def parse_entry(fields: Mapping[str, Any]) -> Entry:
+    """Undo `asdict` and JSON."""
+    changes = {
+        "verdict": Verdict(fields["verdict"]),
+        "waits_for": tuple(map(str, fields.get("waits_for", ()))),
+    }
+    return Entry(**{**fields, **changes})
+
+
 def error_number(*texts: str) -> str:
     """Return a short number by which the staff find an error in their log; it reveals nothing."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "backslashreplace")).hexdigest()[:8]
@@ -248,10 +258,7 @@ def read_ledger(path: Path, plan: Sequence[PlannedCheck]) -> dict[str, Entry]:
 def _parsed(line: bytes) -> Entry | None:
     """Return the entry in a line, or None when there is no valid one."""
     try:
-        fields = json.loads(line)
-        fields["verdict"] = Verdict(fields["verdict"])
-        fields["waits_for"] = tuple(map(str, fields.get("waits_for", ())))
-        entry = Entry(**fields)
+        entry = parse_entry(json.loads(line))
     # Bad JSON or UTF-8, other types and names, huge numbers, deep nesting.
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

@@ -9,11 +9,7 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """SIGTERM or SIGINT arrived, from the platform or the terminal.
-
-    Args:
-        number: the signal's number.
-    """
+    """SIGTERM or SIGINT arrived, from the platform or the terminal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

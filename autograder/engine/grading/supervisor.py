@@ -70,7 +70,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a grading; `results` is the content of results.json."""
+    """The outcome of a grading; `results` is the content of results.json.
+
+    `interrupted` is whether a signal ended it.
+    """
 
     plan: tuple[PlannedCheck, ...]
     entries: dict[str, Entry]
@@ -78,6 +81,7 @@ class Report:
     log: str
     trouble: str
     refused: str
+    interrupted: bool = False
 
 
 def grade(
@@ -85,10 +89,7 @@ def grade(
 ) -> Report:
     """Grade one submission and write its results.
 
-    Args:
-        request: what to grade.
-        zygote: a shared one that outlives this grading; by default the grading starts its own.
-        judges: starts the judge; by default as a fresh process.
+    By default the grading starts its own zygote and judge; one that is passed in outlives it.
 
     Raises:
         OSError: the results cannot be written.
@@ -109,7 +110,9 @@ def grade(
     if request.staff_log is not None:
         with contextlib.suppress(OSError):
             request.staff_log.write_text(log, encoding="utf-8", errors="backslashreplace")
-    return Report(grading.plan, entries, results, log, trouble, grading.refused)
+    return Report(
+        grading.plan, entries, results, log, trouble, grading.refused, grading.interrupted
+    )
 
 
 class _Grading:
@@ -127,6 +130,7 @@ class _Grading:
         self._modules: tuple[str, ...] = ()
         self._checks_sha256 = request.checks_sha256
         self.refused = ""
+        self.interrupted = False
         self._crashed = False
         # Students paste it when local and Gradescope results differ.
         self._fingerprint = ""
@@ -139,6 +143,7 @@ class _Grading:
             try:
                 trouble = self._run_checks(place)
             except Interrupted:
+                self.interrupted = True
                 trouble = "Grading was interrupted from outside. Finished checks count."
             except Exception:  # finished checks are in the ledger
                 trouble = self._crash(place, traceback.format_exc())

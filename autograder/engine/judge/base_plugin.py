@@ -58,13 +58,7 @@ class Submitted:
 class BasePlugin(ABC):
     """Prepares and concludes the checks of one homework.
 
-    Args:
-        settings: the homework's.
-        plan: the checks that may run.
-        titles: the parts' titles by their numbers.
-        submitted: the student's files.
-        room: how many background runs may be at work at once.
-        settled: entries of checks that an earlier judge of the same grading settled.
+    `room` is that of `Background`; an earlier judge of the same grading has `settled` some checks.
     """
 
     def __init__(

@@ -78,13 +78,8 @@ class HangTracker:
 class Caller:
     """Calls experiments in one fresh worker; a call that fails raises the check's conclusion.
 
-    Args:
-        launcher: starts the worker, at the first call.
-        hangs: the hangs of the grading so far.
-        timeout_s: for one call.
-        missing: files that are not in the submission.
-        budget_s: for all calls together, except those with their own timeout.
-        messages: texts of a worker that students may read after every check.
+    `timeout_s` is for one call, `budget_s` for all together except those with their own timeout;
+    `hangs` are those of the grading so far.
     """
 
     def __init__(
@@ -286,9 +281,10 @@ class Caller:
     def _too_slow(self, functions: Sequence[str]) -> TooSlow:
         if not self._failed:
             self._hangs.add(functions)
+        times = "once" if self._calls == 1 else f"{self._calls} times"
         return TooSlow(
             f"Your code is too slow: this check may take {self._budget_of(functions):.3g} s of "
-            f"processor time, and it had called your code {_times(self._calls)} by then.\n"
+            f"processor time, and it had called your code {times} by then.\n"
             "Work on whole tensors instead of looping over their entries, and do nothing in a "
             "call that can be done once.",
             hung=functions,
@@ -333,7 +329,3 @@ def _look_for(death: Death | None) -> str:
 
 def _importing(needs: str) -> str:
     return f"{IMPORT} {needs}"
-
-
-def _times(calls: int) -> str:
-    return "once" if calls == 1 else f"{calls} times"

@@ -87,7 +87,7 @@ class Launcher:
         """Let a worker use torch and read the files that student code imports."""
         worker = self._open()
         try:
-            outcome = worker.call("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S)
+            outcome = worker.start("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S).result()
         finally:
             worker.dismiss()
         if outcome.ending is not Ending.RETURNED:
@@ -175,18 +175,6 @@ class Worker:
         self._calls = 0
         self._closed = False
 
-    def call(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any],
-        arrays: Mapping[str, frames.Array],
-        *,
-        seed: int,
-        limit_s: float,
-    ) -> Outcome:
-        """Run one experiment and wait for its end."""
-        return self.start(experiment, arguments, arrays, seed=seed, limit_s=limit_s).result()
-
     def start(
         self,
         experiment: str,
@@ -196,14 +184,9 @@ class Worker:
         seed: int,
         limit_s: float,
     ) -> PendingCall:
-        """Send one request; the worker is busy with it until `result` is asked for.
+        """Send one request to run an experiment; the worker is busy until `result` is asked for.
 
-        Args:
-            experiment: its name.
-            arguments: JSON values for it.
-            arrays: arrays for it.
-            seed: for every random generator that the student's code may use.
-            limit_s: the time that it may use, as `WorkerClock` counts it.
+        It may use `limit_s`, as `WorkerClock` counts it.
 
         Raises:
             WorkerNotReady: the worker could not be confined.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,19 @@ def difference(name: str, got: ArrayLike, expected: ArrayLike, tolerance: Tolera
     """
     a = np.asarray(got, dtype=np.float64)
     b = np.asarray(expected, dtype=np.float64)
-    bad = ~_within(a, b, tolerance)
+    bound = tolerance.atol + tolerance.rtol * np.abs(b)
     with np.errstate(invalid="ignore"):
         error = np.where(np.isfinite(a), np.abs(a - b), np.inf)
+    bad = ~(np.isfinite(error) & (error <= bound))
     worst = np.unravel_index(int(np.argmax(np.where(bad, error, -1.0))), a.shape) if a.shape else ()
     entry = name + (f"[{', '.join(str(int(i)) for i in worst)}]" if worst else "")
-    allowed = tolerance.atol + tolerance.rtol * abs(float(b[worst]))
     count = f"; {int(bad.sum())} of {a.size} entries differ" if a.size > 1 else ""
+    allowed = float(bound[worst])
     return (
         f"{entry}: got {_number(a[worst])}, expected {_number(b[worst])}, "
         f"allowed difference {allowed:.1e} (atol {tolerance.atol:g}, rtol {tolerance.rtol:g})"
         f"{count}."
     )
-
-
-def _within(got: NDArray[Any], expected: NDArray[Any], tolerance: Tolerance) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        near = np.abs(got - expected) <= tolerance.atol + tolerance.rtol * np.abs(expected)
-    return np.asarray(near & np.isfinite(got))
 
 
 def _number(value: Any) -> str:

@@ -174,13 +174,9 @@ class FileFaults:
     def settle(
         self, check: PlannedCheck, entry: Entry, of_file: str, hung: Sequence[str] = ()
     ) -> Entry:
-        """Return the entry, with a reference in place of a fault that another check has reported.
+        """Return the entry, with a reference in place of a fault that was reported already.
 
-        Args:
-            check: the check of this entry.
-            entry: its result; the same first line of feedback means the same fault.
-            of_file: the fault in a few words, where it is known to be that of a whole file.
-            hung: the student's functions that did not return in time.
+        The same first line of feedback means the same fault.
         """
         if entry.verdict is not Verdict.FAILED:
             return entry

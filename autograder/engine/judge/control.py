@@ -22,11 +22,7 @@ class ZygoteGone(BaseException):
 
 
 class Control:
-    """Sends requests and finds their answers.
-
-    Args:
-        sock: a SOCK_SEQPACKET socket; one request or answer a packet.
-    """
+    """Sends requests and finds their answers on a SOCK_SEQPACKET socket, one a packet."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock

@@ -18,8 +18,6 @@ class CheckFailed(AssertionError):
             checks only, so that it cannot reveal what a private check sent.
         mistake: id of the known misconception that gives exactly this answer.
         share: the part of the points earned nevertheless, in [0, 1).
-        snippet: Python that reproduces the failure; printed on a student's own machine only, for
-            public checks only.
 
     Raises:
         ValueError: for another share.
@@ -28,6 +26,8 @@ class CheckFailed(AssertionError):
     # The fault in a few words, without a full stop, where no function of a file can be called:
     # all checks of that file fail alike, and only the first one reports it in full.
     of_file: str = ""
+    # Python that reproduces the failure of a public check; printed on a student's machine only.
+    snippet: str = ""
 
     def __init__(
         self,
@@ -39,7 +39,6 @@ class CheckFailed(AssertionError):
         quoted: str = "",
         mistake: str | None = None,
         share: float = 0.0,
-        snippet: str = "",
     ) -> None:
         if not 0 <= share < 1:
             raise ValueError(f"share={share!r} must be in [0, 1): the check has failed")
@@ -51,7 +50,6 @@ class CheckFailed(AssertionError):
         self.quoted = quoted
         self.mistake = mistake
         self.share = share
-        self.snippet = snippet
 
     def feedback(self, *, public: bool) -> str:
         """Return the lines a student sees."""

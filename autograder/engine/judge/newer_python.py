@@ -99,12 +99,7 @@ _OPEN_BRACES = _Feature(
 
 
 def explain_syntax(source: str, here: tuple[int, int] = sys.version_info[:2]) -> str:
-    """Return why a line needs a newer Python, and what to do; "" if it does not.
-
-    Args:
-        source: a line that Python could not parse.
-        here: the version that grades.
-    """
+    """Return why a line needs a newer Python, and what to do; "" if it does not."""
     for feature in (*_FEATURES, _NESTED_QUOTES, _BACKSLASH, _OPEN_BRACES):
         if feature.since > here and feature.line.search(source):
             return (
@@ -154,13 +149,7 @@ def explain_annotation(source: str, here: tuple[int, int] = sys.version_info[:2]
 
 
 def problems_with(text: str, name: str, version: tuple[int, int]) -> list[str]:
-    """Return what an older Python cannot do with a file that this Python can read.
-
-    Args:
-        text: the file's.
-        name: such as "codebase/gan.py".
-        version: the older one, which grades, such as (3, 10).
-    """
+    """Return why an older Python, the `version` that grades, cannot read a file."""
     if sys.version_info[:2] <= version:
         return []
     try:

@@ -46,10 +46,7 @@ def sort_checks(
 ) -> None:
     """Sort checks by number, each after those that it requires; those marked run_last are last.
 
-    Args:
-        items: the checks that were collected; a requirement of any other check is ignored.
-        plan: every check by its id, in the order of the numbers.
-        id_of: returns a check's id.
+    A requirement of a check that was not collected is ignored.
     """
     ids = {plan[id_of(item)].number: id_of(item) for item in items if id_of(item) in plan}
     required = {
@@ -73,13 +70,7 @@ def sort_checks(
 
 
 class Requirements:
-    """Settles the checks of one grading, each after those that it requires.
-
-    Args:
-        plan: every check, by its id.
-        titles: the parts' titles by their numbers.
-        settled: entries of checks that an earlier judge of the same grading settled.
-    """
+    """Settles the checks of one grading, each after those that it requires."""
 
     def __init__(
         self,

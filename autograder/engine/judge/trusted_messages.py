@@ -34,12 +34,7 @@ def known_type(name: object) -> str | None:
 
 
 def bytes_of(root: Path, file: str) -> bytes | None:
-    """Return the content of a staged file; None where there is no such file.
-
-    Args:
-        root: the staged submission.
-        file: a path from a worker, not to be trusted.
-    """
+    """Return the content of a staged file, None without one; its path is not to be trusted."""
     parts = PurePosixPath(file).parts
     if not parts or parts[0] == "/" or ".." in parts or "\0" in file:
         return None
@@ -98,12 +93,7 @@ class TrustedMessages:
         )
 
     def include(self, text: str, words: Sequence[str] = ()) -> bool:
-        """Whether a worker's text is one of these messages.
-
-        Args:
-            text: the worker's.
-            words: also allowed in a blank, such as the functions that were called.
-        """
+        """Whether a worker's text is one of these messages; its blanks may have these words too."""
         return any(
             all(self._fits(blank, words) for blank in match.groups())
             for match in (pattern.fullmatch(text) for pattern in self.patterns)

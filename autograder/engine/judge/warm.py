@@ -6,7 +6,6 @@ never runs a job itself, so no job can affect the next.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import gc
 import importlib
@@ -24,6 +23,7 @@ from autograder.engine.judge.job import Job
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox.confine import die_with_parent
 from autograder.engine.sandbox.fork_server import serve
+from autograder.engine.submission.imports import read_imports
 
 
 def main(argv: list[str]) -> int:
@@ -45,12 +45,9 @@ def preload(package: str) -> None:
         importlib.import_module(f"_pytest.{name}")
     folder = Path(importlib.import_module(package).__file__ or "").parent / "checks"
     for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                importlib.import_module(node.module)
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    importlib.import_module(alias.name)
+        for each in read_imports(path.read_text(encoding="utf-8")):
+            if each.package:
+                importlib.import_module(each.module)
     # Each judge reports a broken file itself.
     with contextlib.suppress(AssignmentError, OSError, SyntaxError):
         assignment = load_assignment(package)

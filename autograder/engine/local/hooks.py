@@ -24,13 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
-    """Explain a fingerprint that was pasted; return None without `--compare`.
-
-    Args:
-        config: of the session that pytest was about to run.
-        folder: the student's.
-        package: the homework's package, such as "autograder.homework".
-    """
+    """Explain a fingerprint that was pasted; return None without `--compare`."""
     pasted = config.getoption("--compare")
     if not pasted:
         return None

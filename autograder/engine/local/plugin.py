@@ -48,12 +48,7 @@ _JUDGED: pytest.StashKey[_Judged] = pytest.StashKey()
 
 
 class LocalChecks(BasePlugin):
-    """The public checks of one pytest session.
-
-    Args:
-        folder: the student's.
-        package: the homework's.
-    """
+    """The public checks of one pytest session."""
 
     def __init__(self, folder: Path, package: str) -> None:
         settings = load_assignment(package)

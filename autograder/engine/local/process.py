@@ -56,13 +56,7 @@ class OwnCode(StudentCode):
 
 
 class Runner:
-    """Runs experiments on a student's code; all checks of a session share it.
-
-    Args:
-        folder: the student's.
-        settings: the homework's.
-        missing: files of the student that are not there.
-    """
+    """Runs experiments on a student's code; all checks of a session share it."""
 
     def __init__(self, folder: Path, settings: Assignment, missing: tuple[str, ...]) -> None:
         path = list(sys.path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, parse_entry
 from autograder.engine.grading.points import format_points, rows_of
 from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.requirements import Requirements
@@ -54,14 +54,7 @@ class Feedback:
     def of(
         data: Mapping[str, Any], check: PlannedCheck, frames: Any = None, earlier: str = ""
     ) -> Feedback:
-        """Return the feedback of a check.
-
-        Args:
-            data: the plugin's, from the report.
-            check: the check.
-            frames: the student's own, if an exception ended it.
-            earlier: the number of a check that failed for the same cause.
-        """
+        """Return the feedback of a check; `earlier` failed for the same cause."""
         entry = data["entry"]
         first, *rest = clean_text(entry["feedback"]).split("\n")
         if earlier:
@@ -131,9 +124,9 @@ class Summary:
             check = next((c for c in waiting if not self._waits_for(c, numbers)), waiting[0])
             waiting.remove(check)
             data = self._data[check.check_id]
-            raw = data["entry"]
-            entry = Entry(**{**raw, "verdict": Verdict(raw["verdict"])})
-            entry = requirements.settle(entry, data["blocked_by"], data["requires_any_of"])
+            entry = requirements.settle(
+                parse_entry(data["entry"]), data["blocked_by"], data["requires_any_of"]
+            )
             settled[check.check_id] = faults.settle(check, entry, data["of_file"])
         return settled
 

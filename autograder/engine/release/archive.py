@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from autograder.engine.results.replacing import replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip allows
 _UNIX = 3  # the system that the modes are for
@@ -27,24 +28,10 @@ class File:
 
 
 def write_zip(path: Path, files: Mapping[str, File], *, compress: bool = True) -> None:
-    """Write files, sorted by name; see `replacing_zip`."""
-    with replacing_zip(path) as archive:
+    """Write files, sorted by name; an error leaves `path` as it was."""
+    with replacing(path) as sink, zipfile.ZipFile(sink, "w") as archive:
         for name, file in sorted(files.items()):
             add_entry(archive, name, file.data, stat.S_IFREG | file.mode, compress=compress)
-
-
-@contextlib.contextmanager
-def replacing_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a new zip that replaces `path` once it is complete; an error leaves `path` as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            yield archive
-        partial.chmod(0o644)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def add_entry(

@@ -127,12 +127,7 @@ def _with_version(script: File, python: str) -> File:
 
 
 def requirements(pyproject: Path, modules: Iterable[str]) -> str:
-    """Return requirements.txt: those of the project's dependencies that the handout imports.
-
-    Args:
-        pyproject: the project's file.
-        modules: the source text of every module in the handout.
-    """
+    """Return requirements.txt: those of the project's dependencies that the handout imports."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     imported = {each.package for text in modules for each in read_imports(text)}
     needed = [one for one in project["dependencies"] if _module_of(one) in imported]

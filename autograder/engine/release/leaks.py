@@ -45,12 +45,7 @@ Secrets = Mapping[Tokens, str]  # token sequences, each with a description
 
 @dataclass(frozen=True)
 class Leak:
-    """A secret that was found.
-
-    Args:
-        where: the file and line, with the path in an archive: "handout.zip!/a/b.py, line 3".
-        what: a description of the secret.
-    """
+    """A secret, and where it was found: "handout.zip!/a/b.py, line 3"."""
 
     where: str
     what: str

@@ -38,10 +38,6 @@ def files_that_grade(folder: Path, package: str) -> dict[str, Path]:
 
     These are the modules that a grading imports or starts, all of the homework's `checks` and
     `experiments`, and the data files in the same folders.
-
-    Args:
-        folder: the homework's.
-        package: its name, such as "autograder.homework".
     """
     packages = {"autograder": ROOT / "autograder", package: folder}
     starts = [ROOT / path for path in _GRADING]
@@ -58,9 +54,6 @@ def public_files(homework: Path) -> tuple[Path, ...]:
     """Return every file of the grader that public checks need, sorted.
 
     The homework's `experiments` and the engine's `local` are included: they are found by name.
-
-    Args:
-        homework: the folder of the homework's package.
 
     Raises:
         SecretFileNeeded: `oracles`, `mistakes` or private checks would be among them.
@@ -101,12 +94,7 @@ def hash_of_public_checks(homework: Path) -> str:
 
 
 def _follow(starts: Iterable[Path], packages: Mapping[str, Path]) -> dict[Path, tuple[Path, ...]]:
-    """Return every file reached from `starts`, with the chain of importing files before it.
-
-    Args:
-        starts: files to begin with.
-        packages: folders of the packages whose modules are followed, by their dotted names.
-    """
+    """Return every file reached from `starts`, with the chain of importing files before it."""
     reached: dict[Path, tuple[Path, ...]] = {}
     waiting: list[tuple[Path, tuple[Path, ...]]] = [(path, ()) for path in starts]
     while waiting:

@@ -52,9 +52,7 @@ def causes_of(rows: Sequence[Row]) -> list[Cause]:
 def feedback_of(row: Row, rows: Sequence[Row]) -> str:
     """Return the feedback of a check; it refers to an earlier check with the same cause.
 
-    Args:
-        row: the check.
-        rows: all checks in their order. A check refers only to checks that all its readers see.
+    A check refers only to checks that all its readers see.
     """
     feedback, hint = row.entry.feedback, row.entry.hint
     if not feedback.strip():

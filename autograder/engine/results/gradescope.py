@@ -7,13 +7,8 @@ escaped.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import secrets
-import stat
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +16,7 @@ from typing import Any
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.grading.points import UNITS, Row, by_part, rows_of
 from autograder.engine.results.causes import feedback_of
+from autograder.engine.results.replacing import replacing
 from autograder.engine.results.summary import GRADER_FAULT
 from autograder.engine.results.text import clean_text, one_line
 
@@ -80,9 +76,7 @@ def to_results(
 def write_results(path: Path, results: Mapping[str, object]) -> None:
     """Write the results in one step: a reader finds the old file or the new one, never a part.
 
-    A symlink or fifo at `path` is replaced, not followed; a folder is moved aside (its new name
-    begins with the old one). The parent folder is created if needed. Everyone can read the file,
-    because the platform may collect it as any user.
+    Everyone can read the file, because the platform may collect it as any user; see `replacing`.
 
     Raises:
         ValueError: the results contain NaN, infinity or an object that JSON does not support.
@@ -92,11 +86,10 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
         text = json.dumps(results, ensure_ascii=False, allow_nan=False, indent=1)
     except (ValueError, TypeError) as error:
         raise ValueError(f"the results cannot be written as JSON: {error}") from error
-    # UTF-8 cannot encode lone surrogates; Python escapes them as JSON does.
-    data = (text + "\n").encode("utf-8", "backslashreplace")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        # UTF-8 cannot encode lone surrogates; Python escapes them as JSON does.
+        with replacing(path, "utf-8") as file:
+            file.write(text + "\n")
     except OSError as error:
         raise OSError(
             f"the results could not be written to {str(path)!r} "
@@ -149,28 +142,3 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_cleaned(item) for item in value]
     return value
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Replace whatever is at `path` by a file with these bytes."""
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with open(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.lstat(path).st_mode):  # os.replace() cannot replace folders
-                os.rename(path, f"{path}.moved-aside-{secrets.token_hex(4)}")
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # some file systems cannot
-            os.fsync(folder)
-    finally:
-        os.close(folder)

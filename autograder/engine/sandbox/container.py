@@ -46,11 +46,7 @@ class Container:
 
 
 def container(root: Path = Path("/")) -> Container:
-    """Read the limits that hold for this process.
-
-    Args:
-        root: the folder that contains `proc` and `sys`.
-    """
+    """Read the limits that hold for this process, from `proc` and `sys` in `root`."""
     cpus = float(_processors())
     total_kib = _number_after(root / "proc/meminfo", "MemTotal:")
     memory = math.inf if total_kib is None else total_kib * 1024.0

@@ -101,7 +101,7 @@ class StudentCode:
         """
         value = getattr(self.module(module), name, None)
         if value is None:
-            file = f"codebase/{module}.py"  # a blank of its own, which the judge can recognise
+            file = f"codebase/{module}.py"  # one blank: the judge knows the files' whole names
             raise Misuse(f"{file} does not define {name}")
         return value
 

@@ -81,11 +81,7 @@ class ForkServer:
         return self._requests().fileno()
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> Fork:
-        """Return a new fork.
-
-        Args:
-            request: the argument of the server's `become`.
-            descriptors: copied to the fork; ours stay open.
+        """Return a new fork, with copies of these descriptors.
 
         Raises:
             OSError: a new server also ended, did not answer in time, or cannot fork.

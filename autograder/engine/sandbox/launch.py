@@ -96,12 +96,9 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
         process = subprocess.Popen(
             [
                 *command(sys.executable, "autograder.engine.sandbox.zygote"),
-                "--control-fd",
-                str(theirs.fileno()),
-                "--homework",
-                homework,
-                "--temporary",
-                str(temporary),
+                f"--control-fd={theirs.fileno()}",
+                f"--homework={homework}",
+                f"--temporary={temporary}",
             ],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -115,13 +112,7 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
 
 
 def open_prefork(homework: str, folder: Path, inherited: int | None = None) -> ForkServer:
-    """Start a prefork server, without waiting for it to import torch.
-
-    Args:
-        homework: see `start_zygote`.
-        folder: its working folder, where it writes nothing.
-        inherited: see `ForkServer`.
-    """
+    """Start a prefork server, without waiting for it to import torch."""
     environment = scrubbed_environment(folder)
     return ForkServer(
         "autograder.engine.sandbox.prefork", [homework], environment, folder, inherited

@@ -129,7 +129,7 @@ def _folder_items(root: int, limits: SubmissionLimits) -> Iterator[FileEntry]:
                 path = above + entry.name
                 kind = _kind(entry.stat(follow_symlinks=False).st_mode)
                 # A zip from Windows may have been unpacked to names with backslashes.
-                yield FileEntry(_normal(path), kind, partial(_read_file, root, path, limits))
+                yield FileEntry(normal(path), kind, partial(_read_file, root, path, limits))
                 if kind == "a folder" and depth and not _is_no_work(entry.name):
                     inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
                     try:
@@ -212,11 +212,9 @@ def _zip_items(archive: zipfile.ZipFile, limits: SubmissionLimits) -> Iterator[F
             raise refusal(f"The zip contains {as_shown(name)}, a path outside the zip's folder.")
         if "\0" in name:
             raise refusal(f"The zip contains {as_shown(name)}, a name with a NUL character.")
-        mode = info.external_attr >> 16  # 0 where the zip was not made on Unix
-        kind = _kind(mode) if stat.S_IFMT(mode) else "file"
-        if path.endswith("/"):
-            kind = "a folder"
-        yield FileEntry(_normal(path), kind, partial(_read_entry, archive, info, limits))
+        yield FileEntry(
+            normal(path), kind_in_zip(info), partial(_read_entry, archive, info, limits)
+        )
 
 
 def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: SubmissionLimits) -> bytes:
@@ -259,6 +257,14 @@ def _read_capped(read: Callable[[int], bytes], path: str, limits: SubmissionLimi
     return b"".join(chunks)
 
 
+def kind_in_zip(info: zipfile.ZipInfo) -> str:
+    """Return the kind of an entry of a zip."""
+    if info.orig_filename.endswith(("/", "\\")):
+        return "a folder"
+    mode = info.external_attr >> 16  # 0 where the zip was not made on Unix
+    return _kind(mode) if stat.S_IFMT(mode) else "file"
+
+
 def _kind(mode: int) -> str:
     kinds = {
         stat.S_IFREG: "file",
@@ -270,7 +276,8 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _normal(path: str) -> str:
+def normal(path: str) -> str:
+    """Return a path with slashes, without empty parts."""
     parts = path.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", "."))
 

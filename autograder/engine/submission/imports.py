@@ -123,9 +123,7 @@ def read_imports(text: str) -> tuple[Import, ...]:
 def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     """Return the modules that a zygote imports before it forks workers for a submission.
 
-    Args:
-        root: the staged submission; the imports of its own modules are included.
-        files: the student's files, such as "codebase/gan.py".
+    The imports of the submission's own modules are included.
     """
     wanted: dict[str, None] = {}
     for _, text, imports in _followed(root, files):

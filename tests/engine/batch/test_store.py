@@ -22,12 +22,12 @@ from autograder.engine.batch.store import (
     Store,
     StoreError,
     relative,
-    replacing,
     title_of,
 )
 from autograder.engine.batch.summary import ABSENT, ERROR, GRADED, MISSING, REFUSED, Summary
 from autograder.engine.grading.ledger import Entry, Verdict
 from autograder.engine.homework import load_assignment
+from autograder.engine.results.replacing import replacing
 from tests.engine.batch.made_class import ABOUT, PLAN, changed, make_store, record, results_of
 
 # ---- store ------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     """A writer that fails leaves the old file and nothing else."""
     (tmp_path / "a").write_text("before")
-    with pytest.raises(TypeError), replacing(tmp_path / "a") as file:
+    with pytest.raises(TypeError), replacing(tmp_path / "a", "utf-8") as file:
         file.writelines(["half", None])
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 

@@ -17,7 +17,7 @@ from autograder.engine.batch.pool import Crew, WorkerDied
 from autograder.engine.batch.worker_process import Settings
 from autograder.engine.catalogue import audit as grading
 from autograder.engine.catalogue.audit import Case, Row, _with_seed, complaints, narrowed
-from autograder.engine.catalogue.page import AuditReport, in_order, write_report
+from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 
@@ -270,12 +270,6 @@ def test_a_check_that_does_not_separate_correct_from_incorrect_fails(
     """The exit status shows it too."""
     assert tried(monkeypatch, *outcomes) == FOUND_SOMETHING
     assert complaint in capsys.readouterr().out
-
-
-def test_rows_are_put_in_the_order_of_the_catalogue() -> None:
-    """The matrix does not depend on which worker was faster."""
-    one, two = Row(wrong(id="one"), {}, 0.0), Row(wrong(id="two"), {}, 0.0)
-    assert in_order([two, one], ["one", "two"]) == (one, two)
 
 
 @pytest.mark.e2e

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.judge.calls import Ending
-from autograder.engine.judge.client import Launcher, WorkerNotReady
+from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.client import Launcher, Worker, WorkerNotReady
 from autograder.engine.judge.control import Control, ZygoteGone
 from tests.small_homework.fake_zygote import FakeZygote, returns
 
@@ -98,14 +98,18 @@ def test_a_zygote_that_does_not_answer_in_time_is_gone(
 # ---- workers that are forked ahead ------------------------------------------------------------
 
 
+def _ask(worker: Worker, experiment: str) -> Outcome:
+    return worker.start(experiment, {}, {}, seed=0, limit_s=PATIENCE_S).result()
+
+
 def test_the_next_worker_is_forked_while_one_is_in_use(tmp_path: Path) -> None:
     """`open` returns the worker that was requested before, and requests another."""
     with FakeZygote({"answer": returns(x=1)}) as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         first = launcher.open()
-        assert first.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
+        assert _ask(first, "answer").values == {"x": 1}
         second = launcher.open()
-        assert second.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
+        assert _ask(second, "answer").values == {"x": 1}
         assert (zygote.number_of(first._pid), zygote.number_of(second._pid)) == (1, 2)
         first.dismiss()
         second.dismiss()
@@ -128,7 +132,7 @@ def test_how_a_worker_died_is_known_while_the_next_one_is_forked(tmp_path: Path)
     """The answer to `end` is not mistaken for the answer to the open request."""
     with FakeZygote({"die": lambda _: None}, -11, why="") as zygote:
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
-        outcome = launcher.open().call("die", {}, {}, seed=0, limit_s=PATIENCE_S)
+        outcome = _ask(launcher.open(), "die")
         assert outcome.ending is Ending.DIED
         assert "signal 11" in outcome.detail
         launcher.close()
@@ -140,7 +144,7 @@ def test_a_failed_fork_fails_the_check_that_needs_the_worker(tmp_path: Path) -> 
         launcher = Launcher(zygote.control, tmp_path, PATIENCE_S, ahead=True)
         zygote.fail_after(1, "BlockingIOError: no more processes")
         worker = launcher.open()
-        assert worker.call("answer", {}, {}, seed=0, limit_s=PATIENCE_S).values == {"x": 1}
+        assert _ask(worker, "answer").values == {"x": 1}
         with pytest.raises(WorkerNotReady, match="no more processes"):
             launcher.open()
         launcher.close()

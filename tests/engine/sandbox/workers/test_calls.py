@@ -229,7 +229,7 @@ def test_the_students_files_shadow_nothing(hand: Hand) -> None:
 
 def test_the_environment_is_tested_before_any_student_code(hand: Hand) -> None:
     """Imported packages can be read, and torch works."""
-    outcome = hand.worker.call("self_test", {}, {}, seed=0, limit_s=PATIENCE_S)
+    outcome = hand.worker.start("self_test", {}, {}, seed=0, limit_s=PATIENCE_S).result()
     assert outcome.error is None
     assert outcome.ending is Ending.RETURNED
 
@@ -237,7 +237,7 @@ def test_the_environment_is_tested_before_any_student_code(hand: Hand) -> None:
 def test_a_package_that_cannot_be_read_fails_the_test_of_the_environment(hand: Hand) -> None:
     """It was imported, but a worker cannot read its folder."""
     hand.call("imports_from_nowhere")
-    outcome = hand.worker.call("self_test", {}, {}, seed=0, limit_s=PATIENCE_S)
+    outcome = hand.worker.start("self_test", {}, {}, seed=0, limit_s=PATIENCE_S).result()
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
     assert outcome.error.type == "PermissionError"

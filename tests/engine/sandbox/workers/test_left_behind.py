@@ -83,7 +83,7 @@ def test_a_zygote_warms_up_for_all_its_workers(submission: Path, prefork: bool) 
         grader = Grader(submission, folder, prefork=prefork)
         try:
             worker = grader.launcher.open()
-            outcome = worker.call("warmed", {}, {}, seed=0, limit_s=PATIENCE_S)
+            outcome = worker.start("warmed", {}, {}, seed=0, limit_s=PATIENCE_S).result()
             assert outcome.values == {"value": ["warm"]}
         finally:
             grader.close()
