@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: no answer
+# says: invalid reply
 import json
 import os
 import stat

@@ -2,6 +2,6 @@
 
 # expected: Z
 # twin: right
-# says: could not be called
+# says: cannot be called
 def loss_nonsaturating_d(generator):
     return 0

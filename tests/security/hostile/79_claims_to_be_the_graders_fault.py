@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: no answer|exited with status 1
+# says: invalid reply|exited with status 1
 import json
 import os
 import stat
