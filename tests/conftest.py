@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,17 +24,44 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the whole catalogue, and a new list of messages."""
+    """Offer the slow tests, the whole catalogue, and a new list of messages."""
+    parser.addoption("--slow", action="store_true", help="run slow tests too, as CI does")
     parser.addoption("--all", action="store_true", help="run every test, over the whole catalogue")
     parser.addoption("--renew-messages", action="store_true", help="write tests/messages.txt anew")
 
 
+def _is_quick(config: pytest.Config) -> bool:
+    """Whether no test was asked for: neither by an option nor by name or path."""
+    if hasattr(config, "workerinput"):  # of pytest-xdist: only its controller sees the command
+        return bool(config.workerinput["quick"])
+    chosen = any(config.getoption(option) for option in ("-k", "-m", "--slow", "--all"))
+    return config.args_source == pytest.Config.ArgsSource.TESTPATHS and not chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist whether the run is a quick one."""
+    node.workerinput["quick"] = _is_quick(node.config)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the audit does as well."""
-    if not config.getoption("--all"):
-        left_out = [item for item in items if item.get_closest_marker("whole_catalogue")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("whole_catalogue")]
+    """Leave out the slow tests, unless some tests were asked for, and what the audit does as well.
+
+    Of the tests of a slow kind, those marked `sample` and every twelfth hostile submission stay.
+    """
+    everything, quick = bool(config.getoption("--all")), _is_quick(config)
+    left_out, hostile = [], 0
+    for item in items:
+        kinds = {marker.name for marker in item.iter_markers()}
+        is_sample = "sample" in kinds
+        if "hostile" in kinds and "slow" not in kinds:
+            is_sample = hostile % 12 == 0
+            hostile += 1
+        slow = quick and kinds & {"slow", "e2e", "hostile"} and not is_sample
+        if slow or ("whole_catalogue" in kinds and not everything):
+            left_out.append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture

@@ -134,6 +134,7 @@ def test_a_mistake_without_a_hint_is_not_named(entry: Wrong) -> None:
         assert failed is None or failed.mistake is None
 
 
+@pytest.mark.slow
 def test_most_mistakes_are_caught_and_most_of_those_named() -> None:
     """Of the mistakes with a hint, nine in ten are caught and four in five are named.
 

@@ -102,6 +102,7 @@ def test_resumed_gan_is_the_uninterrupted_one(stop: int, tmp_path: Path) -> None
     assert torch.equal(second.g(torch.zeros(1)), whole.g(torch.zeros(1)))
 
 
+@pytest.mark.slow
 def test_drivers_resume_where_they_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--resume with more --epochs continues with the next epoch."""
     options = ["--max-steps", "1", "--device", "cpu", "--out-dir", str(tmp_path)]
@@ -324,6 +325,7 @@ def test_loss_curves_show_every_value_and_count_in_whole_steps(count: int) -> No
     assert len(gan.axes[0].lines) == (4 if count > 25 else 2)
 
 
+@pytest.mark.slow
 def test_the_flows_bar_counts_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all epochs, and on from where a checkpoint stopped."""
     bars: list[tqdm[NoReturn]] = []

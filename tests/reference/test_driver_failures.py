@@ -109,6 +109,7 @@ def test_wrong_options_are_one_line_with_status_2(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_error_ends_the_driver_without_traceback(tmp_path: Path) -> None:
     """As a process: one line on the error stream, status 2."""
     small = write_images(tmp_path / "small")

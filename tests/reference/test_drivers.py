@@ -32,6 +32,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 # ---- what the drivers write -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_flow_driver_writes_its_figures_and_reports_likelihoods(tmp_path: Path) -> None:
     """Figures appear every ten epochs; each epoch is reported, and the held-out one last."""
     outcome = run("run_flow.py", "--epochs", "20", "--max-steps", "2", cwd=tmp_path)
@@ -53,6 +54,7 @@ def test_flow_driver_writes_its_figures_and_reports_likelihoods(tmp_path: Path) 
     assert lines[-1].startswith("Held-out log-likelihood: -")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "options", "folder"),
     [

@@ -131,6 +131,7 @@ def slice_of_data() -> tuple[FashionMnist, FashionMnist]:
     return parts[0], parts[1]
 
 
+@pytest.mark.slow
 def test_classifier_learns_from_a_slice_of_the_real_data(
     slice_of_data: tuple[FashionMnist, FashionMnist],
 ) -> None:
@@ -161,6 +162,7 @@ def test_gan_drivers_run_on_the_real_data(name: str, tmp_path: Path) -> None:
     assert all(map(math.isfinite, state["g_losses"] + state["d_losses"]))
 
 
+@pytest.mark.slow
 def test_the_whole_measurement_runs_on_small_runs(
     tmp_path: Path,
     slice_of_data: tuple[FashionMnist, FashionMnist],

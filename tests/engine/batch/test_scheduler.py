@@ -99,6 +99,7 @@ def test_a_refused_or_missing_submission_is_no_grader_error(tmp_path: Path) -> N
 # ---- mishaps ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_bad_submission_does_not_stop_the_others(tmp_path: Path) -> None:
     """One kills its worker process, one gives no answer, one cannot be read."""
     export = class_of(tmp_path / "class", "die", "a", "silent", "b", "c")

@@ -88,6 +88,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+@pytest.mark.sample
 def test_reference_gets_full_marks_in_every_part(tmp_path: Path) -> None:
     """The reference gets 65 of 65 points, and nothing is advised."""
     results = grade(ROOT / "reference", tmp_path)
@@ -96,6 +97,7 @@ def test_reference_gets_full_marks_in_every_part(tmp_path: Path) -> None:
     assert results["extra_data"]["versions"]["torch"]
 
 
+@pytest.mark.sample
 def test_template_gets_nothing_and_every_check_is_not_attempted(tmp_path: Path) -> None:
     """The untouched template gets 0 points; no check, advice included, says anything else."""
     results = grade(ROOT / "student_template", tmp_path)

@@ -51,6 +51,7 @@ def test_kill_9_at_random_moments_loses_nothing_that_was_finished() -> None:
     assert sum(int(line.split()[0]) for line in done.stdout.splitlines()) == KILLS
 
 
+@pytest.mark.slow
 def test_a_killed_shared_zygote_is_replaced_and_the_new_one_is_kept(court: Court) -> None:
     """The replacement started during a grading is not ended with the grading's own processes."""
     with submission("import os, signal") as folder:

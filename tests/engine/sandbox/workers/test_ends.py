@@ -96,6 +96,7 @@ def test_an_extra_reply_spoils_the_next_call(hand: Hand) -> None:
     assert hand.call("forty_two").ending is Ending.BAD_REPLY
 
 
+@pytest.mark.slow
 def test_a_zygote_that_is_killed_is_noticed(own_grader: Grader) -> None:
     """Its workers die too, the judge gets an error, and the holder starts another zygote."""
     zygote, idle, busy = own_grader.zygote, Hand(own_grader), Hand(own_grader)
