@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import cast
 from unittest import mock
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from autograder.commands.common import REFERENCE
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
-from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.exceptions import CheckFailed, NotAttempted
 from autograder.engine.sandbox.experiment import (
     Misuse,
@@ -40,22 +40,11 @@ class InProcess:
             exec(compile(text, path, "exec"), module.__dict__)
             self._modules[module.__name__] = module
 
-    def call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        arrays: Mapping[str, Any],
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-        times: int = 1,
-    ) -> Outcome:
+    def call(self, call: Call) -> Outcome:
         """Run an experiment, seeded as a worker does it."""
-        set_seeds(seed)
+        set_seeds(call.seed)
         recorder = Recorder()
-        tensors = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+        tensors = {key: torch.from_numpy(np.array(array)) for key, array in call.arrays.items()}
         student = SimpleNamespace(
             attribute=lambda m, a: getattr(self._modules[m], a),
             own_process=False,
@@ -63,7 +52,9 @@ class InProcess:
         )
         try:
             with mock.patch.object(torch, "compile", run_eagerly):  # as in a worker
-                EXPERIMENTS[name](cast(StudentCode, student), arguments, tensors, recorder)
+                EXPERIMENTS[call.experiment](
+                    cast(StudentCode, student), call.arguments, tensors, recorder
+                )
         except Misuse as error:
             raise CheckFailed(f"{error}.") from error
         except NotImplementedError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.calls import Caller, Outcome, PendingCall
+from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.problems.arrays import (
     Block,
@@ -124,11 +124,13 @@ class Student:
         """
         noise = case.z if z is None else z
         reply = self._caller.call(
-            "made_forward",
-            made_sizes(case),
-            {**made_arrays(case.weights), "z": float32(noise)},
-            seed=case.seed,
-            needs=FLOW_FILE,
+            Call(
+                "made_forward",
+                made_sizes(case),
+                {**made_arrays(case.weights), "z": float32(noise)},
+                seed=case.seed,
+                needs=FLOW_FILE,
+            )
         )
         form = Form(reply, "MADE.forward")
         form.pair("x and log_det")
@@ -156,11 +158,13 @@ class Student:
         if cotangents is not None:
             arrays["z_bar"], arrays["log_det_bar"] = (float32(bar) for bar in cotangents)
         reply = self._caller.call(
-            "made_inverse",
-            {**made_sizes(case), "jacobian": jacobian},
-            arrays,
-            seed=case.seed,
-            needs=FLOW_FILE,
+            Call(
+                "made_inverse",
+                {**made_sizes(case), "jacobian": jacobian},
+                arrays,
+                seed=case.seed,
+                needs=FLOW_FILE,
+            )
         )
         form = Form(reply, "MADE.inverse")
         form.pair("z and log_det")
@@ -176,11 +180,13 @@ class Student:
     def log_probs(self, case: MafProblem, blocks: Sequence[Block]) -> LogProbs:
         """Call the student's MAF.log_probs on the case's x, with these blocks for its MADEs."""
         reply = self._caller.call(
-            "maf_log_probs",
-            maf_sizes(case),
-            {**maf_arrays(blocks), "x": float32(case.x)},
-            seed=case.seed,
-            needs=FLOW_FILE,
+            Call(
+                "maf_log_probs",
+                maf_sizes(case),
+                {**maf_arrays(blocks), "x": float32(case.x)},
+                seed=case.seed,
+                needs=FLOW_FILE,
+            )
         )
         form = Form(reply, "MAF.log_probs")
         return LogProbs(form.scalar("log_prob"), form.gradients())
@@ -190,13 +196,15 @@ class Student:
     ) -> Array:
         """Return log p (N,) at N points (N, D), from one call of MAF.log_probs per point."""
         reply = self._caller.call(
-            "maf_log_probs_at_points",
-            maf_sizes(case),
-            {**maf_arrays(blocks), "x": float32(points)},
-            seed=case.seed,
-            needs=FLOW_FILE,
-            functions=["maf_log_probs"],
-            timeout_s=GRID_TIMEOUT_S,
+            Call(
+                "maf_log_probs_at_points",
+                maf_sizes(case),
+                {**maf_arrays(blocks), "x": float32(points)},
+                seed=case.seed,
+                needs=FLOW_FILE,
+                functions=["maf_log_probs"],
+                timeout_s=GRID_TIMEOUT_S,
+            )
         )
         return Form(reply, "MAF.log_probs").array("log_prob", (len(points),), "() per batch")
 
@@ -245,20 +253,22 @@ class Student:
         gradient: bool,
     ) -> list[Outcome]:
         reply = self._caller.call(
-            "gan_losses",
-            {
-                "function": function,
-                "seeds": list(seeds),
-                "conditional": case.conditional,
-                "trains": function[-1],
-                "images": images,
-                "gradient": gradient,
-            },
-            gan_arrays(case, critic),
-            seed=case.seed,
-            needs=GAN_FILE,
-            functions=[function],
-            times=len(seeds),
+            Call(
+                "gan_losses",
+                {
+                    "function": function,
+                    "seeds": list(seeds),
+                    "conditional": case.conditional,
+                    "trains": function[-1],
+                    "images": images,
+                    "gradient": gradient,
+                },
+                gan_arrays(case, critic),
+                seed=case.seed,
+                needs=GAN_FILE,
+                functions=[function],
+                times=len(seeds),
+            )
         )
         return split_reply(reply, len(seeds))
 
@@ -267,7 +277,7 @@ class Student:
         case = GanCase(3, 3, 1.0, True, 0)
         arrays = gan_arrays(case, case.critic)
         return self._caller.start(
-            "on_meta_device", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S
+            Call("on_meta_device", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S)
         )
 
     def finish_device_use(self, pending: PendingCall) -> dict[str, str]:
@@ -298,19 +308,21 @@ class Student:
         if conditional:
             arrays["labels"] = labels
         return self._caller.start(
-            "train_gan",
-            {
-                **recipe,
-                "d_function": functions[0],
-                "g_function": functions[1],
-                "conditional": conditional,
-                "order_seed": self.seed,
-            },
-            arrays,
-            seed=self.seed,
-            needs=GAN_FILE,
-            functions=functions,
-            timeout_s=TRAINING_TIMEOUT_S,
+            Call(
+                "train_gan",
+                {
+                    **recipe,
+                    "d_function": functions[0],
+                    "g_function": functions[1],
+                    "conditional": conditional,
+                    "order_seed": self.seed,
+                },
+                arrays,
+                seed=self.seed,
+                needs=GAN_FILE,
+                functions=functions,
+                timeout_s=TRAINING_TIMEOUT_S,
+            )
         )
 
     def finish_gan_training(

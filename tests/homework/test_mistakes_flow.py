@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
-from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
@@ -250,7 +250,7 @@ class Answering:
             recorder.add(name, None if value is None else torch.tensor(value, dtype=torch.float32))
         self._outcome = Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
-    def call(self, *args: object, **kwargs: object) -> Outcome:
+    def call(self, _call: Call) -> Outcome:
         """Reply."""
         return self._outcome
 

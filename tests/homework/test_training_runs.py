@@ -12,7 +12,7 @@ from torch import nn
 
 from autograder.engine.homework import Assignment, load_assignment
 from autograder.engine.judge.caller import Caller
-from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.exceptions import CheckFailed, NotAttempted, WorkerLost
 from autograder.engine.sandbox.frames import Array
 from autograder.homework.experiments.training import FlatAdam
@@ -41,19 +41,12 @@ class StubCaller:
         self.functions: list[tuple[str, ...]] = []
         self.closed = False
 
-    def start(
-        self,
-        _experiment: str,
-        arguments: Mapping[str, Any],
-        arrays: Mapping[str, Array],
-        functions: tuple[str, ...] = (),
-        **_more: Any,
-    ) -> Outcome | BaseException:
+    def start(self, call: Call) -> Outcome | BaseException:
         """Return the answer itself in place of a pending call."""
-        self.started.append(arguments)
-        self.functions.append(functions)
+        self.started.append(call.arguments)
+        self.functions.append(tuple(call.functions))
         self.closed = False
-        return self.answer(arguments, arrays)
+        return self.answer(call.arguments, call.arrays)
 
     def finish(self, pending: Outcome | BaseException) -> Outcome:
         """Return the answer, or raise it."""

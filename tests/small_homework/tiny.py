@@ -31,13 +31,14 @@ from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autograder.engine.judge.calls import Call
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import (
     Advice, CheckFailed, NotAttempted, Unusable, WorkerLost,
 )
 
 def call(caller, experiment, **arguments):
-    return caller.call(experiment, arguments, seed=0, needs="codebase/a.py")
+    return caller.call(Call(experiment, arguments, seed=0, needs="codebase/a.py"))
 """
 
 PUBLIC = '''
@@ -330,7 +331,7 @@ def test_draws(caller, n):
 @weight(1)
 def test_hangs(caller):
     """It comes back."""
-    caller.call("hang", seed=0, needs="codebase/a.py", timeout_s=0.1)
+    caller.call(Call("hang", seed=0, needs="codebase/a.py", timeout_s=0.1))
 
 @number("3.1.1")
 @weight(1)

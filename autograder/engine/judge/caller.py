@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from autograder.engine.judge.calls import (
     IMPORT,
     NOT_AGAIN,
+    Call,
     Death,
     Ending,
     Outcome,
@@ -26,7 +26,6 @@ from autograder.engine.judge.student_errors import (
     not_imported,
 )
 from autograder.engine.judge.trusted_messages import TrustedMessages
-from autograder.engine.sandbox import frames
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # A function that hung or took too long twice is not called again.
@@ -109,31 +108,8 @@ class Caller:
             self._failed = True
             self._budget_s = min(self._budget_s, self._spent_s + _AFTER_FAILURE_S)
 
-    def call(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, frames.Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-        times: int = 1,
-    ) -> Outcome:
+    def call(self, call: Call) -> Outcome:
         """Run an experiment and return what it saw.
-
-        Args:
-            experiment: its name in the homework's `EXPERIMENTS`.
-            arguments: JSON values for it.
-            arrays: arrays for it.
-            seed: seeds torch, numpy and random before the call; must follow from the case, so
-                that a replayed case gives the same answer.
-            needs: the student's file that it calls, such as "codebase/gan.py".
-            functions: the student's functions that it calls, where the experiment's name does not
-                say; hangs are counted by them.
-            timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
-            times: how often the experiment calls the student's function.
 
         Raises:
             CheckFailed: the student's code raised.
@@ -143,54 +119,35 @@ class Caller:
             WorkerNotReady: no confined worker could be started.
             OutOfMemory: the kernel killed the worker for memory that others had taken.
         """
-        called = tuple(functions) or (experiment,)
-        self._hangs.timeout_s(called, self._timeout_s)  # raises before a worker is started
-        self._import(needs)
-        pending = self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
-        self._calls += times - 1
-        return self._conclude(pending, pending.result(), budgeted=timeout_s is None)
+        self._hangs.timeout_s(call.called, self._timeout_s)  # raises before a worker is started
+        self._import(call.needs)
+        pending = self._start(call, call.called, call.timeout_s)
+        self._calls += call.times - 1
+        return self._conclude(pending, pending.result(), budgeted=call.timeout_s is None)
 
-    def start(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, frames.Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-    ) -> PendingCall:
+    def start(self, call: Call) -> PendingCall:
         """Send the request of `call`; `finish` waits for its end. Such a call has no budget.
 
-        `functions` must name all that the experiment runs: if one hangs in another check, this call
+        Its functions must be all that the experiment runs: if one hangs in another check, this call
         is given up, too.
         """
-        called = (*(functions or (experiment,)), *([_importing(needs)] if needs else []))
-        timeout_s = timeout_s or self._timeout_s
-        return self._start(experiment, arguments, arrays, seed, needs, called, timeout_s)
+        imports = [_importing(call.needs)] if call.needs else []
+        return self._start(call, (*call.called, *imports), call.timeout_s or self._timeout_s)
 
     def _start(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None,
-        arrays: Mapping[str, frames.Array] | None,
-        seed: int,
-        needs: str,
-        called: tuple[str, ...],
-        timeout_s: float | None,
+        self, call: Call, functions: tuple[str, ...], timeout_s: float | None
     ) -> PendingCall:
-        if needs in self._missing:
-            raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
-        allowed_s = self._hangs.timeout_s(called, timeout_s or self._timeout_s)
+        if call.needs in self._missing:
+            raise NotAttempted(f"Not attempted: {call.needs} is not in the submission.")
+        allowed_s = self._hangs.timeout_s(functions, timeout_s or self._timeout_s)
         if timeout_s is None:
-            allowed_s = min(allowed_s, self._left_s(called))
+            allowed_s = min(allowed_s, self._left_s(functions))
         if self._worker is None:
             self._worker = self._launcher.open()
         pending = self._worker.start(
-            experiment, arguments or {}, arrays or {}, seed=seed, limit_s=allowed_s
+            call.experiment, call.arguments, call.arrays, seed=call.seed, limit_s=allowed_s
         )
-        return replace(pending, functions=called, file=needs)
+        return replace(pending, functions=functions, file=call.needs)
 
     def finish(self, pending: PendingCall) -> Outcome:
         """Wait for the end of a started call; raises as `call` does."""
@@ -246,7 +203,8 @@ class Caller:
             raise hung
         module = {"module": needs.removesuffix(".py").replace("/", ".")}
         timeout_s = _IMPORTS_TAKE * self._timeout_s
-        outcome = self._start(IMPORT, module, None, 0, needs, (called,), timeout_s).result()
+        importing = Call(IMPORT, module, seed=0, needs=needs)
+        outcome = self._start(importing, (called,), timeout_s).result()
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung

@@ -87,6 +87,38 @@ class OutOfMemory(BaseException):
         super().__init__(f"the kernel killed a worker that had taken {death.memory_bytes:,} bytes")
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of the student's code by a check.
+
+    Args:
+        experiment: its name in the homework's `EXPERIMENTS`.
+        arguments: JSON values for it.
+        arrays: arrays for it.
+        seed: seeds torch, numpy and random before the call; must follow from the case, so that a
+            replayed case gives the same answer.
+        needs: the student's file that it calls, such as "codebase/gan.py".
+        functions: the student's functions that it calls, where the experiment's name does not say;
+            hangs are counted by them.
+        timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
+        times: how often the experiment calls the student's function.
+    """
+
+    experiment: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    seed: int = field(kw_only=True)
+    needs: str = field(kw_only=True)
+    functions: Sequence[str] = field(default=(), kw_only=True)
+    timeout_s: float | None = field(default=None, kw_only=True)
+    times: int = field(default=1, kw_only=True)
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The functions by which hangs are counted."""
+        return tuple(self.functions) or (self.experiment,)
+
+
 class PendingCall(Protocol):
     """A call that was started; the rest of it is known only to its caller."""
 
@@ -98,31 +130,10 @@ class PendingCall(Protocol):
 class Caller(Protocol):
     """Calls experiments for one check; a call that fails raises the check's conclusion."""
 
-    def call(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-        times: int = 1,
-    ) -> Outcome:
+    def call(self, call: Call) -> Outcome:
         """Run an experiment and return its outcome."""
 
-    def start(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-    ) -> PendingCall:
+    def start(self, call: Call) -> PendingCall:
         """Start an experiment; `finish` waits for its end."""
 
     def finish(self, pending: Any) -> Outcome:

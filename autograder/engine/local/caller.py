@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.engine.judge.calls import IMPORT, NOT_AGAIN, Array, Outcome
+from autograder.engine.judge.calls import IMPORT, NOT_AGAIN, Call, Outcome
 from autograder.engine.judge.exceptions import NotAttempted, WorkerLost
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ _PASS_ON = (KeyboardInterrupt, pytest.exit.Exception, pytest.fail.Exception, pyt
 class LocalCall:
     """A call that runs when its result is needed."""
 
-    experiment: str
-    arguments: Mapping[str, Any]
-    arrays: Mapping[str, Array]
-    seed: int
-    needs: str
-    functions: tuple[str, ...]
+    call: Call
     is_at_work: bool = False
 
 
@@ -42,18 +37,7 @@ class LocalCaller:
         self._runner = runner
         self._imported: set[str] = set()
 
-    def call(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-        times: int = 1,
-    ) -> Outcome:
+    def call(self, call: Call) -> Outcome:
         """Run an experiment and return what it saw; see `judge.caller.Caller.call`.
 
         Raises:
@@ -62,44 +46,31 @@ class LocalCaller:
             WorkerLost: one of the functions hung in an earlier check.
         """
         __tracebackhide__ = True
-        call = self.start(
-            experiment, arguments, arrays, seed=seed, needs=needs, functions=functions
-        )
-        self._import(needs)
-        return self.finish(call)
+        pending = self.start(call)
+        self._import(call.needs)
+        return self.finish(pending)
 
-    def start(
-        self,
-        experiment: str,
-        arguments: Mapping[str, Any] | None = None,
-        arrays: Mapping[str, Array] | None = None,
-        *,
-        seed: int,
-        needs: str,
-        functions: Sequence[str] = (),
-        timeout_s: float | None = None,
-    ) -> LocalCall:
+    def start(self, call: Call) -> LocalCall:
         """Return a call that `finish` runs: there are no background runs here."""
-        if needs in self._runner().missing:
-            raise NotAttempted(f"Not attempted: {needs} is not in the submission.")
-        called = tuple(functions) or (experiment,)
-        if self._runner().hung.intersection(called):
+        if call.needs in self._runner().missing:
+            raise NotAttempted(f"Not attempted: {call.needs} is not in the submission.")
+        if self._runner().hung.intersection(call.called):
             raise WorkerLost(NOT_AGAIN)
-        return LocalCall(experiment, arguments or {}, arrays or {}, seed, needs, called)
+        return LocalCall(call)
 
     def finish(self, pending: LocalCall) -> Outcome:
         """Run a call; raises as `call` does."""
         __tracebackhide__ = True
-        runner = self._runner()
+        runner, call = self._runner(), pending.call
         try:
-            return runner.run(pending.experiment, pending.arguments, pending.arrays, pending.seed)
+            return runner.run(call.experiment, call.arguments, call.arrays, call.seed)
         except pytest.fail.Exception:  # pytest-timeout's
-            runner.hung.update(pending.functions)
+            runner.hung.update(call.called)
             raise
         except _PASS_ON:
             raise
         except BaseException as error:
-            raise runner.conclusion_of_call(error, pending.needs, pending.functions) from error
+            raise runner.conclusion_of_call(error, call.needs, call.called) from error
 
     def close(self) -> None:
         """Do nothing: no call is running."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.engine.homework import Assignment
-from autograder.engine.judge.calls import Caller, PendingCall
+from autograder.engine.judge.calls import Call, Caller, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 from autograder.engine.sandbox import frames
 from autograder.homework.oracles import flow
@@ -200,13 +200,15 @@ class FlowTraining(Run):
 
     def _start(self, setup: Setup, order_seed: int) -> PendingCall:
         return self._caller.start(
-            "train_flow",
-            {**setup.recipe, "order_seed": order_seed},
-            {**maf_arrays(setup.blocks), "x_train": self._train},
-            seed=SEED,
-            needs=FLOW_FILE,
-            functions=setup.functions,
-            timeout_s=self._timeout_s,
+            Call(
+                "train_flow",
+                {**setup.recipe, "order_seed": order_seed},
+                {**maf_arrays(setup.blocks), "x_train": self._train},
+                seed=SEED,
+                needs=FLOW_FILE,
+                functions=setup.functions,
+                timeout_s=self._timeout_s,
+            )
         )
 
     @cached_property

@@ -12,7 +12,7 @@ import pytest
 
 from autograder.engine.judge import clock
 from autograder.engine.judge.caller import Caller, HangTracker
-from autograder.engine.judge.calls import OutOfMemory
+from autograder.engine.judge.calls import Call, OutOfMemory
 from autograder.engine.judge.client import Launcher, WorkerNotReady
 from autograder.engine.judge.exceptions import Advice, CheckFailed, NotAttempted, WorkerLost
 from tests.engine.judge.caller_kit import FILE, PATIENCE_S, MakeCaller, call
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("computing")
 def test_a_call_returns_values_and_arrays(make_caller: MakeCaller) -> None:
     """The seed and the arguments were sent."""
     vector = np.array([1.0, 2.0])
-    outcome = make_caller().call("echo", {"n": 1}, {"v": vector}, seed=5, needs=FILE)
+    outcome = make_caller().call(Call("echo", {"n": 1}, {"v": vector}, seed=5, needs=FILE))
     assert outcome.values == {"seed": 5}
     np.testing.assert_array_equal(outcome.arrays["v"], vector)
 
@@ -67,7 +67,7 @@ def test_a_missing_file_is_not_attempted_and_starts_nothing(
         call(caller, "answer")
     assert caught.value.feedback == "Not attempted: codebase/a.py is not in the submission."
     assert zygote.opened == 0
-    caller.call("answer", seed=0, needs="codebase/b.py")
+    caller.call(Call("answer", seed=0, needs="codebase/b.py"))
 
 
 def test_an_exception_fails_the_check(make_caller: MakeCaller) -> None:
@@ -189,7 +189,7 @@ def test_conclusions_are_not_shrunk() -> None:
 def test_a_finished_reply_can_be_read_late(make_caller: MakeCaller, size: int) -> None:
     """A training run that ended in time is not lost if the checks are slow."""
     caller, numbers = make_caller(), np.arange(size, dtype=np.float64)
-    pending = caller.start("echo", {}, {"v": numbers}, seed=0, needs=FILE, timeout_s=0.2)
+    pending = caller.start(Call("echo", {}, {"v": numbers}, seed=0, needs=FILE, timeout_s=0.2))
     time.sleep(0.4)
     np.testing.assert_array_equal(caller.finish(pending).arrays["v"], numbers)
 
@@ -199,7 +199,7 @@ def test_a_call_that_still_hangs_when_it_is_read_late_is_ended_at_once(
 ) -> None:
     """Its time is over."""
     caller = make_caller()
-    pending = caller.start("hang", seed=0, needs=FILE, timeout_s=0.1)
+    pending = caller.start(Call("hang", seed=0, needs=FILE, timeout_s=0.1))
     time.sleep(0.2)
     asked = time.monotonic()
     with pytest.raises(WorkerLost, match=r"within 0\.1 s"):
@@ -266,7 +266,7 @@ def test_a_background_run_is_given_up_if_its_file_hangs(
     zygote.behaviours["import"] = lambda _: HANG
     hangs, began = HangTracker(), time.monotonic()
     background = make_caller(hangs)
-    pending = background.start("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S)
+    pending = background.start(Call("hang", seed=0, needs=FILE, timeout_s=PATIENCE_S))
     for _ in range(2):
         with pytest.raises(WorkerLost):
             call(make_caller(hangs, timeout_s=0.1), "answer")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from autograder.engine.judge.caller import Caller, HangTracker
+from autograder.engine.judge.calls import Call
 from autograder.engine.judge.exceptions import CheckFailed, TooSlow, WorkerLost
 from autograder.engine.sandbox.frames import Frame
 from tests.engine.judge.caller_kit import FILE, PATIENCE_S, MakeCaller, call
@@ -69,7 +70,7 @@ def test_a_call_can_have_its_own_limit(make_caller: MakeCaller) -> None:
 def test_a_started_call_runs_in_the_background(make_caller: MakeCaller) -> None:
     """`start` returns at once; `finish` concludes, in any order."""
     first, second = make_caller(), make_caller()
-    pending = first.start("raise", seed=0, needs=FILE)
+    pending = first.start(Call("raise", seed=0, needs=FILE))
     assert call(second, "answer").values == {"x": 1}
     with pytest.raises(CheckFailed, match="ZeroDivisionError"):
         first.finish(pending)
