@@ -69,3 +69,8 @@ def student_of(entry: Wrong | Right | None = None) -> Student:
     given = solution_files(REFERENCE)
     files = given if entry is None else edited(given, entry)
     return Student(cast(Caller, InProcess(files)), SEED)
+
+
+def functions_of(entry: Wrong | Right) -> list[str]:
+    """The functions that an entry changes."""
+    return [region.partition(" ")[2] for region in (entry.region, *entry.also)]

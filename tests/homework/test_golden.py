@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 
 from autograder.commands.common import REFERENCE
 from autograder.engine.catalogue.solutions import Right, Wrong
@@ -22,24 +20,10 @@ from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.right import RIGHT
 from tests.catalogue_spread import for_each
-from tests.in_process import student_of
+from tests.in_process import functions_of, student_of
 from tests.snippets import run_snippet
 
 FUNCTIONS = [*golden_maker.MADE, *golden_maker.MAF, *golden_maker.LOSSES]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: more threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def functions_of(entry: Wrong | Right) -> list[str]:
-    """The functions that an entry changes."""
-    return [region.partition(" ")[2] for region in (entry.region, *entry.also)]
 
 
 def failure(entry: Wrong, function: str) -> CheckFailed | None:

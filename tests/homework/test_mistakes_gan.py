@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.catalogue.solutions import Right, Wrong
@@ -37,7 +36,7 @@ from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.sampling import checks as gan_draws
 from autograder.homework.student import Student
 from tests.catalogue_spread import for_each
-from tests.in_process import student_of
+from tests.in_process import functions_of, student_of
 
 WRONG: tuple[Wrong, ...] = (
     *nonsaturating_d.WRONG,
@@ -68,20 +67,6 @@ points = (alpha * g(torch.randn_like(z)).detach() + (1 - alpha) * x_real).requir
 """
 
 Check = Callable[[Student, Diagnosis], None]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: more threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def functions_of(entry: Wrong | Right) -> list[str]:
-    """The functions that an entry changes."""
-    return [region.partition(" ")[2] for region in (entry.region, *entry.also)]
 
 
 def cases_of(function: str) -> list[GanCase]:

@@ -18,6 +18,7 @@ from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import compare_template
 from autograder.engine.sandbox.isolated import ROOT
 from autograder.engine.submission.imports import read_imports
+from autograder.engine.submission.staging import GRADER
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,8 +26,6 @@ else:
     import tomli as tomllib
 
 ZIP = "handout.zip"
-# The folder of the checks; the students' own files are at the top.
-GRADER = "grader"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
 # The template's README makes room for the handout's.
 _RENAMED = {"README.md": "TRAINING.md"}

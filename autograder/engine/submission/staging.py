@@ -26,7 +26,8 @@ from autograder.engine.submission.entries import (
     refusal,
 )
 
-_CHECKS = "grader/autograder/"  # the public checks, in an upload of the whole handout
+GRADER = "grader"  # the folder of the public checks, in the students' handout
+_CHECKS = f"{GRADER}/autograder/"
 _LISTED = 5  # names that a message lists
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LIMITS = SubmissionLimits()

@@ -88,6 +88,15 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def short_limits(folder: Path) -> Path:
+    """Settings with half the call timeout, so that what hangs ends soon."""
+    config = folder / "quick.toml"
+    text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
+    assert "call_timeout_s = 6" in text
+    config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
+    return config
+
+
 @pytest.mark.sample
 def test_reference_gets_full_marks_in_every_part(tmp_path: Path) -> None:
     """The reference gets 65 of 65 points, and nothing is advised."""
@@ -177,10 +186,7 @@ def test_code_that_hangs_exits_or_crashes_costs_its_own_checks(tmp_path: Path) -
         "    # BEGIN SOLUTION 5.5 loss_wasserstein_gp_g\n",
         "    # BEGIN SOLUTION 5.5 loss_wasserstein_gp_g\n    import ctypes; ctypes.string_at(0)\n",
     )
-    config = tmp_path / "quick.toml"
-    text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
-    results = grade(submission, tmp_path, "--config", config)
+    results = grade(submission, tmp_path, "--config", short_limits(tmp_path))
     assert score(results, "1.1") == 0
     assert score(results, "1.2") == 5
     assert score(results, "1.3") == 10
@@ -202,10 +208,7 @@ def test_a_loss_that_hangs_costs_the_other_losses_nothing(tmp_path: Path) -> Non
         "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n",
         "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n    while True: pass\n",
     )
-    config = tmp_path / "quick.toml"
-    text = (ROOT / "autograder" / "homework" / "assignment.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace("call_timeout_s = 6", "call_timeout_s = 3"), encoding="utf-8")
-    results = grade(submission, tmp_path, "--config", config)
+    results = grade(submission, tmp_path, "--config", short_limits(tmp_path))
     by_number = {test["number"]: test for test in results["tests"]}
     assert score(results) - score(results, "2.2") == 50
     for number in ("2.2.3", "2.2.4"):
