@@ -162,6 +162,9 @@ def warn(folder: Path) -> None:
 
 def main() -> None:
     """Pack, or only warn."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console may lack characters of a path
             stream.reconfigure(errors="backslashreplace")
@@ -173,9 +176,6 @@ def main() -> None:
                 f"neither {here} nor {folder} has a folder codebase/; "
                 "run it in your homework's folder"
             )
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(__doc__)
-        return
     if sys.argv[1:] == ["--warn"]:
         warn(folder)
         return

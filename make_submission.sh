@@ -5,6 +5,13 @@
 # It packs its own folder or, if that has no codebase/, the current one.
 set -euo pipefail
 
+case "${1:-}" in
+  -h | --help)
+    sed -n 's/^# \{0,1\}//; 2,5p' -- "${BASH_SOURCE[0]}"
+    exit
+    ;;
+esac
+
 python_files=(codebase/flow_network.py codebase/gan.py)
 flow_figure=maf/samples_epoch50.png
 

@@ -50,12 +50,12 @@ def homework(tmp_path: Path) -> Path:
 
 
 def run(
-    script: Path, *, cwd: Path, path: str | None = None, console: str = ""
+    script: Path, *options: str, cwd: Path, path: str | None = None, console: str = ""
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run the script; return its outcome and the names in the archive, if any."""
     shell = sys.executable if script.suffix == ".py" else shutil.which("bash") or "bash"
     outcome = subprocess.run(
-        [shell, str(script)],
+        [shell, str(script), *options],
         cwd=cwd,
         env={
             **os.environ,
@@ -322,3 +322,12 @@ def test_both_scripts_pack_the_same_bytes(homework: Path) -> None:
             packed.append([(n, archive.read(n)) for n in archive.namelist()])
         (homework / "submission.zip").unlink()
     assert packed[0] == packed[1]
+
+
+def test_help_packs_nothing(homework: Path, name: str) -> None:
+    """It says what the script does."""
+    outcome, packed = run(homework / name, "--help", cwd=homework)
+    assert outcome.returncode == 0
+    assert outcome.stdout.startswith("Pack your homework into submission.zip")
+    assert "It packs its own folder" in outcome.stdout
+    assert packed == []

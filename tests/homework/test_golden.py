@@ -15,7 +15,7 @@ from autograder.homework.golden.checks import ask, check_golden, check_input_unc
 from autograder.homework.golden.problems import GOLDEN, Gan, Golden, load, patterns
 from autograder.homework.golden.snippets import snippet
 from autograder.homework.mistakes import clamped
-from autograder.homework.mistakes.cases import solution_files
+from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.right import RIGHT
@@ -213,6 +213,18 @@ def test_snippets_run_and_show_the_right_answer(
         for got, expected in zip(lines[::2], lines[1::2], strict=True):
             assert expected.startswith("expected")
             np.testing.assert_allclose(numbers(got), numbers(expected), rtol=1e-3, atol=2e-4)
+
+
+def test_a_penalty_without_a_gradient_is_named_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On linear critics its value is correct: only the gradient tells, in the snippet too."""
+    entry = next(entry for entry in WRONG if entry.id == "gp-norms-detached")
+    failed = failure(entry, "loss_wasserstein_gp_d")
+    assert failed is not None
+    assert "gp-norms-detached" in str(failed.mistake)
+    files = edited(solution_files(REFERENCE), entry)
+    lines = run_snippet(snippet(load("loss_wasserstein_gp_d"), 0), files, monkeypatch)
+    np.testing.assert_allclose(numbers(lines[0]), numbers(lines[1]), rtol=1e-3)
+    assert not np.allclose(numbers(lines[2]), numbers(lines[3]), rtol=1e-3)
 
 
 def test_a_snippet_shows_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,16 @@ def test_a_syntax_error_is_reported_once(homework: Path) -> None:
     assert "try.py" not in done.stdout
 
 
+def test_advice_does_not_repeat_a_failure(homework: Path) -> None:
+    """A file that cannot be read is no advice; the next step names the part that passed."""
+    solve(homework)
+    assert "1.1 passes. Next: 1.2 MADE.inverse" in checks(homework, "-k", "1.1").stdout
+    edit(homework / GAN, "def loss_nonsaturating_d(", "def def loss_nonsaturating_d(")
+    done = checks(homework, "-k", "2.2.7 or 2.2.10")
+    assert "SyntaxError: invalid syntax" in done.stdout
+    assert "Advice, no points" not in done.stdout
+
+
 def test_a_hang_ends_and_shows_where(homework: Path) -> None:
     """pytest-timeout ends it; the same function is not called again."""
     solve(homework)

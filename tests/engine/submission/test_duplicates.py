@@ -93,6 +93,19 @@ def test_what_lies_in_caches_and_environments_is_ignored(
 
 
 @either
+def test_the_public_checks_in_an_upload_of_the_whole_handout_are_not_mentioned(
+    tmp_path: Path, pristine: Path, make: Make
+) -> None:
+    """They are ours, though one has a wanted name; a student's own extra file is mentioned."""
+    checks = "grader/autograder/homework"
+    files = {f"{checks}/experiments/gan.py": b"ours", f"{checks}/student.py": b"", "mine.py": b""}
+    staged = take(make(tmp_path, {**BOTH, **files}), pristine)
+    (note,) = staged.notes
+    assert "'mine.py'" in note
+    assert "grader" not in note
+
+
+@either
 @pytest.mark.parametrize(("folders", "taken"), [(3, True), (4, False)])
 def test_files_below_the_greatest_depth_are_not_taken(
     tmp_path: Path, pristine: Path, make: Make, folders: int, taken: bool
