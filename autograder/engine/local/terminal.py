@@ -188,22 +188,22 @@ class Summary:
 
     def _show_texts(self, terminal: pytest.TerminalReporter, entries: Mapping[str, Entry]) -> None:
         """Write advice, unless it repeats a failure, and why a check is not counted yet."""
-        failed = {
-            entries[check.check_id].feedback.partition("\n")[0]
-            for check in self._plan.checks
-            if check.points is not None and check.check_id in entries
-        }
+        scored = [check for check in self._plan.checks if check.points is not None]
+        failures = {self._first_line(check) for check in scored if check.check_id in entries}
         for check in self._plan.checks:
             entry = entries.get(check.check_id)
             if entry is None:
                 continue
-            first_line = entry.feedback.partition("\n")[0]
             if check.points is None and entry.verdict is Verdict.FAILED:
-                if first_line in failed:
-                    continue
-                _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
+                if self._first_line(check) not in failures:
+                    _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
             elif entry.verdict is Verdict.BLOCKED:
                 _write(terminal, f"\n{check.number} {entry.feedback}")
+
+    def _first_line(self, check: PlannedCheck) -> str:
+        """Return what is wrong, before it became a reference to another check."""
+        feedback: str = self._data[check.check_id]["entry"]["feedback"]
+        return feedback.partition("\n")[0]
 
     def _next(self, entries: Mapping[str, Entry]) -> str:
         """Return the next step."""
