@@ -1,6 +1,6 @@
 """Make the pictures of the tour: run the commands of docs/tour.md, photograph what they print.
 
-    .venv/bin/python docs/make_pictures.py [NAME ...]
+    .venv/bin/python -m docs.make_pictures [NAME ...]
 
 In a copy of the project, with Chromium. With names, such as 3-mistakes, only these pictures are
 written; the commands before them run all the same, since they build on each other.
@@ -13,9 +13,7 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,16 +22,13 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-ROOT = Path(__file__).resolve().parents[1]
-TOUR = ROOT / "docs" / "tour.md"
+from tests.docs_kit import DOCS, ROOT, blocks, copy_of_project, run
+
+TOUR = DOCS / "tour.md"
 # Pictures of a page that the commands wrote; the others show the terminal.
 PAGES = {"4-gradescope": "try/results.html", "9-class": "try/report/index.html"}
 WIDTH, MOST_LINES, MOST_HEIGHT = 100, 46, 900
-_STEP = re.compile(
-    r"(?P<notes>(?:<!--[^\n]*-->\n)*)```bash\n(?P<commands>.*?)^```$|!\[[^]]*\]\(tour/(?P<name>.*?)\.png\)",
-    re.MULTILINE | re.DOTALL,
-)
-_INSTEAD = re.compile(r"<!-- tested as: (.*) -->")
+_PICTURE = re.compile(r"!\[[^]]*\]\(tour/(.*?)\.png\)")
 _TERMINAL = """<meta charset="utf-8"><style>body {{ margin: 0; background: #1e1e1e; color: #ddd }}
 pre {{ margin: 0; padding: 14px 18px; font: 13px/1.35 "DejaVu Sans Mono", monospace }}</style>
 <pre>{code}</pre>"""
@@ -50,11 +45,7 @@ overflow-wrap: anywhere; font: 12.5px/1.4 "DejaVu Sans Mono", monospace }}
 
 def main(wanted: list[str]) -> None:
     """Run the tour and write the pictures, all or those that are named."""
-    with tempfile.TemporaryDirectory(prefix="tour-") as name:
-        Path(name).chmod(0o755)  # workers have users of their own
-        project = Path(name) / "project"
-        unwanted = shutil.ignore_patterns(".*", "dist", "__pycache__", "data", "out_*", "maf")
-        shutil.copytree(ROOT, project, ignore=unwanted)
+    with copy_of_project() as project:
         pictures = dict(_pages(project))
         with sync_playwright() as started:
             browser = started.chromium.launch(executable_path=shutil.which("chromium"))
@@ -73,14 +64,14 @@ def main(wanted: list[str]) -> None:
 
 def _pages(project: Path) -> Iterator[tuple[str, Path]]:
     """Run every step; yield the name of each picture with the page to photograph."""
-    shown = ""
-    for step in _STEP.finditer(TOUR.read_text(encoding="utf-8")):
-        if (commands := step["commands"]) is not None:
-            instead = _INSTEAD.search(step["notes"])
-            printed = _run(instead[1] if instead else commands, project)
-            shown = "".join(f"$ {line}\n" for line in commands.splitlines()) + printed
-            continue
-        picture = step["name"]
+    text, shown = TOUR.read_text(encoding="utf-8"), ""
+    steps = blocks(TOUR.name, text)
+    for found in _PICTURE.finditer(text):
+        picture = found[1]
+        while steps and steps[0].end < found.start():
+            step = steps.pop(0)
+            printed = run(step, project, {"COLUMNS": str(WIDTH), "PY_COLORS": "1"})
+            shown = "".join(f"$ {line}\n" for line in step.text.splitlines()) + printed
         if picture == "4-gradescope":
             results = json.loads((project / "try" / "results.json").read_text(encoding="utf-8"))
             (project / PAGES[picture]).write_text(as_on_gradescope(results), encoding="utf-8")
@@ -89,27 +80,6 @@ def _pages(project: Path) -> Iterator[tuple[str, Path]]:
             page.parent.mkdir(exist_ok=True)
             page.write_text(_as_in_a_terminal(shown, project), encoding="utf-8")
         yield picture, page
-
-
-def _run(commands: str, project: Path) -> str:
-    done = subprocess.run(
-        ["bash", "-c", commands],
-        cwd=project,
-        env={
-            "PATH": f"{Path(sys.prefix)}/bin:{os.environ['PATH']}",
-            "LANG": "C.UTF-8",
-            "HOME": str(project),
-            "ENVIRONMENT": str(Path(sys.prefix).resolve()),
-            "COLUMNS": str(WIDTH),
-            "PY_COLORS": "1",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    return done.stdout
 
 
 def _as_in_a_terminal(text: str, project: Path) -> str:

@@ -8,16 +8,9 @@ comment says `tested as: COMMAND`, that is run instead, and the next comment mus
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +19,11 @@ import pytest
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.settings import Table
 from autograder.engine.homework import parse_assignment
+from tests.docs_kit import DOCS, ROOT, Block, blocks, copy_of_project, run
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs"
-ENVIRONMENT = Path(sys.prefix).resolve()
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 # Where a page's commands are typed, if not in the project's own folder.
 PLACES = {"students.md": "student_template"}
-_FENCE = re.compile(
-    r"(?P<notes>(?:^ *<!--[^\n]*-->\n)*)"
-    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
-    re.MULTILINE | re.DOTALL,
-)
-_NOTE = re.compile(r"<!-- ([a-z ]+?)(?::| with) (.*) -->")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _NOTES = {
     "bash": {"tested as", "because", "fails", "runs in"},
@@ -49,55 +34,9 @@ _NOTES = {
 }
 
 
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page."""
-
-    page: str
-    language: str
-    text: str
-    notes: dict[str, str]
-
-
-def blocks(page: str, text: str) -> list[Block]:
-    """All fenced blocks of a page's text, in order."""
-    return [
-        Block(
-            page,
-            found["language"],
-            textwrap.dedent(found["text"]),
-            dict(_NOTE.findall(found["notes"])),
-        )
-        for found in _FENCE.finditer(text)
-    ]
-
-
 def of_page(page: str) -> list[Block]:
     """The blocks of a page of docs/."""
     return blocks(page, (DOCS / page).read_text(encoding="utf-8"))
-
-
-def run(block: Block, place: Path) -> str:
-    """Run a block of commands, or what stands for it; return what it printed."""
-    status = int(block.notes.get("fails", "status 0").removeprefix("status "))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block.notes.get("tested as", block.text)],
-        cwd=place,
-        env={
-            "PATH": f"{ENVIRONMENT}/bin:{os.environ['PATH']}",  # as if it were activated
-            "LANG": os.environ.get("LANG", "C.UTF-8"),
-            "HOME": str(place),
-            "ENVIRONMENT": str(ENVIRONMENT),
-            "OMP_NUM_THREADS": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    printed = done.stdout + done.stderr
-    assert done.returncode == status, f"{block.page}:\n{block.text}\n{printed}"
-    return printed
 
 
 # ---- the commands -------------------------------------------------------------------------
@@ -105,14 +44,9 @@ def run(block: Block, place: Path) -> str:
 
 @pytest.fixture
 def project() -> Iterator[Path]:
-    """A copy of the project, where workers with users of their own can follow links into it."""
-    with tempfile.TemporaryDirectory(prefix="docs-") as name:
-        Path(name).chmod(0o755)
-        project = Path(name) / "project"
-        unwanted = shutil.ignore_patterns(".*", "dist", "__pycache__", "data", "out_*", "maf")
-        shutil.copytree(ROOT, project, ignore=unwanted)
-        (project / ".venv").symlink_to(ENVIRONMENT, target_is_directory=True)
-        yield project
+    """A copy of the project."""
+    with copy_of_project() as folder:
+        yield folder
 
 
 @pytest.mark.e2e
