@@ -272,6 +272,13 @@ def test_a_check_that_does_not_separate_correct_from_incorrect_fails(
     assert complaint in capsys.readouterr().out
 
 
+def test_rows_are_in_the_order_of_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrix does not depend on which job was faster."""
+    one, two = Row(wrong(id="one"), PASSED, 0.0), Row(wrong(id="two"), PASSED, 0.0)
+    monkeypatch.setattr(command, "audit", lambda *_: iter([two, one]))
+    assert command._graded([one.case, two.case], PLAN, 2) == (one, two)
+
+
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_audit_command_grades_a_part_of_the_catalogue(tmp_path: Path) -> None:
