@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from autograder import __version__
 from autograder.commands.common import WRONG_ARGUMENTS, UsageError
-from autograder.engine.homework import AssignmentError
+from autograder.engine.homework import HomeworkError
 
 # Name and purpose; the module of the same name declares the options. Only the requested one is
 # imported: a grading must not fail because of another command.
@@ -54,6 +54,6 @@ def main(argv: Sequence[str]) -> int:
         return run(parsed)
     except UsageError as error:
         print(f"{name}: {error} (see --help)", file=sys.stderr)
-    except AssignmentError as error:
+    except HomeworkError as error:
         print(f"autograder: {error}", file=sys.stderr)
     return WRONG_ARGUMENTS

@@ -20,7 +20,7 @@ from pathlib import Path
 from autograder.commands.common import HOMEWORK, TEMPLATE
 from autograder.engine.grading.judge_process import RunningJudge, environment
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox.isolated import command
 
 _JUDGE = "benchmarks.naming_judge"
@@ -135,7 +135,7 @@ def _grade(submission: Path, folder: Path) -> None:
         Request(
             submission=submission,
             results=folder / "results.json",
-            assignment=load_assignment(HOMEWORK),
+            homework=load_homework(HOMEWORK),
             pristine=TEMPLATE,
         ),
         judges=_NamingJudges(folder / "notes"),

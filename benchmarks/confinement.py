@@ -20,7 +20,7 @@ from unittest import mock
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox import confine, launch, zygote
 from autograder.engine.sandbox import isolated as boot
 
@@ -45,7 +45,7 @@ def bare_zygote(argv: list[str]) -> int:
 
 def measure(*, confined: bool) -> Cost:
     """Grade the reference once; all processes of the grading are counted."""
-    assignment = load_assignment(HOMEWORK)
+    homework = load_homework(HOMEWORK)
 
     def command(python: str, module: str) -> list[str]:
         return boot.command(python, module if confined else _MODULE)
@@ -60,7 +60,7 @@ def measure(*, confined: bool) -> Cost:
             Request(
                 submission=REFERENCE,
                 results=Path(folder) / "results.json",
-                assignment=assignment,
+                homework=homework,
                 pristine=TEMPLATE,
             )
         )

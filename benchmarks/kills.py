@@ -25,7 +25,7 @@ import psutil
 from autograder.engine.grading.ledger import Verdict
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.supervisor import Report, Request, grade
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox.launch import ZygoteHolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ class Range:
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
         self._random = random.Random(seed)
-        self._assignment = load_assignment("autograder.homework")
+        self._assignment = load_homework("autograder.homework")
         self._plan = plan_checks(self._assignment)
         (folder / "workers").mkdir(mode=0o711)
         package = self._assignment.package
@@ -80,7 +80,7 @@ class Range:
                 Request(
                     submission=ROOT / "reference",
                     results=results,
-                    assignment=self._assignment,
+                    homework=self._assignment,
                     pristine=ROOT / "student_template",
                     only=only,
                 ),

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.release.handout import ZIP, Sources, build_handout
 
 # Times the processor time of importing torch; what may be needed at most.
@@ -43,11 +43,11 @@ def cpu_time_s(command: list[str], folder: Path) -> float:
 
 def handout(folder: Path) -> Path:
     """Return an unzipped handout with the reference's solutions in it."""
-    assignment = load_assignment(HOMEWORK)
-    build_handout(Sources(assignment, REFERENCE, TEMPLATE), folder)
+    homework = load_homework(HOMEWORK)
+    build_handout(Sources(homework, REFERENCE, TEMPLATE), folder)
     with zipfile.ZipFile(folder / ZIP) as archive:
         archive.extractall(folder / "homework")
-    for name in assignment.files:
+    for name in homework.files:
         shutil.copy(REFERENCE / name, folder / "homework" / name)
     return folder / "homework"
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.catalogue.audit import Case, audit
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.homework.mistakes.cases import TRAINING, all_cases
 
 # The settings' own seed is the audit's; these are as good as any.
@@ -90,8 +90,8 @@ def main() -> None:
     parser.add_argument("--only", default="*", metavar="PATTERN")
     parser.add_argument("--log", type=Path, metavar="FILE")
     options = parser.parse_args()
-    assignment = load_assignment(HOMEWORK)
-    plan = plan_checks(assignment)
+    homework = load_homework(HOMEWORK)
+    plan = plan_checks(homework)
     solutions = [
         case
         for case in all_cases(REFERENCE, TEMPLATE)
@@ -100,7 +100,7 @@ def main() -> None:
     seedless = frozenset(
         check.number for check in plan if any(piece in check.check_id for piece in _SEEDLESS)
     )
-    log = Log(options.log, hash_of_checks(assignment))
+    log = Log(options.log, hash_of_checks(homework))
     wanted = list(under_seeds(solutions, options.seeds, seedless))
     cases = [case for case in wanted if case.id not in log.done]
     with contextlib.suppress(KeyboardInterrupt):

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 
 
 def result_without_times(submission: Path) -> str:
     """Grade once; return the text of results.json with its one time set to 0."""
-    assignment = load_assignment(HOMEWORK)
+    homework = load_homework(HOMEWORK)
     with tempfile.TemporaryDirectory(prefix="repeat-") as folder:
         results = Path(folder) / "results.json"
         grade(
             Request(
                 submission=submission,
                 results=results,
-                assignment=assignment,
+                homework=homework,
                 pristine=TEMPLATE,
             )
         )

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 import torch
 
 from autograder.commands.common import HOMEWORK, REFERENCE
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--known-blocks", action="store_true")
     options = parser.parse_args()
-    enough = load_assignment(HOMEWORK).training["full_log_likelihood"]
+    enough = load_homework(HOMEWORK).sections["training"]["full_log_likelihood"]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         one = partial(run, known=options.known_blocks)
         ended = list(pool.map(one, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))

@@ -12,7 +12,7 @@ from torch import nn
 
 from autograder.commands.common import HOMEWORK, REFERENCE
 from autograder.engine.catalogue.solutions import Wrong
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments.flow import build_maf, trainable_map
 from autograder.homework.experiments.training import train_flow
@@ -145,7 +145,7 @@ def reached(student: StudentCode) -> float:
 @pytest.mark.slow
 def test_a_correct_log_probs_learns_the_moons_despite_a_wrong_inverse() -> None:
     """It reaches more than full points require."""
-    full = load_assignment(HOMEWORK).training["full_log_likelihood"]
+    full = load_homework(HOMEWORK).sections["training"]["full_log_likelihood"]
     assert reached(submission("raise RuntimeError")) > full
 
 
@@ -177,5 +177,5 @@ for block in self.nf:
 )
 def test_a_wrong_log_probs_gains_nothing_by_a_wrong_inverse(log_probs: str) -> None:
     """A deliberate mistake in 1.2 does not make 1.3.4 easier."""
-    half = load_assignment(HOMEWORK).training["half_log_likelihood"]
+    half = load_homework(HOMEWORK).sections["training"]["half_log_likelihood"]
     assert reached(submission("raise RuntimeError", log_probs)) < half

@@ -9,9 +9,9 @@ import numpy as np
 from autograder.commands.common import REFERENCE
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Ending, Outcome
+from autograder.engine.judge.reply import split_reply
 from autograder.homework.mistakes.cases import solution_files
 from autograder.homework.problems.gan_case import GanCase
-from autograder.homework.reply import split_reply
 from autograder.homework.student import Student
 from tests.in_process import SEED, InProcess, student_of
 

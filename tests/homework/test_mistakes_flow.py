@@ -24,10 +24,10 @@ from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.gradients import flat
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.gradients import flat
 from autograder.homework.mistakes import catalogue
 from autograder.homework.mistakes import right as correct
 from autograder.homework.mistakes.cases import edited

@@ -20,7 +20,7 @@ import psutil
 
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.supervisor import Report, Request, grade
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.homework import Homework, load_homework
 from autograder.engine.sandbox import identity
 from autograder.engine.sandbox.launch import ZygoteHolder
 
@@ -88,8 +88,8 @@ class Court:
             text = text.replace(old, new)
         self.config = folder / "quick.toml"
         self.config.write_text(text, encoding="utf-8")
-        self.assignment: Assignment = load_assignment(homework, self.config)
-        self.numbers = {check.number: check.check_id for check in plan_checks(self.assignment)}
+        self.homework: Homework = load_homework(homework, self.config)
+        self.numbers = {check.number: check.check_id for check in plan_checks(self.homework)}
         workers = folder / "workers"
         workers.mkdir(mode=0o711)
         self.zygote = ZygoteHolder(homework, workers, folder / "zygote.log")
@@ -104,7 +104,7 @@ class Court:
             Request(
                 submission=submission,
                 results=results,
-                assignment=self.assignment,
+                homework=self.homework,
                 pristine=ROOT / "student_template",
                 only=tuple(self.numbers[number] for number in only),
             ),

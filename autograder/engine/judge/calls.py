@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# The experiment of every homework that imports a file of the submission; see sandbox/experiment.py.
-IMPORT = "import"
+# The experiments of every homework: import a file of the submission, call a function in it.
+# See sandbox/experiment.py.
+IMPORT, CALL = "import", "call"
 NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.engine.homework import Homework
 from autograder.engine.release.archive import File
 
 _BEGIN_SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION (\d+\.\d+) ([A-Za-z_][\w.]*)$")
@@ -36,10 +37,9 @@ _ONLY_IMPORT = re.compile(
 _STUDENT_BEGIN = "# >>> YOUR CODE HERE"
 _STUDENT_END = "# <<< END OF YOUR CODE"
 
-_CODE_FOLDER = "codebase"
 _SUBMISSION_SCRIPTS = ("make_submission.sh", "make_submission.py")
 # The template's files, without the submission scripts next to the reference.
-_GIVEN_FILES = (f"{_CODE_FOLDER}/**/*.py", "run_*.py", "*.md", "requirements*.txt")
+_GIVEN_FILES = ("run_*.py", "*.md", "requirements*.txt")
 
 
 class MarkerError(ValueError):
@@ -92,18 +92,18 @@ def make_template_text(text: str, name: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n" if any(lines) else ""
 
 
-def make_template(reference: Path, destination: Path) -> list[Path]:
-    """Write the template made from `reference` into `destination`; return its files, sorted.
+def make_template(homework: Homework, destination: Path) -> list[Path]:
+    """Write the template made from the reference into `destination`; return its files, sorted.
 
     It contains the Python files of the code folder, the drivers, the texts at the top level and
     the submission scripts next to the reference, but no caches, outputs or written answers. Other
     files in `destination` stay; `compare_template` names them.
 
     Raises:
-        FileNotFoundError: `reference` has no code folder.
+        FileNotFoundError: the reference has no code folder.
         MarkerError: see `make_template_text`; nothing is written.
     """
-    contents = _template_files(reference)
+    contents = _template_files(homework)
     for relative, content in contents.items():
         target = destination / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +112,8 @@ def make_template(reference: Path, destination: Path) -> list[Path]:
     return [destination / relative for relative in contents]
 
 
-def compare_template(reference: Path, template: Path) -> list[str]:
-    """Compare `template` with the template that `reference` gives now.
+def compare_template(homework: Homework) -> list[str]:
+    """Compare the template with the one that the reference gives now.
 
     Caches and training outputs do not count.
 
@@ -123,8 +123,9 @@ def compare_template(reference: Path, template: Path) -> list[str]:
     Raises:
         FileNotFoundError, MarkerError: as `make_template`.
     """
-    expected = _template_files(reference)
-    present = _given_files(template)
+    reference, template = homework.reference, homework.template
+    expected = _template_files(homework)
+    present = _given_files(template, homework.code_folder)
     differences: list[str] = []
     for relative in sorted(expected.keys() | present.keys()):
         path = present.get(relative)
@@ -199,13 +200,14 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
     ]
 
 
-def _template_files(reference: Path) -> dict[str, File]:
+def _template_files(homework: Homework) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
-    if not (reference / _CODE_FOLDER).is_dir():
+    reference, code = homework.reference, homework.code_folder
+    if not (reference / code).is_dir():
         raise FileNotFoundError(
-            f"{reference} has no folder {_CODE_FOLDER}/: is this the reference solution?"
+            f"{reference} has no folder {code}: is this the reference solution?"
         )
-    sources = _given_files(reference)
+    sources = _given_files(reference, code)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name
         if name not in sources and script.is_file():
@@ -219,9 +221,9 @@ def _template_files(reference: Path) -> dict[str, File]:
     }
 
 
-def _given_files(root: Path) -> dict[str, Path]:
+def _given_files(root: Path, code: str) -> dict[str, Path]:
     """Return the files of a tree that a template may contain, by relative path."""
-    patterns = (*_GIVEN_FILES, *_SUBMISSION_SCRIPTS)
+    patterns = (f"{code}/**/*.py" if code else "*.py", *_GIVEN_FILES, *_SUBMISSION_SCRIPTS)
     return {
         path.relative_to(root).as_posix(): path
         for pattern in patterns

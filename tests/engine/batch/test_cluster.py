@@ -17,7 +17,7 @@ from autograder.engine.batch.cluster import cluster_crew
 from autograder.engine.batch.scheduler import WorkError
 from autograder.engine.batch.store import Store
 from autograder.engine.batch.worker_process import Settings, fingerprint
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from tests.engine.batch.made_class.work import (
     PACKAGE,
     TEMPLATE,
@@ -98,9 +98,9 @@ def test_workers_with_other_checks_are_refused_before_any_grading(cluster: Local
 
 def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
     """Workers use them in place of the settings in their own checkout."""
-    assignment = load_assignment(PACKAGE, TEMPLATE.parent / "docs" / "examples" / "term.toml")
-    settings = Settings.of(assignment, TEMPLATE)
-    checks = fingerprint(assignment, ())
+    homework = load_homework(PACKAGE, TEMPLATE.parent / "docs" / "examples" / "term.toml")
+    settings = Settings.of(homework, TEMPLATE)
+    checks = fingerprint(homework, ())
     assert checks != grading().checks
     with cluster_crew(cluster.scheduler_address, settings, checks):
         pass

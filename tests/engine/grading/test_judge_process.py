@@ -17,11 +17,11 @@ from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.judge_process import ColdJudges, Judges, WarmJudges
 from autograder.engine.grading.ledger import Entry, read_ledger
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.judge.job import Job
 
 PATIENCE_S = 120.0
-ASSIGNMENT = load_assignment(HOMEWORK)
+ASSIGNMENT = load_homework(HOMEWORK)
 PLAN = plan_checks(ASSIGNMENT)
 # Two checks that read files only, and one whose worker never comes: nobody serves the socket.
 READS_FILES = tuple(check.check_id for check in PLAN if "changed_in_its_regions" in check.check_id)

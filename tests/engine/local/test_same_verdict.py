@@ -18,7 +18,7 @@ import pytest
 
 from autograder.engine.catalogue.audit import Case, audit
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.homework.mistakes.cases import all_cases
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,7 +65,7 @@ Results = dict[str, dict[str, list[Any]]]
 @pytest.fixture(scope="module")
 def remote() -> Results:
     """The results of the public checks of every case in a grading."""
-    plan = plan_checks(load_assignment("autograder.homework"))
+    plan = plan_checks(load_homework("autograder.homework"))
     private = frozenset(c.number for c in plan if not c.check_id.startswith("public/"))
     cases = [
         replace(case, run=frozenset(numbers_of(case)), skip=private) for case in compared_cases()

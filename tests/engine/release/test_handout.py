@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from autograder.cli import main
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.local.planned import public_plan, read_plan, write_plan
 from autograder.engine.release import handout
 from autograder.engine.release.archive import File
@@ -22,7 +22,7 @@ from autograder.engine.release.template import solution_regions
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Sources(
-    load_assignment("autograder.homework"), ROOT / "reference", ROOT / "student_template"
+    load_homework("autograder.homework"), ROOT / "reference", ROOT / "student_template"
 )
 
 
@@ -39,7 +39,7 @@ def test_the_submission_script_knows_the_graders_python(built: Path) -> None:
     name = "make_submission.py"
     with zipfile.ZipFile(built) as archive:
         assert f'GRADER_PYTHON = "{SOURCES.assignment.python}"\n' in archive.read(name).decode()
-    without = replace(SOURCES, assignment=replace(SOURCES.assignment, python=None))
+    without = replace(SOURCES, homework=replace(SOURCES.homework, python=None))
     packed = handout.handout_files(without)[name].data
     assert packed == (SOURCES.template / name).read_bytes()
 
@@ -83,7 +83,7 @@ def test_the_readme_explains_how_to_run_the_checks(built: Path) -> None:
     """It is the handout's; the template's README becomes TRAINING.md."""
     with zipfile.ZipFile(built) as archive:
         readme, training = archive.read("README.md"), archive.read("TRAINING.md")
-    assert readme == (SOURCES.assignment.folder / "handout" / "README.md").read_bytes()
+    assert readme == (SOURCES.homework.folder / "handout" / "README.md").read_bytes()
     assert b"requirements.txt" in readme
     assert b"pytest -k" in readme
     assert b"TRAINING.md" in readme
@@ -180,13 +180,13 @@ def test_no_old_torch_is_installed_beside_a_new_numpy(
 
 def test_points_are_those_of_gradescope(tmp_path: Path) -> None:
     """A public check is worth the same on a student's machine."""
-    plan = public_plan(SOURCES.assignment)
+    plan = public_plan(SOURCES.homework)
     (tmp_path / "public_plan.json").write_text(write_plan(plan), encoding="utf-8")
     assert read_plan(tmp_path) == plan
-    everything = {check.check_id: check for check in plan_checks(SOURCES.assignment)}
+    everything = {check.check_id: check for check in plan_checks(SOURCES.homework)}
     assert all(everything[check.check_id] == check for check in plan.checks)
     assert {check.part for check in plan.checks if check.points} == {
-        part.number for part in SOURCES.assignment.parts
+        part.number for part in SOURCES.homework.parts
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.release import manifest
 from autograder.engine.release.manifest import (
     SecretFileNeeded,
@@ -91,8 +91,8 @@ def test_data_in_the_same_folders_is_included(tmp_path: Path) -> None:
 
 def test_both_sides_of_the_real_homework_are_found() -> None:
     """Modules that are started by name are included: judge, zygote, checks."""
-    assignment = load_assignment("autograder.homework")
-    files = files_that_grade(assignment.folder, assignment.package)
+    homework = load_homework("autograder.homework")
+    files = files_that_grade(homework.folder, homework.package)
     for name in (
         "autograder/__init__.py",
         "autograder/__main__.py",
@@ -111,8 +111,8 @@ def test_both_sides_of_the_real_homework_are_found() -> None:
 
 def test_no_tool_and_no_correct_solution_is_included() -> None:
     """The walk reaches neither the instructors' tools nor the catalogue's solutions."""
-    assignment = load_assignment("autograder.homework")
-    files = files_that_grade(assignment.folder, assignment.package)
+    homework = load_homework("autograder.homework")
+    files = files_that_grade(homework.folder, homework.package)
     tools = ("/audit", "release/bundle", "/preflight", "/leaks", "commands/template")
     assert not [
         name for name in files if any(word in name for word in (*tools, "/right", "/cases"))
