@@ -51,7 +51,7 @@ def build_handout(homework: Homework, destination: Path) -> list[str]:
         HandoutError: the template is out of date, or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(homework)
+    differences = compare_template(homework.reference, homework.template, homework.code_folder)
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
     files = handout_files(homework)
