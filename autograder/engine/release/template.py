@@ -201,9 +201,7 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
 def _template_files(reference: Path, code: str) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
     if not (reference / code).is_dir():
-        raise FileNotFoundError(
-            f"{reference} has no folder {code}: is this the reference solution?"
-        )
+        raise FileNotFoundError(f"{reference} has no folder {code}/: is it the reference?")
     sources = _given_files(reference, code)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name
