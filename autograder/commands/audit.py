@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_jobs(parser)
     add_homework(parser)
     parser.add_argument(
-        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'maf-*'"
+        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'right-*'"
     )
     parser.add_argument(
         "--check",

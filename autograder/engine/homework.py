@@ -85,7 +85,7 @@ class Homework:
 
     Args:
         folder: contains the settings, `checks/`, and what else docs/authors.md lists.
-        package: the folder's name as a package, such as "autograder.homework".
+        package: the folder's name as a package, with the packages around it.
         files: the files that a student hands in, relative to the submission.
         sections: the tables that only this homework has, by name; see `load_homework`.
         reference: the reference solution's folder.
