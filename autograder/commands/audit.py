@@ -29,7 +29,7 @@ from autograder.engine.homework import Homework
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_jobs(parser)
-    add_homework(parser)
+    add_homework(parser, config=False)
     parser.add_argument(
         "--only", metavar="PATTERN", help="only cases with a matching id, such as 'right-*'"
     )
