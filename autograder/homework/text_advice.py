@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from autograder.engine.judge.base_plugin import Submitted
-from autograder.engine.judge.exceptions import Advice, NotAttempted
+from autograder.engine.judge.exceptions import Advice, NotAttempted, advising
 from autograder.engine.release.template import (
     MarkerError,
     edits_outside_regions,
     make_template_text,
 )
+from autograder.homework.student import Student
 
 _SHOWN = 100
 _LISTED = 3
@@ -19,16 +20,17 @@ _COMPILES = re.compile(
 )
 
 
-def advise_on_text(submitted: Submitted, name: str) -> None:
+def advise_on_text(submitted: Submitted, student: Student, name: str) -> None:
     """Give advice on the text of a file.
 
     Args:
         submitted: the student's and the template's files.
+        student: imports the file; without any advice, that must work.
         name: the file, "codebase/gan.py".
 
     Raises:
         Advice: there is some.
-        NotAttempted: the file is missing or unchanged.
+        NotAttempted: the file is missing, unchanged, or cannot be imported.
     """
     text, template = submitted.text(name), submitted.template(name)
     if text is None or text == template:
@@ -40,6 +42,8 @@ def advise_on_text(submitted: Submitted, name: str) -> None:
     )
     if any(advice):
         raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))
+    with advising():
+        student.import_file(name)
 
 
 def _on_edits(text: str, template: str, name: str) -> str:

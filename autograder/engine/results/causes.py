@@ -64,7 +64,7 @@ def feedback_of(row: Row, rows: Sequence[Row]) -> str:
             continue
         if not earlier.scored:  # advice is read last, whatever its number
             continue
-        reference = f"Same cause as {earlier.check.number}."
+        reference = f"Same cause as {row.entry.same_as or earlier.check.number}."
         if earlier.entry.feedback == feedback:
             return reference
         if (
