@@ -12,13 +12,14 @@ import numpy as np
 from autograder.engine.judge.calls import Outcome
 from autograder.engine.judge.exceptions import CheckFailed, Unusable
 from autograder.engine.judge.trusted_messages import known_type
-from autograder.homework.problems.gan_case import N_CLASSES
+from autograder.homework.problems.gan_case import BATCH_IN_TRAINING, N_CLASSES
 from autograder.homework.problems.probe_networks import Array
 
 _OBSTACLES = ("sparse", "quantised", "on the meta device", "too large")
 # Far below the largest float64, so that squares and products of such numbers stay finite.
 _MAX_ABSOLUTE = 1e30
 _MAX_GRADIENT_SIZE = 100_000
+ONLY_IN_TRAINING = f" {BATCH_IN_TRAINING} is the batch size of the training only."
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class Form:
             raise Unusable(
                 f"{self._function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
                 "few times the size of the batch, x_real.shape[0]."
+                + ONLY_IN_TRAINING
+                * (BATCH_IN_TRAINING in sizes)
             )
         rows = self._reply.arrays.get(f"{network}.input")
         if rows is None or rows.shape != (sum(sizes), width):

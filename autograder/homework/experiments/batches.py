@@ -39,7 +39,7 @@ def explain_by_batch(
     for size in dict.fromkeys((_IN_TRAINING, *numbers[:_MOST_NUMBERS])):
         if size not in (0, 1, batch) and size <= _LARGEST and _works(call, size):
             raise Misuse(
-                f"{name} works on a batch of {size} images and fails on one of {batch}; take the "
+                f"{name} works on a batch of {size} images and fails on other sizes; take the "
                 "number of images from x_real.shape[0] instead of writing it as a number"
             ).with_traceback(None if error is None else error.__traceback__)  # it has the line
 
