@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autograder.engine.judge.base_plugin import Submitted
-from autograder.engine.judge.exceptions import Advice
+from autograder.engine.judge.exceptions import Advice, NotAttempted
 from autograder.engine.sandbox.experiment import run_eagerly
 from autograder.homework.student import GAN_FILE
 from autograder.homework.text_advice import advise_on_text
@@ -45,6 +45,21 @@ def test_an_import_of_compile_is_reported(tmp_path: Path) -> None:
     assert "changed outside the marked regions" in feedback
     assert "uses torch.compile" in feedback
     assert feedback.endswith("\nNo points are lost for this.")
+
+
+def test_one_changed_line_is_one_line(tmp_path: Path) -> None:
+    """Not "1 lines"."""
+    assert "regions: 1 line added or changed, 0 lines of the" in advice_on(
+        tmp_path, "pass", "A = 3\n"
+    )
+
+
+def test_a_file_in_another_encoding_is_not_compared(tmp_path: Path) -> None:
+    """Every line would differ; another message says how to save it."""
+    (tmp_path / GAN_FILE).parent.mkdir()
+    (tmp_path / GAN_FILE).write_bytes((TEMPLATE / GAN_FILE).read_text("utf-8").encode("utf-16"))
+    with pytest.raises(NotAttempted):
+        advise_on_text(Submitted(tmp_path, TEMPLATE, missing=()), GAN_FILE)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,8 @@ class Maf:
         return len(self.x)
 
     def __str__(self) -> str:
-        return f"{self.n_flows} blocks with {self.input_size} variables, batch {self.batch}"
+        blocks = f"{self.n_flows} block{'s' * (self.n_flows > 1)}"
+        return f"{blocks} with {self.input_size} variables, batch {self.batch}"
 
 
 @dataclass(frozen=True, eq=False)
