@@ -39,10 +39,11 @@ def main(argv: list[str]) -> int:
 
 def preload(package: str) -> None:
     """Import and read all that the checks of a homework need."""
-    import _pytest.config
+    with contextlib.suppress(ImportError, AttributeError):  # internal; each judge imports them too
+        import _pytest.config
 
-    for name in _pytest.config.default_plugins:
-        importlib.import_module(f"_pytest.{name}")
+        for name in _pytest.config.default_plugins:
+            importlib.import_module(f"_pytest.{name}")
     folder = Path(importlib.import_module(package).__file__ or "").parent / "checks"
     for path in sorted(folder.rglob("*.py")):
         for each in read_imports(path.read_text(encoding="utf-8")):
