@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.engine.homework import Assignment, load_assignment
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import INSTALLED, ROOT
 
 HOMEWORK = "autograder.homework"
-REFERENCE = ROOT / "reference"
-TEMPLATE = ROOT / "student_template"
+# A wheel carries both in the homework's folder.
+_BESIDE = ROOT / "autograder" / "homework" if INSTALLED else ROOT
+REFERENCE = _BESIDE / "reference"
+TEMPLATE = _BESIDE / "student_template"
 
 # Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
