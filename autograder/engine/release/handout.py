@@ -16,7 +16,7 @@ from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import compare_template
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import PROJECT
 from autograder.engine.submission.imports import read_imports
 from autograder.engine.submission.staging import GRADER
 
@@ -102,7 +102,7 @@ def handout_files(homework: Homework) -> dict[str, File]:
         for name, file in files.items()
         if name.endswith(".py") and not name.endswith(_ONLY_WITH_HYPOTHESIS)
     ]
-    files["requirements.txt"] = File(requirements(ROOT / "pyproject.toml", modules).encode())
+    files["requirements.txt"] = File(requirements(PROJECT / "pyproject.toml", modules).encode())
     return files
 
 

@@ -237,7 +237,7 @@ def platform(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )
-    for name in ("run_autograder", "setup.sh", "pyproject.toml", "constraints.txt"):
+    for name in ("run_autograder", "setup.sh", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, source / name)
     shutil.copy(source / "run_autograder", root / "run_autograder")
     (root / "submission").mkdir()
