@@ -15,6 +15,7 @@ import numpy as np
 
 from autograder.engine.judge.calls import IMPORT, Call, Caller, Outcome, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.reply import split_reply
 from autograder.homework.problems.arrays import (
     Block,
     GanProblem,
@@ -29,7 +30,7 @@ from autograder.homework.problems.arrays import (
 )
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import Array, Critic, LinearCritic
-from autograder.homework.reply import Form, NetworkCall, split_reply
+from autograder.homework.reply import Form, NetworkCall
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -143,7 +144,7 @@ class Student:
             )
         )
         form = Form(reply, "MADE.forward")
-        form.pair("x and log_det")
+        form.several(("x", "log_det"))
         x = form.array("x", noise.shape, "(B, D)")
         return Forward(log_det_or_failure=form.log_det(len(noise)), x=x)
 
@@ -177,7 +178,7 @@ class Student:
             )
         )
         form = Form(reply, "MADE.inverse")
-        form.pair("z and log_det")
+        form.several(("z", "log_det"))
         batch, size = data.shape
         return Inverse(
             z=form.array("z", data.shape, "(B, D)"),

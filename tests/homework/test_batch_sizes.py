@@ -58,7 +58,7 @@ def of_size(size: int) -> Loss:
 def test_the_constant_is_named(size: int) -> None:
     """It may be the training's batch size, or a number in the exception's text."""
     with pytest.raises(
-        Misuse, match=f"some_loss works on a batch of {size} images and fails on another size"
+        Misuse, match=f"some_loss works on a batch of {size} images and fails on other sizes; take"
     ):
         recorded(of_size(size))
 

@@ -55,6 +55,21 @@ def test_an_import_of_compile_is_reported(tmp_path: Path) -> None:
     assert feedback.endswith("\nNo points are lost for this.")
 
 
+def test_one_changed_line_is_one_line(tmp_path: Path) -> None:
+    """Not "1 lines"."""
+    assert "regions: 1 line added or changed, 0 lines of the" in advice_on(
+        tmp_path, "pass", "A = 3\n"
+    )
+
+
+def test_a_file_in_another_encoding_is_not_compared(tmp_path: Path) -> None:
+    """Every line would differ; another message says how to save it."""
+    (tmp_path / GAN_FILE).parent.mkdir()
+    (tmp_path / GAN_FILE).write_bytes((TEMPLATE / GAN_FILE).read_text("utf-8").encode("utf-16"))
+    with pytest.raises(NotAttempted):
+        advise_on_text(Submitted(tmp_path, TEMPLATE, missing=()), student_that(None), GAN_FILE)
+
+
 @pytest.mark.parametrize(
     "body", ["pass", "# torch.compile(d) is too slow", "torch.compiler.reset()", "re.compile('a')"]
 )

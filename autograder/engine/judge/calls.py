@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# The experiment of every homework that imports a file of the submission; see sandbox/experiment.py.
-IMPORT = "import"
+# The experiments of every homework: import a file of the submission, call a function in it.
+# See sandbox/experiment.py.
+IMPORT, CALL = "import", "call"
 NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 
@@ -98,7 +99,7 @@ class Call:
         arrays: arrays for it.
         seed: seeds torch, numpy and random before the call; must follow from the case, so that a
             replayed case gives the same answer.
-        needs: the student's file that it calls, such as "codebase/gan.py".
+        needs: the student's file that it calls, such as "code/model.py".
         functions: the student's functions that it calls, where the experiment's name does not say;
             hangs are counted by them.
         timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.

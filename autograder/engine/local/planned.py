@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.engine.grading.ledger import PlannedCheck
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 
 PLAN = "public_plan.json"  # in the homework's folder
 PRISTINE = "pristine"  # there, too: the template's code as it was handed out
@@ -32,9 +32,9 @@ class PublicPlan:
     points: Mapping[str, float]
 
 
-def public_plan(assignment: Assignment) -> PublicPlan:
+def public_plan(homework: Homework) -> PublicPlan:
     """Return the public checks of the plan; needs the private ones to compute points."""
-    plan = plan_checks(assignment)
+    plan = plan_checks(homework)
     checks = tuple(
         replace(check, visibility="visible")  # on a student's machine, every check is
         for check in plan
@@ -42,8 +42,8 @@ def public_plan(assignment: Assignment) -> PublicPlan:
     )
     public = {check.number for check in checks}
     private = tuple(check.number for check in plan if check.number not in public)
-    points = {part.number: part.points for part in assignment.parts}
-    return PublicPlan(checks, private, assignment.part_titles, points)
+    points = {part.number: part.points for part in homework.parts}
+    return PublicPlan(checks, private, homework.part_titles, points)
 
 
 def write_plan(plan: PublicPlan) -> str:

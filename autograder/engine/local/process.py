@@ -12,13 +12,13 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.calls import Array, Ending, Outcome, RaisedError
 from autograder.engine.judge.student_errors import (
     NO_MESSAGES,
@@ -35,24 +35,22 @@ from autograder.engine.sandbox.experiment import (
     run_eagerly,
 )
 
-CODE = "codebase"  # the folder of the student's files, and the package that they are
-
 
 class OwnCode(StudentCode):
     """The student's own files, in their folder."""
 
     own_process = False
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, math.inf)
-        self._code = (root / CODE).resolve()
+    def __init__(self, root: Path, code: str) -> None:
+        super().__init__(root, code, math.inf)
+        self.folder = (root / code).resolve()
 
     def place_of(self, file: str) -> str | None:
-        """Return "codebase/gan.py" for that file; None for files of libraries and of ours."""
+        """Return its path in the submission; None for files of libraries and of ours."""
         path = Path(file).resolve()
-        if not path.is_relative_to(self._code):
+        if not path.is_relative_to(self.folder):
             return None
-        return f"{CODE}/{path.relative_to(self._code).as_posix()}"
+        return (PurePosixPath(self.code) / path.relative_to(self.folder).as_posix()).as_posix()
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
@@ -77,16 +75,18 @@ class OwnCode(StudentCode):
 class Runner:
     """Runs experiments on a student's code; all checks of a session share it."""
 
-    def __init__(self, folder: Path, settings: Assignment, missing: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, settings: Homework, missing: tuple[str, ...]) -> None:
         path = list(sys.path)
-        self.code = OwnCode(folder)
+        self.code = OwnCode(folder, settings.code_folder)
         self._path = sys.path[len(path) :]
         sys.path[:] = path
         self.missing = missing
         self.hung: set[str] = set()
         self._settings = settings
-        experiments = importlib.import_module(f"{settings.package}.experiments")
-        self.experiments: Mapping[str, Experiment] = experiments.EXPERIMENTS
+        name = settings.module("experiments")
+        self.experiments: Mapping[str, Experiment] = (
+            importlib.import_module(name).EXPERIMENTS if name else {}
+        )
 
     @cached_property
     def _messages(self) -> TrustedMessages:
@@ -152,10 +152,11 @@ def _absent(is_available: Callable[[], bool]) -> Any:
 
 def forget(code: OwnCode) -> None:
     """Remove the student's modules from memory, under all names they were imported by."""
-    own = {path.stem for path in (code.root / CODE).glob("*.py")}
-    for name in [name for name in sys.modules if name.partition(".")[0] in {CODE, *own}]:
+    package = code.code.partition("/")[0]
+    own = {path.stem for path in code.folder.glob("*.py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] in {package, *own}]:
         file = getattr(sys.modules[name], "__file__", None)
-        if name.partition(".")[0] == CODE or (file and code.place_of(file)):
+        if name.partition(".")[0] == package or (file and code.place_of(file)):
             del sys.modules[name]
     importlib.invalidate_caches()
 

@@ -63,7 +63,7 @@ def _misuse(name: str, size: int) -> Misuse:
             "images (B, 1, 28, 28)"
         )
     return Misuse(
-        f"{name} works on a batch of {size} images and fails on another size; take the "
+        f"{name} works on a batch of {size} images and fails on other sizes; take the "
         "number of images from x_real.shape[0] instead of writing it as a number"
     )
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import Diagnosis, Tabulated
 from autograder.engine.judge.compare import close, close_to_any, difference
+from autograder.engine.judge.diagnosis import Diagnosis, Tabulated
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
+from autograder.engine.judge.gradients import gradient_error
 from autograder.homework import tolerances
 from autograder.homework.golden.problems import (
     Answers,
@@ -23,7 +24,6 @@ from autograder.homework.golden.problems import (
     load,
 )
 from autograder.homework.golden.snippets import snippet
-from autograder.homework.gradients import gradient_error
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student

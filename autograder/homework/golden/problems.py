@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import Tabulated
+from autograder.engine.judge.diagnosis import Tabulated
 from autograder.homework.problems.arrays import made_in_words, maf_in_words
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import (

@@ -11,6 +11,7 @@ from autograder.homework.problems.probe_networks import Array, Critic, Generator
 
 PIXELS = 784
 N_CLASSES = 10
+BATCH_IN_TRAINING = 64  # the batch size that students may have written into their code
 CRITIC_UNITS = 12
 
 LOGIT_WEIGHT_SUM = 4.5  # |logit| <= 4.5 + 1 < 6 because |tanh| < 1

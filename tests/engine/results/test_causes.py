@@ -155,3 +155,12 @@ def test_nothing_refers_to_advice() -> None:
     plan = [advice, check("2.2.1")]
     both = rows_of(plan, [failed("1.3.5", "It exited."), failed("2.2.1", "It exited.")])
     assert feedback_of(both[1], both) == both[1].entry.feedback
+
+
+def test_a_reference_to_a_check_is_not_referred_to() -> None:
+    """The third check names the first, not the second, which only refers to it."""
+    first = failed("2.2.1", "Python cannot read gan.py: it is UTF-16.")
+    others = [failed(n, "Python cannot read gan.py; see 2.2.1.", same_as="2.2.1") for n in "34"]
+    _, second, third = listed = rows(first, *others)
+    assert feedback_of(second, listed) == second.entry.feedback
+    assert feedback_of(third, listed) == "Same cause as 2.2.1."

@@ -11,8 +11,8 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.compare import close, difference, excess
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework import tolerances
 from autograder.homework.oracles import flow

@@ -11,11 +11,11 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.compare import close, difference, excess
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.gradients import gradient_error
 from autograder.homework import tolerances
-from autograder.homework.gradients import gradient_error
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import STEEP, USED, MadeCase, and_special, made_cases
