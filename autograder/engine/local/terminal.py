@@ -223,8 +223,8 @@ class Summary:
         if len(ran) == len(scored):
             return (
                 "\nAll public checks pass. Gradescope also runs private checks on new inputs. "
-                "Next: train your models and look at their samples (README.md says how), then "
-                "pack your submission with: python make_submission.py"
+                "Next: README.md says what else to do. Then pack your submission with: "
+                "python make_submission.py"
             )
         after = parts[parts.index(ran[-1].part) + 1 :]
         if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import sys
@@ -37,7 +38,6 @@ _ONLY_WITH_HYPOTHESIS = "engine/judge/hypothesis_profile.py"
 # Distributions whose modules have other names.
 _MODULES = {"scikit-learn": "sklearn"}
 _SUBMISSION_SCRIPT = "make_submission.py"
-_NO_PYTHON = b'GRADER_PYTHON = ""\n'
 
 
 class HandoutError(ValueError):
@@ -72,7 +72,8 @@ def handout_files(homework: Homework) -> dict[str, File]:
 
     Raises:
         SecretFileNeeded: a public check needs a file that students must not get.
-        ValueError: two files have the same path in the zip.
+        HandoutError: two files have the same path in the zip, or make_submission.py has no line
+            for a setting.
     """
     inside = f"{GRADER}/{homework.path_in_project(homework.folder)}"
     files = {
@@ -90,12 +91,17 @@ def handout_files(homework: Homework) -> dict[str, File]:
             relative = path.relative_to(homework.template).as_posix()
             name = _RENAMED.get(relative, relative)
             if name in files:
-                raise ValueError(f"{name} is in both the template and {_TOP}/")
+                raise HandoutError(f"{name} is in both the template and {_TOP}/")
             files[name] = read_file(path)
             if relative.rpartition("/")[0] == homework.code_folder and relative.endswith(".py"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
-    if homework.python is not None and _SUBMISSION_SCRIPT in files:
-        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], homework.python)
+    if _SUBMISSION_SCRIPT not in files:
+        script = read_file(ROOT / _SUBMISSION_SCRIPT)
+        script = _with_line(script, "PYTHON_FILES", homework.files)
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "FIGURES", {})
+    if homework.python is not None:  # the script warns of newer syntax
+        script = files[_SUBMISSION_SCRIPT]
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "GRADER_PYTHON", homework.python)
     files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(homework)).encode())
     modules = [
         file.data.decode()
@@ -106,17 +112,19 @@ def handout_files(homework: Homework) -> dict[str, File]:
     return files
 
 
-def _with_version(script: File, python: str) -> File:
-    """Write the grader's Python version into make_submission.py, which warns of newer syntax.
+def _with_line(script: File, name: str, value: object) -> File:
+    """Write a value into make_submission.py: into the line `NAME = ...`.
 
     Raises:
-        ValueError: the script has no line for it.
+        HandoutError: the script has no line for it.
     """
-    if script.data.count(_NO_PYTHON) != 1:
-        line = _NO_PYTHON.decode().strip()
-        raise ValueError(f"{_SUBMISSION_SCRIPT} must contain the line {line} once")
-    line = f'GRADER_PYTHON = "{python}"\n'
-    return replace(script, data=script.data.replace(_NO_PYTHON, line.encode()))
+    line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+    text = script.data.decode()
+    if len(line.findall(text)) != 1:
+        raise HandoutError(f"{_SUBMISSION_SCRIPT} must contain the line {name} = ... once")
+    # Lists and texts are the same in JSON and Python.
+    filled = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return replace(script, data=line.sub(lambda _: filled, text).encode())
 
 
 def requirements(pyproject: Path, modules: Iterable[str]) -> str:
