@@ -86,7 +86,7 @@ class Homework:
 
     Args:
         folder: contains the settings, `checks/`, and what else docs/authors.md lists.
-        package: the folder's name as a package, such as "autograder.homework".
+        package: the folder's name as a package, such as autograder.homework.
         files: the files that a student hands in, relative to the submission.
         sections: the tables that only this homework has, by name; see `load_homework`.
         reference: the reference solution's folder.
@@ -139,6 +139,15 @@ class Homework:
         except ModuleNotFoundError:  # a folder in the name
             return None
 
+    def value(self, module: str, name: str) -> Any:
+        """Return what one of the homework's modules defines; None if it has no such module.
+
+        Raises:
+            HomeworkError: the module does not define it.
+        """
+        full = self.module(module)
+        return None if full is None else _value(full, name)
+
     def path_in_project(self, path: Path) -> str:
         """Return where a file lies in a bundle or handout: a homework is a package there.
 
@@ -185,8 +194,15 @@ def load_homework(folder: Path, config: Path | None = None) -> Homework:
         raise HomeworkError(str(error)) from None
     sections: Mapping[str, Section] = {}
     if (folder / "settings.py").is_file():
-        sections = importlib.import_module(f"{package}.settings").SECTIONS
+        sections = _value(f"{package}.settings", "SECTIONS")
     return parse_homework(config or folder / SETTINGS, folder, sections)
+
+
+def _value(module: str, name: str) -> Any:
+    imported = importlib.import_module(module)
+    if not hasattr(imported, name):
+        raise HomeworkError(f"{imported.__file__} must define {name}")
+    return getattr(imported, name)
 
 
 def parse_homework(path: Path, folder: Path, sections: Mapping[str, Section]) -> Homework:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,11 +26,8 @@ class Touched(TypedDict):
 
 def load_catalogue(homework: Homework) -> Catalogue:
     """Return a homework's catalogue; an empty one if it has no module `catalogue`."""
-    name = homework.module("catalogue")
-    if name is None:
-        return Catalogue()
-    catalogue: Catalogue = importlib.import_module(name).CATALOGUE
-    return catalogue
+    catalogue: Catalogue | None = homework.value("catalogue", "CATALOGUE")
+    return catalogue or Catalogue()
 
 
 def all_cases(homework: Homework) -> Iterator[Case]:
