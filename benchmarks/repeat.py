@@ -13,14 +13,13 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_homework
+from tests.this_homework import REFERENCE, THIS
 
 
 def result_without_times(submission: Path) -> str:
     """Grade once; return the text of results.json with its one time set to 0."""
-    homework = load_homework(HOMEWORK)
+    homework = THIS
     with tempfile.TemporaryDirectory(prefix="repeat-") as folder:
         results = Path(folder) / "results.json"
         grade(
@@ -28,7 +27,6 @@ def result_without_times(submission: Path) -> str:
                 submission=submission,
                 results=results,
                 homework=homework,
-                pristine=TEMPLATE,
             )
         )
         text = results.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from autograder.commands.common import REFERENCE
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
@@ -24,8 +24,8 @@ from autograder.engine.sandbox.experiment import (
     set_seeds,
 )
 from autograder.homework.experiments import EXPERIMENTS
-from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.student import Student
+from tests.this_homework import reference_files
 
 SEED = 236
 
@@ -66,7 +66,7 @@ class InProcess:
 
 def student_of(entry: Wrong | Right | None = None) -> Student:
     """The reference, or what the catalogue makes of it."""
-    given = solution_files(REFERENCE)
+    given = reference_files()
     files = given if entry is None else edited(given, entry)
     return Student(cast(Caller, InProcess(files)), SEED)
 

@@ -26,12 +26,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 @usage_errors(template.MarkerError)
 def _template(options: argparse.Namespace) -> int:
     homework = load_homework(options)
+    folders = (homework.reference, homework.template, homework.code_folder)
     if options.check:
-        differences = template.compare_template(homework)
+        differences = template.compare_template(*folders)
         for line in differences:
             print(line)
         print(f"{homework.template.name}/ is " + ("out of date" if differences else "up to date"))
         return FOUND_SOMETHING if differences else DONE
-    for path in template.make_template(homework, homework.template):
+    for path in template.make_template(*folders):
         print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
     return DONE

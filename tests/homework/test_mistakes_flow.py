@@ -19,6 +19,7 @@ import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
@@ -30,7 +31,6 @@ from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
 from autograder.homework.mistakes import catalogue
 from autograder.homework.mistakes import right as correct
-from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_arrays, maf_arrays

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.engine.homework import Homework, load_homework
+from autograder.engine.homework import Homework
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.exceptions import CheckFailed, NotAttempted, WorkerLost
@@ -25,6 +25,7 @@ from autograder.homework.training_runs.flow_training import (
     Trained,
 )
 from autograder.homework.training_runs.gan_training import GanTraining, share_covered, small_problem
+from tests.this_homework import THIS
 
 GAVE_UP = None
 FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
@@ -65,7 +66,7 @@ class StubCaller:
 @pytest.fixture
 def homework() -> Homework:
     """The homework's own settings."""
-    return load_homework("autograder.homework")
+    return THIS
 
 
 Train = Callable[..., tuple[FlowTraining, StubCaller]]

@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema
 import psutil
 
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.supervisor import Report, Request, grade
 from autograder.engine.homework import Homework, load_homework
@@ -79,7 +80,7 @@ class Court:
         secret: a text that no student may see.
     """
 
-    def __init__(self, folder: Path, secret: str, homework: str = "autograder.homework") -> None:
+    def __init__(self, folder: Path, secret: str, homework: Path = HOMEWORK) -> None:
         self.folder = folder
         self.secret = secret
         text = (ROOT / "autograder/homework/assignment.toml").read_text(encoding="utf-8")
@@ -105,7 +106,6 @@ class Court:
                 submission=submission,
                 results=results,
                 homework=self.homework,
-                pristine=ROOT / "student_template",
                 only=tuple(self.numbers[number] for number in only),
             ),
             self.zygote,

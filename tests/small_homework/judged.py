@@ -91,7 +91,7 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ledger.unlink(missing_ok=True)
     log.write_text("")
     Job(
-        package="tiny",
+        homework=str(root / "tiny"),
         config=str(root / "tiny" / "assignment.toml"),
         submission=str(root / "submission"),
         pristine=str(root / "pristine"),
@@ -137,7 +137,7 @@ def _order(ledger: Path) -> list[str]:
 
 def _plan(root: Path) -> tuple[PlannedCheck, ...]:
     folder = root / "tiny"
-    return plan_checks(parse_homework(folder / "assignment.toml", folder, "tiny"))
+    return plan_checks(parse_homework(folder / "assignment.toml", folder, {}))
 
 
 ALL = {

@@ -29,7 +29,7 @@ ZIP = "handout.zip"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
 _DEFAULTS = Path(__file__).with_name("handout_files")  # those of a homework without its own
 # The template's README makes room for the handout's.
-_RENAMED = {"README.md": "TRAINING.md"}
+_RENAMED = {"README.md": "CODE.md"}
 # The extra of pyproject.toml that the students' pytest needs.
 _LOCAL = "local"
 # Imported on a student's machine only if a check imports hypothesis itself.
@@ -51,7 +51,7 @@ def build_handout(homework: Homework, destination: Path) -> list[str]:
         HandoutError: the template is out of date, or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(homework)
+    differences = compare_template(homework.reference, homework.template, homework.code_folder)
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
     files = handout_files(homework)

@@ -2,7 +2,7 @@
 
 Full-line comments in the reference mark the regions that students do not get:
 
-    # BEGIN SOLUTION 1.1 MADE.forward     replaced by a stub between two student markers
+    # BEGIN SOLUTION 1.1 gradient         replaced by a stub between two student markers
     # END SOLUTION
     # BEGIN REFERENCE ONLY                cut without trace
     # END REFERENCE ONLY
@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.engine.homework import Homework
 from autograder.engine.release.archive import File
 
 _BEGIN_SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION (\d+\.\d+) ([A-Za-z_][\w.]*)$")
@@ -59,7 +58,7 @@ class _Block:
     kind: _Kind
     lines: tuple[str, ...]
     indent: str = ""
-    title: str = ""  # "1.1 MADE.forward", for a solution
+    title: str = ""  # "1.1 gradient", for a solution
 
 
 def make_template_text(text: str, name: str) -> str:
@@ -92,18 +91,18 @@ def make_template_text(text: str, name: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n" if any(lines) else ""
 
 
-def make_template(homework: Homework, destination: Path) -> list[Path]:
-    """Write the template made from the reference into `destination`; return its files, sorted.
+def make_template(reference: Path, destination: Path, code: str) -> list[Path]:
+    """Write the template made from `reference` into `destination`; return its files, sorted.
 
     It contains the Python files of the code folder, the drivers, the texts at the top level and
     the submission scripts next to the reference, but no caches, outputs or written answers. Other
     files in `destination` stay; `compare_template` names them.
 
     Raises:
-        FileNotFoundError: the reference has no code folder.
+        FileNotFoundError: `reference` has no folder `code`.
         MarkerError: see `make_template_text`; nothing is written.
     """
-    contents = _template_files(homework)
+    contents = _template_files(reference, code)
     for relative, content in contents.items():
         target = destination / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,10 +111,10 @@ def make_template(homework: Homework, destination: Path) -> list[Path]:
     return [destination / relative for relative in contents]
 
 
-def compare_template(homework: Homework) -> list[str]:
-    """Compare the template with the one that the reference gives now.
+def compare_template(reference: Path, template: Path, code: str) -> list[str]:
+    """Compare `template` with the template that `reference` gives now.
 
-    Caches and training outputs do not count.
+    Caches and outputs do not count.
 
     Returns:
         A line for each missing, changed, unexpected or no longer executable file, sorted.
@@ -123,9 +122,8 @@ def compare_template(homework: Homework) -> list[str]:
     Raises:
         FileNotFoundError, MarkerError: as `make_template`.
     """
-    reference, template = homework.reference, homework.template
-    expected = _template_files(homework)
-    present = _given_files(template, homework.code_folder)
+    expected = _template_files(reference, code)
+    present = _given_files(template, code)
     differences: list[str] = []
     for relative in sorted(expected.keys() | present.keys()):
         path = present.get(relative)
@@ -184,7 +182,7 @@ def edits_outside_regions(text: str, given: str) -> tuple[list[str], list[str]]:
 
 
 def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
-    """Return title ("1.1 MADE.forward") and code of every region that students do not get.
+    """Return title ("1.1 gradient") and code of every region that students do not get.
 
     Args:
         text: the reference file.
@@ -200,13 +198,10 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
     ]
 
 
-def _template_files(homework: Homework) -> dict[str, File]:
+def _template_files(reference: Path, code: str) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
-    reference, code = homework.reference, homework.code_folder
     if not (reference / code).is_dir():
-        raise FileNotFoundError(
-            f"{reference} has no folder {code}: is this the reference solution?"
-        )
+        raise FileNotFoundError(f"{reference} has no folder {code}/: is it the reference?")
     sources = _given_files(reference, code)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name

@@ -46,7 +46,9 @@ def importable(folder: str) -> str:
     if not all(part.isidentifier() for part in package.split(".")):
         raise ModuleNotFoundError(f"{package!r} is no name for a package; rename {folder}")
     spec = importlib.util.find_spec(package)
-    places = [] if spec is None else [Path(p) for p in spec.submodule_search_locations or ()]
+    if spec is None:
+        raise ModuleNotFoundError(f"there is no folder {folder}", name=package)
+    places = [Path(place) for place in spec.submodule_search_locations or ()]
     if Path(folder).resolve() not in [place.resolve() for place in places]:
         raise ModuleNotFoundError(
             f"another package is called {package!r}; rename {folder}", name=package

@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from autograder.engine.grading.plan import hash_of_checks, part_of, plan_checks
 from autograder.engine.homework import CheckSettings, Homework, HomeworkError, Leaderboard, Part
 
 
-def homework(
+def small_homework(
     folder: Path, files: dict[str, str], parts: dict[str, float], visibility: str = "visible"
 ) -> Homework:
     """A homework whose checks are these files, under `checks/`."""
@@ -36,8 +35,6 @@ def homework(
         visibility=visibility,
         deadline_s=60.0,
         call_timeout_s=1.0,
-        training_timeout_s=1.0,
-        training=MappingProxyType({}),
     )
 
 
@@ -50,7 +47,7 @@ def check(number: str, *decorators: str, name: str | None = None, title: str = "
 
 def plan_of(folder: Path, text: str, points: float = 3) -> tuple[PlannedCheck, ...]:
     """The plan of a homework of one part, 1.2, and one file of checks."""
-    return plan_checks(homework(folder, {"public/test_a.py": text}, {"1.2": points}))
+    return plan_checks(small_homework(folder, {"public/test_a.py": text}, {"1.2": points}))
 
 
 def test_a_check_is_listed_with_all_that_is_known_of_it(tmp_path: Path) -> None:
@@ -71,7 +68,7 @@ def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> N
         "private/helper.py": check("9.9.9", "weight(1)"),
         "private/deeper/test_b.py": check("9.9.9", "weight(1)"),
     }
-    plan = plan_checks(homework(tmp_path, files, {"2.1": 1, "1.2": 2}))
+    plan = plan_checks(small_homework(tmp_path, files, {"2.1": 1, "1.2": 2}))
     assert [(c.number, c.check_id) for c in plan] == [
         ("2.1.1", "public/test_a.py::test_2_1_1"),
         ("1.2.2", "private/test_a.py::test_1_2_2"),
@@ -83,7 +80,7 @@ def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> N
 def test_a_check_is_as_visible_as_the_homework_unless_it_says_so(tmp_path: Path) -> None:
     """The settings' visibility is the default for checks without one."""
     text = check("1.2.1", "weight(1)") + check("1.2.2", 'visibility("visible")')
-    homework = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
+    homework = small_homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
     assert [c.visibility for c in plan_checks(homework)] == ["after_published", "visible"]
 
 
@@ -212,7 +209,7 @@ def test_a_number_is_taken_across_files(tmp_path: Path) -> None:
         "private/test_a.py::test_1_2_1: number 1.2.1 is already used by public/test_a.py"
     )
     with pytest.raises(HomeworkError, match=pattern):
-        plan_checks(homework(tmp_path, files, {"1.2": 2}))
+        plan_checks(small_homework(tmp_path, files, {"1.2": 2}))
 
 
 def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
@@ -226,7 +223,7 @@ def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
 def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
     """Checks, helpers, settings and their names count; caches do not."""
     text = "from small import oracle, renamed\n" + check("1.2.1", "weight(1)")
-    homework = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
+    homework = small_homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
     first = hash_of_checks(homework)
     assert re.fullmatch("[0-9a-f]{16}", first)
     assert hash_of_checks(homework) == first
@@ -250,7 +247,7 @@ def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own
     tmp_path: Path,
 ) -> None:
     """--config changes the hash by what the file says, not by where it lies."""
-    homework = homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
+    homework = small_homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
     (tmp_path / "hw" / "assignment.toml").write_text("a = 1\n")
     own = hash_of_checks(homework)
     (tmp_path / "term.toml").write_text("a = 2\n")
@@ -273,7 +270,7 @@ def homework_with(folder: Path, **settings: Any) -> Homework:
     text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(1)", 'visibility("hidden")')
     private = check("1.2.3", "weight(2)")
     files = {"public/test_a.py": text, "private/test_b.py": private}
-    return replace(homework(folder, files, {"1.2": 4}), **settings)
+    return replace(small_homework(folder, files, {"1.2": 4}), **settings)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_homework
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,7 +47,7 @@ sys.exit(pytest.main([*options, "public", "private"], plugins=[Collector()]))
 
 def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
     """The real checks, imported: the same ids, numbers, weights, visibility and titles."""
-    homework = load_homework("autograder.homework")
+    homework = THIS
     ini = ROOT / "autograder" / "engine" / "judge" / "pytest.ini"
     run = subprocess.run(
         [sys.executable, "-I", "-c", _COLLECT, str(ROOT), str(ini)],
@@ -75,7 +75,7 @@ def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
 
 def test_the_real_plan_adds_up_to_the_handouts_points() -> None:
     """65 points, 5 + 5 + 10 + 15 + 15 + 15, every check under its part's number."""
-    homework = load_homework("autograder.homework")
+    homework = THIS
     plan = plan_checks(homework)
     for part in homework.parts:
         points = [c.points for c in plan if c.part == part.number and c.points is not None]

@@ -12,11 +12,12 @@ import pytest
 from autograder.engine.catalogue.audit import Case, Row
 from autograder.engine.grading.ledger import Entry, Verdict
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import CheckSettings, Homework, load_homework
+from autograder.engine.homework import CheckSettings, Homework
 from autograder.engine.release import preflight
 from autograder.engine.release.archive import File
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.engine.sandbox.isolated import ROOT
+from tests.this_homework import THIS
 
 TEMPLATE = ROOT / "student_template"
 
@@ -24,7 +25,7 @@ TEMPLATE = ROOT / "student_template"
 @pytest.fixture(scope="module")
 def homework() -> Homework:
     """The real settings."""
-    return load_homework("autograder.homework")
+    return THIS
 
 
 def test_the_sample_covers_all_parts_and_depends_on_the_seed() -> None:
@@ -66,8 +67,6 @@ def fake(homework: Homework, results: dict[str, Any], **changes: Any) -> Preflig
     made = Preflight(
         homework=homework,
         files={"run_autograder": File(script.encode(), executable=True)},
-        reference=ROOT / "reference",
-        pristine=TEMPLATE,
         cases=[],
         leaks=lambda: [],
         jobs=1,
@@ -80,7 +79,7 @@ def no_audit(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """Rows instead of the grading of the catalogue's cases."""
     rows: list[Row] = []
 
-    def audit(_package: str, _cases: Sequence[Case], *_rest: object) -> Iterator[Row]:
+    def audit(_homework: Homework, _cases: Sequence[Case], *_rest: object) -> Iterator[Row]:
         yield from rows
 
     monkeypatch.setattr(preflight, "audit", audit)
