@@ -1,4 +1,4 @@
-"""Makes the project and its reference solution importable, and the tree that intake adds to."""
+"""Makes the project, its reference solution and its examples importable, and a template's tree."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).resolve().parent.parent
-for _folder in (_ROOT, _ROOT / "reference"):
+for _folder in (_ROOT, _ROOT / "reference", _ROOT / "examples"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 

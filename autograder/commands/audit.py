@@ -29,9 +29,9 @@ from autograder.engine.homework import Homework
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_jobs(parser)
-    add_homework(parser)
+    add_homework(parser, config=False)
     parser.add_argument(
-        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'maf-*'"
+        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'right-*'"
     )
     parser.add_argument(
         "--check",

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ _KEYS = {
         "check_timeout_s",
         "python",
     ),
-    "folders": ("reference", "template"),
     "leaderboard": ("show", "check", "name", "order"),
 }
 _PART, _CHECK = r"\d+\.\d+", r"\d+\.\d+\.\d+"
@@ -86,7 +85,7 @@ class Homework:
 
     Args:
         folder: contains the settings, `checks/`, and what else docs/authors.md lists.
-        package: the folder's name as a package, such as autograder.homework.
+        package: the folder's name as a package, with the packages around it.
         files: the files that a student hands in, relative to the submission.
         sections: the tables that only this homework has, by name; see `load_homework`.
         reference: the reference solution's folder.
@@ -175,8 +174,10 @@ class Homework:
 def load_homework(folder: Path, config: Path | None = None) -> Homework:
     """Load the homework in a folder.
 
-    Its module `settings`, if there is one, has a `SECTIONS`: a function for each table of
-    assignment.toml that only this homework has. It checks the table and returns its values.
+    Its module `settings` is optional. `SECTIONS` in it has a function for each table of
+    assignment.toml that only this homework has; it checks the table and returns its values.
+    `REFERENCE` and `TEMPLATE` are those folders, if they are not `reference/` and
+    `student_template/` in the homework's folder.
 
     Args:
         folder: with `assignment.toml` and `checks/`; it becomes importable as a package.
@@ -192,10 +193,14 @@ def load_homework(folder: Path, config: Path | None = None) -> Homework:
         package = importable(str(folder))
     except ModuleNotFoundError as error:
         raise HomeworkError(str(error)) from None
-    sections: Mapping[str, Section] = {}
+    own: Any = None
     if (folder / "settings.py").is_file():
-        sections = _value(f"{package}.settings", "SECTIONS")
-    return parse_homework(config or folder / SETTINGS, folder, sections)
+        own = importlib.import_module(f"{package}.settings")
+    return replace(
+        parse_homework(config or folder / SETTINGS, folder, getattr(own, "SECTIONS", {})),
+        reference=getattr(own, "REFERENCE", folder / "reference"),
+        template=getattr(own, "TEMPLATE", folder / "student_template"),
+    )
 
 
 def _value(module: str, name: str) -> Any:
@@ -209,7 +214,7 @@ def parse_homework(path: Path, folder: Path, sections: Mapping[str, Section]) ->
     """Parse one settings file; see `load_homework`."""
     file = Table.read(path)
     file.only((*_KEYS, *sections), "table")
-    optional = ("checks", "folders", "leaderboard")
+    optional = ("checks", "leaderboard")
     tables = {name: file.table(name, optional=name in optional) for name in _KEYS}
     for name, keys in _KEYS.items():
         if keys:
@@ -233,8 +238,6 @@ def parse_homework(path: Path, folder: Path, sections: Mapping[str, Section]) ->
         call_timeout_s=grading.above_zero("call_timeout_s"),
         check_timeout_s=grading.above_zero("check_timeout_s", Homework.check_timeout_s),
         sections={name: read(file.table(name)) for name, read in sections.items()},
-        reference=(folder / tables["folders"].text("reference", "reference")).resolve(),
-        template=(folder / tables["folders"].text("template", "student_template")).resolve(),
         checks=_checks(tables["checks"]),
         leaderboard=_leaderboard(tables["leaderboard"]),
         python=grading.matching(

@@ -1,10 +1,14 @@
-"""The tables of assignment.toml that only this homework has."""
+"""Where this homework's folders are, and the tables of assignment.toml that only it has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from autograder.engine.grading.settings import Table
+
+_PROJECT = Path(__file__).resolve().parents[2]
+REFERENCE, TEMPLATE = _PROJECT / "reference", _PROJECT / "student_template"
 
 _KEYS = ("timeout_s", "full_log_likelihood", "half_log_likelihood")
 

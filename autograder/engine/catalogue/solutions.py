@@ -40,7 +40,7 @@ class Right(_Edit):
 
     Args:
         id: unique in the catalogue, words joined by "-".
-        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
+        region: the solution region of the reference that `code` replaces, "1.2 gradient".
         sentence: one sentence on how it differs.
         code: the region's new code (dedented).
         also: further regions and their code.
@@ -63,7 +63,7 @@ class Wrong(_Edit):
         keeps: parts among them that keep their points, because they are correct given the results
             of the student's other parts.
         hint: shown if the student's answers are those of this mistake; reveals no solution code.
-        answers: by the name of an answer ("MADE.inverse.z"), the mistake's answer as a function of
+        answers: by the name of an answer ("gradient"), the mistake's answer as a function of
             the `about` of `Diagnosis.observe`.
         says: for a mistake that a check's own message names instead: a piece of that message.
     """

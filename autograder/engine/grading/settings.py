@@ -75,9 +75,9 @@ class Table:
             raise self.error(key, allowed)
         return Table(self._file, self._full(key), value)
 
-    def text(self, key: str, default: str | None = None) -> str:
+    def text(self, key: str) -> str:
         """Return a non-empty text."""
-        value = self.entries.get(key, default)
+        value = self.entries.get(key)
         if not isinstance(value, str) or not value.strip():
             raise self.error(key, "a text")
         return value

@@ -43,7 +43,7 @@ class Submitted:
     missing: tuple[str, ...]
 
     def text(self, name: str) -> str | None:
-        """Return a file of the submission, "codebase/gan.py"; None when it is missing."""
+        """Return a file of the submission, "code/model.py"; None when it is missing."""
         if name in self.missing:
             return None
         return (self.submission / name).read_text(encoding="utf-8", errors="replace")

@@ -98,7 +98,7 @@ class Call:
         arrays: arrays for it.
         seed: seeds torch, numpy and random before the call; must follow from the case, so that a
             replayed case gives the same answer.
-        needs: the student's file that it calls, such as "codebase/gan.py".
+        needs: the student's file that it calls, such as "code/model.py".
         functions: the student's functions that it calls, where the experiment's name does not say;
             hangs are counted by them.
         timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.

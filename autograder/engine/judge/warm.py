@@ -23,7 +23,6 @@ from autograder.engine.judge.job import Job
 from autograder.engine.judge.trusted_messages import TrustedMessages
 from autograder.engine.sandbox.confine import die_with_parent
 from autograder.engine.sandbox.fork_server import serve
-from autograder.engine.sandbox.isolated import importable
 from autograder.engine.submission.imports import read_imports
 
 
@@ -44,16 +43,15 @@ def preload(folder: Path) -> None:
 
     for name in _pytest.config.default_plugins:
         importlib.import_module(f"_pytest.{name}")
-    importable(str(folder))
-    for path in sorted((folder / "checks").rglob("*.py")):
-        for each in read_imports(path.read_text(encoding="utf-8")):
-            if each.package:
-                importlib.import_module(each.module)
-    # Each judge reports a broken file itself.
+    # First, so that the homework can be imported; each judge reports a broken file itself.
     with contextlib.suppress(HomeworkError, OSError, SyntaxError):
         homework = load_homework(folder)
         plan_checks(homework)
         TrustedMessages.of_homework(homework.folder)
+    for path in sorted((folder / "checks").rglob("*.py")):
+        for each in read_imports(path.read_text(encoding="utf-8")):
+            if each.package:
+                importlib.import_module(each.module)
 
 
 def _judge(request: Mapping[str, Any], server: int, control: int, log: int) -> int:

@@ -30,7 +30,7 @@ ZIP = "handout.zip"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
 _DEFAULTS = Path(__file__).with_name("handout_files")  # those of a homework without its own
 # The template's README makes room for the handout's.
-_RENAMED = {"README.md": "TRAINING.md"}
+_RENAMED = {"README.md": "CODE.md"}
 # The extra of pyproject.toml that the students' pytest needs.
 _LOCAL = "local"
 # Imported on a student's machine only if a check imports hypothesis itself.

@@ -2,7 +2,7 @@
 
 Full-line comments in the reference mark the regions that students do not get:
 
-    # BEGIN SOLUTION 1.1 MADE.forward     replaced by a stub between two student markers
+    # BEGIN SOLUTION 1.1 gradient         replaced by a stub between two student markers
     # END SOLUTION
     # BEGIN REFERENCE ONLY                cut without trace
     # END REFERENCE ONLY
@@ -58,7 +58,7 @@ class _Block:
     kind: _Kind
     lines: tuple[str, ...]
     indent: str = ""
-    title: str = ""  # "1.1 MADE.forward", for a solution
+    title: str = ""  # "1.1 gradient", for a solution
 
 
 def make_template_text(text: str, name: str) -> str:
@@ -114,7 +114,7 @@ def make_template(reference: Path, destination: Path, code: str) -> list[Path]:
 def compare_template(reference: Path, template: Path, code: str) -> list[str]:
     """Compare `template` with the template that `reference` gives now.
 
-    Caches and training outputs do not count.
+    Caches and outputs do not count.
 
     Returns:
         A line for each missing, changed, unexpected or no longer executable file, sorted.
@@ -182,7 +182,7 @@ def edits_outside_regions(text: str, given: str) -> tuple[list[str], list[str]]:
 
 
 def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
-    """Return title ("1.1 MADE.forward") and code of every region that students do not get.
+    """Return title ("1.1 gradient") and code of every region that students do not get.
 
     Args:
         text: the reference file.
@@ -201,9 +201,7 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
 def _template_files(reference: Path, code: str) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
     if not (reference / code).is_dir():
-        raise FileNotFoundError(
-            f"{reference} has no folder {code}: is this the reference solution?"
-        )
+        raise FileNotFoundError(f"{reference} has no folder {code}/: is it the reference?")
     sources = _given_files(reference, code)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name

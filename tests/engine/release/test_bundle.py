@@ -89,7 +89,8 @@ def hashed(root: Path, config: Path) -> str:
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from autograder.engine.homework import load_homework\n"
         "from autograder.engine.grading.plan import hash_of_checks\n"
-        "print(hash_of_checks(load_homework(HOMEWORK, Path(sys.argv[2]))))"
+        "homework = Path(sys.argv[1]) / 'autograder' / 'homework'\n"
+        "print(hash_of_checks(load_homework(homework, Path(sys.argv[2]))))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, root, config],
@@ -119,8 +120,8 @@ os.umask(int(sys.argv[3], 8))
 from autograder.engine.homework import load_homework
 from autograder.engine.release.archive import write_zip
 from autograder.engine.release.bundle import collect
-assignment = THIS
-write_zip(Path(sys.argv[2]), collect(assignment, root / "student_template"), compress=False)
+homework = load_homework(root / "autograder" / "homework")
+write_zip(Path(sys.argv[2]), collect(homework), compress=False)
 """
 
 

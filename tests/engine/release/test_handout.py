@@ -77,13 +77,13 @@ def test_the_zip_contains_all_that_a_student_needs(built: Path) -> None:
 
 
 def test_the_readme_explains_how_to_run_the_checks(built: Path) -> None:
-    """It is the handout's; the template's README becomes TRAINING.md."""
+    """It is the handout's; the template's README becomes CODE.md."""
     with zipfile.ZipFile(built) as archive:
-        readme, training = archive.read("README.md"), archive.read("TRAINING.md")
+        readme, training = archive.read("README.md"), archive.read("CODE.md")
     assert readme == (THIS.folder / "handout" / "README.md").read_bytes()
     assert b"requirements.txt" in readme
     assert b"pytest -k" in readme
-    assert b"TRAINING.md" in readme
+    assert b"CODE.md" in readme
     assert training == (ROOT / "student_template" / "README.md").read_bytes()
 
 
