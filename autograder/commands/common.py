@@ -16,6 +16,8 @@ HOMEWORK = ROOT / "autograder" / "homework"
 # Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
 
+_HOW_TO_MAKE = "; `python -m autograder template --homework {folder}` makes it"
+
 
 class UsageError(Exception):
     """A command cannot run as requested; the text is one sentence without its full stop."""
@@ -100,9 +102,10 @@ def load_homework(options: argparse.Namespace, *needed: str) -> Homework:
     for name in needed:
         for path in (getattr(loaded, name) / file for file in loaded.files):
             if not path.is_file():
-                which = f" --homework {options.homework}" if options.homework else ""
-                remedy = f"; make it with `template{which}`" if name == "template" else ""
-                raise HomeworkError(f"the {name} is incomplete: there is no {path}{remedy}")
+                raise HomeworkError(
+                    f"the {name} is incomplete: there is no {path}"
+                    + (_HOW_TO_MAKE.format(folder=loaded.folder) if name == "template" else "")
+                )
     return loaded
 
 

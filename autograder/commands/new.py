@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from autograder.commands.common import DONE, UsageError
@@ -13,6 +14,7 @@ from autograder.engine.release.template import make_template
 from autograder.engine.sandbox.isolated import importable
 
 _FILES = Path(new_homework.__file__).parent  # a homework itself: its files are linted and graded
+_NAMES = re.compile(rf"\b(?:{re.escape(new_homework.__name__)}|{_FILES.name})\b")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +40,8 @@ def _new(options: argparse.Namespace) -> int:
                 target = folder / source.relative_to(_FILES)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 text = source.read_text(encoding="utf-8")
-                text = text.replace(new_homework.__name__, package)
-                target.write_text(text.replace(_FILES.name, folder.name), encoding="utf-8")
+                named = _NAMES.sub(lambda m: package if "." in m[0] else folder.name, text)
+                target.write_text(named, encoding="utf-8")
         homework = load_homework(folder)
         make_template(homework.reference, homework.template, homework.code_folder)
     except OSError as error:

@@ -16,7 +16,7 @@ from autograder.engine.local.planned import PLAN, PRISTINE, public_plan, write_p
 from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
-from autograder.engine.release.template import compare_template
+from autograder.engine.release.template import MarkerError, compare_template
 from autograder.engine.sandbox.isolated import ROOT
 from autograder.engine.submission.imports import read_imports
 from autograder.engine.submission.staging import GRADER
@@ -48,16 +48,20 @@ def build_handout(homework: Homework, destination: Path) -> list[str]:
     """Write `handout.zip` into a folder; return the names in it.
 
     Raises:
-        HandoutError: the template is out of date, or the zip would reveal a secret.
+        HandoutError: the template is out of date, a folder has no Python files, a marker is wrong,
+            or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(homework.reference, homework.template, homework.code_folder)
+    folders = (homework.reference, homework.template)
+    try:
+        differences = compare_template(*folders, homework.code_folder)
+        secrets = collect_secrets(*folders, homework.folder / "checks" / "private")
+    except (MarkerError, FileNotFoundError) as error:
+        raise HandoutError(str(error)) from None
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
     files = handout_files(homework)
     destination.mkdir(parents=True, exist_ok=True)
-    private = homework.folder / "checks" / "private"
-    secrets = collect_secrets(homework.reference, homework.template, private)
     with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
         unchecked = Path(name) / ZIP
         write_zip(unchecked, files)
