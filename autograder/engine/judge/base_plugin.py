@@ -48,6 +48,10 @@ class Submitted:
             return None
         return (self.submission / name).read_text(encoding="utf-8", errors="replace")
 
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file that is not missing."""
+        return (self.submission / name).read_bytes()
+
     def missing_packages(self, name: str) -> tuple[Missing, ...]:
         """Return the imports of a file that are not installed here."""
         return missing_packages(self.submission, (name,))

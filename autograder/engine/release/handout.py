@@ -17,7 +17,7 @@ from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import MarkerError, compare_template
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import INSTALLED, PROJECT, ROOT
 from autograder.engine.submission.imports import read_imports
 from autograder.engine.submission.staging import GRADER
 
@@ -100,7 +100,7 @@ def handout_files(homework: Homework) -> dict[str, File]:
             if relative.rpartition("/")[0] == homework.code_folder and relative.endswith(".py"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
     if _SUBMISSION_SCRIPT not in files:
-        script = read_file(ROOT / _SUBMISSION_SCRIPT)
+        script = read_file(_submission_script())
         script = _with_line(script, "PYTHON_FILES", homework.files)
         files[_SUBMISSION_SCRIPT] = _with_line(script, "FIGURES", {})
     if homework.python is not None:  # the script warns of newer syntax
@@ -112,7 +112,7 @@ def handout_files(homework: Homework) -> dict[str, File]:
         for name, file in files.items()
         if name.endswith(".py") and not name.endswith(_ONLY_WITH_HYPOTHESIS)
     ]
-    files["requirements.txt"] = File(requirements(ROOT / "pyproject.toml", modules).encode())
+    files["requirements.txt"] = File(requirements(PROJECT / "pyproject.toml", modules).encode())
     return files
 
 
@@ -129,6 +129,12 @@ def _with_line(script: File, name: str, value: object) -> File:
     # Lists and texts are the same in JSON and Python.
     filled = f"{name} = {json.dumps(value, ensure_ascii=False)}"
     return replace(script, data=line.sub(lambda _: filled, text).encode())
+
+
+def _submission_script() -> Path:
+    """Return the project's script; a wheel carries it beside its homework's reference."""
+    beside = ROOT.glob(f"autograder/*/{_SUBMISSION_SCRIPT}")
+    return next(beside) if INSTALLED else PROJECT / _SUBMISSION_SCRIPT
 
 
 def requirements(pyproject: Path, modules: Iterable[str]) -> str:
