@@ -16,7 +16,7 @@ from autograder.commands.common import (
     load_homework,
 )
 from autograder.engine.catalogue.cases import load_catalogue
-from autograder.engine.catalogue.golden import as_text, same
+from autograder.engine.catalogue.golden import as_text, plain, same
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def _golden(options: argparse.Namespace) -> int:
         raise UsageError(f"{homework.title} has no golden values (no module golden/maker.py)")
     maker = importlib.import_module(name)
     path: Path = maker.GOLDEN
-    made = maker.make_golden(load_catalogue(homework).wrong)
+    made = plain(maker.make_golden(load_catalogue(homework).wrong))
     shown = path.relative_to(homework.folder)
     if options.check:
         old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
