@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before numpy is imported: several runs share the machine, and their threads would wait for each
 # other.
@@ -16,6 +17,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 for _folder in (_ROOT, _ROOT / "reference", _ROOT / "examples"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
+
+# No test may fail because the machine is busy.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so every process
 # that a test starts; what is tested is how they behave in the foreground.
