@@ -126,12 +126,15 @@ def test_noise_that_is_not_standard_normal_is_refused(change: Callable[[Array], 
 @pytest.mark.parametrize(("axis", "name"), list(enumerate(("calls", "examples", "entries"))))
 def test_shared_and_dependent_noise_is_refused(axis: int, name: str) -> None:
     """Half of the calls, examples or entries repeat others, or their negative, or one of them."""
-    drawn = np.moveaxis(draw(), axis, 0).copy()
-    half = len(drawn) // 2
-    for other in (drawn[:half], -drawn[:half], drawn[:1].repeat(half, axis=0)):
-        changed = np.moveaxis(np.concatenate([drawn[:half], other]), 0, axis)
+    for seed in range(20):
+        drawn = np.moveaxis(draw(seed), axis, 0)
+        half = len(drawn) // 2
+        once = drawn[:1].repeat(len(drawn), axis=0)
+        for other in (drawn[:half], -drawn[:half], once[half:]):
+            changed = np.moveaxis(np.concatenate([drawn[:half], other]), 0, axis)
+            with pytest.raises(CheckFailed, match=f"for different {name}.* is not independent"):
+                noise.check_independent("f", changed)
         with pytest.raises(CheckFailed, match=f"for different {name}.* is not independent"):
-            noise.check_independent("f", changed)
-    scaled = 2 * np.moveaxis(drawn[:1].repeat(len(drawn), axis=0), 0, axis)
-    with pytest.raises(CheckFailed, match=f"for different {name}.* is the same"):
-        noise.check_normal("f", scaled)
+            noise.check_independent("f", np.moveaxis(once, 0, axis))
+        with pytest.raises(CheckFailed, match=f"for different {name}.* is the same"):
+            noise.check_normal("f", np.moveaxis(2 * once, 0, axis))
