@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).resolve().parent.parent
-for _folder in (_ROOT, _ROOT / "reference", _ROOT / "examples"):
+if str(_ROOT) not in sys.path:
+    sys.path.insert(0, str(_ROOT))  # before an installed copy, which may be older
+for _folder in (_ROOT / "reference", _ROOT / "examples"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -40,6 +41,10 @@ class InProcess:
             exec(compile(text, path, "exec"), module.__dict__)
             self._modules[module.__name__] = module
 
+    def unseen(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
     def call(self, call: Call) -> Outcome:
         """Run an experiment, seeded as a worker does it."""
         set_seeds(call.seed)
@@ -47,6 +52,7 @@ class InProcess:
         tensors = {key: torch.from_numpy(np.array(array)) for key, array in call.arrays.items()}
         student = SimpleNamespace(
             attribute=lambda m, a: getattr(self._modules[m], a),
+            unseen=nullcontext,
             own_process=False,
             speed=1.0,
         )

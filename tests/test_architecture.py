@@ -168,6 +168,30 @@ def test_nothing_is_ever_unpickled() -> None:
             assert not within(imported(path), package), path
 
 
+# Each place works without them, too; its own test takes them away.
+_INTERNALS = {
+    "engine/judge/hypothesis_profile.py": {"hypothesis.internal"},
+    "engine/judge/warm.py": {"_pytest"},
+    "homework/experiments/probes.py": {"torch._C"},
+}
+
+
+def test_the_internals_of_each_library_are_used_in_one_place() -> None:
+    """A new version may lack them: no other module may stop working then."""
+    internal = re.compile(
+        r"\b(?:_pytest|[a-z]\w*\.internal|(?:torch|numpy|sklearn)(?:\.\w+)*?\._[a-zA-Z]\w*)\b"
+    )
+    for path in modules(AUTOGRADER):
+        used = {
+            match
+            for node in nodes(path)
+            if isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute))
+            for match in internal.findall(ast.unparse(node))
+        }
+        name = path.relative_to(AUTOGRADER).as_posix()
+        assert used == _INTERNALS.get(name, set()), name
+
+
 def test_only_the_command_line_prints() -> None:
     """Whatever else has something to say returns it; the zygote's stdout is the staff's log."""
     may = {

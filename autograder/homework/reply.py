@@ -9,8 +9,10 @@ import numpy as np
 
 from autograder.engine.judge.exceptions import CheckFailed, Unusable
 from autograder.engine.judge.reply import MAX_ABSOLUTE, Reply, is_size
-from autograder.homework.problems.gan_case import N_CLASSES
+from autograder.homework.problems.gan_case import BATCH_IN_TRAINING, N_CLASSES
 from autograder.homework.problems.probe_networks import Array
+
+ONLY_IN_TRAINING = f" {BATCH_IN_TRAINING} is the batch size of the training only."
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Form(Reply):
             raise Unusable(
                 f"{self.function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
                 "few times the size of the batch, x_real.shape[0]."
+                + ONLY_IN_TRAINING
+                * (BATCH_IN_TRAINING in sizes)
             )
         rows = self._arrays.get(f"{network}.input")
         if rows is None or rows.shape != (sum(sizes), width):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from autograder.engine.grading.settings import Table
 
-_PROJECT = Path(__file__).resolve().parents[2]
-REFERENCE, TEMPLATE = _PROJECT / "reference", _PROJECT / "student_template"
+_HERE = Path(__file__).resolve().parent
+# A wheel carries both in the homework's folder, a checkout at its top.
+_BESIDE = _HERE if (_HERE / "student_template").is_dir() else _HERE.parents[1]
+REFERENCE, TEMPLATE = _BESIDE / "reference", _BESIDE / "student_template"
 
 _KEYS = ("timeout_s", "full_log_likelihood", "half_log_likelihood")
 

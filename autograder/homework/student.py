@@ -7,12 +7,13 @@ check with a sentence on what was returned instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall
+from autograder.engine.judge.calls import IMPORT, Call, Caller, Outcome, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.reply import split_reply
 from autograder.homework.problems.arrays import (
@@ -113,6 +114,15 @@ class Student:
     def __init__(self, caller: Caller, seed: int) -> None:
         self._caller = caller
         self.seed = seed
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """Hide what the submission prints in calls that only explain a failure."""
+        return self._caller.unseen()
+
+    def import_file(self, file: str) -> None:
+        """Import a file of the submission, such as "codebase/gan.py"; raises as its calls do."""
+        module = file.removesuffix(".py").replace("/", ".")
+        self._caller.call(Call(IMPORT, {"module": module}, seed=0, needs=file))
 
     # ---- problem 1 --------------------------------------------------------------------------
 

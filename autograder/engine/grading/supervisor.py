@@ -264,7 +264,8 @@ class _Grading:
 
     def _entries(self, place: Workspace, trouble: str) -> dict[str, Entry]:
         """Return the ledger's entries; checks that did not run get the reason as feedback."""
-        reason = f"Not run: {self.refused or trouble or 'it was not selected.'}"
+        refused = self.refused and "the submission cannot be graded; see the top of the output."
+        reason = f"Not run: {refused or trouble or 'it was not selected.'}"
         verdict = Verdict.GRADER_ERROR if self._crashed else Verdict.NOT_RUN
         return {
             check_id: replace(entry, verdict=verdict, feedback=reason)

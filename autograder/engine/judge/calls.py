@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -130,6 +131,9 @@ class PendingCall(Protocol):
 
 class Caller(Protocol):
     """Calls experiments for one check; a call that fails raises the check's conclusion."""
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """Hide what the student's code prints in calls that only explain a failure."""
 
     def call(self, call: Call) -> Outcome:
         """Run an experiment and return its outcome."""

@@ -39,10 +39,11 @@ def main(argv: list[str]) -> int:
 
 def preload(folder: Path) -> None:
     """Import and read all that the checks of a homework need."""
-    import _pytest.config
+    with contextlib.suppress(ImportError, AttributeError):  # internal; each judge imports them too
+        import _pytest.config
 
-    for name in _pytest.config.default_plugins:
-        importlib.import_module(f"_pytest.{name}")
+        for name in _pytest.config.default_plugins:
+            importlib.import_module(f"_pytest.{name}")
     # First, so that the homework can be imported; each judge reports a broken file itself.
     with contextlib.suppress(HomeworkError, OSError, SyntaxError):
         homework = load_homework(folder)

@@ -210,6 +210,7 @@ class LocalChecks(BasePlugin):
     def _frames(self, item: pytest.Item, cause: BaseException) -> Any:
         """Return the student's own frames of an exception as pytest shows them; None if none."""
         place_of = self._start_runner().code.place_of
+        cause = self._start_runner().raised(cause)
         if isinstance(cause, SyntaxError):
             return "".join(traceback.format_exception_only(cause)).rstrip()
         info = pytest.ExceptionInfo.from_exception(cause)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
+import os
+import pdb
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -48,6 +51,22 @@ class OwnCode(StudentCode):
         if not path.is_relative_to(self.folder):
             return None
         return (PurePosixPath(self.code) / path.relative_to(self.folder).as_posix()).as_posix()
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Print nothing, and stop at no breakpoint: its prompt would not be seen either."""
+        hook, set_trace = sys.breakpointhook, pdb.set_trace
+        ignore: Any = lambda *_, **__: None  # noqa: E731
+        sys.breakpointhook = pdb.set_trace = ignore
+        try:
+            with (
+                open(os.devnull, "w", encoding="utf-8") as nowhere,
+                contextlib.redirect_stdout(nowhere),
+                contextlib.redirect_stderr(nowhere),
+            ):
+                yield
+        finally:
+            sys.breakpointhook, pdb.set_trace = hook, set_trace
 
     def _forget(self) -> None:
         forget(self)
@@ -94,6 +113,15 @@ class Runner:
         recorder = run(experiment, arguments, arrays, seed, self.code, self.experiments)
         return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
+    def raised(self, error: BaseException) -> BaseException:
+        """Return the exception of the student's own line, which a `Misuse` may explain."""
+        return error.__cause__ if isinstance(error, Misuse) and error.__cause__ else error
+
+    def place(self, error: BaseException) -> str:
+        """Return the line of the student's code that an exception comes from."""
+        described = describe(error, self.code)
+        return f"{described['file']}, line {described['line']}"
+
     def conclusion_of_call(
         self, error: BaseException, file: str, functions: Sequence[str]
     ) -> BaseException:
@@ -110,6 +138,16 @@ class Runner:
         """Return the error as a worker reports it, and the messages that it may have."""
         messages = self._messages if isinstance(error, Misuse) else NO_MESSAGES
         return RaisedError(**describe(error, self.code)), messages
+
+
+def _absent(is_available: Callable[[], bool]) -> Any:
+    """Return a function that finds no such device; torch also reads the original's attributes."""
+
+    @functools.wraps(is_available)
+    def absent() -> bool:
+        return False
+
+    return absent
 
 
 def forget(code: OwnCode) -> None:
@@ -132,9 +170,8 @@ def _as_before() -> Iterator[None]:
     validates = distribution._validate_args
     cuda, mps = torch.cuda.is_available, torch.backends.mps.is_available
     deterministic = torch.are_deterministic_algorithms_enabled()
-    absent: Any = lambda: False  # noqa: E731
     compiles, torch.compile = torch.compile, run_eagerly
-    torch.cuda.is_available = torch.backends.mps.is_available = absent
+    torch.cuda.is_available, torch.backends.mps.is_available = _absent(cuda), _absent(mps)
     torch.set_num_threads(1)
     try:
         yield

@@ -12,11 +12,11 @@ from pathlib import Path
 from autograder.engine.homework import Homework
 from autograder.engine.release.archive import File
 from autograder.engine.release.manifest import files_that_grade
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import PROJECT
 
 # At the zip's root: the scripts that the platform calls, and the files that setup.sh installs from.
 _STARTED = ("setup.sh", "run_autograder")
-_INSTALLED_FROM = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+_INSTALLED_FROM = ("constraints.txt", "requirements.lock", "LICENSE")
 # Read by setup.sh; in the zip only when an index was given.
 TORCH_INDEX_FILE = "torch-index.txt"
 
@@ -31,8 +31,8 @@ def collect(homework: Homework, torch_index: str = "") -> dict[str, File]:
     Raises:
         OSError: a file cannot be read.
     """
-    files = {name: File((ROOT / name).read_bytes(), executable=True) for name in _STARTED}
-    files |= {name: File((ROOT / name).read_bytes()) for name in _INSTALLED_FROM}
+    files = {name: File((PROJECT / name).read_bytes(), executable=True) for name in _STARTED}
+    files |= {name: File((PROJECT / name).read_bytes()) for name in _INSTALLED_FROM}
     for name, path in files_that_grade(homework).items():
         files[name] = File(homework.source_of(path).read_bytes())
     for path in (homework.template / homework.code_folder).glob("*.py"):

@@ -7,11 +7,17 @@
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import runpy
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]  # the checkout, or the folder it is installed into
+# A wheel carries here what a checkout has beside the package: the scripts and files of a bundle.
+_CARRIED = ROOT / "autograder" / "checkout"
+INSTALLED = _CARRIED.is_dir()
+PROJECT = _CARRIED if INSTALLED else ROOT
+OURS = ROOT / "autograder" if INSTALLED else ROOT  # what graded code must not read
 
 
 def command(python: str, module: str) -> list[str]:
@@ -43,8 +49,10 @@ def importable(folder: str) -> str:
     package, root = package_and_root(Path(folder))
     if str(root) not in sys.path:
         sys.path.append(str(root))
-    if not all(part.isidentifier() for part in package.split(".")):
-        raise ModuleNotFoundError(f"{package!r} is no name for a package; rename {folder}")
+    if not all(p.isidentifier() and not keyword.iskeyword(p) for p in package.split(".")):
+        raise ModuleNotFoundError(
+            f"{package!r} is no name for a package; rename {folder} with letters, digits and _ only"
+        )
     spec = importlib.util.find_spec(package)
     if spec is None:
         raise ModuleNotFoundError(f"there is no folder {folder}", name=package)
@@ -57,6 +65,7 @@ def importable(folder: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    if str(ROOT) not in sys.path:  # site-packages stays behind the standard library
+        sys.path.insert(0, str(ROOT))
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

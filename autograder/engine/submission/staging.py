@@ -260,7 +260,7 @@ def _notes(
         notes.append(f"Only {' and '.join(wanted)} are used; ignored: {_enumerate(unused)}.")
     for name, content in contents.items():
         if fault := encoding_fault(content):
-            notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
+            notes.append(f"{name} {fault}. {SAVE_AS_UTF8}")
     return tuple(notes)
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 
 
 def run(
-    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 120
+    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run run_autograder and return what it printed."""
     return subprocess.run(
@@ -237,7 +237,7 @@ def platform(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )
-    for name in ("run_autograder", "setup.sh", "pyproject.toml", "constraints.txt"):
+    for name in ("run_autograder", "setup.sh", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, source / name)
     shutil.copy(source / "run_autograder", root / "run_autograder")
     (root / "submission").mkdir()
@@ -365,3 +365,7 @@ def test_a_zip_with_nothing_to_grade_gets_zero_and_says_what_was_expected(tmp_pa
     assert score(results) == 0
     assert "codebase/gan.py" in results["output"]
     assert "writeup.pdf" in results["output"]
+    # The reason is given once.
+    assert {test["output"] for test in results["tests"]} == {
+        "Not run: the submission cannot be graded; see the top of the output."
+    }

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from autograder.engine.grading.judge_process import ColdJudges, Judges, WarmJudg
 from autograder.engine.grading.ledger import Entry, read_ledger
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.warm import preload
 from tests.this_homework import REFERENCE, TEMPLATE, THIS
 
 PATIENCE_S = 120.0
@@ -121,3 +123,13 @@ def test_closing_ends_judges_at_work(control: socket.socket, tmp_path: Path) -> 
     judges.close()
     assert running.wait(PATIENCE_S) == -signal.SIGKILL
     assert psutil.wait_procs(forks, PATIENCE_S)[1] == []
+
+
+def test_a_pytest_with_other_internals_is_preloaded_by_its_judges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The internal modules only save time, so the homework's are imported without them."""
+    monkeypatch.setitem(sys.modules, "_pytest.config", None)
+    monkeypatch.delitem(sys.modules, "autograder.homework.text_advice", raising=False)
+    preload(HOMEWORK)
+    assert "autograder.homework.text_advice" in sys.modules

@@ -182,6 +182,8 @@ def test_points_are_those_of_gradescope(tmp_path: Path) -> None:
     assert read_plan(tmp_path) == plan
     everything = {check.check_id: check for check in plan_checks(THIS)}
     assert all(everything[check.check_id] == check for check in plan.checks)
+    numbers = {check.number for check in everything.values()}
+    assert {*plan.private, *(check.number for check in plan.checks)} == numbers
     assert {check.part for check in plan.checks if check.points} == {
         part.number for part in THIS.parts
     }

@@ -68,7 +68,7 @@ def _check_value(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock]) 
     if not close(got.value, expected, tolerances.LOSS):
         raise CheckFailed(
             "MAF.log_probs() does not give the mean over the batch of log p(x).",
-            where=f"Smallest case found: {case}, with known maps in place of the MADE blocks.",
+            where=f"Smallest case found: {case.with_x}; known maps replace the MADE blocks.",
             numbers=difference("log_probs", got.value, expected, tolerances.LOSS),
         )
 
@@ -78,7 +78,7 @@ def _check_gradient(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock
     if error:
         raise CheckFailed(
             "The gradient of MAF.log_probs() is not that of the mean log-likelihood.",
-            where=f"Smallest case found: {case}, with known maps in place of the MADE blocks.",
+            where=f"Smallest case found: {case.with_x}; known maps replace the MADE blocks.",
             numbers=error,
         )
 
