@@ -15,7 +15,7 @@ from autograder.commands.common import (
     load_homework,
 )
 from autograder.engine.catalogue.cases import load_catalogue
-from autograder.engine.catalogue.golden import as_text, same
+from autograder.engine.catalogue.golden import as_text, plain, same
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def _golden(options: argparse.Namespace) -> int:
     if path is None:
         raise UsageError(f"{homework.folder} has no golden values (no module golden/maker.py)")
     make_golden = homework.value("golden.maker", "make_golden")
-    made = make_golden(load_catalogue(homework).wrong)
+    made = plain(make_golden(load_catalogue(homework).wrong))
     shown = path.relative_to(homework.folder)
     if options.check:
         old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -66,7 +66,9 @@ def negative_elbo(
     tensors: Mapping[str, Tensor],
     recorder: Recorder,
 ) -> None:
-    """Call VAE.negative_elbo_bound once; record nelbo, kl, rec, z and the gradient of nelbo.
+    """Call VAE.negative_elbo_bound once; record nelbo, kl, rec and the gradient of nelbo.
+
+    `z` has the samples that the decoder was given as rows, `samples` their number.
 
     `arguments` has `given`: the text of functions that take the place of the student's own of
     these names, or "" to leave those.
@@ -75,6 +77,7 @@ def negative_elbo(
         encoder, decoder = ProbeEncoder(tensors), ProbeDecoder(tensors)
         vae = student.attribute("vae", "VAE")(encoder, decoder)
         returned = vae.negative_elbo_bound(tensors["x"])
+    recorder.note("samples", sum(map(len, decoder.seen)))
     if decoder.seen:
         recorder.add("z", torch.cat(decoder.seen))
     if not isinstance(returned, (tuple, list)) or len(returned) != len(NAMES):

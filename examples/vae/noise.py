@@ -46,29 +46,33 @@ def check_independent(function: str, noise: Array) -> None:
     Raises:
         CheckFailed: it is not.
     """
-    worst, name, most = 0.0, "", 1.0
-    for axis, what in enumerate(_AXES):
+    refused: dict[int, str] = {}
+    for axis in range(noise.ndim):
         rows = np.moveaxis(noise, axis, -1).reshape(-1, noise.shape[axis])
         pairs = rows.shape[1] * (rows.shape[1] - 1) // 2
         correlation = statistics.largest_correlation(rows)
         allowed = statistics.correlation_bound(
             len(rows), pairs, statistics.FALSE_ALARM / len(_AXES)
         )
+        if correlation > allowed:
+            refused[axis] = f"Largest correlation {correlation:.3f} (allowed {allowed:.3f})."
+    if refused:
         # Noise that is shared along one axis looks dependent along the others, too, but less.
-        if correlation > max(allowed, worst):
-            worst, name, most = correlation, what, allowed
-    if worst:
+        axis = max(refused, key=lambda each: _largest_coefficient(noise, each))
         raise CheckFailed(
-            f"The noise of {function} for different {name} is not independent.",
-            numbers=f"Largest correlation {worst:.3f} (allowed {most:.3f}); 1 is the same noise.",
+            f"The noise of {function} for different {_AXES[axis]} is not independent.",
+            numbers=refused[axis],
         )
 
 
 def _repeated_for(noise: Array) -> str:
     """The name of an axis along which noise repeats itself up to a factor, or ""."""
-    for axis, name in enumerate(_AXES):
-        with np.errstate(invalid="ignore", divide="ignore"):  # of constant columns
-            correlations = np.corrcoef(np.moveaxis(noise, axis, 0).reshape(noise.shape[axis], -1))
-        if (np.abs(np.triu(correlations, k=1)) > _SAME).any():
-            return name
-    return ""
+    axis = max(range(noise.ndim), key=lambda each: _largest_coefficient(noise, each))
+    return _AXES[axis] if _largest_coefficient(noise, axis) > _SAME else ""
+
+
+def _largest_coefficient(noise: Array, axis: int) -> float:
+    """The largest correlation coefficient of two slices of an axis, in absolute value."""
+    with np.errstate(invalid="ignore", divide="ignore"):  # of constant slices
+        coefficients = np.corrcoef(np.moveaxis(noise, axis, 0).reshape(noise.shape[axis], -1))
+    return float(np.abs(np.nan_to_num(np.triu(coefficients, k=1))).max())

@@ -106,10 +106,6 @@ class Bound:
         both = (float(self.closed_form.sum(axis=1).mean()), float(self.estimate.mean()))
         return min(both, key=lambda value: abs(value - returned))
 
-    def is_closed_form(self, returned: float) -> bool:
-        """Whether the student's kl is rather the closed form than the estimate."""
-        return self.kl(returned) == float(self.closed_form.sum(axis=1).mean())
-
     def gradient(
         self,
         *,

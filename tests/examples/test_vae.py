@@ -141,7 +141,7 @@ def test_a_class_gets_its_points(tmp_path: Path) -> None:
     _write(students / "one_more_argument", "reference", *one_more)
     autograder("class", students, "--out", tmp_path / "results")
     with (tmp_path / "results" / "scores.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows = {row["Name"]: row for row in csv.DictReader(file)}
+        rows = {row["Submission"]: row for row in csv.DictReader(file)}
     points = {
         name: [float(row[column]) for column in row if column.startswith("1.")]
         for name, row in rows.items()

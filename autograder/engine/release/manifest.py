@@ -25,7 +25,7 @@ _GRADING = (
     "autograder/engine/judge/__main__.py",
 )
 # A homework's modules that the engine finds by their names, where there are any.
-_FOUND_BY_NAME = ("settings.py", "experiments.py", "mistakes.py")
+_FOUND_BY_NAME = ("settings.py", "experiments.py", "mistakes.py", "mistakes/__init__.py")
 _SECRET = {"oracles", "mistakes", "catalogue", "private"}  # of a homework
 _DATA = {".toml", ".ini", ".json", ".npz", ".safetensors"}
 _QUOTED = re.compile(r"[\"'](\w+(?:\.\w+)+)[\"']")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.catalogue.golden import plain
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.homework.golden.answers import Given, Predict, alike
 from autograder.homework.golden.maker_flow import (
@@ -77,19 +76,16 @@ def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
             "right": right,
             "mistakes": _mistakes(mistakes, problems, right, predict_loss(function)),
         }
-    golden: dict[str, Any] = plain(
-        {
-            "about": "Made by `python -m autograder golden`; do not edit. Answers are lists of all "
-            "that is right; null is not compared.",
-            "problems": {
-                "MADE": [data_of_made(problem) for problem in made],
-                "MAF": [data_of_maf(problem) for problem in maf],
-                **GANS,
-            },
-            "functions": functions,
-        }
-    )
-    return golden
+    return {
+        "about": "Made by `python -m autograder golden`; do not edit. Answers are lists of all "
+        "that is right; null is not compared.",
+        "problems": {
+            "MADE": [data_of_made(problem) for problem in made],
+            "MAF": [data_of_maf(problem) for problem in maf],
+            **GANS,
+        },
+        "functions": functions,
+    }
 
 
 def _mistakes(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from autograder import Wrong
-from autograder.engine.catalogue.golden import plain
 from vae import oracles
 from vae.problems import GOLDEN, FixedElbo, FixedGaussian, exact
 
@@ -30,24 +29,24 @@ def make_golden(_mistakes: Sequence[Wrong]) -> dict[str, Any]:
         densities.append(
             {"x": one.x, "m": one.m, "v": one.v, "log_prob": oracles.log_normal(x, one.m, one.v)}
         )
-    golden: dict[str, Any] = plain(
-        {
-            "about": "Made by `python -m autograder golden`; do not edit.",
-            "sample_gaussian": {"m": m, "v": v, "mean": m, "spread": np.sqrt(v)},
-            "log_normal": densities,
-            "negative_elbo_bound": [_bound(rng, *sizes) for sizes in _IMAGES],
-        }
-    )
-    return golden
+    return {
+        "about": "Made by `python -m autograder golden`; do not edit.",
+        "sample_gaussian": {"m": m, "v": v, "mean": m, "spread": np.sqrt(v)},
+        "log_normal": densities,
+        "negative_elbo_bound": [_bound(rng, *sizes) for sizes in _IMAGES],
+    }
 
 
 def _bound(rng: np.random.Generator, batch: int, pixels: int) -> dict[str, Any]:
     """Networks whose q is the prior, and whose decoder ignores z."""
-    zero = {"m_weight": (_Z_DIM, pixels), "v_weight": (_Z_DIM, pixels)}
-    zero |= {"m_bias": (_Z_DIM,), "v_bias": (_Z_DIM,)}  # type: ignore[dict-item]
-    weights = {f"encoder.{name}": np.zeros(shape) for name, shape in zero.items()}
-    weights["decoder.weight"] = np.zeros((pixels, _Z_DIM))
-    weights["decoder.bias"] = exact(np.round(rng.uniform(-3, 3, pixels), 2))
+    weights = {
+        "encoder.m_weight": np.zeros((_Z_DIM, pixels)),
+        "encoder.m_bias": np.zeros(_Z_DIM),
+        "encoder.v_weight": np.zeros((_Z_DIM, pixels)),
+        "encoder.v_bias": np.zeros(_Z_DIM),
+        "decoder.weight": np.zeros((pixels, _Z_DIM)),
+        "decoder.bias": exact(np.round(rng.uniform(-3, 3, pixels), 2)),
+    }
     x = rng.integers(0, 2, (batch, pixels)).astype(np.float64)
     bound = oracles.Bound(FixedElbo(weights, x), np.ones((batch, _Z_DIM)))
     kl = float(bound.closed_form.sum(axis=1).mean())

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from autograder import CheckFailed, Student, Tolerance, assert_close
 from autograder.engine.judge.calls import Call, Caller, Ending, Outcome
 from autograder.engine.judge.exceptions import Unusable
-from autograder.engine.sandbox.experiment import StudentCode, run
+from autograder.engine.sandbox.experiment import Recorder, StudentCode, run
 from tests.this_homework import THIS
 
 CODE = """
@@ -43,6 +44,17 @@ def detached(x):
 """
 
 
+def twice(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    recorder: Recorder,
+) -> None:
+    """An experiment of a homework's own: a function applied twice."""
+    function = student.attribute("small_solution", "scaled")
+    recorder.add("result", function(function(tensors["x"], arguments["by"]), arguments["by"]))
+
+
 @pytest.fixture
 def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student]:
     """A submission of one file without a folder, called in this process."""
@@ -54,7 +66,8 @@ def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student
         def call(self, call: Call) -> Outcome:
             assert call.needs == "small_solution.py"
             arrays = {name: np.asarray(array) for name, array in call.arrays.items()}
-            recorder = run(call.experiment, call.arguments, arrays, call.seed, code, {})
+            own = {"twice": twice}
+            recorder = run(call.experiment, call.arguments, arrays, call.seed, code, own)
             return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
     yield Student(cast(Caller, InProcess()), replace(THIS, files=("small_solution.py",)))
@@ -97,6 +110,15 @@ def test_a_function_of_numpy_arrays_gets_them(student: Student) -> None:
     reply = student.call("of_arrays", {"x": X, "y": index}, as_arrays=True)
     assert reply.array("result", (2, 2), "(B, D)").tolist() == X[::-1].tolist()
     student.call("kinds", {"x": X, "n": 3, "names": ["a"]})
+
+
+def test_a_homework_runs_its_own_experiments(student: Student) -> None:
+    """With values and arrays; float64 arrives as float32."""
+    reply = student.run("twice", {"by": 3}, {"x": X}, function="scaled")
+    assert reply.values["result"]["dtype"] == "float32"
+    assert reply.array("result", (2, 2), "(B, D)").tolist() == (9 * X).tolist()
+    with pytest.raises(Unusable, match="scaled must return y as a tensor"):
+        reply.array("y", (2,), "(B,)")
 
 
 def test_what_is_not_close_fails_the_check_with_its_numbers() -> None:

@@ -93,6 +93,22 @@ def test_data_in_the_same_folders_is_included(tmp_path: Path) -> None:
     ]
 
 
+def test_what_the_engine_finds_by_name_is_included(tmp_path: Path) -> None:
+    """No check imports a homework's settings, experiments and mistakes, files or folders."""
+    files = {
+        "checks/a.py": "",
+        "experiments.py": "",
+        "mistakes.py": "from hw import oracles",
+        "oracles.py": "",
+        "settings.py": "",
+    }
+    assert graded_files(tmp_path / "files", {**files, "catalogue.py": ""}) == [
+        f"hw/{name}" for name in files
+    ]
+    files = {"mistakes/__init__.py": "from hw.mistakes import x", "mistakes/x.py": ""}
+    assert graded_files(tmp_path / "folders", files) == [f"hw/{name}" for name in files]
+
+
 def test_both_sides_of_the_real_homework_are_found() -> None:
     """Modules that are started by name are included: judge, zygote, checks."""
     files = files_that_grade(THIS)

@@ -89,7 +89,7 @@ def test_noise_is_standard_normal_for_small_variances(student: Student) -> None:
 def _noise(student: Student, case: GaussianCase, scale: float) -> Array:
     """The noise (calls, B, D) of several calls with the case's variance, scaled.
 
-    Where v is small, m is 0: float32 would round the noise off beside it.
+    Where v is small, m is 0: next to another m, float32 would round the noise off.
     """
     v = exact(case.v * scale)
     m = case.m if scale == 1.0 else np.zeros_like(v)

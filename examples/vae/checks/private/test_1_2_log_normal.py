@@ -9,7 +9,7 @@ from vae.cases import GaussianCase, gaussian_cases
 from vae.problems import FixedGaussian, GaussianProblem, exact
 from vae.student import LOG_NORMAL, VALUE, log_normal, zeros_where_missing
 
-# An epsilon of 1e-8 beside v = 2e-6 changes each of the three entries by 0.0075 at most.
+# An epsilon of 1e-8 added to v = 2e-6 changes each of the three entries by 0.0075 at most.
 SMALL = Tolerance(rtol=1e-3, atol=0.1)
 
 
