@@ -12,7 +12,7 @@ import sys
 import tempfile
 import tokenize
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PYTHON_FILES = ("codebase/flow_network.py", "codebase/gan.py")
@@ -160,6 +160,16 @@ def warn(folder: Path) -> None:
             print(f"Warning: {name} could not be checked ({error})", file=sys.stderr)
 
 
+def pack(folder: Path, files: "Sequence[str]") -> None:
+    """Write the zip to a temporary folder, then move it: a failure leaves no incomplete zip."""
+    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
+        packed = Path(partial) / "submission.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            for name in files:
+                archive.write(folder / name, name)
+        os.replace(packed, folder / "submission.zip")
+
+
 def main() -> None:
     """Pack, or only warn."""
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -181,13 +191,10 @@ def main() -> None:
         return
     files = files_to_pack(folder)
     warn(folder)
-    # Written to a temporary folder, then moved: a failure leaves no incomplete zip.
-    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
-        packed = Path(partial) / "submission.zip"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-            for name in files:
-                archive.write(folder / name, name)
-        os.replace(packed, folder / "submission.zip")
+    try:
+        pack(folder, files)
+    except OSError as error:
+        fail(f"{folder / 'submission.zip'} cannot be made: {error}")
     print(f"Packed into {folder / 'submission.zip'}:")
     for name in files:
         print(f"  {name}")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -331,3 +332,28 @@ def test_help_packs_nothing(homework: Path, name: str) -> None:
     assert outcome.stdout.startswith("Pack your homework into submission.zip")
     assert "It packs its own folder" in outcome.stdout
     assert packed == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(name: str, homework: Path) -> None:
+    """The last line says what cannot be made; there is no traceback."""
+    with tempfile.TemporaryDirectory() as other:  # root's own temporary folders are private
+        folder = Path(other) / "homework"
+        shutil.copytree(homework, folder)
+        for path in (Path(other), *folder.rglob("*"), folder):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        shell = sys.executable if name.endswith(".py") else shutil.which("bash") or "bash"
+        outcome = subprocess.run(
+            [shell, folder / name],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+            user=65534 if os.geteuid() == 0 else None,
+        )
+        for path in (Path(other), folder, *folder.rglob("*")):
+            path.chmod(0o755)
+        assert not (folder / "submission.zip").exists()
+    assert outcome.returncode == 1
+    assert f"{name}: {folder}/submission.zip cannot be made" in outcome.stderr.splitlines()[-1]
+    assert "Traceback" not in outcome.stderr
