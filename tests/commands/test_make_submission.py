@@ -237,7 +237,12 @@ def test_correct_code_gives_no_warning(name: str, homework: Path, code: str | by
 
 
 def set_grader(homework: Path, version: str) -> None:
-    """Write the grader's version into the script, as the handout does."""
+    """Write the grader's version into the script and add what knows it, as the handout does."""
+    rules = Path("autograder/engine/judge/newer_python.py")
+    for path in (rules, *(each / "__init__.py" for each in list(rules.parents)[:-1])):
+        copy = homework / "grader" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, copy)
     script = homework / "make_submission.py"
     text = script.read_text(encoding="utf-8")
     assert 'GRADER_PYTHON = ""' in text
@@ -254,6 +259,7 @@ NEWER = {
     "backslashes": ("x = f'{\"\\n\".join(d)}'\n", (3, 12)),
     "lines": ('x = f"{\nd}"\n', (3, 12)),
     "comments": ('x = f"{d # d\n}"\n', (3, 12)),
+    "imports": ("from enum import StrEnum\n", (3, 11)),
 }
 
 
@@ -267,7 +273,7 @@ def test_syntax_that_is_too_new_for_the_grader_gives_a_warning(
     outcome, names = run(homework / name, cwd=homework)
     assert outcome.returncode == 0
     assert names == EXPECTED
-    expected = "Gradescope runs Python 3.10, which cannot read it: "
+    expected = "Gradescope runs Python 3.10 and cannot load the file"
     expected = expected if sys.version_info >= since else "Python cannot read this file: "
     assert expected in outcome.stderr
 
