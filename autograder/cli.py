@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 from autograder import __version__
 from autograder.commands.common import WRONG_ARGUMENTS, UsageError
-from autograder.engine.homework import AssignmentError
+from autograder.engine.homework import HomeworkError
 
 # Name and purpose; the module of the same name declares the options. Only the requested one is
 # imported: a grading must not fail because of another command.
 COMMANDS = {
+    "new": "write the files of a new homework, which can be graded at once",
     "grade": "grade one submission",
     "checks": "list all checks with their points and visibility",
     "template": "make student_template/ from reference/ by removing the solutions",
@@ -59,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         return status
     except UsageError as error:
         print(f"{name}: {error} (see --help)", file=sys.stderr)
-    except AssignmentError as error:
+    except HomeworkError as error:
         print(f"autograder: {error}", file=sys.stderr)
     except BrokenPipeError:
         if not _reader_has_gone():

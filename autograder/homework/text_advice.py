@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 
 from autograder.engine.judge.base_plugin import Submitted
-from autograder.engine.judge.exceptions import Advice, NotAttempted
+from autograder.engine.judge.exceptions import Advice, NotAttempted, advising
 from autograder.engine.release.template import (
     MarkerError,
     edits_outside_regions,
     make_template_text,
 )
 from autograder.engine.submission.encoding import encoding_fault
+from autograder.homework.student import Student
 
 _SHOWN = 100
 _LISTED = 3
@@ -21,16 +22,17 @@ _COMPILES = re.compile(
 )
 
 
-def advise_on_text(submitted: Submitted, name: str) -> None:
+def advise_on_text(submitted: Submitted, student: Student, name: str) -> None:
     """Give advice on the text of a file.
 
     Args:
         submitted: the student's and the template's files.
+        student: imports the file; without any advice, that must work.
         name: the file, "codebase/gan.py".
 
     Raises:
         Advice: there is some.
-        NotAttempted: the file is missing, unchanged, or not UTF-8.
+        NotAttempted: the file is missing, unchanged, not UTF-8, or cannot be imported.
     """
     text, template = submitted.text(name), submitted.template(name)
     if text is None or text == template or encoding_fault(submitted.content(name)):
@@ -42,6 +44,8 @@ def advise_on_text(submitted: Submitted, name: str) -> None:
     )
     if any(advice):
         raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))
+    with advising():
+        student.import_file(name)
 
 
 def _on_edits(text: str, template: str, name: str) -> str:

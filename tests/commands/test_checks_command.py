@@ -11,9 +11,9 @@ import pytest
 
 from autograder.cli import main
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from tests.this_homework import THIS
 
-PLAN = plan_checks(load_assignment("autograder.homework"))
+PLAN = plan_checks(THIS)
 
 
 def test_the_table_lists_every_check_with_its_points(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.exceptions import Unusable
-from autograder.homework.gradients import flat
+from autograder.engine.judge.gradients import flat
 from autograder.homework.reply import Form
 
 

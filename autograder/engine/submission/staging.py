@@ -69,8 +69,8 @@ def stage(
     Args:
         source: a folder or a zip.
         destination: a folder that does not exist or is empty.
-        wanted: paths such as "codebase/gan.py".
-        pristine: the template; its other "codebase/*.py" are copied.
+        wanted: paths such as "code/model.py".
+        pristine: the template; its other "code/*.py" are copied.
         limits: the size limits.
 
     Raises:

@@ -64,6 +64,10 @@ class GanCase:
         labels.setflags(write=False)
         return labels
 
+    def __str__(self) -> str:
+        labels = f", labels {self.labels.tolist()}" if self.conditional else ""
+        return f"batch {self.batch}, z of size {self.dim_z}{labels}"
+
     @cached_property
     def _drawn(self) -> tuple[Generator, Critic, Array]:
         rng = np.random.default_rng((self.batch, self.dim_z, self.conditional, self.seed))
@@ -133,7 +137,7 @@ class SureGanCase(GanCase):
 
     def __str__(self) -> str:
         side = "fake" if self.logit < 0 else "real"
-        return f"{self!r}: d is sure that all images are {side}"
+        return f"{super().__str__()}, d is sure that all images are {side}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,9 @@ class HighGanCase(GanCase):
     def _high(self) -> Critic:
         critic = super().critic
         return replace(critic, b2=exact(self.height + critic.b2))
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, d returns values of about {self.height:g}"
 
 
 def exact(values: Array) -> Array:

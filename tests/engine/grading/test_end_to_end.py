@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "tests" / "results.schema.json").read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def checked(path: Path) -> dict[str, Any]:
     """Read results.json; it is valid, lists every check and sums to 65."""
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     jsonschema.validate(results, SCHEMA)
-    plan = plan_checks(load_assignment("autograder.homework"))
+    plan = plan_checks(THIS)
     assert [test["number"] for test in results["tests"]] == [check.number for check in plan]
     assert sum(test.get("max_score", 0) for test in results["tests"]) == 65
     return results
@@ -237,7 +237,7 @@ def platform(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )
-    for name in ("run_autograder", "setup.sh", "pyproject.toml", "constraints.txt"):
+    for name in ("run_autograder", "setup.sh", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, source / name)
     shutil.copy(source / "run_autograder", root / "run_autograder")
     (root / "submission").mkdir()
