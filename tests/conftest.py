@@ -9,10 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A test depends neither on other programs on the machine nor on its speed.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
-
 # Before numpy is imported: several runs share the machine, and their threads would wait for each
 # other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +18,10 @@ if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))  # before an installed copy, which may be older
 if str(_ROOT / "reference") not in sys.path:
     sys.path.append(str(_ROOT / "reference"))
+
+# No test may fail because the machine is busy.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so every process
 # that a test starts; what is tested is how they behave in the foreground.

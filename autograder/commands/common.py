@@ -7,14 +7,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.engine.homework import Assignment, load_assignment
-from autograder.engine.sandbox.isolated import INSTALLED, ROOT
+from autograder.engine import homework
+from autograder.engine.homework import Homework
+from autograder.engine.sandbox.isolated import ROOT
 
-HOMEWORK = "autograder.homework"
-# A wheel carries both in the homework's folder.
-_BESIDE = ROOT / "autograder" / "homework" if INSTALLED else ROOT
-REFERENCE = _BESIDE / "reference"
-TEMPLATE = _BESIDE / "student_template"
+HOMEWORK = ROOT / "autograder" / "homework"
 
 # Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
@@ -33,8 +30,17 @@ def usage_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Declare `--config`, which `load_homework` reads."""
+def add_homework(parser: argparse.ArgumentParser, *, config: bool = True) -> None:
+    """Declare `--homework` and `--config`, which `load_homework` reads."""
+    parser.add_argument(
+        "--homework",
+        type=Path,
+        metavar="FOLDER",
+        help="the homework's folder (default: autograder/homework)",
+    )
+    parser.set_defaults(config=None)
+    if not config:
+        return
     parser.add_argument(
         "--config", type=_settings_file, metavar="FILE", help="settings to use, not assignment.toml"
     )
@@ -79,10 +85,18 @@ def _settings_file(text: str) -> Path:
     return Path(text).resolve()
 
 
-def load_homework(options: argparse.Namespace) -> Assignment:
-    """Load the homework with its own settings, or with those of `--config`.
+def load_homework(options: argparse.Namespace) -> Homework:
+    """Load the homework of `--homework` with its own settings, or with those of `--config`.
 
     Raises:
-        AssignmentError: an entry is missing, unknown or not allowed.
+        HomeworkError: there is none, or an entry is missing, unknown or not allowed.
     """
-    return load_assignment(HOMEWORK, options.config)
+    return homework.load_homework(options.homework or _default(), options.config)
+
+
+def _default() -> Path:
+    """Return this project's homework; in a bundle of another one, the only one there."""
+    others = ROOT.glob(f"*/{homework.SETTINGS}")
+    if (HOMEWORK / homework.SETTINGS).is_file():
+        return HOMEWORK
+    return next((path.parent for path in others), HOMEWORK)

@@ -64,7 +64,7 @@ def run(
         },
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     archive = script.parent / "submission.zip"

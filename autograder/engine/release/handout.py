@@ -7,16 +7,16 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.local.planned import PLAN, PRISTINE, public_plan, write_plan
 from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import compare_template
-from autograder.engine.sandbox.isolated import PROJECT, ROOT
+from autograder.engine.sandbox.isolated import PROJECT
 from autograder.engine.submission.imports import read_imports
 from autograder.engine.submission.staging import GRADER
 
@@ -27,8 +27,9 @@ else:
 
 ZIP = "handout.zip"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
+_DEFAULTS = Path(__file__).with_name("handout_files")  # those of a homework without its own
 # The template's README makes room for the handout's.
-_RENAMED = {"README.md": "TRAINING.md"}
+_RENAMED = {"README.md": "CODE.md"}
 # The extra of pyproject.toml that the students' pytest needs.
 _LOCAL = "local"
 # Imported on a student's machine only if a check imports hypothesis itself.
@@ -43,29 +44,20 @@ class HandoutError(ValueError):
     """The handout cannot be built; no file was written."""
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The settings and folders that a handout is made from."""
-
-    assignment: Assignment
-    reference: Path
-    template: Path
-
-
-def build_handout(sources: Sources, destination: Path) -> list[str]:
+def build_handout(homework: Homework, destination: Path) -> list[str]:
     """Write `handout.zip` into a folder; return the names in it.
 
     Raises:
         HandoutError: the template is out of date, or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(sources.reference, sources.template)
+    differences = compare_template(homework.reference, homework.template, homework.code_folder)
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
-    files = handout_files(sources)
+    files = handout_files(homework)
     destination.mkdir(parents=True, exist_ok=True)
-    private = sources.assignment.folder / "checks" / "private"
-    secrets = collect_secrets(sources.reference, sources.template, private)
+    private = homework.folder / "checks" / "private"
+    secrets = collect_secrets(homework.reference, homework.template, private)
     with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
         unchecked = Path(name) / ZIP
         write_zip(unchecked, files)
@@ -75,34 +67,36 @@ def build_handout(sources: Sources, destination: Path) -> list[str]:
     return sorted(files)
 
 
-def handout_files(sources: Sources) -> dict[str, File]:
+def handout_files(homework: Homework) -> dict[str, File]:
     """Return the files by their paths in the zip.
 
     Raises:
         SecretFileNeeded: a public check needs a file that students must not get.
         ValueError: two files have the same path in the zip.
     """
-    assignment = sources.assignment
-    inside = f"{GRADER}/{assignment.folder.relative_to(ROOT).as_posix()}"
+    inside = f"{GRADER}/{homework.path_in_project(homework.folder)}"
     files = {
-        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": read_file(assignment.source_of(path))
-        for path in public_files(assignment.folder)
+        f"{GRADER}/{name}": read_file(homework.source_of(path))
+        for name, path in public_files(homework).items()
     }
-    for path in (assignment.folder / _TOP).iterdir():
-        if path.is_file():
-            files[path.name] = read_file(path)
-    for path in sources.template.rglob("*"):
+    top = {
+        path.name: path
+        for folder in (_DEFAULTS, homework.folder / _TOP)
+        for path in folder.glob("*.*")
+    }
+    files |= {name: read_file(path) for name, path in top.items()}
+    for path in homework.template.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            relative = path.relative_to(sources.template).as_posix()
+            relative = path.relative_to(homework.template).as_posix()
             name = _RENAMED.get(relative, relative)
             if name in files:
                 raise ValueError(f"{name} is in both the template and {_TOP}/")
             files[name] = read_file(path)
-            if relative.startswith("codebase/"):
+            if relative.rpartition("/")[0] == homework.code_folder and relative.endswith(".py"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
-    if assignment.python is not None and _SUBMISSION_SCRIPT in files:
-        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], assignment.python)
-    files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(assignment)).encode())
+    if homework.python is not None and _SUBMISSION_SCRIPT in files:
+        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], homework.python)
+    files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(homework)).encode())
     modules = [
         file.data.decode()
         for name, file in files.items()

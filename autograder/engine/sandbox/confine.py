@@ -103,7 +103,7 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         "TMPDIR": str(temporary),
         # One thread each: two workers share two cores, and sums are the same every time. The limit
         # also binds torch.set_num_threads: on a crowded machine, threads that spin while they wait
-        # made a training run of 3 s take 100.
+        # made a run of 3 s take 100.
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",

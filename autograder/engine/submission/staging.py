@@ -69,8 +69,8 @@ def stage(
     Args:
         source: a folder or a zip.
         destination: a folder that does not exist or is empty.
-        wanted: paths such as "codebase/gan.py".
-        pristine: the template; its other "codebase/*.py" are copied.
+        wanted: paths such as "code/model.py".
+        pristine: the template; its other "code/*.py" are copied.
         limits: the size limits.
 
     Raises:
@@ -260,7 +260,7 @@ def _notes(
         notes.append(f"Only {' and '.join(wanted)} are used; ignored: {_enumerate(unused)}.")
     for name, content in contents.items():
         if fault := encoding_fault(content):
-            notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
+            notes.append(f"{name} {fault}. {SAVE_AS_UTF8}")
     return tuple(notes)
 
 

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
 from tests.processes import PATIENCE_S, wait_until
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "tests" / "results.schema.json").read_text(encoding="utf-8"))
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 
 def run(
-    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 120
+    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run run_autograder and return what it printed."""
     return subprocess.run(
@@ -55,7 +55,7 @@ def checked(path: Path) -> dict[str, Any]:
     """Read results.json; it is valid, lists every check and sums to 65."""
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     jsonschema.validate(results, SCHEMA)
-    plan = plan_checks(load_assignment("autograder.homework"))
+    plan = plan_checks(THIS)
     assert [test["number"] for test in results["tests"]] == [check.number for check in plan]
     assert sum(test.get("max_score", 0) for test in results["tests"]) == 65
     return results
@@ -367,3 +367,7 @@ def test_a_zip_with_nothing_to_grade_gets_zero_and_says_what_was_expected(tmp_pa
     assert score(results) == 0
     assert "codebase/gan.py" in results["output"]
     assert "writeup.pdf" in results["output"]
+    # The reason is given once.
+    assert {test["output"] for test in results["tests"]} == {
+        "Not run: the submission cannot be graded; see the top of the output."
+    }

@@ -14,16 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.judge_process import ColdJudges, Judges, WarmJudges
 from autograder.engine.grading.ledger import Entry, read_ledger
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.warm import preload
+from tests.this_homework import REFERENCE, TEMPLATE, THIS
 
 PATIENCE_S = 120.0
-ASSIGNMENT = load_assignment(HOMEWORK)
+ASSIGNMENT = THIS
 PLAN = plan_checks(ASSIGNMENT)
 # Two checks that read files only, and one whose worker never comes: nobody serves the socket.
 READS_FILES = tuple(check.check_id for check in PLAN if "changed_in_its_regions" in check.check_id)
@@ -50,7 +50,7 @@ def write_job(folder: Path, only: tuple[str, ...]) -> Path:
     """A job that grades the reference, in a new folder."""
     folder.mkdir()
     Job(
-        package=HOMEWORK,
+        homework=str(HOMEWORK),
         config=str(ASSIGNMENT.folder / "assignment.toml"),
         submission=str(REFERENCE),
         pristine=str(TEMPLATE),
