@@ -86,6 +86,6 @@ fi
 # Making the list of fonts takes seconds: once here, not in every grading.
 MPLCONFIGDIR="$venv/share/matplotlib-cache" "$venv/bin/python" -c 'import matplotlib.font_manager'
 if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
-  chmod -R go-rwx "$here/autograder" "$here/student_template"
+  chmod -R go-rwx "$here"/*/
 fi
 "$venv/bin/python" -c 'import torch; print("setup.sh: done, torch", torch.__version__)'
