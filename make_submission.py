@@ -1,7 +1,7 @@
 """Pack your homework into submission.zip, on any system; make_submission.sh does the same.
 
-It packs its own folder or, if that has no codebase/, the current one. It warns of problems on
-Gradescope and packs anyway; with --warn, it only warns.
+It packs its own folder or, if that has no code, the current one. It warns of problems on Gradescope
+and packs anyway; with --warn, it only warns.
 """
 
 import ast
@@ -15,8 +15,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# The handout of another homework without a script of its own gets this one with its own files.
 PYTHON_FILES = ("codebase/flow_network.py", "codebase/gan.py")
-FLOW_FIGURE = "maf/samples_epoch50.png"
+# Patterns, each with the command that makes the file; of numbered files, a folder's last is packed.
+FIGURES = {"maf/samples_epoch50.png": "python run_flow.py", "out_*/fake_*.png": ""}
 # Gradescope's version, such as "3.10"; the handout fills it in from the course's settings.
 GRADER_PYTHON = ""
 DIALOGUES = ("breakpoint", "input")
@@ -28,14 +30,20 @@ def fail(message: str) -> None:
     sys.exit(f"make_submission.py: {message}")
 
 
-def last_figure(folder: Path) -> "Path | None":
-    """Return the generated images with the highest step in a folder."""
-    steps = {
-        int(path.stem.removeprefix("fake_")): path
-        for path in sorted(folder.glob("fake_*.png"))
-        if re.fullmatch(r"[0-9]+", path.stem.removeprefix("fake_"))
-    }
-    return steps[max(steps)] if steps else None
+def figures_of(folder: Path, pattern: str) -> "Iterator[Path]":
+    """Yield the figures of a pattern: of "fake_*.png", the one with the highest number."""
+    place, _, name = pattern.rpartition("/")
+    start, _, end = name.partition("*")
+    for where in sorted(folder.glob(place)) if place else [folder]:
+        numbered = {}
+        for path in sorted(where.glob(name)):
+            number = path.name[len(start) : len(path.name) - len(end)]
+            if "*" not in name:
+                yield path
+            elif re.fullmatch(r"[0-9]+", number):
+                numbered[int(number)] = path
+        if numbered:
+            yield numbered[max(numbered)]
 
 
 def files_to_pack(folder: Path) -> "list[str]":
@@ -44,14 +52,11 @@ def files_to_pack(folder: Path) -> "list[str]":
         if not (folder / name).is_file():
             fail(f"{folder / name} is missing; nothing was packed")
     files = list(PYTHON_FILES)
-    if (folder / FLOW_FIGURE).is_file():
-        files.append(FLOW_FIGURE)
-    else:
-        print(f"Note: {FLOW_FIGURE} is missing; 'python run_flow.py' makes it.")
-    for out in sorted(folder.glob("out_*")):
-        figure = last_figure(out) if out.is_dir() else None
-        if figure is not None:
-            files.append(figure.relative_to(folder).as_posix())
+    for pattern, command in FIGURES.items():
+        figures = list(figures_of(folder, pattern))
+        files += [figure.relative_to(folder).as_posix() for figure in figures]
+        if command and not figures:
+            print(f"Note: {pattern} is missing; '{command}' makes it.")
     return files
 
 
@@ -169,13 +174,12 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a console may lack characters of a path
             stream.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
-    if not (folder / "codebase").is_dir():
+    code = PYTHON_FILES[0].rpartition("/")[0]
+    if not (folder / (code or PYTHON_FILES[0])).exists():
         here, folder = folder, Path.cwd()
-        if not (folder / "codebase").is_dir():
-            fail(
-                f"neither {here} nor {folder} has a folder codebase/; "
-                "run it in your homework's folder"
-            )
+        if not (folder / (code or PYTHON_FILES[0])).exists():
+            wanted = f"a folder {code}/" if code else PYTHON_FILES[0]
+            fail(f"neither {here} nor {folder} has {wanted}; run it in your homework's folder")
     if sys.argv[1:] == ["--warn"]:
         warn(folder)
         return

@@ -17,6 +17,7 @@ from autograder.engine.homework import HomeworkError
 # Name and purpose; the module of the same name declares the options. Only the requested one is
 # imported: a grading must not fail because of another command.
 COMMANDS = {
+    "new": "write the files of a new homework, which can be graded at once",
     "grade": "grade one submission",
     "checks": "list all checks with their points and visibility",
     "template": "make student_template/ from reference/ by removing the solutions",

@@ -1,4 +1,4 @@
-"""Makes the project and its reference solution importable, and the tree that intake adds to."""
+"""Makes the project, its reference solution and its examples importable, and a template's tree."""
 
 import os
 import signal
@@ -16,8 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _ROOT = Path(__file__).resolve().parent.parent
 if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))  # before an installed copy, which may be older
-if str(_ROOT / "reference") not in sys.path:
-    sys.path.append(str(_ROOT / "reference"))
+for _folder in (_ROOT / "reference", _ROOT / "examples"):
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
 
 # No test may fail because the machine is busy.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -43,12 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    homework = load_homework(options)
+    homework = load_homework(options, "reference", "template")
     cases = [
         case
         for case in all_cases(homework)
         if options.only is None or fnmatch.fnmatch(case.id, options.only)
     ]
+    if homework.module("catalogue") is None:
+        print(f"{homework.folder} has no catalogue.py: only reference and template are graded.")
     if not cases:
         raise UsageError(f"no case of the catalogue matches {options.only!r}")
     plan = plan_checks(homework)

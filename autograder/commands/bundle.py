@@ -62,7 +62,7 @@ def _bundle(options: argparse.Namespace) -> int:
     if options.torch_index and not re.fullmatch(r"(https?|file)://\S+", options.torch_index):
         raise UsageError(f"--torch-index {options.torch_index!r} is no address")
     started = time.monotonic()
-    homework = load_homework(options)
+    homework = load_homework(options, "reference", "template")
     plan_checks(homework)  # report settings that do not match the checks first
     files = collect(homework, options.torch_index)
     preflight = Preflight(
@@ -124,10 +124,10 @@ def _next_steps(path: Path, homework: Homework) -> str:
 Next, on Gradescope:
   1. Create Assignment > Programming Assignment. "Autograder points": {homework.points:g};
      {leaderboard}.
-  2. Container: the default (0.5 CPU, 0.75 GB) is enough for the reference, which takes
+  2. Container: the default (0.5 CPU, 0.75 GB) is enough for small networks, which take
      {_PEAK_MB} MB; {_MEMORY_GB} GB leaves room for packages that submissions import.
      "Autograder timeout": {minutes} minutes.
   3. Configure Autograder: upload {path.name}, base image Ubuntu 22.04, Update Autograder.
      The image builds once; most of the time goes to PyTorch.
-  4. Test Autograder with the reference's two files: {homework.points:g} points. Then with the
+  4. Test Autograder with the reference's files: {homework.points:g} points. Then with the
      template's: 0."""

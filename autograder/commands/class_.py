@@ -116,7 +116,7 @@ def _class(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    homework = load_homework(options)
+    homework = load_homework(options, "template")
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:

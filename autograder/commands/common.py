@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.engine import homework
-from autograder.engine.homework import Homework
+from autograder.engine.homework import Homework, HomeworkError
 from autograder.engine.sandbox.isolated import ROOT
 
 HOMEWORK = ROOT / "autograder" / "homework"
 
 # Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
+
+_HOW_TO_MAKE = "; `python -m autograder template --homework {folder}` makes it"
 
 
 class UsageError(Exception):
@@ -85,13 +87,26 @@ def _settings_file(text: str) -> Path:
     return Path(text).resolve()
 
 
-def load_homework(options: argparse.Namespace) -> Homework:
+def load_homework(options: argparse.Namespace, *needed: str) -> Homework:
     """Load the homework of `--homework` with its own settings, or with those of `--config`.
 
+    Args:
+        options: the command's.
+        needed: "reference" and "template", where the command reads the files in it.
+
     Raises:
-        HomeworkError: there is none, or an entry is missing, unknown or not allowed.
+        HomeworkError: there is none, an entry is missing, unknown or not allowed, or a file that
+            the command needs is missing.
     """
-    return homework.load_homework(options.homework or _default(), options.config)
+    loaded = homework.load_homework(options.homework or _default(), options.config)
+    for name in needed:
+        for path in (getattr(loaded, name) / file for file in loaded.files):
+            if not path.is_file():
+                raise HomeworkError(
+                    f"the {name} is incomplete: there is no {path}"
+                    + (_HOW_TO_MAKE.format(folder=loaded.folder) if name == "template" else "")
+                )
+    return loaded
 
 
 def _default() -> Path:

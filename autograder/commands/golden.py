@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 from pathlib import Path
 
@@ -28,12 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _golden(options: argparse.Namespace) -> int:
     homework = load_homework(options)
-    name = homework.module("golden.maker")
-    if name is None:
-        raise UsageError(f"{homework.title} has no golden values (no module golden/maker.py)")
-    maker = importlib.import_module(name)
-    path: Path = maker.GOLDEN
-    made = maker.make_golden(load_catalogue(homework).wrong)
+    path: Path | None = homework.value("golden.maker", "GOLDEN")
+    if path is None:
+        raise UsageError(f"{homework.folder} has no golden values (no module golden/maker.py)")
+    make_golden = homework.value("golden.maker", "make_golden")
+    made = make_golden(load_catalogue(homework).wrong)
     shown = path.relative_to(homework.folder)
     if options.check:
         old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _grade(options: argparse.Namespace) -> int:
     platform = options.platform or PLATFORM
     on_gradescope = options.submission is None and (platform / "submission").is_dir()
-    homework = load_homework(options)
+    homework = load_homework(options, "template")
     submission = options.submission or (
         platform / "submission" if on_gradescope else homework.reference
     )

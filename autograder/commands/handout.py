@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _handout(options: argparse.Namespace) -> int:
     try:
-        names = build_handout(load_homework(options), options.out)
+        names = build_handout(load_homework(options, "reference", "template"), options.out)
     except (HandoutError, SecretFileNeeded) as error:
         print(f"The handout was not built: {error}")
         return FOUND_SOMETHING

@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @usage_errors(template.MarkerError)
 def _template(options: argparse.Namespace) -> int:
-    homework = load_homework(options)
+    homework = load_homework(options, "reference")
     folders = (homework.reference, homework.template, homework.code_folder)
     if options.check:
         differences = template.compare_template(*folders)

@@ -138,6 +138,15 @@ class Homework:
         except ModuleNotFoundError:  # a folder in the name
             return None
 
+    def value(self, module: str, name: str) -> Any:
+        """Return what one of the homework's modules defines; None if it has no such module.
+
+        Raises:
+            HomeworkError: the module does not define it.
+        """
+        full = self.module(module)
+        return None if full is None else _value(full, name)
+
     def path_in_project(self, path: Path) -> str:
         """Return where a file lies in a bundle or handout: a homework is a package there.
 
@@ -192,6 +201,13 @@ def load_homework(folder: Path, config: Path | None = None) -> Homework:
         reference=getattr(own, "REFERENCE", folder / "reference"),
         template=getattr(own, "TEMPLATE", folder / "student_template"),
     )
+
+
+def _value(module: str, name: str) -> Any:
+    imported = importlib.import_module(module)
+    if not hasattr(imported, name):
+        raise HomeworkError(f"{imported.__file__} must define {name}")
+    return getattr(imported, name)
 
 
 def parse_homework(path: Path, folder: Path, sections: Mapping[str, Section]) -> Homework:

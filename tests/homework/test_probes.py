@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -25,7 +26,8 @@ TENSORS = {name: torch.tensor(array) for name, array in gan_arrays(CASE, CASE.cr
 def recorded(loss: Callable[..., Any]) -> Recorder:
     """Call a loss between probes, its gradient included."""
     recorder = Recorder()
-    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: loss))
+    code = SimpleNamespace(attribute=lambda _module, _name: loss, unseen=contextlib.nullcontext)
+    student = cast(StudentCode, code)
     arguments = {"function": "some_loss", "seeds": [1], "conditional": True, "trains": "d"}
     gan_losses(student, {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
     return recorder

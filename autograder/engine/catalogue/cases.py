@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from autograder.engine.catalogue.audit import Case
 from autograder.engine.catalogue.solutions import Catalogue, Entry
 from autograder.engine.grading.ledger import PlannedCheck
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Homework
+from autograder.engine.homework import Homework, HomeworkError
 
 _BEGIN = "# BEGIN SOLUTION "
 _END = "# END SOLUTION"
@@ -27,11 +26,8 @@ class Touched(TypedDict):
 
 def load_catalogue(homework: Homework) -> Catalogue:
     """Return a homework's catalogue; an empty one if it has no module `catalogue`."""
-    name = homework.module("catalogue")
-    if name is None:
-        return Catalogue()
-    catalogue: Catalogue = importlib.import_module(name).CATALOGUE
-    return catalogue
+    catalogue: Catalogue | None = homework.value("catalogue", "CATALOGUE")
+    return catalogue or Catalogue()
 
 
 def all_cases(homework: Homework) -> Iterator[Case]:
@@ -78,7 +74,7 @@ def edited(texts: Mapping[str, str], entry: Entry) -> dict[str, str]:
     """Return the files of the reference with an entry's regions replaced.
 
     Raises:
-        ValueError: the reference has no such region.
+        HomeworkError: the reference has no such region.
     """
     files = dict(texts)
     for region, code in {entry.region: entry.code, **entry.also}.items():
@@ -91,7 +87,7 @@ def _file_of(texts: Mapping[str, str], region: str) -> str:
     for path, text in texts.items():
         if f"{_BEGIN}{region}\n" in text:
             return path
-    raise ValueError(f"the reference has no solution region {region!r}")
+    raise HomeworkError(f"the reference has no solution region {region!r}")
 
 
 def _replaced(text: str, region: str, code: str) -> str:

@@ -7,7 +7,6 @@ the public checks in a student's own pytest.
 from __future__ import annotations
 
 import functools
-import importlib
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -112,9 +111,7 @@ class BasePlugin(ABC):
     @pytest.fixture
     def diagnosis(self) -> Diagnosis:
         """Names the mistake behind a failed check, of those in the homework's `mistakes`."""
-        name = self.settings.module("mistakes")
-        wrong = importlib.import_module(name).WRONG if name else ()
-        return Diagnosis(wrong)
+        return Diagnosis(self.settings.value("mistakes", "WRONG") or ())
 
     @pytest.fixture
     def figure(self) -> Figure:

@@ -1,6 +1,6 @@
 """Call a student's functions with named arrays, and compare what they return.
 
-A homework that needs no more than this has no code that runs in a worker.
+A homework that needs no more than `Student.call` has no code that runs in a worker.
 """
 
 from __future__ import annotations
@@ -56,33 +56,66 @@ class Student:
         Raises:
             CheckStopped, CheckFailed: the call failed; the exception says how.
         """
-        path = file or self._homework.files[0]
         arrays: dict[str, Array] = {
-            name: _sent(value) for name, value in arguments.items() if isinstance(value, np.ndarray)
+            name: value for name, value in arguments.items() if isinstance(value, np.ndarray)
         }
-        arrays |= {f"bar.{name}": _sent(np.asarray(bar)) for name, bar in (bars or {}).items()}
+        bar_arrays = {f"bar.{name}": np.asarray(bar) for name, bar in (bars or {}).items()}
+        path = file or self._homework.files[0]
+        reply = self.run(
+            CALL,
+            {
+                "module": path.rpartition("/")[2].removesuffix(".py"),
+                "function": function,
+                "order": list(arguments),
+                "values": {k: v for k, v in arguments.items() if k not in arrays},
+                "returns": list(returns),
+                "as_arrays": as_arrays,
+            },
+            {**arrays, **bar_arrays},
+            function=function,
+            file=path,
+            seed=seed,
+            timeout_s=timeout_s,
+        )
+        if len(returns) > 1:
+            reply.several(returns)
+        return reply
+
+    def run(
+        self,
+        experiment: str,
+        arguments: Mapping[str, object],
+        arrays: Mapping[str, Array],
+        *,
+        function: str,
+        file: str | None = None,
+        seed: int = 0,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Run an experiment of the homework's own, from `EXPERIMENTS` in its `experiments`.
+
+        Args:
+            experiment: its name there.
+            arguments: JSON values for it.
+            arrays: arrays for it; they arrive as tensors, see `call`.
+            function: the student's function that it calls, as messages name it.
+            file, seed, timeout_s: see `call`.
+
+        Raises:
+            CheckStopped, CheckFailed: the call failed; the exception says how.
+        """
         outcome = self._caller.call(
             Call(
-                CALL,
-                {
-                    "module": path.rpartition("/")[2].removesuffix(".py"),
-                    "function": function,
-                    "order": list(arguments),
-                    "values": {k: v for k, v in arguments.items() if k not in arrays},
-                    "returns": list(returns),
-                    "as_arrays": as_arrays,
-                },
-                arrays,
+                experiment,
+                arguments,
+                {name: _sent(array) for name, array in arrays.items()},
                 seed=seed,
-                needs=path,
+                needs=file or self._homework.files[0],
                 functions=[function],
                 timeout_s=timeout_s,
             )
         )
-        reply = Reply(outcome, function)
-        if len(returns) > 1:
-            reply.several(returns)
-        return reply
+        return Reply(outcome, function)
 
 
 def _sent(array: Array) -> Array:

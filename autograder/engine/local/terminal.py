@@ -253,8 +253,8 @@ class Summary:
             return ""
         if len(ran) == len(scored):
             return (
-                "All public checks pass. Next: train your models and look at their samples "
-                "(README.md says how), then pack your submission with: python make_submission.py"
+                "All public checks pass. Next: README.md says what else to do. Then pack your "
+                "submission with: python make_submission.py"
             )
         after = parts[parts.index(ran[-1].part) + 1 :]
         if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import sys
@@ -15,8 +16,8 @@ from autograder.engine.local.planned import PLAN, PRISTINE, public_plan, write_p
 from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
-from autograder.engine.release.template import compare_template
-from autograder.engine.sandbox.isolated import PROJECT
+from autograder.engine.release.template import MarkerError, compare_template
+from autograder.engine.sandbox.isolated import INSTALLED, PROJECT, ROOT
 from autograder.engine.submission.imports import read_imports
 from autograder.engine.submission.staging import GRADER
 
@@ -37,7 +38,6 @@ _ONLY_WITH_HYPOTHESIS = "engine/judge/hypothesis_profile.py"
 # Distributions whose modules have other names.
 _MODULES = {"scikit-learn": "sklearn"}
 _SUBMISSION_SCRIPT = "make_submission.py"
-_NO_PYTHON = b'GRADER_PYTHON = ""\n'
 
 
 class HandoutError(ValueError):
@@ -48,16 +48,20 @@ def build_handout(homework: Homework, destination: Path) -> list[str]:
     """Write `handout.zip` into a folder; return the names in it.
 
     Raises:
-        HandoutError: the template is out of date, or the zip would reveal a secret.
+        HandoutError: the template is out of date, a folder has no Python files, a marker is wrong,
+            or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(homework.reference, homework.template, homework.code_folder)
+    folders = (homework.reference, homework.template)
+    try:
+        differences = compare_template(*folders, homework.code_folder)
+        secrets = collect_secrets(*folders, homework.folder / "checks" / "private")
+    except (MarkerError, FileNotFoundError) as error:
+        raise HandoutError(str(error)) from None
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
     files = handout_files(homework)
     destination.mkdir(parents=True, exist_ok=True)
-    private = homework.folder / "checks" / "private"
-    secrets = collect_secrets(homework.reference, homework.template, private)
     with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
         unchecked = Path(name) / ZIP
         write_zip(unchecked, files)
@@ -72,7 +76,8 @@ def handout_files(homework: Homework) -> dict[str, File]:
 
     Raises:
         SecretFileNeeded: a public check needs a file that students must not get.
-        ValueError: two files have the same path in the zip.
+        HandoutError: two files have the same path in the zip, or make_submission.py has no line
+            for a setting.
     """
     inside = f"{GRADER}/{homework.path_in_project(homework.folder)}"
     files = {
@@ -90,12 +95,17 @@ def handout_files(homework: Homework) -> dict[str, File]:
             relative = path.relative_to(homework.template).as_posix()
             name = _RENAMED.get(relative, relative)
             if name in files:
-                raise ValueError(f"{name} is in both the template and {_TOP}/")
+                raise HandoutError(f"{name} is in both the template and {_TOP}/")
             files[name] = read_file(path)
             if relative.rpartition("/")[0] == homework.code_folder and relative.endswith(".py"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
-    if homework.python is not None and _SUBMISSION_SCRIPT in files:
-        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], homework.python)
+    if _SUBMISSION_SCRIPT not in files:
+        script = read_file(_submission_script())
+        script = _with_line(script, "PYTHON_FILES", homework.files)
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "FIGURES", {})
+    if homework.python is not None:  # the script warns of newer syntax
+        script = files[_SUBMISSION_SCRIPT]
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "GRADER_PYTHON", homework.python)
     files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(homework)).encode())
     modules = [
         file.data.decode()
@@ -106,17 +116,25 @@ def handout_files(homework: Homework) -> dict[str, File]:
     return files
 
 
-def _with_version(script: File, python: str) -> File:
-    """Write the grader's Python version into make_submission.py, which warns of newer syntax.
+def _with_line(script: File, name: str, value: object) -> File:
+    """Write a value into make_submission.py: into the line `NAME = ...`.
 
     Raises:
-        ValueError: the script has no line for it.
+        HandoutError: the script has no line for it.
     """
-    if script.data.count(_NO_PYTHON) != 1:
-        line = _NO_PYTHON.decode().strip()
-        raise ValueError(f"{_SUBMISSION_SCRIPT} must contain the line {line} once")
-    line = f'GRADER_PYTHON = "{python}"\n'
-    return replace(script, data=script.data.replace(_NO_PYTHON, line.encode()))
+    line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+    text = script.data.decode()
+    if len(line.findall(text)) != 1:
+        raise HandoutError(f"{_SUBMISSION_SCRIPT} must contain the line {name} = ... once")
+    # Lists and texts are the same in JSON and Python.
+    filled = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return replace(script, data=line.sub(lambda _: filled, text).encode())
+
+
+def _submission_script() -> Path:
+    """Return the project's script; a wheel carries it beside its homework's reference."""
+    beside = ROOT.glob(f"autograder/*/{_SUBMISSION_SCRIPT}")
+    return next(beside) if INSTALLED else PROJECT / _SUBMISSION_SCRIPT
 
 
 def requirements(pyproject: Path, modules: Iterable[str]) -> str:

@@ -24,6 +24,8 @@ _GRADING = (
     "autograder/commands/grade.py",
     "autograder/engine/judge/__main__.py",
 )
+# A homework's modules that the engine finds by their names, where there are any.
+_FOUND_BY_NAME = ("settings.py", "experiments.py", "mistakes.py")
 _SECRET = {"oracles", "mistakes", "catalogue", "private"}  # of a homework
 _DATA = {".toml", ".ini", ".json", ".npz", ".safetensors"}
 _QUOTED = re.compile(r"[\"'](\w+(?:\.\w+)+)[\"']")
@@ -37,11 +39,11 @@ def files_that_grade(homework: Homework) -> dict[str, Path]:
     """Return every file that a grading needs, by its path in the project, sorted.
 
     These are the modules that a grading imports or starts, all of the homework's `checks` and
-    `experiments`, and the data files in the same folders.
+    `experiments`, its `mistakes`, and the data files in the same folders.
     """
     folder = homework.folder
     starts = [ROOT / path for path in _GRADING]
-    starts += [folder / "settings.py"] if (folder / "settings.py").is_file() else []
+    starts += [folder / name for name in _FOUND_BY_NAME]
     for room in ("checks", "experiments"):
         starts += sorted((folder / room).rglob("*.py"))
     files = set(_follow(starts, _packages(homework)))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import runpy
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def importable(folder: str) -> str:
     package, root = package_and_root(Path(folder))
     if str(root) not in sys.path:
         sys.path.append(str(root))
-    if not all(part.isidentifier() for part in package.split(".")):
-        raise ModuleNotFoundError(f"{package!r} is no name for a package; rename {folder}")
+    if not all(p.isidentifier() and not keyword.iskeyword(p) for p in package.split(".")):
+        raise ModuleNotFoundError(
+            f"{package!r} is no name for a package; rename {folder} with letters, digits and _ only"
+        )
     spec = importlib.util.find_spec(package)
     if spec is None:
         raise ModuleNotFoundError(f"there is no folder {folder}", name=package)

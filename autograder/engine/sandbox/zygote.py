@@ -41,7 +41,7 @@ from autograder.engine.sandbox import (
     preparation,
     watch,
 )
-from autograder.engine.sandbox.isolated import importable
+from autograder.engine.sandbox.isolated import importable, package_and_root
 
 # How often orphans and limits are checked while no request comes.
 _SWEEP_S = 0.25
@@ -102,6 +102,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     for warm_up in getattr(module, "WARM_UPS", ()):
         warm_up()
+    _hide(Path(homework))
     # A worker's garbage collector must not touch, and so copy, the shared pages.
     gc.collect()
     gc.freeze()
@@ -111,13 +112,24 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
 
 
 def _experiments(homework: str) -> ModuleType | None:
-    """Import a homework's experiments, if it has any; then hide its folder from workers."""
+    """Import a homework's experiments, if it has any; leave `sys.path` as it was."""
     path = list(sys.path)
     name = f"{importable(homework)}.experiments"
     try:
         return importlib.import_module(name) if importlib.util.find_spec(name) else None
     finally:
         sys.path[:] = path
+
+
+def _hide(homework: Path) -> None:
+    """Forget where a homework outside this project lies.
+
+    Workers may read the folders of imported packages, and this one has the solution.
+    """
+    package, root = package_and_root(homework)
+    name = package.partition(".")[0]
+    if not confine.is_ours(root / name):
+        sys.modules[name].__path__ = []
 
 
 @dataclass(frozen=True)

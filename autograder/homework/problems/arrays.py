@@ -17,7 +17,7 @@ from autograder.homework.problems.flow_parameters import (
 from autograder.homework.problems.probe_networks import Critic, Generator, Labels, LinearCritic
 
 _DIGITS = 6
-_SHORT = 10  # numbers
+_SHORT = 6  # numbers
 
 Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 

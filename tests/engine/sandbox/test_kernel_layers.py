@@ -180,3 +180,29 @@ def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
         assert real.is_relative_to(environment) or not (
             real.is_relative_to(ROOT) or ROOT.is_relative_to(real)
         )
+
+
+def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
+    """Its folder has the solution; importing its experiments must not open it to workers."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    for name in ("__init__", "experiments"):
+        (folder / f"{name}.py").write_text("EXPERIMENTS = {}\n", encoding="utf-8")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from autograder.engine.sandbox import confine, zygote\n"
+        "zygote.prepare(sys.argv[2])\n"
+        "assert 'outside.experiments' in sys.modules\n"
+        "print(*confine.libraries(), sep='\\n')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(ROOT), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    libraries = [Path(line) for line in done.stdout.splitlines()]
+    assert libraries
+    assert not any(folder.is_relative_to(library) for library in libraries)

@@ -284,7 +284,7 @@ def test_without_any_wanted_file_the_message_says_what_was_found(
         expected = expected.replace(", 'codebase/'", "")
     message = refused(make(tmp_path, files), pristine, expected)
     assert f"Expected: {FLOW} and {GAN}, as in the template." in message
-    assert "make_submission.sh" in message
+    assert "make_submission.py" in message
 
 
 @either

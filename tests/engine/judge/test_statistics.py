@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from autograder.homework.sampling import statistics
+from autograder.engine.judge import statistics
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Array]
