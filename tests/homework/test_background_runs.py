@@ -32,10 +32,10 @@ def endless() -> None:
 
 def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
     """Also one that catches every Exception."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TookTooLong), at_most(0.1):
         endless()
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_no_limit_is_none() -> None:
