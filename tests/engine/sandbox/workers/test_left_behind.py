@@ -76,19 +76,6 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
     assert list(grader.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("prefork", [False, True])
-def test_a_zygote_warms_up_for_all_its_workers(submission: Path, prefork: bool) -> None:
-    """Slow first uses happen once, before any worker is forked."""
-    with open_folder() as folder:
-        grader = Grader(submission, folder, prefork=prefork)
-        try:
-            worker = grader.launcher.open()
-            outcome = worker.start("warmed", {}, {}, seed=0, limit_s=PATIENCE_S).result()
-            assert outcome.values == {"value": ["warm"]}
-        finally:
-            grader.close()
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_whose_processes_are_all_dead_has_none() -> None:
     """A killed worker is a zombie until it is reaped; nothing waits for that."""
