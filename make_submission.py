@@ -12,7 +12,7 @@ import sys
 import tempfile
 import tokenize
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # The handout of another homework without a script of its own gets this one with its own files.
@@ -77,47 +77,22 @@ def warnings_about(name: str, content: bytes) -> "Iterator[str]":
         for part in STUB.findall(text):
             yield f"{name}: {part} is not implemented yet"
         return
-    yield from newer_grammar(name, text)
+    yield from newer_python(name, text)
     yield from leftovers(name, tree)
 
 
-def newer_grammar(name: str, text: str) -> "Iterator[str]":
-    """Yield a sentence for syntax that is too new for Gradescope's Python."""
-    if not GRADER_PYTHON:
-        return
-    version = tuple(int(number) for number in GRADER_PYTHON.split("."))
-    grader = f"Gradescope runs Python {GRADER_PYTHON}, which cannot read it"
-    try:
-        ast.parse(text, feature_version=version)  # type: ignore[arg-type]
-    except SyntaxError as error:
-        yield f"{name}, line {error.lineno}: {grader}: {error.msg}"
-    if version < (3, 12):
-        for line, syntax in newer_f_strings(text):
-            yield f"{name}, line {line}: {grader}: {syntax} need Python 3.12"
+def newer_python(name: str, text: str) -> "Iterator[str]":
+    """Yield a sentence for code that is too new for Gradescope's Python.
 
+    The handout's checks know what is new; this script alone does not.
+    """
+    grader = Path(__file__).resolve().parent / "grader"
+    if GRADER_PYTHON and grader.is_dir():
+        sys.path.insert(0, str(grader))
+        from autograder.engine.judge.newer_python import problems_with
 
-def newer_f_strings(text: str) -> "Iterator[tuple[int, str]]":
-    """Yield line and kind of f-string syntax that needs Python 3.12; an older one finds nothing."""
-    if sys.version_info < (3, 12):
-        return
-    outer: list[str] = []  # quotes of the f-strings around a token
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        line = token.start[0]
-        if token.type == tokenize.FSTRING_END:
-            outer.pop()
-        elif token.type == tokenize.FSTRING_START or (token.type == tokenize.STRING and outer):
-            quotes = token.string.lstrip("rRbBuUfF")
-            quotes = quotes[: 3 if quotes[:3] in ("'''", '"""') else 1]
-            if quotes in outer:
-                yield line, "the f-string's own quotes inside its braces"
-            elif token.type == tokenize.STRING and "\\" in token.string:
-                yield line, "backslashes inside the braces of an f-string"
-            if token.type == tokenize.FSTRING_START:
-                outer.append(quotes)
-        elif token.type == tokenize.COMMENT and outer:
-            yield line, "comments inside the braces of an f-string"
-        elif token.type == tokenize.NL and outer and len(outer[-1]) == 1:
-            yield line, "line breaks inside the braces of an f-string"
+        major, minor = map(int, GRADER_PYTHON.split("."))
+        yield from problems_with(text, name, (major, minor))
 
 
 def leftovers(name: str, tree: ast.AST, inside: str = "") -> "Iterator[str]":
@@ -165,6 +140,16 @@ def warn(folder: Path) -> None:
             print(f"Warning: {name} could not be checked ({error})", file=sys.stderr)
 
 
+def pack(folder: Path, files: "Sequence[str]") -> None:
+    """Write the zip to a temporary folder, then move it: a failure leaves no incomplete zip."""
+    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
+        packed = Path(partial) / "submission.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            for name in files:
+                archive.write(folder / name, name)
+        os.replace(packed, folder / "submission.zip")
+
+
 def main() -> None:
     """Pack, or only warn."""
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -185,13 +170,10 @@ def main() -> None:
         return
     files = files_to_pack(folder)
     warn(folder)
-    # Written to a temporary folder, then moved: a failure leaves no incomplete zip.
-    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
-        packed = Path(partial) / "submission.zip"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-            for name in files:
-                archive.write(folder / name, name)
-        os.replace(packed, folder / "submission.zip")
+    try:
+        pack(folder, files)
+    except OSError as error:
+        fail(f"{folder / 'submission.zip'} cannot be made: {error}")
     print(f"Packed into {folder / 'submission.zip'}:")
     for name in files:
         print(f"  {name}")

@@ -29,7 +29,7 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _BACKGROUND = {
     "train_flow": "flow training",
     "train_gan": "small GANs",
-    "on_meta_device": "advice on devices",
+    "on_simulated_gpu": "advice on devices",
 }
 SUPERVISOR, JUDGE, ZYGOTE = "supervisor", "judge", "zygote (most of it: import torch)"
 WORKERS, NOT_SEEN = "workers of the checks", "not seen (short-lived processes)"

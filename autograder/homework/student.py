@@ -284,11 +284,11 @@ class Student:
         return split_reply(reply, len(seeds))
 
     def start_device_use(self) -> PendingCall:
-        """Start to run every function on the meta device."""
+        """Start to run every function on a simulated GPU."""
         case = GanCase(3, 3, 1.0, True, 0)
         arrays = gan_arrays(case, case.critic)
         return self._caller.start(
-            Call("on_meta_device", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S)
+            Call("on_simulated_gpu", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S)
         )
 
     def finish_device_use(self, pending: PendingCall) -> dict[str, str]:

@@ -37,10 +37,10 @@ def advise_on_text(submitted: Submitted, student: Student, name: str) -> None:
     text, template = submitted.text(name), submitted.template(name)
     if text is None or text == template or encoding_fault(submitted.content(name)):
         raise NotAttempted("Not attempted: nothing to advise on.")
-    advice = (
-        _on_edits(text, template, name),
+    advice = (  # the summary quotes the first
         _on_imports(submitted, name),
         _on_compiling(text, name),
+        _on_edits(text, template, name),
     )
     if any(advice):
         raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))

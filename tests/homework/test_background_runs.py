@@ -32,10 +32,10 @@ def endless() -> None:
 
 def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
     """Also one that catches every Exception."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TookTooLong), at_most(0.1):
         endless()
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_no_limit_is_none() -> None:
@@ -118,7 +118,7 @@ def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
     """It is left out, the others are reported."""
     case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
     code = student(loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
-    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
     assert recorder.values["loss_wasserstein_gp_d"] == "other"
     assert recorder.values["loss_wasserstein_gp_g"] == "fine"
     assert recorder.values["MADE.forward"] == "missing"
@@ -139,10 +139,62 @@ def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> N
 
     case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
     code = student(loss_wasserstein_gp_d=moves, loss_wasserstein_gp_g=stays)
-    devices.on_meta_device(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
     assert recorder.values["loss_wasserstein_gp_d"] == "fine"
     assert recorder.values["loss_wasserstein_gp_g"] == "mixed"
     assert (torch.cuda.is_available, torch.Tensor.cuda) == before
+
+
+_Z = "torch.randn(len(x_real), g.dim_z, device=device)"
+_PER_IMAGE = "torch.func.vmap(torch.func.grad(lambda x: d(x[None]).sum()))"
+# The outcome of a loss, by its code. On a GPU each would end as it is said here.
+LOSSES = {
+    f"-d(g({_Z})).mean() * torch.tensor(2.0)": "fine",
+    f"-d(g({_Z})[torch.randperm(3)]).mean()": "fine",
+    f"sum(d(one.unsqueeze(0)).mean() for one in g({_Z}))": "fine",
+    f"(torch.nn.Parameter(torch.ones(3, 1, device=device)) * d(g({_Z}))).mean()": "fine",
+    "-d(g(torch.randn(3, g.dim_z).type_as(x_real))).mean()": "fine",
+    "-d(g(torch.as_tensor(torch.randn(3, g.dim_z), device=device))).mean()": "fine",
+    f"float(g({_Z}).detach().cpu().numpy().sum()) * d(x_real).mean()": "fine",
+    f"{_PER_IMAGE}(x_real).mean()": "fine",
+    f"{_PER_IMAGE}(torch.ones(3, 1, 28, 28)).mean()": "mixed",
+    f"-(d(g({_Z})) * torch.ones(3)).mean()": "mixed",
+    "d(torch.rand(3, 1, 1, 1) * x_real).mean()": "mixed",
+    "d(torch.cat([x_real, torch.zeros(3, 1, 28, 28)])).mean()": "mixed",
+    "torch.zeros(3, 1, 28, 28)[x_real > 0].sum()": "mixed",
+    f"g({_Z}).detach().numpy()": "other",
+}
+
+
+@pytest.mark.parametrize("code", LOSSES)
+def test_a_simulated_gpu_tells_where_a_tensor_is(code: str) -> None:
+    """Views, parameters, numbers and indices are where torch would have them."""
+    torch.func.grad(torch.sin)(torch.ones(()))  # its first use takes longer than our patience
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        names = {"torch": torch, "g": g, "d": d, "x_real": x_real, "device": device}
+        return eval(code, names)  # type: ignore[no-any-return]
+
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code_of = student(loss_wasserstein_gp_g=loss)
+    devices.on_simulated_gpu(code_of, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_g"] == LOSSES[code]
+
+
+def test_a_gradient_that_a_hook_is_given_is_on_the_gpu() -> None:
+    """A hook runs within autograd, where no function of torch is seen."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        seen: list[Tensor] = []
+        x = x_real.clone().requires_grad_()
+        x.register_hook(lambda gradient: seen.append(gradient * x_real))  # type: ignore[no-untyped-call]
+        d(x).sum().backward()
+        return (seen[0] * x_real).sum()
+
+    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    code = student(loss_wasserstein_gp_g=loss)
+    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    assert recorder.values["loss_wasserstein_gp_g"] == "fine"
 
 
 def trained(d: Callable[..., Tensor], g: Callable[..., Tensor], steps: int = STEPS) -> Tensor:

@@ -25,20 +25,4 @@ def call(
         recorder.note("value", value)  # type: ignore[arg-type]  # a dict is JSON too
 
 
-WARMED: list[str] = []
-
-
-def warmed(
-    student: StudentCode,
-    arguments: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    recorder: Recorder,
-) -> None:
-    """Note what the zygote did before this worker was forked."""
-    recorder.note("value", list(WARMED))
-
-
-# What a zygote does once.
-WARM_UPS = (lambda: WARMED.append("warm"),)
-
-EXPERIMENTS: dict[str, Experiment] = {"call": call, "warmed": warmed}
+EXPERIMENTS: dict[str, Experiment] = {"call": call}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -79,7 +79,7 @@ class Caller:
     """Calls experiments in one fresh worker; a call that fails raises the check's conclusion.
 
     `timeout_s` is for one call, `budget_s` for all together except those with their own timeout;
-    `hangs` are those of the grading so far.
+    `hangs` are those of the grading so far; `messages` is called for the first error.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Caller:
         timeout_s: float,
         missing: tuple[str, ...],
         budget_s: float = math.inf,
-        messages: TrustedMessages = NO_MESSAGES,
+        messages: Callable[[], TrustedMessages] = lambda: NO_MESSAGES,
     ) -> None:
         self._launcher = launcher
         self._hangs = hangs
@@ -177,7 +177,7 @@ class Caller:
                 self._launcher.submission,
                 pending.file,
                 pending.functions,
-                self._messages,
+                self._messages(),
             )
         if outcome.ending is Ending.TIMED_OUT:
             if budgeted and self._spent_s >= self._budget_of(pending.functions):
@@ -222,7 +222,7 @@ class Caller:
             )
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             raise conclusion_of_import(
-                outcome.error, self._launcher.submission, needs, self._messages
+                outcome.error, self._launcher.submission, needs, self._messages()
             )
         if outcome.ending is not Ending.RETURNED:
             raise WorkerLost(

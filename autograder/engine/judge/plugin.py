@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,6 @@ class JudgePlugin(BasePlugin):
         self._ledger = ledger
         self._log = Path(job.log)
         self._hangs = HangTracker()
-        self._messages = TrustedMessages.of_submission(homework.folder, submission, homework.files)
         self._faults = FileFaults()
         self._current: Caller | None = None
         # Checks whose worker the kernel killed for memory: they run again, alone, at the end.
@@ -75,8 +75,14 @@ class JudgePlugin(BasePlugin):
             self.settings.call_timeout_s,
             self._submitted.missing,
             budget_s,
-            self._messages,
+            lambda: self._messages,
         )
+
+    @cached_property
+    def _messages(self) -> TrustedMessages:
+        """The messages that a worker may send; collecting them takes longer than many checks."""
+        settings, submission = self.settings, self._submitted.submission
+        return TrustedMessages.of_submission(settings.folder, submission, settings.files)
 
     def note_failure(self, check_id: str, failure: CheckFailed) -> None:
         super().note_failure(check_id, failure)

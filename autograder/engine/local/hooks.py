@@ -13,7 +13,7 @@ import pytest
 
 from autograder.engine.local import environment
 from autograder.engine.local.planned import PLAN
-from autograder.engine.submission.staging import GRADER
+from autograder.engine.submission import GRADER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

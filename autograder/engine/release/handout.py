@@ -18,8 +18,8 @@ from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
 from autograder.engine.release.template import MarkerError, compare_template
 from autograder.engine.sandbox.isolated import INSTALLED, PROJECT, ROOT
+from autograder.engine.submission import GRADER
 from autograder.engine.submission.imports import read_imports
-from autograder.engine.submission.staging import GRADER
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -43,13 +43,22 @@ _READY = frozenset(
 )
 # Submodules that have side effects when imported.
 _NOT_READY = frozenset({"conftest", "tests", "setup"})
-# torch imports this at the first use of a function: 0.4 s of processor time.
+# What torch imports at the first use of a function: 0.5 to 2 s of processor time in every worker.
+# Comments and strings count too: a module too many only costs time.
+_COMPILER = "torch._dynamo"
+_SYMBOLS = "torch.fx.experimental.symbolic_shapes"
+_META = "torch._meta_registrations"  # left out by sandbox/lean_torch.py
 _FORWARD_MODE = "torch._decomp.decompositions_for_jvp"
 _FIRST_USE = {
-    f"{package}.{function}": _FORWARD_MODE
-    for package in ("torch.func", "functorch")
-    for function in ("hessian", "jacfwd", "jvp", "linearize")
-} | {"torch.autograd.forward_ad": _FORWARD_MODE}
+    re.compile(pattern): modules
+    for pattern, modules in {
+        r"\b(?:hessian|jacfwd|jvp|linearize|forward_ad)\b": (_META, _FORWARD_MODE),
+        r"\b(?:func|functorch|checkpoint|use_deterministic_algorithms|optim)\b": (_COMPILER,),
+        r"\b(?:grad_outputs|MultivariateNormal)\b": (_SYMBOLS,),
+        r"\b(?:vmap|MultivariateNormal)\b": (_META,),
+        r"\bmeta\b": (_META, _COMPILER),
+    }.items()
+}
 
 # Strings and comments. Each matches at the latest at the end of the text or line, so no character
 # is read twice.
@@ -125,6 +134,7 @@ def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     The imports of the submission's own modules are included.
     """
     wanted: dict[str, None] = {}
+    first_used: dict[str, None] = {}
     folders = _folders(root, files)
     for text, imports in _followed(root, files, folders):
         for each in imports:
@@ -135,8 +145,11 @@ def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
         for chain in _MENTION.findall(_without_noise(text)):
             parts = chain.split(".")[:3]
             wanted.update(dict.fromkeys(".".join(parts[:n]) for n in (2, 3)))
+        for pattern, modules in _FIRST_USE.items():
+            if pattern.search(text):
+                first_used.update(dict.fromkeys(modules))
     prepared = dict.fromkeys(name for module in wanted for name in _prepared_for(module))
-    return tuple(prepared)[:_MOST_MODULES]
+    return (*first_used, *prepared)[:_MOST_MODULES]
 
 
 def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
@@ -155,8 +168,6 @@ def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
 
 
 def _prepared_for(module: str) -> Iterator[str]:
-    if module in _FIRST_USE:
-        yield _FIRST_USE[module]
     parts = module.split(".")
     if parts[0] in _READY and not any(p.startswith("_") or p in _NOT_READY for p in parts):
         yield module

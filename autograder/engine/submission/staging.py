@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.engine.submission import GRADER
 from autograder.engine.submission.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.submission.entries import (
     FileEntry,
@@ -26,7 +27,6 @@ from autograder.engine.submission.entries import (
     refusal,
 )
 
-GRADER = "grader"  # the folder of the public checks, in the students' handout
 _CHECKS = f"{GRADER}/autograder/"
 _LISTED = 5  # names that a message lists
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")

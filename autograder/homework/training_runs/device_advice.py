@@ -1,4 +1,4 @@
-"""Advice on devices, from one run of all functions on the meta device."""
+"""Advice on devices, from one run of all functions on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder.homework.training_runs.run import Run
 
 
 class DeviceAdvice(Run):
-    """One run of all functions on the meta device."""
+    """One run of all functions on a simulated GPU."""
 
     def __init__(self, caller: Caller) -> None:
         super().__init__(caller)

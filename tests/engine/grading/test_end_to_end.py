@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from autograder.engine.grading.plan import plan_checks
+from tests.processes import PATIENCE_S, wait_until
 from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -327,12 +328,13 @@ def test_sigterm_ends_the_grading_with_what_is_known(tmp_path: Path) -> None:
         [ROOT / "run_autograder", ROOT / "reference", "--results", path],
         stdout=subprocess.DEVNULL,
     )
-    time.sleep(3.0)
-    family = psutil.Process(process.pid).children(recursive=True)
+    grading = psutil.Process(process.pid)
+    wait_until(lambda: path.exists() and bool(grading.children()), "the first of its processes")
+    family = grading.children(recursive=True)
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert "interrupted" in checked(path)["output"]
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
     assert family
     assert not alive
 

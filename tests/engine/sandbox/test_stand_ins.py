@@ -210,34 +210,3 @@ def test_side_effects_of_an_import_do_not_harm_the_zygote(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-
-_USED = """
-import sys, torch
-from autograder.homework.experiments import WARM_UPS
-for warm_up in WARM_UPS:
-    warm_up()
-import torch._decomp.decompositions_for_jvp
-x = torch.ones(3, requires_grad=True)
-checkpoint = torch.utils.checkpoint.checkpoint
-uses = [
-    lambda: torch.func.vmap(torch.func.grad(torch.sin))(torch.ones(3)),
-    lambda: torch.func.jacrev(torch.sin)(torch.ones(3)),
-    lambda: torch.func.jacfwd(torch.sin)(torch.ones(3)),
-    lambda: checkpoint(torch.sin, x, use_reentrant=False).sum().backward(),
-    lambda: torch.use_deterministic_algorithms(True),
-    lambda: torch.autograd.grad(x * x, x, grad_outputs=torch.ones(3)),
-    lambda: torch.optim.Adam([x]),
-]
-for n, use in enumerate(uses):
-    before = set(sys.modules)
-    use()
-    assert not set(sys.modules) - before, (n, sorted(set(sys.modules) - before)[:5])
-"""
-
-
-@pytest.mark.slow
-def test_after_the_warm_up_torch_imports_no_more_modules() -> None:
-    """Neither torch.func nor checkpointing nor grad_outputs costs a worker an import."""
-    root = Path(__file__).resolve().parents[3]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", _USED], cwd=root, check=True, timeout=170)

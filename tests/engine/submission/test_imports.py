@@ -102,6 +102,7 @@ def staged(folder: Path, gan: str) -> Path:
     return folder
 
 
+FORWARD = ["torch._meta_registrations", "torch._decomp.decompositions_for_jvp"]
 PREPARED = {
     "import matplotlib.pyplot as plt": ["matplotlib.pyplot"],
     "def f():\n    from sklearn import datasets": ["sklearn", "sklearn.datasets"],
@@ -110,14 +111,12 @@ PREPARED = {
         "torchvision.utils.make_grid",
     ],
     "import scipy as sp\nscipy.stats.norm.cdf(0)": ["scipy", "scipy.stats", "scipy.stats.norm"],
-    "torch.func.jacfwd(f)": ["torch._decomp.decompositions_for_jvp"],
-    "from torch.func import jvp": ["torch._decomp.decompositions_for_jvp"],
-    "from functorch import jvp": [
-        "functorch",
-        "torch._decomp.decompositions_for_jvp",
-        "functorch.jvp",
-    ],
-    "import torch.autograd.forward_ad as fwAD": ["torch._decomp.decompositions_for_jvp"],
+    "torch.func.jacfwd(f)": [*FORWARD, "torch._dynamo"],
+    "from torch.func import jvp": [*FORWARD, "torch._dynamo"],
+    "from functorch import jvp": [*FORWARD, "torch._dynamo", "functorch", "functorch.jvp"],
+    "import torch.autograd.forward_ad as fwAD": FORWARD,
+    "x.to('meta')": ["torch._meta_registrations", "torch._dynamo"],
+    "grad(y, x, grad_outputs=g)": ["torch.fx.experimental.symbolic_shapes"],
     # What a zygote has anyway, the student's own, and what is on no list.
     "import os, numpy, torch.nn.utils\nimport network": [],
     "import antigravity, wandb, gan, codebase.gan, pip, tests": [],
@@ -152,6 +151,7 @@ READY = (
     *("functorch", "matplotlib.pyplot", "mpl_toolkits.mplot3d", "PIL.Image", "scipy.stats"),
     *("sklearn.datasets", "sklearn.linear_model", "torchvision", "torchvision.datasets"),
     *("torchvision.transforms", "tqdm.auto", "torch._decomp.decompositions_for_jvp"),
+    *("torch._meta_registrations", "torch.fx.experimental.symbolic_shapes"),
 )
 _TRIED = """
 import json, os, signal, sys, torch, torch._dynamo

@@ -76,19 +76,6 @@ def test_hundreds_of_workers_leave_neither_descriptor_nor_zombie(grader: Grader)
     assert list(grader.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("prefork", [False, True])
-def test_a_zygote_warms_up_for_all_its_workers(submission: Path, prefork: bool) -> None:
-    """Slow first uses happen once, before any worker is forked."""
-    with open_folder() as folder:
-        grader = Grader(submission, folder, prefork=prefork)
-        try:
-            worker = grader.launcher.open()
-            outcome = worker.start("warmed", {}, {}, seed=0, limit_s=PATIENCE_S).result()
-            assert outcome.values == {"value": ["warm"]}
-        finally:
-            grader.close()
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_whose_processes_are_all_dead_has_none() -> None:
     """A killed worker is a zombie until it is reaped; nothing waits for that."""
@@ -101,9 +88,9 @@ def test_a_user_whose_processes_are_all_dead_has_none() -> None:
             os._exit(1)
     wait_until(lambda: identity.has_processes(uid), "the other user's process")
     started = time.monotonic()
-    identity.kill_all(uid, lambda: None)
+    identity.kill_all(uid, lambda: None, give_up_s=2 * PATIENCE_S)
     assert not identity.has_processes(uid)
-    assert time.monotonic() - started < 4  # it gives up after five
+    assert time.monotonic() - started < PATIENCE_S
     assert os.waitpid(pid, 0)[1] == signal.SIGKILL
 
 

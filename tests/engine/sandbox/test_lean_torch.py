@@ -1,0 +1,99 @@
+"""Torch without its late modules: a student's code can tell by the time only."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.engine.sandbox.lean_torch import FIRST_USED, LATE, WITH_IT
+from autograder.engine.submission.imports import modules_to_prepare
+
+ROOT = Path(__file__).resolve().parents[3]
+# By text of a submission; each is also run.
+USES = {
+    "torch.randn(2, generator=torch.Generator().manual_seed(0))": False,
+    "torch.func.vmap(torch.func.grad(torch.sin))(torch.ones(3))": False,
+    "torch.func.jacrev(torch.sin)(torch.ones(3))": False,
+    "torch.func.jacfwd(torch.sin)(torch.ones(3))": False,
+    "checkpoint(torch.sin, x, use_reentrant=False).sum().backward()": False,
+    "torch.use_deterministic_algorithms(True)": False,
+    "torch.autograd.grad(x * x, x, grad_outputs=torch.ones(3))": False,
+    "torch.optim.Adam([x])": False,
+    "torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2)).sample()": False,
+    "torch.empty(2, 2, device='meta') @ torch.empty(2, 2, device='meta')": False,
+    # Nothing in these is known beforehand: the worker imports what they need.
+    "torch._refs.abs(torch.ones(2))": True,
+    "torch.autograd.functional.jacobian(torch.sin, torch.ones(3), vectorize=True)": True,
+}
+_BEGIN = """
+import importlib, sys, warnings
+warnings.simplefilter("ignore")
+from autograder.engine.sandbox import lean_torch
+"""
+_USED = """
+assert lean_torch.import_torch()
+import torch
+from torch.utils.checkpoint import checkpoint
+x = torch.ones(3, requires_grad=True)
+(x * x).sum().backward()
+assert lean_torch.LATE not in sys.modules and "torch._refs" not in sys.modules
+for name in eval(sys.argv[2]):
+    importlib.import_module(name)
+before = set(sys.modules)
+exec(sys.argv[1])
+print(sorted(set(sys.modules) - before)[:5])
+"""
+
+
+def run(code: str, *arguments: str) -> str:
+    """What a fresh Python prints."""
+    command = [sys.executable, "-c", _BEGIN + code, *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", USES)
+def test_what_a_submission_uses_is_there_before_its_workers(text: str, tmp_path: Path) -> None:
+    """A worker imports nothing more of torch, or at least gets the same results."""
+    (tmp_path / "gan.py").write_text(text)
+    modules = modules_to_prepare(tmp_path, ("gan.py",))
+    assert set(modules) <= set(FIRST_USED)
+    imported = run(_USED, text, repr(modules))
+    assert USES[text] or imported == "[]"
+
+
+_LEFT_OUT = """
+importlib.import_module("torch") if sys.argv[1] == "whole" else lean_torch.import_torch()
+print(sorted(name for name in sys.modules if name.startswith("torch")))
+"""
+
+
+@pytest.mark.slow
+def test_the_list_of_late_modules_is_that_of_this_release() -> None:
+    """Each module that a whole import has and a lean one has not is on the list, or inside one."""
+    whole, lean = (set(eval(run(_LEFT_OUT, how))) for how in ("whole", "lean"))
+    late = whole - lean
+    assert late
+    assert not lean - whole
+    assert [name for name in late if not _is_on_list(name)] == []
+
+
+def _is_on_list(name: str) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in (LATE, *WITH_IT))
+
+
+_UNKNOWN = """
+lean_torch._RELEASE = "1.0"
+assert not lean_torch.import_torch()
+print("torch._refs" in sys.modules)
+"""
+
+
+def test_an_unknown_release_is_imported_as_a_whole() -> None:
+    """Its modules are not on the list."""
+    assert run(_UNKNOWN) == "True"
