@@ -48,14 +48,18 @@ def check_independent(function: str, noise: Array) -> None:
     """
     refused: dict[int, str] = {}
     for axis in range(noise.ndim):
-        rows = np.moveaxis(noise, axis, -1).reshape(-1, noise.shape[axis])
+        # The signs alone: a wrong scale is no dependence. The bound holds for them, too, because
+        # E exp(t s) = cosh(t) <= (1 - t^2)^(-1/2), that of a product of normal numbers.
+        rows = np.sign(np.moveaxis(noise, axis, -1).reshape(-1, noise.shape[axis]))
         pairs = rows.shape[1] * (rows.shape[1] - 1) // 2
         correlation = statistics.largest_correlation(rows)
         allowed = statistics.correlation_bound(
             len(rows), pairs, statistics.FALSE_ALARM / len(_AXES)
         )
         if correlation > allowed:
-            refused[axis] = f"Largest correlation {correlation:.3f} (allowed {allowed:.3f})."
+            refused[axis] = (
+                f"Largest correlation of signs {correlation:.3f} (allowed {allowed:.3f})."
+            )
     if refused:
         # Noise that is shared along one axis looks dependent along the others, too, but less.
         axis = max(refused, key=lambda each: _largest_coefficient(noise, each))

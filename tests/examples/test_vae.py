@@ -80,6 +80,9 @@ def test_the_public_checks_pass_in_the_handout(tmp_path: Path) -> None:
         shutil.copy(VAE / "reference" / name, tmp_path / "homework" / name)
     right = run(*pytest_, cwd=tmp_path / "homework")
     assert "3 passed" in right.stdout, right.stdout + right.stderr
+    packed = run(sys.executable, "make_submission.py", cwd=tmp_path / "homework")
+    with zipfile.ZipFile(tmp_path / "homework" / "submission.zip") as archive:
+        assert sorted(archive.namelist()) == sorted(FILES), packed.stdout
     path = tmp_path / "homework" / FILES[1]
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(".sum(dim=-1).mean()", ".mean()"), encoding="utf-8")

@@ -14,8 +14,8 @@ import torch
 from autograder import CheckFailed
 from vae import noise, oracles
 from vae.cases import ElboCase, GaussianCase
-from vae.mistakes import ElboCall
 from vae.problems import Array, FixedElbo
+from vae.recovered import ElboCall
 from vae.student import Elbo
 
 CASES = [ElboCase(3, 2, 4, 1), ElboCase(5, 3, 6, 2), ElboCase(4, 2, 6, 1, sure=True)]
@@ -100,6 +100,14 @@ def test_correct_noise_passes() -> None:
     for seed in range(100):
         noise.check_normal("f", draw(seed))
         noise.check_independent("f", draw(seed))
+
+
+def test_a_wrong_scale_is_no_dependence() -> None:
+    """As in z = m + v noise, where only the variance is wrong."""
+    scale = 10 ** np.random.default_rng(1).uniform(-1, 1, (noise.BATCH, noise.SIZE))
+    noise.check_independent("f", scale * draw())
+    with pytest.raises(CheckFailed, match="not standard normal"):
+        noise.check_normal("f", scale * draw())
 
 
 def _uniform(drawn: Array) -> Array:

@@ -15,8 +15,8 @@ from autograder import (
 )
 from vae import noise, oracles
 from vae.cases import GaussianCase, gaussian_cases
-from vae.mistakes import SampleCall
 from vae.problems import Array, exact
+from vae.recovered import SampleCall
 from vae.student import SAMPLE, sample_gaussian, zeros_where_missing
 
 # Where v is 0.1 or more, float32 changes the noise by 1e-5 at most, and so the gradient by 2e-5.

@@ -19,9 +19,9 @@ from autograder.engine.judge.exceptions import CheckStopped
 from autograder.engine.judge.gradients import flat, gradient_error
 from vae import noise
 from vae.cases import ElboCase, elbo_cases
-from vae.mistakes import ElboCall
 from vae.oracles import GIVEN, Bound
 from vae.problems import Array
+from vae.recovered import ElboCall
 from vae.student import BOUND, VALUE, negative_elbo
 
 # Logits of 40: an unstable loss is infinite there, or off by 10 and more for each pixel.
