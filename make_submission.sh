@@ -79,7 +79,7 @@ warn() {
 warn
 
 # Written to a temporary folder, then moved: a failure leaves no incomplete zip.
-partial=$(mktemp -d ./.submission.XXXXXX)
+partial=$(mktemp -d ./.submission.XXXXXX) || fail "$PWD/submission.zip cannot be made"
 trap 'rm -rf "$partial"' EXIT
 if command -v zip >/dev/null; then
   zip -q -X "$partial/submission.zip" "${files[@]}" || fail "zip failed"

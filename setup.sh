@@ -6,19 +6,21 @@
 #   TORCH_INDEX  address of the package index to take PyTorch from, with pip; empty: pip's default.
 #                Without it, the file torch-index.txt beside this one gives it, if there is one;
 #                otherwise uv takes PyTorch's CPU wheels where there is no NVIDIA driver.
+#
+# It installs what requirements.lock lists, with the hashes there, and the PyTorch of constraints.txt:
+# made again, the environment is the same. This project itself is run from here, never installed.
 set -euo pipefail
 umask 022 # workers with users of their own must be able to read the environment
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv=$here/.venv
 on_gradescope=no
 [ "$here" = /autograder/source ] && on_gradescope=yes
-extras=class
+lock=requirements.lock
 case "$*" in
   '') ;;
-  --dev) extras=class,dev ;;
+  --dev) lock=requirements-dev.lock ;;
   *) echo "usage: ./setup.sh [--dev]" >&2; exit 2 ;;
 esac
-[ $on_gradescope = yes ] && extras=
 if [ -z "${TORCH_INDEX+set}" ] && [ -f "$here/torch-index.txt" ]; then
   TORCH_INDEX=$(cat "$here/torch-index.txt")
 fi
@@ -73,17 +75,17 @@ if [ $on_gradescope = yes ]; then
   backend=cpu cache=--no-cache-dir # an image keeps what is cached in it
 fi
 # shellcheck disable=SC2086 # $torch is two words, $cache none or one
+pip $cache --require-hashes --no-deps -r "$here/$lock"
+# shellcheck disable=SC2086 # as above
 if [ -n "${TORCH_INDEX+set}" ]; then
   pip $cache ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} $torch
-elif ! { pip $cache uv && uv $cache --torch-backend=$backend $torch; } 2>"$venv/uv.log"; then
+elif ! uv $cache --torch-backend=$backend $torch 2>"$venv/uv.log"; then
   echo "setup.sh: uv could not get PyTorch (see $venv/uv.log); pip takes the default build, with CUDA"
   pip $cache $torch
 fi
-# shellcheck disable=SC2086 # nothing or one word
-pip $cache -c "$here/constraints.txt" "$here${extras:+[$extras]}"
 # Making the list of fonts takes seconds: once here, not in every grading.
 MPLCONFIGDIR="$venv/share/matplotlib-cache" "$venv/bin/python" -c 'import matplotlib.font_manager'
 if [ $on_gradescope = yes ]; then # a second lock: workers need nothing of ours but the environment
-  chmod -R go-rwx "$here/autograder" "$here/student_template"
+  chmod -R go-rwx "$here"/*/
 fi
 "$venv/bin/python" -c 'import torch; print("setup.sh: done, torch", torch.__version__)'

@@ -8,5 +8,11 @@ if not __package__:  # run as a file, in isolated mode: nothing of the caller's 
 
 from autograder.cli import main
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """Run the command line: `autograder`, where the package is installed."""
     sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

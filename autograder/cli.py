@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import keyword
+import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 
 from autograder import __version__
 from autograder.commands.common import WRONG_ARGUMENTS, UsageError
-from autograder.engine.homework import AssignmentError
+from autograder.engine.homework import HomeworkError
 
 # Name and purpose; the module of the same name declares the options. Only the requested one is
 # imported: a grading must not fail because of another command.
 COMMANDS = {
+    "new": "write the files of a new homework, which can be graded at once",
     "grade": "grade one submission",
     "checks": "list all checks with their points and visibility",
     "template": "make student_template/ from reference/ by removing the solutions",
@@ -25,6 +28,7 @@ COMMANDS = {
     "guide": "build the instructor's guide from the written key and the reference's figures",
     "class": "grade a whole class, and show what changed",
 }
+READER_HAS_GONE = 128 + 13  # as if SIGPIPE had ended it
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -51,9 +55,25 @@ def main(argv: Sequence[str]) -> int:
                 importlib.import_module(f"autograder.commands.{module}").add_options(options)
         parsed = parser.parse_args(argv)
         run: Callable[[argparse.Namespace], int] = parsed.run
-        return run(parsed)
+        status = run(parsed)
+        sys.stdout.flush()
+        return status
     except UsageError as error:
         print(f"{name}: {error} (see --help)", file=sys.stderr)
-    except AssignmentError as error:
+    except HomeworkError as error:
         print(f"autograder: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise
+        return READER_HAS_GONE
     return WRONG_ARGUMENTS
+
+
+def _reader_has_gone() -> bool:
+    """Whether the reader of the output has ended, as `| head` does; if so, write no more to it."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # an error is reported even if nothing is asked for
+    if not output.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True

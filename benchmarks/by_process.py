@@ -17,11 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.commands.common import HOMEWORK, TEMPLATE
 from autograder.engine.grading.judge_process import RunningJudge, environment
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
 from autograder.engine.sandbox.isolated import command
+from tests.this_homework import THIS
 
 _JUDGE = "benchmarks.naming_judge"
 _READ_EVERY_S = 0.01
@@ -135,8 +134,7 @@ def _grade(submission: Path, folder: Path) -> None:
         Request(
             submission=submission,
             results=folder / "results.json",
-            assignment=load_assignment(HOMEWORK),
-            pristine=TEMPLATE,
+            homework=THIS,
         ),
         judges=_NamingJudges(folder / "notes"),
     )

@@ -30,7 +30,8 @@ from typing import Any
 
 import psutil
 
-from autograder.homework.mistakes.cases import all_cases
+from autograder.engine.catalogue.cases import all_cases
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[1]
 # Reading PSS takes 11 ms for each process that holds torch, and there are a dozen: it would take
@@ -58,7 +59,7 @@ class Cost:
 
 def mix(count: int) -> Iterator[Mapping[str, str]]:
     """Yield the files of so many submissions; every thirty hold the same kinds."""
-    cases = list(all_cases(ROOT / "reference", ROOT / "student_template"))
+    cases = list(all_cases(THIS))
     wrong = [case.files for case in cases if case.kind == "wrong"]
     right = [case.files for case in cases if case.kind == "right"]
     hostile = [_spoilt(right[0], *edit) for edit in _HOSTILE.values()]

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
 from autograder.engine.sandbox import confine, launch, zygote
 from autograder.engine.sandbox import isolated as boot
+from tests.this_homework import REFERENCE, THIS
 
 _MODULE = "benchmarks.confinement"
 
@@ -45,7 +44,7 @@ def bare_zygote(argv: list[str]) -> int:
 
 def measure(*, confined: bool) -> Cost:
     """Grade the reference once; all processes of the grading are counted."""
-    assignment = load_assignment(HOMEWORK)
+    homework = THIS
 
     def command(python: str, module: str) -> list[str]:
         return boot.command(python, module if confined else _MODULE)
@@ -60,8 +59,7 @@ def measure(*, confined: bool) -> Cost:
             Request(
                 submission=REFERENCE,
                 results=Path(folder) / "results.json",
-                assignment=assignment,
-                pristine=TEMPLATE,
+                homework=homework,
             )
         )
     wall_s = time.monotonic() - started

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from autograder.commands.common import REFERENCE, TEMPLATE
+from autograder.engine.catalogue.cases import all_cases, edited
 from autograder.engine.catalogue.solutions import right
-from autograder.homework.mistakes.cases import all_cases, edited, solution_files
+from tests.this_homework import THIS, reference_files
 
 _DEFINITIONS = re.compile(r"^(def \w*loss_)", re.MULTILINE)
 FLOW, GAN = "codebase/flow_network.py", "codebase/gan.py"
@@ -40,7 +40,7 @@ class Solution:
 
 def all_solutions() -> Iterator[Solution]:
     """Yield the reference, the solutions of this module and the right ones of the catalogue."""
-    texts = solution_files(REFERENCE)
+    texts = reference_files()
     yield Solution("reference", "The reference itself.", texts)
     for name, (sentence, lines) in _IMPORTS.items():
         files = {path: _with_lines(texts[path], code) for path, code in lines.items()}
@@ -52,7 +52,7 @@ def all_solutions() -> Iterator[Solution]:
     for name, (sentence, regions) in _ONLY_COMPARED.items():
         files = edited(texts, right(name, sentence, regions))
         yield Solution(name, sentence, files, is_correct=False)
-    for case in all_cases(REFERENCE, TEMPLATE):
+    for case in all_cases(THIS):
         # Other seeds are settings, not solutions.
         if case.kind == "right" and case.seed is None and case.id != "reference":
             yield Solution(case.id, case.sentence, case.files)

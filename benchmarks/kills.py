@@ -25,8 +25,8 @@ import psutil
 from autograder.engine.grading.ledger import Verdict
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.supervisor import Report, Request, grade
-from autograder.engine.homework import load_assignment
 from autograder.engine.sandbox.launch import ZygoteHolder
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKS = ("1.1.1", "1.2.5", "2.2.1", "2.2.3", "4.2.3", "5.5.3")
@@ -54,11 +54,10 @@ class Range:
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
         self._random = random.Random(seed)
-        self._assignment = load_assignment("autograder.homework")
-        self._plan = plan_checks(self._assignment)
+        self._homework = THIS
+        self._plan = plan_checks(self._homework)
         (folder / "workers").mkdir(mode=0o711)
-        package = self._assignment.package
-        self.zygote = ZygoteHolder(package, folder / "workers", folder / "zygote.log")
+        self.zygote = ZygoteHolder(THIS.folder, folder / "workers", folder / "zygote.log")
         self._usual_s = 3.0
 
     def round(self) -> Killed:
@@ -80,8 +79,7 @@ class Range:
                 Request(
                     submission=ROOT / "reference",
                     results=results,
-                    assignment=self._assignment,
-                    pristine=ROOT / "student_template",
+                    homework=self._homework,
                     only=only,
                 ),
                 self.zygote,

@@ -18,9 +18,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
-from autograder.engine.homework import load_assignment
-from autograder.engine.release.handout import ZIP, Sources, build_handout
+from autograder.engine.release.handout import ZIP, build_handout
+from tests.this_homework import REFERENCE, THIS
 
 # Times the processor time of importing torch; what may be needed at most.
 MOST = {"pytest -k 1.1": 1.3, "pytest": 3.0}
@@ -43,11 +42,11 @@ def cpu_time_s(command: list[str], folder: Path) -> float:
 
 def handout(folder: Path) -> Path:
     """Return an unzipped handout with the reference's solutions in it."""
-    assignment = load_assignment(HOMEWORK)
-    build_handout(Sources(assignment, REFERENCE, TEMPLATE), folder)
+    homework = THIS
+    build_handout(homework, folder)
     with zipfile.ZipFile(folder / ZIP) as archive:
         archive.extractall(folder / "homework")
-    for name in assignment.files:
+    for name in homework.files:
         shutil.copy(REFERENCE / name, folder / "homework" / name)
     return folder / "homework"
 

@@ -21,11 +21,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.catalogue.audit import Case, audit
+from autograder.engine.catalogue.cases import all_cases
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
-from autograder.engine.homework import load_assignment
-from autograder.homework.mistakes.cases import TRAINING, all_cases
+from autograder.homework.catalogue import TRAINING
+from tests.this_homework import THIS
 
 # The settings' own seed is the audit's; these are as good as any.
 _FIRST_SEED = 1000
@@ -90,21 +90,21 @@ def main() -> None:
     parser.add_argument("--only", default="*", metavar="PATTERN")
     parser.add_argument("--log", type=Path, metavar="FILE")
     options = parser.parse_args()
-    assignment = load_assignment(HOMEWORK)
-    plan = plan_checks(assignment)
+    homework = THIS
+    plan = plan_checks(homework)
     solutions = [
         case
-        for case in all_cases(REFERENCE, TEMPLATE)
+        for case in all_cases(THIS)
         if case.kind == "right" and case.seed is None and fnmatch.fnmatch(case.id, options.only)
     ]
     seedless = frozenset(
         check.number for check in plan if any(piece in check.check_id for piece in _SEEDLESS)
     )
-    log = Log(options.log, hash_of_checks(assignment))
+    log = Log(options.log, hash_of_checks(homework))
     wanted = list(under_seeds(solutions, options.seeds, seedless))
     cases = [case for case in wanted if case.id not in log.done]
     with contextlib.suppress(KeyboardInterrupt):
-        for row in audit(HOMEWORK, cases, TEMPLATE, options.jobs):
+        for row in audit(THIS, cases, options.jobs):
             log.add(row.case.id, row.complaints)
             for complaint in row.complaints:
                 print(f"\n{row.case.id}: {complaint}")

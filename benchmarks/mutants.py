@@ -18,15 +18,18 @@ from dataclasses import replace
 from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator, operator_names
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.catalogue.audit import Case, audit
+from autograder.engine.catalogue.cases import touched
+from autograder.engine.catalogue.solutions import Wrong
 from autograder.engine.grading.ledger import Verdict
-from autograder.homework.mistakes.cases import solution_files, touched
+from autograder.engine.grading.plan import plan_checks
+from autograder.homework.catalogue import CATALOGUE
+from tests.this_homework import THIS, reference_files
 
 
 def mutants() -> Iterator[Case]:
     """Yield every mutant whose change lies in a solution region."""
-    texts = solution_files(REFERENCE)
+    texts, plan = reference_files(), plan_checks(THIS)
     for name, text in texts.items():
         regions = _regions_by_line(text)
         for operator in sorted(operator_names()):
@@ -42,7 +45,7 @@ def mutants() -> Iterator[Case]:
                     sentence="\n".join(_difference(text, mutated)),
                     files={**texts, name: mutated},
                     parts=frozenset({region.partition(" ")[0]}),
-                    **touched([region], trains=False),
+                    **touched(CATALOGUE, plan, Wrong("mutant", region, "", "")),
                 )
 
 
@@ -82,7 +85,7 @@ def _difference(text: str, mutated: str) -> list[str]:
 
 def survivors(cases: list[Case], jobs: int) -> Iterator[Case]:
     """Grade; print how far it is; yield the mutants that lose no point."""
-    for done, row in enumerate(audit(HOMEWORK, cases, TEMPLATE, jobs), 1):
+    for done, row in enumerate(audit(THIS, cases, jobs), 1):
         print(f"\r{done} of {len(cases)} mutants", end="", flush=True)
         trouble = [e for e in row.entries.values() if e.verdict is Verdict.GRADER_ERROR]
         if trouble:

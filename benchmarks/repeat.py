@@ -13,22 +13,20 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
+from tests.this_homework import REFERENCE, THIS
 
 
 def result_without_times(submission: Path) -> str:
     """Grade once; return the text of results.json with its one time set to 0."""
-    assignment = load_assignment(HOMEWORK)
+    homework = THIS
     with tempfile.TemporaryDirectory(prefix="repeat-") as folder:
         results = Path(folder) / "results.json"
         grade(
             Request(
                 submission=submission,
                 results=results,
-                assignment=assignment,
-                pristine=TEMPLATE,
+                homework=homework,
             )
         )
         text = results.read_text(encoding="utf-8")

@@ -19,8 +19,6 @@ from multiprocessing import get_context
 
 import torch
 
-from autograder.commands.common import HOMEWORK, REFERENCE
-from autograder.engine.homework import load_assignment
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
@@ -33,6 +31,7 @@ from autograder.homework.training_runs.flow_training import (
     held_out_mean,
     weights_of,
 )
+from tests.this_homework import REFERENCE, THIS
 
 # The grading's own orders are among the first right solutions of the audit; these are others.
 _FIRST_ORDER = 10_000
@@ -48,7 +47,10 @@ def run(order_seed: int, known: bool) -> tuple[float | None, float]:
     tensors["x_train"] = torch.from_numpy(train.copy())
     recorder, started = Recorder(), time.process_time()
     train_flow(
-        StudentCode(REFERENCE), {**setup.recipe, "order_seed": order_seed}, tensors, recorder
+        StudentCode(REFERENCE, THIS.code_folder),
+        {**setup.recipe, "order_seed": order_seed},
+        tensors,
+        recorder,
     )
     seconds = time.process_time() - started
     if "gave_up_at_step" in recorder.values:
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--known-blocks", action="store_true")
     options = parser.parse_args()
-    enough = load_assignment(HOMEWORK).training["full_log_likelihood"]
+    enough = THIS.sections["training"]["full_log_likelihood"]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         one = partial(run, known=options.known_blocks)
         ended = list(pool.map(one, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))

@@ -1,7 +1,7 @@
 """Pack your homework into submission.zip, on any system; make_submission.sh does the same.
 
-It packs its own folder or, if that has no codebase/, the current one. It warns of problems on
-Gradescope and packs anyway; with --warn, it only warns.
+It packs its own folder or, if that has no code, the current one. It warns of problems on Gradescope
+and packs anyway; with --warn, it only warns.
 """
 
 import ast
@@ -12,11 +12,13 @@ import sys
 import tempfile
 import tokenize
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+# The handout of another homework without a script of its own gets this one with its own files.
 PYTHON_FILES = ("codebase/flow_network.py", "codebase/gan.py")
-FLOW_FIGURE = "maf/samples_epoch50.png"
+# Patterns, each with the command that makes the file; of numbered files, a folder's last is packed.
+FIGURES = {"maf/samples_epoch50.png": "python run_flow.py", "out_*/fake_*.png": ""}
 # Gradescope's version, such as "3.10"; the handout fills it in from the course's settings.
 GRADER_PYTHON = ""
 DIALOGUES = ("breakpoint", "input")
@@ -28,14 +30,20 @@ def fail(message: str) -> None:
     sys.exit(f"make_submission.py: {message}")
 
 
-def last_figure(folder: Path) -> "Path | None":
-    """Return the generated images with the highest step in a folder."""
-    steps = {
-        int(path.stem.removeprefix("fake_")): path
-        for path in sorted(folder.glob("fake_*.png"))
-        if re.fullmatch(r"[0-9]+", path.stem.removeprefix("fake_"))
-    }
-    return steps[max(steps)] if steps else None
+def figures_of(folder: Path, pattern: str) -> "Iterator[Path]":
+    """Yield the figures of a pattern: of "fake_*.png", the one with the highest number."""
+    place, _, name = pattern.rpartition("/")
+    start, _, end = name.partition("*")
+    for where in sorted(folder.glob(place)) if place else [folder]:
+        numbered = {}
+        for path in sorted(where.glob(name)):
+            number = path.name[len(start) : len(path.name) - len(end)]
+            if "*" not in name:
+                yield path
+            elif re.fullmatch(r"[0-9]+", number):
+                numbered[int(number)] = path
+        if numbered:
+            yield numbered[max(numbered)]
 
 
 def files_to_pack(folder: Path) -> "list[str]":
@@ -44,14 +52,11 @@ def files_to_pack(folder: Path) -> "list[str]":
         if not (folder / name).is_file():
             fail(f"{folder / name} is missing; nothing was packed")
     files = list(PYTHON_FILES)
-    if (folder / FLOW_FIGURE).is_file():
-        files.append(FLOW_FIGURE)
-    else:
-        print(f"Note: {FLOW_FIGURE} is missing; 'python run_flow.py' makes it.")
-    for out in sorted(folder.glob("out_*")):
-        figure = last_figure(out) if out.is_dir() else None
-        if figure is not None:
-            files.append(figure.relative_to(folder).as_posix())
+    for pattern, command in FIGURES.items():
+        figures = list(figures_of(folder, pattern))
+        files += [figure.relative_to(folder).as_posix() for figure in figures]
+        if command and not figures:
+            print(f"Note: {pattern} is missing; '{command}' makes it.")
     return files
 
 
@@ -72,47 +77,22 @@ def warnings_about(name: str, content: bytes) -> "Iterator[str]":
         for part in STUB.findall(text):
             yield f"{name}: {part} is not implemented yet"
         return
-    yield from newer_grammar(name, text)
+    yield from newer_python(name, text)
     yield from leftovers(name, tree)
 
 
-def newer_grammar(name: str, text: str) -> "Iterator[str]":
-    """Yield a sentence for syntax that is too new for Gradescope's Python."""
-    if not GRADER_PYTHON:
-        return
-    version = tuple(int(number) for number in GRADER_PYTHON.split("."))
-    grader = f"Gradescope runs Python {GRADER_PYTHON}, which cannot read it"
-    try:
-        ast.parse(text, feature_version=version)  # type: ignore[arg-type]
-    except SyntaxError as error:
-        yield f"{name}, line {error.lineno}: {grader}: {error.msg}"
-    if version < (3, 12):
-        for line, syntax in newer_f_strings(text):
-            yield f"{name}, line {line}: {grader}: {syntax} need Python 3.12"
+def newer_python(name: str, text: str) -> "Iterator[str]":
+    """Yield a sentence for code that is too new for Gradescope's Python.
 
+    The handout's checks know what is new; this script alone does not.
+    """
+    grader = Path(__file__).resolve().parent / "grader"
+    if GRADER_PYTHON and grader.is_dir():
+        sys.path.insert(0, str(grader))
+        from autograder.engine.judge.newer_python import problems_with
 
-def newer_f_strings(text: str) -> "Iterator[tuple[int, str]]":
-    """Yield line and kind of f-string syntax that needs Python 3.12; an older one finds nothing."""
-    if sys.version_info < (3, 12):
-        return
-    outer: list[str] = []  # quotes of the f-strings around a token
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        line = token.start[0]
-        if token.type == tokenize.FSTRING_END:
-            outer.pop()
-        elif token.type == tokenize.FSTRING_START or (token.type == tokenize.STRING and outer):
-            quotes = token.string.lstrip("rRbBuUfF")
-            quotes = quotes[: 3 if quotes[:3] in ("'''", '"""') else 1]
-            if quotes in outer:
-                yield line, "the f-string's own quotes inside its braces"
-            elif token.type == tokenize.STRING and "\\" in token.string:
-                yield line, "backslashes inside the braces of an f-string"
-            if token.type == tokenize.FSTRING_START:
-                outer.append(quotes)
-        elif token.type == tokenize.COMMENT and outer:
-            yield line, "comments inside the braces of an f-string"
-        elif token.type == tokenize.NL and outer and len(outer[-1]) == 1:
-            yield line, "line breaks inside the braces of an f-string"
+        major, minor = map(int, GRADER_PYTHON.split("."))
+        yield from problems_with(text, name, (major, minor))
 
 
 def leftovers(name: str, tree: ast.AST, inside: str = "") -> "Iterator[str]":
@@ -160,6 +140,16 @@ def warn(folder: Path) -> None:
             print(f"Warning: {name} could not be checked ({error})", file=sys.stderr)
 
 
+def pack(folder: Path, files: "Sequence[str]") -> None:
+    """Write the zip to a temporary folder, then move it: a failure leaves no incomplete zip."""
+    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
+        packed = Path(partial) / "submission.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            for name in files:
+                archive.write(folder / name, name)
+        os.replace(packed, folder / "submission.zip")
+
+
 def main() -> None:
     """Pack, or only warn."""
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -169,25 +159,21 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a console may lack characters of a path
             stream.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
-    if not (folder / "codebase").is_dir():
+    code = PYTHON_FILES[0].rpartition("/")[0]
+    if not (folder / (code or PYTHON_FILES[0])).exists():
         here, folder = folder, Path.cwd()
-        if not (folder / "codebase").is_dir():
-            fail(
-                f"neither {here} nor {folder} has a folder codebase/; "
-                "run it in your homework's folder"
-            )
+        if not (folder / (code or PYTHON_FILES[0])).exists():
+            wanted = f"a folder {code}/" if code else PYTHON_FILES[0]
+            fail(f"neither {here} nor {folder} has {wanted}; run it in your homework's folder")
     if sys.argv[1:] == ["--warn"]:
         warn(folder)
         return
     files = files_to_pack(folder)
     warn(folder)
-    # Written to a temporary folder, then moved: a failure leaves no incomplete zip.
-    with tempfile.TemporaryDirectory(prefix=".submission.", dir=folder) as partial:
-        packed = Path(partial) / "submission.zip"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-            for name in files:
-                archive.write(folder / name, name)
-        os.replace(packed, folder / "submission.zip")
+    try:
+        pack(folder, files)
+    except OSError as error:
+        fail(f"{folder / 'submission.zip'} cannot be made: {error}")
     print(f"Packed into {folder / 'submission.zip'}:")
     for name in files:
         print(f"  {name}")

@@ -1,4 +1,4 @@
-"""Makes the project and its reference solution importable, and the tree that intake adds to."""
+"""Makes the project, its reference solution and its examples importable, and a template's tree."""
 
 import os
 import signal
@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before numpy is imported: several runs share the machine, and their threads would wait for each
 # other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).resolve().parent.parent
-for _folder in (_ROOT, _ROOT / "reference"):
+if str(_ROOT) not in sys.path:
+    sys.path.insert(0, str(_ROOT))  # before an installed copy, which may be older
+for _folder in (_ROOT / "reference", _ROOT / "examples"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
+
+# No test may fail because the machine is busy.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so every process
 # that a test starts; what is tested is how they behave in the foreground.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -11,7 +12,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from autograder.commands.common import REFERENCE
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
@@ -24,8 +25,8 @@ from autograder.engine.sandbox.experiment import (
     set_seeds,
 )
 from autograder.homework.experiments import EXPERIMENTS
-from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.student import Student
+from tests.this_homework import reference_files
 
 SEED = 236
 
@@ -40,6 +41,10 @@ class InProcess:
             exec(compile(text, path, "exec"), module.__dict__)
             self._modules[module.__name__] = module
 
+    def unseen(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
     def call(self, call: Call) -> Outcome:
         """Run an experiment, seeded as a worker does it."""
         set_seeds(call.seed)
@@ -47,6 +52,7 @@ class InProcess:
         tensors = {key: torch.from_numpy(np.array(array)) for key, array in call.arrays.items()}
         student = SimpleNamespace(
             attribute=lambda m, a: getattr(self._modules[m], a),
+            unseen=nullcontext,
             own_process=False,
             speed=1.0,
         )
@@ -66,7 +72,7 @@ class InProcess:
 
 def student_of(entry: Wrong | Right | None = None) -> Student:
     """The reference, or what the catalogue makes of it."""
-    given = solution_files(REFERENCE)
+    given = reference_files()
     files = given if entry is None else edited(given, entry)
     return Student(cast(Caller, InProcess(files)), SEED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 AUTOGRADER = ROOT / "autograder"
 CHECKS = AUTOGRADER / "homework" / "checks"
+_TEXTS = {".py", ".j2", ".js", ".css", ".ini", ".toml", ".md"}
+_DEFAULT_HOMEWORK = 'help="the homework\'s folder (default: autograder/homework)",'
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -165,6 +168,30 @@ def test_nothing_is_ever_unpickled() -> None:
             assert not within(imported(path), package), path
 
 
+# Each place works without them, too; its own test takes them away.
+_INTERNALS = {
+    "engine/judge/hypothesis_profile.py": {"hypothesis.internal"},
+    "engine/judge/warm.py": {"_pytest"},
+    "homework/experiments/probes.py": {"torch._C"},
+}
+
+
+def test_the_internals_of_each_library_are_used_in_one_place() -> None:
+    """A new version may lack them: no other module may stop working then."""
+    internal = re.compile(
+        r"\b(?:_pytest|[a-z]\w*\.internal|(?:torch|numpy|sklearn)(?:\.\w+)*?\._[a-zA-Z]\w*)\b"
+    )
+    for path in modules(AUTOGRADER):
+        used = {
+            match
+            for node in nodes(path)
+            if isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute))
+            for match in internal.findall(ast.unparse(node))
+        }
+        name = path.relative_to(AUTOGRADER).as_posix()
+        assert used == _INTERNALS.get(name, set()), name
+
+
 def test_only_the_command_line_prints() -> None:
     """Whatever else has something to say returns it; the zygote's stdout is the staff's log."""
     may = {
@@ -239,3 +266,26 @@ def test_the_judge_never_loads_torch() -> None:
     assert "numpy" in loaded
     assert "hypothesis" in loaded
     assert "torch" not in loaded
+
+
+# ---- any homework ---------------------------------------------------------------------------
+
+# The names of this homework's parts, files, data and settings.
+_OF_THIS_HOMEWORK = re.compile(
+    r"codebase|flow_network|\bMADE\b|\bMAF\b|\bmaf\b|\b[DC]?GANs?\b|\bgan\b|[Mm]oons|[Ff]ashion"
+    r"|[Cc]ritic|[Dd]iscriminator|training_|_training|log_likelihood|autograder[./]homework|CS ?236"
+)
+
+
+@pytest.mark.parametrize("room", ["engine", "commands"])
+def test_engine_and_commands_name_no_homework(room: str) -> None:
+    """Neither in code nor in messages; only the default of `--homework` is a path to one."""
+    files = [p for p in (AUTOGRADER / room).rglob("*") if p.suffix in _TEXTS]
+    assert len(files) > 5
+    named = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if _OF_THIS_HOMEWORK.search(line) and line.strip() != _DEFAULT_HOMEWORK
+    ]
+    assert not named, "\n".join(named)

@@ -18,7 +18,7 @@ import pytest
 
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.settings import Table
-from autograder.engine.homework import parse_assignment
+from autograder.engine.homework import load_homework
 from tests.docs_kit import DOCS, ROOT, Block, blocks, copy_of_project, run
 
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
@@ -122,7 +122,7 @@ def test_settings_that_a_page_shows_are_good(block: Block, tmp_path: Path) -> No
     for table, entries in settings.items():
         lines += [f"[{table}]", *(f'"{key}" = {as_toml(value)}' for key, value in entries.items())]
     path.write_text("\n".join(lines), encoding="utf-8")
-    assert plan_checks(parse_assignment(path, homework, "autograder.homework"))
+    assert plan_checks(load_homework(homework, path))
 
 
 def as_toml(value: Any) -> str:

@@ -10,28 +10,28 @@ from collections.abc import Sequence
 from autograder.commands.common import (
     DONE,
     FOUND_SOMETHING,
-    HOMEWORK,
-    REFERENCE,
-    TEMPLATE,
     UsageError,
+    add_homework,
     add_jobs,
     add_out,
+    load_homework,
 )
 from autograder.engine.batch.rendering import counted
 from autograder.engine.catalogue.audit import Case, Row, audit, narrowed
+from autograder.engine.catalogue.cases import all_cases
 from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
-from autograder.engine.homework import load_assignment
-from autograder.homework.mistakes.cases import all_cases
+from autograder.engine.homework import Homework
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_jobs(parser)
+    add_homework(parser, config=False)
     parser.add_argument(
-        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'maf-*'"
+        "--only", metavar="PATTERN", help="only cases with a matching id, such as 'right-*'"
     )
     parser.add_argument(
         "--check",
@@ -43,23 +43,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    homework = load_homework(options, "reference", "template")
     cases = [
         case
-        for case in all_cases(REFERENCE, TEMPLATE)
+        for case in all_cases(homework)
         if options.only is None or fnmatch.fnmatch(case.id, options.only)
     ]
+    if homework.module("catalogue") is None:
+        print(f"{homework.folder} has no catalogue.py: only reference and template are graded.")
     if not cases:
         raise UsageError(f"no case of the catalogue matches {options.only!r}")
-    assignment = load_assignment(HOMEWORK)
-    plan = plan_checks(assignment)
+    plan = plan_checks(homework)
     if options.check is not None:
-        return _try_check(options, cases, plan)
+        return _try_check(options, homework, cases, plan)
     started = time.monotonic()
-    rows = _graded(cases, plan, options.jobs)
+    rows = _graded(homework, cases, plan, options.jobs)
     tolerances = tolerance_reports(rows, plan)
     problems = tuple(c.complaint for c in tolerances if c.complaint)
     report = AuditReport(
-        assignment.title, plan, rows, tuple(tolerances), problems, hash_of_checks(assignment)
+        homework.title, plan, rows, tuple(tolerances), problems, hash_of_checks(homework)
     )
     for path in write_report(report, options.out):
         print(f"{path} written")
@@ -74,10 +76,12 @@ def _audit(options: argparse.Namespace) -> int:
     return FOUND_SOMETHING if counts["bad"] or problems else DONE
 
 
-def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> tuple[Row, ...]:
+def _graded(
+    homework: Homework, cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int
+) -> tuple[Row, ...]:
     """Grade cases; print a line for each when it is done."""
     done: list[Row] = []
-    for row in audit(HOMEWORK, cases, TEMPLATE, jobs):
+    for row in audit(homework, cases, jobs):
         done.append(row)
         verdict = "FAIL" if row.complaints else "ok"
         lost = row.lost(plan)
@@ -93,7 +97,10 @@ def _graded(cases: Sequence[Case], plan: Sequence[PlannedCheck], jobs: int) -> t
 
 
 def _try_check(
-    options: argparse.Namespace, cases: Sequence[Case], plan: Sequence[PlannedCheck]
+    options: argparse.Namespace,
+    homework: Homework,
+    cases: Sequence[Case],
+    plan: Sequence[PlannedCheck],
 ) -> int:
     """Grade by one check only; print which solutions fail it."""
     check = next((each for each in plan if each.number == options.check), None)
@@ -102,7 +109,7 @@ def _try_check(
     cases = narrowed(cases, plan, check)
     if not cases:
         raise UsageError(f"no selected solution can change {check.number}")
-    rows = _graded(cases, plan, options.jobs)
+    rows = _graded(homework, cases, plan, options.jobs)
     right, wrong = ([r for r in rows if r.case.kind == kind] for kind in ("right", "wrong"))
     failing = [row.case.id for row in wrong if _verdict(row, check) is Verdict.FAILED]
     passed = sum(_verdict(row, check) is Verdict.PASSED for row in right)

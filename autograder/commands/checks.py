@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from autograder.commands.common import DONE, add_config, load_homework
+from autograder.commands.common import DONE, add_homework, load_homework
 from autograder.engine.grading.ledger import PlannedCheck
 from autograder.engine.grading.plan import plan_checks
 
@@ -15,7 +15,7 @@ from autograder.engine.grading.plan import plan_checks
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_config(parser)
+    add_homework(parser)
     parser.set_defaults(run=_checks)
 
 

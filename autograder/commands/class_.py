@@ -14,19 +14,17 @@ from pathlib import Path
 from autograder.commands.common import (
     DONE,
     FOUND_SOMETHING,
-    HOMEWORK,
-    TEMPLATE,
     WRONG_ARGUMENTS,
     UsageError,
-    add_config,
+    add_homework,
     add_jobs,
     load_homework,
 )
+from autograder.engine.catalogue.cases import load_catalogue
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.signals import Interrupted, Signals
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.results.text import one_line
-from autograder.homework.mistakes.catalogue import WRONG
 
 _INSTALL = "this needs {}: .venv/bin/pip install -e '.[{}]'"
 try:
@@ -101,7 +99,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="run only checks with a matching number, such as '1.2.*'; may be repeated",
     )
-    add_config(parser)
+    add_homework(parser)
     parser.set_defaults(run=_class)
 
 
@@ -118,7 +116,7 @@ def _class(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    assignment = load_homework(options)
+    homework = load_homework(options, "template")
     store = Store(options.out)
     older = Store(options.compare) if options.compare is not None else None
     if older is not None and bool(older.settings()["anonymous"]) != options.anonymous:
@@ -128,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--due {options.due!r} must be a time with its zone: '2026-11-20 23:59 +0100'"
         )
-    only = _numbers_matching(assignment, options.only)
+    only = _numbers_matching(homework, options.only)
     if options.only and not only:
         raise UsageError(f"no check matches {' or '.join(options.only)}")
     if options.export is None:
@@ -136,11 +134,11 @@ def _run(options: argparse.Namespace) -> int:
     else:
         try:
             with Signals(patient=False):
-                _grade(options, assignment, store, only, due)
+                _grade(options, homework, store, only, due)
         except Interrupted as stopped:
             print("\nStopped. Finished gradings are kept; run the same command to continue.")
             return _BY_A_SIGNAL + stopped.number
-    about = _about(assignment, options.only if only else None)
+    about = _about(homework, options.only if only else None)
     summary = write_views(store, about, older, options.student_pages)
     _print_summary(summary, store, options)
     if older is not None:
@@ -148,36 +146,36 @@ def _run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _numbers_matching(assignment: Assignment, patterns: list[str] | None) -> tuple[str, ...]:
+def _numbers_matching(homework: Homework, patterns: list[str] | None) -> tuple[str, ...]:
     return tuple(
         check.check_id
-        for check in plan_checks(assignment)
+        for check in plan_checks(homework)
         if any(fnmatch.fnmatch(check.number, pattern) for pattern in patterns or ())
     )
 
 
-def _about(assignment: Assignment, patterns: list[str] | None) -> About:
+def _about(homework: Homework, patterns: list[str] | None) -> About:
     note = f"Only checks {' and '.join(patterns)} were run." if patterns else ""
-    sentences = {wrong.id: wrong.titled for wrong in WRONG}
-    points = {part.number: part.points for part in assignment.parts}
-    return About(assignment.title, assignment.part_titles, points, sentences, note)
+    sentences = {wrong.id: wrong.titled for wrong in load_catalogue(homework).wrong}
+    points = {part.number: part.points for part in homework.parts}
+    return About(homework.title, homework.part_titles, points, sentences, note)
 
 
 def _grade(
     options: argparse.Namespace,
-    assignment: Assignment,
+    homework: Homework,
     store: Store,
     only: tuple[str, ...],
     due: datetime | None,
 ) -> None:
-    settings = Settings.of(assignment, TEMPLATE, only)
+    settings = Settings.of(homework, only)
     grading = Grading(
         settings,
-        fingerprint(assignment, only),
-        assignment.files,
-        assignment.deadline_s + SLACK_S,
+        fingerprint(homework, only),
+        homework.files,
+        homework.deadline_s + SLACK_S,
     )
-    with open_export(options.export, assignment.files, due) as export:
+    with open_export(options.export, homework.files, due) as export:
         store.prepare(anonymous=options.anonymous)
         names = Pseudonyms(key_for(store.root, options.compare)) if options.anonymous else Names()
         plan = make_plan(export, store, grading, names)
@@ -187,19 +185,21 @@ def _grade(
         _print_not_graded(export.not_graded)
         if not todo:
             return
-        with _crew(options, grading) as crew, _progress(todo) as advance:
+        with _crew(options, homework, grading) as crew, _progress(todo) as advance:
             records = grade_due(plan, export, store, grading, names, crew)
             with contextlib.closing(records):
                 for record in records:
                     advance(record.is_grader_error)
 
 
-def _crew(options: argparse.Namespace, grading: Grading) -> contextlib.AbstractContextManager[Crew]:
+def _crew(
+    options: argparse.Namespace, homework: Homework, grading: Grading
+) -> contextlib.AbstractContextManager[Crew]:
     if options.scheduler is not None:
         from autograder.engine.batch.cluster import cluster_crew
 
         return cluster_crew(options.scheduler, grading.settings, grading.checks)
-    return local_crew(options.jobs, HOMEWORK)
+    return local_crew(options.jobs, homework.folder)
 
 
 @contextlib.contextmanager

@@ -7,15 +7,16 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine import homework
+from autograder.engine.homework import Homework, HomeworkError
 from autograder.engine.sandbox.isolated import ROOT
 
-HOMEWORK = "autograder.homework"
-REFERENCE = ROOT / "reference"
-TEMPLATE = ROOT / "student_template"
+HOMEWORK = ROOT / "autograder" / "homework"
 
 # Exit statuses: done; found a problem or a change; wrong arguments or settings.
 DONE, FOUND_SOMETHING, WRONG_ARGUMENTS = 0, 1, 2
+
+_HOW_TO_MAKE = "; `python -m autograder template --homework {folder}` makes it"
 
 
 class UsageError(Exception):
@@ -31,8 +32,17 @@ def usage_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Declare `--config`, which `load_homework` reads."""
+def add_homework(parser: argparse.ArgumentParser, *, config: bool = True) -> None:
+    """Declare `--homework` and `--config`, which `load_homework` reads."""
+    parser.add_argument(
+        "--homework",
+        type=Path,
+        metavar="FOLDER",
+        help="the homework's folder (default: autograder/homework)",
+    )
+    parser.set_defaults(config=None)
+    if not config:
+        return
     parser.add_argument(
         "--config", type=_settings_file, metavar="FILE", help="settings to use, not assignment.toml"
     )
@@ -77,10 +87,31 @@ def _settings_file(text: str) -> Path:
     return Path(text).resolve()
 
 
-def load_homework(options: argparse.Namespace) -> Assignment:
-    """Load the homework with its own settings, or with those of `--config`.
+def load_homework(options: argparse.Namespace, *needed: str) -> Homework:
+    """Load the homework of `--homework` with its own settings, or with those of `--config`.
+
+    Args:
+        options: the command's.
+        needed: "reference" and "template", where the command reads the files in it.
 
     Raises:
-        AssignmentError: an entry is missing, unknown or not allowed.
+        HomeworkError: there is none, an entry is missing, unknown or not allowed, or a file that
+            the command needs is missing.
     """
-    return load_assignment(HOMEWORK, options.config)
+    loaded = homework.load_homework(options.homework or _default(), options.config)
+    for name in needed:
+        for path in (getattr(loaded, name) / file for file in loaded.files):
+            if not path.is_file():
+                raise HomeworkError(
+                    f"the {name} is incomplete: there is no {path}"
+                    + (_HOW_TO_MAKE.format(folder=loaded.folder) if name == "template" else "")
+                )
+    return loaded
+
+
+def _default() -> Path:
+    """Return this project's homework; in a bundle of another one, the only one there."""
+    others = ROOT.glob(f"*/{homework.SETTINGS}")
+    if (HOMEWORK / homework.SETTINGS).is_file():
+        return HOMEWORK
+    return next((path.parent for path in others), HOMEWORK)

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from autograder.commands.common import (
     DONE,
-    REFERENCE,
-    TEMPLATE,
     UsageError,
-    add_config,
+    add_homework,
     load_homework,
 )
 from autograder.engine.grading.supervisor import Report, Request, grade
@@ -42,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="a folder with the layout of Gradescope's /autograder",
     )
-    add_config(parser)
+    add_homework(parser)
     parser.add_argument("--log", type=Path, metavar="FILE", help="also write the staff's log")
     parser.set_defaults(run=_grade)
 
@@ -50,7 +48,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _grade(options: argparse.Namespace) -> int:
     platform = options.platform or PLATFORM
     on_gradescope = options.submission is None and (platform / "submission").is_dir()
-    submission = options.submission or (platform / "submission" if on_gradescope else REFERENCE)
+    homework = load_homework(options, "template")
+    submission = options.submission or (
+        platform / "submission" if on_gradescope else homework.reference
+    )
     results = options.results or (
         platform / "results" / "results.json" if on_gradescope else Path("results.json")
     )
@@ -58,20 +59,18 @@ def _grade(options: argparse.Namespace) -> int:
         raise UsageError(f"there is no submission at {submission}")
     if results.is_dir():
         raise UsageError(f"--results must name a file, {results} is a folder")
-    assignment = load_homework(options)
     try:
         report = grade(
             Request(
                 submission=submission,
                 results=results,
-                assignment=assignment,
-                pristine=TEMPLATE,
+                homework=homework,
                 staff_log=options.log,
             )
         )
     except OSError as error:
         raise UsageError(f"the results cannot be written: {error}") from error
-    _print_report(report, assignment.part_titles, results, on_gradescope)
+    _print_report(report, homework.part_titles, results, on_gradescope)
     return DONE
 
 

@@ -7,27 +7,24 @@ import argparse
 from autograder.commands.common import (
     DONE,
     FOUND_SOMETHING,
-    REFERENCE,
-    TEMPLATE,
-    add_config,
+    add_homework,
     add_out,
     load_homework,
 )
-from autograder.engine.release.handout import ZIP, HandoutError, Sources, build_handout
+from autograder.engine.release.handout import ZIP, HandoutError, build_handout
 from autograder.engine.release.manifest import SecretFileNeeded
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_out(parser, "dist", "FOLDER", ZIP)
-    add_config(parser)
+    add_homework(parser)
     parser.set_defaults(run=_handout)
 
 
 def _handout(options: argparse.Namespace) -> int:
-    sources = Sources(load_homework(options), REFERENCE, TEMPLATE)
     try:
-        names = build_handout(sources, options.out)
+        names = build_handout(load_homework(options, "reference", "template"), options.out)
     except (HandoutError, SecretFileNeeded) as error:
         print(f"The handout was not built: {error}")
         return FOUND_SOMETHING

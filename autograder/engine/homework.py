@@ -1,17 +1,20 @@
-"""The settings of a homework, read from `assignment.toml`: parts, points and limits."""
+"""A homework, loaded from its folder: parts, points, limits, and where its files are."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from autograder.engine.grading.ledger import VISIBILITIES
-from autograder.engine.grading.settings import AssignmentError, Table
+from autograder.engine.grading.settings import HomeworkError, Table
+from autograder.engine.sandbox.isolated import ROOT, importable, package_and_root
 
-__all__ = ["Assignment", "AssignmentError", "CheckSettings", "Leaderboard", "Part"]
+__all__ = ["CheckSettings", "Homework", "HomeworkError", "Leaderboard", "Part", "Section"]
 
 SETTINGS = "assignment.toml"  # in the homework's folder
 _KEYS = {
@@ -28,10 +31,8 @@ _KEYS = {
         "platform_timeout_s",
         "call_timeout_s",
         "check_timeout_s",
-        "training_timeout_s",
         "python",
     ),
-    "training": ("full_log_likelihood", "half_log_likelihood"),
     "leaderboard": ("show", "check", "name", "order"),
 }
 _PART, _CHECK = r"\d+\.\d+", r"\d+\.\d+\.\d+"
@@ -41,6 +42,9 @@ _PLATFORM_TIMEOUT_S, _MOST_PLATFORM_TIMEOUT_S = 600.0, 2400.0
 # Our deadline must come this much earlier: the container also has to start, and at the platform's
 # limit a student gets zero.
 _MARGIN_S = 30.0
+
+# Reads and checks a table of the settings that only this homework has.
+Section = Callable[[Table], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,19 @@ class Leaderboard:
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """A homework's settings. Times are in seconds, log-likelihoods in nats per example.
+class Homework:
+    """A homework: its folder and its settings. Times are in seconds.
 
-    `config` is the file they were read from, if any. `leaderboard` is None when it is off. `python`
-    is the version used for grading, such as "3.10", if set.
+    Args:
+        folder: contains the settings, `checks/`, and what else docs/authors.md lists.
+        package: the folder's name as a package, with the packages around it.
+        files: the files that a student hands in, relative to the submission.
+        sections: the tables that only this homework has, by name; see `load_homework`.
+        reference: the reference solution's folder.
+        template: the student template's folder.
+        leaderboard: None when it is off.
+        python: the version used for grading, such as "3.10", if set.
+        config: the file that the settings were read from.
     """
 
     folder: Path
@@ -92,8 +104,9 @@ class Assignment:
     visibility: str
     deadline_s: float
     call_timeout_s: float
-    training_timeout_s: float
-    training: Mapping[str, float]
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reference: Path = Path("reference")
+    template: Path = Path("student_template")
     check_timeout_s: float = 25.0
     private_visibility: str | None = None
     hints: bool = True
@@ -113,6 +126,41 @@ class Assignment:
         return self.settings_file if path == self.folder / SETTINGS else path
 
     @property
+    def code_folder(self) -> str:
+        """The folder of the student's files in the submission; "" for none."""
+        return self.files[0].rpartition("/")[0]
+
+    def module(self, name: str) -> str | None:
+        """Return the full name of one of the homework's modules; None if it has no such module."""
+        full = f"{self.package}.{name}"
+        try:
+            return full if importlib.util.find_spec(full) is not None else None
+        except ModuleNotFoundError:  # a folder in the name
+            return None
+
+    def value(self, module: str, name: str) -> Any:
+        """Return what one of the homework's modules defines; None if it has no such module.
+
+        Raises:
+            HomeworkError: the module does not define it.
+        """
+        full = self.module(module)
+        return None if full is None else _value(full, name)
+
+    def path_in_project(self, path: Path) -> str:
+        """Return where a file lies in a bundle or handout: a homework is a package there.
+
+        Raises:
+            ValueError: it lies neither in the homework's folder nor in the project's.
+        """
+        path, folder = path.resolve(), self.folder.resolve()
+        if path.is_relative_to(folder):
+            return "/".join((*self.package.split("."), *path.relative_to(folder).parts))
+        if not path.is_relative_to(ROOT):
+            raise ValueError(f"{path} must lie in {folder} or in {ROOT}")
+        return path.relative_to(ROOT).as_posix()
+
+    @property
     def points(self) -> float:
         """The sum of the parts' points."""
         return sum(part.points for part in self.parts)
@@ -123,28 +171,51 @@ class Assignment:
         return {part.number: part.title for part in self.parts}
 
 
-def load_assignment(package: str, config: Path | None = None) -> Assignment:
-    """Load the assignment of a homework package, such as "autograder.homework".
+def load_homework(folder: Path, config: Path | None = None) -> Homework:
+    """Load the homework in a folder.
+
+    Its module `settings` is optional. `SECTIONS` in it has a function for each table of
+    assignment.toml that only this homework has; it checks the table and returns its values.
+    `REFERENCE` and `TEMPLATE` are those folders, if they are not `reference/` and
+    `student_template/` in the homework's folder.
 
     Args:
-        package: the importable package with `checks`, `experiments` and the settings.
-        config: a settings file to use, not the package's own `assignment.toml`.
+        folder: with `assignment.toml` and `checks/`; it becomes importable as a package.
+        config: a settings file to use, not the folder's own.
 
     Raises:
-        AssignmentError: an entry is missing, unknown or not allowed.
+        HomeworkError: there is no homework, or an entry is missing, unknown or not allowed.
     """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise AssignmentError(f"there is no homework package {package!r}")
-    folder = Path(next(iter(spec.submodule_search_locations))).resolve()
-    return parse_assignment(config or folder / SETTINGS, folder, package)
+    folder = folder.resolve()
+    if not (folder / SETTINGS).is_file():
+        raise HomeworkError(f"there is no homework in {folder}: it has no {SETTINGS}")
+    try:
+        package = importable(str(folder))
+    except ModuleNotFoundError as error:
+        raise HomeworkError(str(error)) from None
+    own: Any = None
+    if (folder / "settings.py").is_file():
+        own = importlib.import_module(f"{package}.settings")
+    return replace(
+        parse_homework(config or folder / SETTINGS, folder, getattr(own, "SECTIONS", {})),
+        reference=getattr(own, "REFERENCE", folder / "reference"),
+        template=getattr(own, "TEMPLATE", folder / "student_template"),
+    )
 
 
-def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
-    """Parse one settings file; see `load_assignment`."""
+def _value(module: str, name: str) -> Any:
+    imported = importlib.import_module(module)
+    if not hasattr(imported, name):
+        raise HomeworkError(f"{imported.__file__} must define {name}")
+    return getattr(imported, name)
+
+
+def parse_homework(path: Path, folder: Path, sections: Mapping[str, Section]) -> Homework:
+    """Parse one settings file; see `load_homework`."""
     file = Table.read(path)
-    file.only(tuple(_KEYS), "table")
-    tables = {name: file.table(name, optional=name in ("checks", "leaderboard")) for name in _KEYS}
+    file.only((*_KEYS, *sections), "table")
+    optional = ("checks", "leaderboard")
+    tables = {name: file.table(name, optional=name in optional) for name in _KEYS}
     for name, keys in _KEYS.items():
         if keys:
             tables[name].only(keys)
@@ -152,12 +223,12 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
     platform_timeout_s = grading.number(
         "platform_timeout_s", 2 * _MARGIN_S, _MOST_PLATFORM_TIMEOUT_S, _PLATFORM_TIMEOUT_S
     )
-    return Assignment(
+    return Homework(
         folder=folder,
-        package=package,
+        package=package_and_root(folder)[0],
         title=tables["assignment"].text("title"),
         parts=_parts(tables["parts"]),
-        files=tables["submission"].relative_paths("files"),
+        files=_files(tables["submission"]),
         seed=grading.whole("seed", 2**32 - 1),
         visibility=grading.choice("visibility", VISIBILITIES),
         private_visibility=grading.optional_choice("private_visibility", VISIBILITIES),
@@ -165,9 +236,8 @@ def parse_assignment(path: Path, folder: Path, package: str) -> Assignment:
         deadline_s=_deadline(grading, platform_timeout_s),
         platform_timeout_s=platform_timeout_s,
         call_timeout_s=grading.above_zero("call_timeout_s"),
-        check_timeout_s=grading.above_zero("check_timeout_s", Assignment.check_timeout_s),
-        training_timeout_s=grading.above_zero("training_timeout_s"),
-        training=_training(tables["training"]),
+        check_timeout_s=grading.above_zero("check_timeout_s", Homework.check_timeout_s),
+        sections={name: read(file.table(name)) for name, read in sections.items()},
         checks=_checks(tables["checks"]),
         leaderboard=_leaderboard(tables["leaderboard"]),
         python=grading.matching(
@@ -223,14 +293,11 @@ def _deadline(grading: Table, platform_timeout_s: float) -> float:
     return deadline_s
 
 
-def _training(table: Table) -> Mapping[str, float]:
-    full = table.number("full_log_likelihood")
-    half = table.number("half_log_likelihood")
-    if half > full:
-        raise table.error(
-            "half_log_likelihood", f"a number up to training.full_log_likelihood = {full:g}"
-        )
-    return {"full_log_likelihood": full, "half_log_likelihood": half}
+def _files(table: Table) -> tuple[str, ...]:
+    files = table.relative_paths("files")
+    if len({name.rpartition("/")[0] for name in files}) > 1:
+        raise table.error("files", "files in one folder")
+    return files
 
 
 def _leaderboard(table: Table) -> Leaderboard | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograder.homework.gradients import gradient_error
+from autograder.engine.judge.gradients import gradient_error
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import MAP_PARAMETERS, Array
 

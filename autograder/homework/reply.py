@@ -1,24 +1,18 @@
-"""The form of a reply: arrays of the expected shape, or a sentence on what is wrong with them."""
+"""The form of a reply: log-determinants, and the record of a probe network's calls."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.calls import Outcome
 from autograder.engine.judge.exceptions import CheckFailed, Unusable
-from autograder.engine.judge.trusted_messages import known_type
-from autograder.homework.problems.gan_case import N_CLASSES
+from autograder.engine.judge.reply import MAX_ABSOLUTE, Reply, is_size
+from autograder.homework.problems.gan_case import BATCH_IN_TRAINING, N_CLASSES
 from autograder.homework.problems.probe_networks import Array
 
-_OBSTACLES = ("sparse", "quantised", "on the meta device", "too large")
-# Far below the largest float64, so that squares and products of such numbers stay finite.
-_MAX_ABSOLUTE = 1e30
-_MAX_GRADIENT_SIZE = 100_000
+ONLY_IN_TRAINING = f" {BATCH_IN_TRAINING} is the batch size of the training only."
 
 
 @dataclass(frozen=True)
@@ -29,57 +23,8 @@ class NetworkCall:
     labels: np.ndarray[Any, np.dtype[np.int64]] | None
 
 
-class Form:
-    """Reads a reply; raises a sentence if something has not the expected form."""
-
-    def __init__(self, reply: Outcome, function: str) -> None:
-        self._reply = reply
-        self._function = function
-        self.values = reply.values
-
-    def pair(self, names: str) -> None:
-        """Refuse a function that did not return two values."""
-        if "returned" in self.values:
-            raise Unusable(
-                f"{self._function} must return two tensors, {names}; "
-                f"it returned {_kind(self.values['returned'])}."
-            )
-
-    def array(self, name: str, shape: tuple[int, ...], meaning: str, finite: bool = True) -> Array:
-        """Return a recorded tensor as float64.
-
-        Raises:
-            Unusable: it is no float tensor of that shape, or has NaN, infinite or huge entries.
-        """
-        value, array = self.values.get(name), self._reply.arrays.get(name)
-        if not isinstance(value, dict) or value.get("kind") != "tensor":
-            raise Unusable(
-                f"{self._function} must return {name} as a tensor of shape {meaning}; "
-                f"it returned {_kind(value)}."
-            )
-        sent_shape = value.get("shape") if array is None else list(array.shape)
-        if sent_shape != list(shape):
-            raise Unusable(
-                f"{self._function} returns {name} of shape {_tuple(sent_shape)}, "
-                f"expected {shape}, that is {meaning}."
-            )
-        obstacle = str(value.get("not_sent"))
-        if array is None and obstacle in _OBSTACLES:
-            raise Unusable(
-                f"{self._function} returns {name} as a tensor that is {obstacle}; "
-                "expected a plain float32 tensor."
-            )
-        if array is None or value.get("dtype") not in ("float32", "float64"):
-            raise Unusable(
-                f"{self._function} returns {name} with dtype {_dtype(value)}, expected float32."
-            )
-        if finite and not np.isfinite(array).all():
-            raise Unusable(f"{self._function} returns {name} with NaN or infinite entries.")
-        if finite and np.abs(array).max(initial=0.0) > _MAX_ABSOLUTE:
-            raise Unusable(
-                f"{self._function} returns {name} with absolute values above {_MAX_ABSOLUTE:g}."
-            )
-        return array.astype(np.float64)
+class Form(Reply):
+    """Reads a reply of this homework's experiments."""
 
     def log_det(self, batch: int) -> Array | CheckFailed:
         """Return the recorded log_det (B,), or what is wrong with its form."""
@@ -87,43 +32,6 @@ class Form:
             return self.array("log_det", (batch,), "(B,)")
         except CheckFailed as failure:
             return failure
-
-    def scalar(self, name: str, finite: bool = True) -> float:
-        """Return a recorded 0-d tensor as a float."""
-        value = self.values.get(name)
-        if isinstance(value, dict) and value.get("kind") == "number":
-            raise Unusable(
-                f"{self._function} returns a Python {_type(value)}; expected a 0-d "
-                "tensor that gradients flow through."
-            )
-        if isinstance(value, dict) and value.get("kind") == "tensor":
-            array = self._reply.arrays.get(name)
-            shape = value.get("shape") if array is None else list(array.shape)
-            if shape != []:
-                raise Unusable(
-                    f"{self._function} returns a tensor of shape {_tuple(shape)}; expected one "
-                    "number for the whole batch, a 0-d tensor."
-                )
-        return float(self.array(name, (), "() (one number)", finite))
-
-    def numbers(self, name: str) -> tuple[float, ...]:
-        """Return a recorded list of numbers; empty if it is none."""
-        value = self.values.get(name)
-        if not isinstance(value, list) or not all(type(n) is float for n in value):
-            return ()
-        return tuple(value)
-
-    def gradients(self) -> dict[str, Array]:
-        """Return the recorded gradients by parameter name; they may contain NaN."""
-        return {
-            name.removeprefix("grad."): array.astype(np.float64)
-            for name, array in self._reply.arrays.items()
-            # Gradients are floats (a byte must not become eight of ours), and no parameter is that
-            # large.
-            if name.startswith("grad.")
-            and array.dtype in (np.float32, np.float64)
-            and array.size <= _MAX_GRADIENT_SIZE
-        }
 
     def calls(
         self, network: str, width: int, conditional: bool, most_rows: int
@@ -133,33 +41,35 @@ class Form:
         Raises:
             Unusable: too many rows, entries that are not finite, or a malformed record.
         """
-        unreadable = Unusable(f"{self._function}: the record of {network} is not readable.")
+        unreadable = Unusable(f"{self.function}: the record of {network} is not readable.")
         sizes = self.values.get(f"{network}_calls")
-        if not isinstance(sizes, list) or not all(_is_size(n) for n in sizes):
+        if not isinstance(sizes, list) or not all(is_size(n) for n in sizes):
             raise unreadable
         sizes = [n for n in sizes if n]  # a call without rows is none
         if not sizes:
             return ()
         if sum(sizes) > most_rows:  # before anything is computed: that would cost the judge's time
             raise Unusable(
-                f"{self._function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
+                f"{self.function} gives {network} {sum(sizes)} inputs in one call; a loss needs a "
                 "few times the size of the batch, x_real.shape[0]."
+                + ONLY_IN_TRAINING
+                * (BATCH_IN_TRAINING in sizes)
             )
-        rows = self._reply.arrays.get(f"{network}.input")
+        rows = self._arrays.get(f"{network}.input")
         if rows is None or rows.shape != (sum(sizes), width):
             raise unreadable
         if not np.isfinite(rows).all():
-            raise Unusable(f"{self._function} gives {network} NaN or infinite inputs.")
-        if rows.dtype.kind != "f" or np.abs(rows).max(initial=0.0) > _MAX_ABSOLUTE:
+            raise Unusable(f"{self.function} gives {network} NaN or infinite inputs.")
+        if rows.dtype.kind != "f" or np.abs(rows).max(initial=0.0) > MAX_ABSOLUTE:
             raise Unusable(
-                f"{self._function} gives {network} inputs with absolute values above "
-                f"{_MAX_ABSOLUTE:g}."
+                f"{self.function} gives {network} inputs with absolute values above "
+                f"{MAX_ABSOLUTE:g}."
             )
         ends = np.cumsum(sizes)[:-1]
         parts = np.split(rows.astype(np.float64), ends)
         if not conditional:
             return tuple(NetworkCall(part, None) for part in parts)
-        labels = self._reply.arrays.get(f"{network}.labels")
+        labels = self._arrays.get(f"{network}.labels")
         if labels is None or labels.shape != (sum(sizes),) or labels.dtype.kind != "i":
             raise unreadable
         if len(labels) and not 0 <= labels.min() <= labels.max() < N_CLASSES:
@@ -168,47 +78,3 @@ class Form:
             NetworkCall(part, label)
             for part, label in zip(parts, np.split(labels.astype(np.int64), ends), strict=True)
         )
-
-
-def split_reply(reply: Outcome, count: int) -> list[Outcome]:
-    """Split a reply whose names begin with a number, "0.loss", into `count` replies."""
-    values: list[dict[str, Any]] = [{} for _ in range(count)]
-    arrays: list[dict[str, Any]] = [{} for _ in range(count)]
-    numbers = {str(n): n for n in range(count)}
-    for source, split in ((reply.values, values), (reply.arrays, arrays)):
-        for name, value in source.items():
-            number, _, own_name = name.partition(".")
-            if number in numbers:
-                split[numbers[number]][own_name] = value
-    return [replace(reply, values=v, arrays=a) for v, a in zip(values, arrays, strict=True)]
-
-
-def _tuple(shape: object) -> str:
-    if isinstance(shape, list) and len(shape) < 10 and all(_is_size(n) for n in shape):
-        return str(tuple(shape))
-    return "unknown"
-
-
-def _is_size(n: object) -> bool:
-    return type(n) is int and 0 <= n < 10**9
-
-
-def _kind(value: object) -> str:
-    if not isinstance(value, dict):
-        return "nothing"
-    if value.get("kind") == "tensor":
-        return f"one tensor of shape {_tuple(value.get('shape'))}"
-    name = _type(value)
-    return "None" if name == "NoneType" else f"a value of type {name}"
-
-
-def _type(value: Mapping[str, object]) -> str:
-    """Name a common type; the name of the student's own type could contain anything."""
-    return known_type(value.get("type")) or "of your own"
-
-
-def _dtype(value: Mapping[str, object]) -> str:
-    name = str(value.get("dtype"))
-    return (
-        name if re.fullmatch("q?u?(int|float|bfloat|complex|bool)[0-9]{0,3}", name) else "unknown"
-    )

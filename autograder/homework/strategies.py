@@ -1,8 +1,9 @@
 """Hypothesis strategies for the checks: weights, batches, latents and labels.
 
-A case has only sizes and a seed, so that it shrinks to the smallest sizes and prints as one line
-that can be pasted into Python. Its arrays are drawn from them on first use, with numpy. They are
-read-only float64 arrays of float32 numbers, so that oracle and student start from the same ones.
+A case has only sizes and a seed, so that it shrinks to the smallest sizes and its `repr` is a line
+that can be pasted into Python; `str` is what a student reads. Its arrays are drawn from them on
+first use, with numpy. They are read-only float64 arrays of float32 numbers, so that oracle and
+student start from the same ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autograder.homework.oracles import flow
+from autograder.homework.problems.arrays import made_in_words, maf_in_words, short_array
 from autograder.homework.problems.flow_parameters import Array, masks
 from autograder.homework.problems.gan_case import GanCase, exact
 
@@ -69,6 +71,19 @@ class MadeCase:
         """Noise (B, D)."""
         return self._drawn[2]
 
+    @property
+    def with_x(self) -> str:
+        """The sizes, and x if it is short."""
+        return f"{self}{short_array('x', self.x)}"
+
+    @property
+    def with_z(self) -> str:
+        """The sizes, and z if it is short."""
+        return f"{self}{short_array('z', self.z)}"
+
+    def __str__(self) -> str:
+        return made_in_words(self)
+
     @cached_property
     def _drawn(self) -> tuple[flow.MadeWeights, Array, Array]:
         return self._draw()
@@ -95,6 +110,9 @@ class SteepMadeCase(MadeCase):
     It reveals clamps to a range that other cases never leave.
     """
 
+    def __str__(self) -> str:
+        return f"{super().__str__()}, alpha about {STEEP_ALPHA} and -{STEEP_ALPHA}"
+
     def _draw(self) -> tuple[flow.MadeWeights, Array, Array]:
         weights, x, z = super()._draw()
         weight, bias = weights.layers[-1]
@@ -118,7 +136,7 @@ class _Used:
         return True
 
     def __str__(self) -> str:
-        return f"{self!r}: a network in evaluation mode, called for the second time"
+        return f"{super().__str__()}, a network in evaluation mode, called for the second time"
 
 
 @dataclass(frozen=True)
@@ -173,6 +191,14 @@ class MafCase:
     def x(self) -> Array:
         """Data (B, D)."""
         return self._drawn[1]
+
+    @property
+    def with_x(self) -> str:
+        """The sizes, and x if it is short."""
+        return f"{self}{short_array('x', self.x)}"
+
+    def __str__(self) -> str:
+        return maf_in_words(self)
 
     @cached_property
     def maps(self) -> tuple[flow.TriangularMap, ...]:

@@ -7,13 +7,15 @@ check with a sentence on what was returned instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall
+from autograder.engine.judge.calls import IMPORT, Call, Caller, Outcome, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.reply import split_reply
 from autograder.homework.problems.arrays import (
     Block,
     GanProblem,
@@ -28,7 +30,7 @@ from autograder.homework.problems.arrays import (
 )
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import Array, Critic, LinearCritic
-from autograder.homework.reply import Form, NetworkCall, split_reply
+from autograder.homework.reply import Form, NetworkCall
 
 FLOW_FILE = "codebase/flow_network.py"
 GAN_FILE = "codebase/gan.py"
@@ -113,6 +115,15 @@ class Student:
         self._caller = caller
         self.seed = seed
 
+    def unseen(self) -> AbstractContextManager[None]:
+        """Hide what the submission prints in calls that only explain a failure."""
+        return self._caller.unseen()
+
+    def import_file(self, file: str) -> None:
+        """Import a file of the submission, such as "codebase/gan.py"; raises as its calls do."""
+        module = file.removesuffix(".py").replace("/", ".")
+        self._caller.call(Call(IMPORT, {"module": module}, seed=0, needs=file))
+
     # ---- problem 1 --------------------------------------------------------------------------
 
     def made_forward(self, case: MadeProblem, z: Array | None = None) -> Forward:
@@ -133,7 +144,7 @@ class Student:
             )
         )
         form = Form(reply, "MADE.forward")
-        form.pair("x and log_det")
+        form.several(("x", "log_det"))
         x = form.array("x", noise.shape, "(B, D)")
         return Forward(log_det_or_failure=form.log_det(len(noise)), x=x)
 
@@ -167,7 +178,7 @@ class Student:
             )
         )
         form = Form(reply, "MADE.inverse")
-        form.pair("z and log_det")
+        form.several(("z", "log_det"))
         batch, size = data.shape
         return Inverse(
             z=form.array("z", data.shape, "(B, D)"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from autograder.engine.judge.base_plugin import Submitted
-from autograder.engine.judge.exceptions import Advice, NotAttempted
+from autograder.engine.judge.exceptions import Advice, NotAttempted, advising
 from autograder.engine.release.template import (
     MarkerError,
     edits_outside_regions,
     make_template_text,
 )
+from autograder.engine.submission.encoding import encoding_fault
+from autograder.homework.student import Student
 
 _SHOWN = 100
 _LISTED = 3
@@ -19,27 +22,30 @@ _COMPILES = re.compile(
 )
 
 
-def advise_on_text(submitted: Submitted, name: str) -> None:
+def advise_on_text(submitted: Submitted, student: Student, name: str) -> None:
     """Give advice on the text of a file.
 
     Args:
         submitted: the student's and the template's files.
+        student: imports the file; without any advice, that must work.
         name: the file, "codebase/gan.py".
 
     Raises:
         Advice: there is some.
-        NotAttempted: the file is missing or unchanged.
+        NotAttempted: the file is missing, unchanged, not UTF-8, or cannot be imported.
     """
     text, template = submitted.text(name), submitted.template(name)
-    if text is None or text == template:
+    if text is None or text == template or encoding_fault(submitted.content(name)):
         raise NotAttempted("Not attempted: nothing to advise on.")
-    advice = (
-        _on_edits(text, template, name),
+    advice = (  # the summary quotes the first
         _on_imports(submitted, name),
         _on_compiling(text, name),
+        _on_edits(text, template, name),
     )
     if any(advice):
         raise Advice("\n".join([*filter(None, advice), "No points are lost for this."]))
+    with advising():
+        student.import_file(name)
 
 
 def _on_edits(text: str, template: str, name: str) -> str:
@@ -53,10 +59,14 @@ def _on_edits(text: str, template: str, name: str) -> str:
         return ""
     first = f"for instance: {added[0][:_SHOWN]}" if added else "lines of the template are missing"
     return (
-        f"{name} is changed outside the marked regions: {len(added)} lines added or changed, "
-        f"{len(missing)} lines of the template removed ({first}). That is allowed, but the rest of "
+        f"{name} is changed outside the marked regions: {_lines(added)} added or changed, "
+        f"{_lines(missing)} of the template removed ({first}). That is allowed, but the rest of "
         "the homework relies on them."
     )
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return f"{len(lines)} line{'s' * (len(lines) != 1)}"
 
 
 def _on_imports(submitted: Submitted, name: str) -> str:

@@ -9,8 +9,6 @@ from autograder.engine.judge.compare import Tolerance
 FLOW = Tolerance(rtol=1e-3, atol=2e-4)
 LOG_DET = Tolerance(rtol=1e-3, atol=5e-4)
 LOSS = Tolerance(rtol=1e-3, atol=2e-4)
-# Gradients are compared parameter by parameter: ||got - expected|| <= this * ||expected|| + 1e-6.
-GRADIENT_RELATIVE = 2e-3
 # Where the discriminator is sure and wrong, the probability in the logarithm is about 7e-5. Its
 # relative error is the relative error of the gradient and the absolute error of the loss: 0.016 for
 # an epsilon of 1e-6, less than 0.001 for rounding 1 - p to float32. A clamp at 1e-4 changes the

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from autograder.cli import main
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from tests.this_homework import THIS
 
-PLAN = plan_checks(load_assignment("autograder.homework"))
+PLAN = plan_checks(THIS)
 
 
 def test_the_table_lists_every_check_with_its_points(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,3 +59,13 @@ def test_other_settings_show(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["checks", "--config", str(config)]) == 0
     (line,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("1.1.2 "))
     assert line.split()[1:4] == ["advice", "hidden", "private"]
+
+
+def test_a_reader_that_reads_only_the_head_causes_no_traceback() -> None:
+    """As in `python -m autograder checks --json | head`."""
+    command = [sys.executable, "-m", "autograder", "checks", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert (errors, process.returncode) == (b"", 141)

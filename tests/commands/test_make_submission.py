@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def run(
         },
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     archive = script.parent / "submission.zip"
@@ -236,7 +237,12 @@ def test_correct_code_gives_no_warning(name: str, homework: Path, code: str | by
 
 
 def set_grader(homework: Path, version: str) -> None:
-    """Write the grader's version into the script, as the handout does."""
+    """Write the grader's version into the script and add what knows it, as the handout does."""
+    rules = Path("autograder/engine/judge/newer_python.py")
+    for path in (rules, *(each / "__init__.py" for each in list(rules.parents)[:-1])):
+        copy = homework / "grader" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, copy)
     script = homework / "make_submission.py"
     text = script.read_text(encoding="utf-8")
     assert 'GRADER_PYTHON = ""' in text
@@ -253,6 +259,7 @@ NEWER = {
     "backslashes": ("x = f'{\"\\n\".join(d)}'\n", (3, 12)),
     "lines": ('x = f"{\nd}"\n', (3, 12)),
     "comments": ('x = f"{d # d\n}"\n', (3, 12)),
+    "imports": ("from enum import StrEnum\n", (3, 11)),
 }
 
 
@@ -266,7 +273,7 @@ def test_syntax_that_is_too_new_for_the_grader_gives_a_warning(
     outcome, names = run(homework / name, cwd=homework)
     assert outcome.returncode == 0
     assert names == EXPECTED
-    expected = "Gradescope runs Python 3.10, which cannot read it: "
+    expected = "Gradescope runs Python 3.10 and cannot load the file"
     expected = expected if sys.version_info >= since else "Python cannot read this file: "
     assert expected in outcome.stderr
 
@@ -331,3 +338,28 @@ def test_help_packs_nothing(homework: Path, name: str) -> None:
     assert outcome.stdout.startswith("Pack your homework into submission.zip")
     assert "It packs its own folder" in outcome.stdout
     assert packed == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(name: str, homework: Path) -> None:
+    """The last line says what cannot be made; there is no traceback."""
+    with tempfile.TemporaryDirectory() as other:  # root's own temporary folders are private
+        folder = Path(other) / "homework"
+        shutil.copytree(homework, folder)
+        for path in (Path(other), *folder.rglob("*"), folder):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        shell = sys.executable if name.endswith(".py") else shutil.which("bash") or "bash"
+        outcome = subprocess.run(
+            [shell, folder / name],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+            user=65534 if os.geteuid() == 0 else None,
+        )
+        for path in (Path(other), folder, *folder.rglob("*")):
+            path.chmod(0o755)
+        assert not (folder / "submission.zip").exists()
+    assert outcome.returncode == 1
+    assert f"{name}: {folder}/submission.zip cannot be made" in outcome.stderr.splitlines()[-1]
+    assert "Traceback" not in outcome.stderr

@@ -12,10 +12,12 @@ import jsonschema
 import pytest
 
 from autograder import cli
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.local.planned import PLAN
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "term.toml"
@@ -74,8 +76,8 @@ def test_the_leaderboard_shows_what_the_judge_measured(of_reference: dict[str, A
 def test_the_hash_is_that_of_these_settings(of_reference: dict[str, Any]) -> None:
     """--config changes what is graded by, and the results say so."""
     checks_sha256 = of_reference["extra_data"]["checks_sha256"]
-    assert checks_sha256 == hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
-    assert checks_sha256 != hash_of_checks(load_assignment("autograder.homework"))
+    assert checks_sha256 == hash_of_checks(load_homework(HOMEWORK, EXAMPLE))
+    assert checks_sha256 != hash_of_checks(THIS)
 
 
 def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: Path) -> None:
@@ -87,15 +89,14 @@ def test_without_hints_students_see_the_numbers_and_staff_the_mistake(tmp_path: 
     file.write_text(text.replace("log_det = -alpha.sum", "log_det = alpha.sum"), encoding="utf-8")
     entries = {}
     for name, config in (("own", None), ("term", EXAMPLE)):
-        assignment = load_assignment("autograder.homework", config)
-        check = next(c for c in plan_checks(assignment) if c.number == "1.2.2")
-        assert assignment.config is not None
+        homework = load_homework(HOMEWORK, config)
+        check = next(c for c in plan_checks(homework) if c.number == "1.2.2")
+        assert homework.config is not None
         report = grade(
             Request(
                 submission=tmp_path / "submission",
                 results=tmp_path / f"{name}.json",
-                assignment=assignment,
-                pristine=ROOT / "student_template",
+                homework=homework,
                 only=(check.check_id,),
             )
         )
@@ -117,7 +118,7 @@ def test_a_class_is_graded_by_the_file_too(tmp_path: Path) -> None:
     assert cli.main(["class", *arguments, "--only", "1.1.1"]) == 0
     (file,) = out.glob("results/*/*.json")
     results = json.loads(file.read_text(encoding="utf-8"))["results"]
-    here = hash_of_checks(load_assignment("autograder.homework", EXAMPLE))
+    here = hash_of_checks(load_homework(HOMEWORK, EXAMPLE))
     assert results["extra_data"]["checks_sha256"] == here
     assert "spring term" in (out / "index.html").read_text(encoding="utf-8")
 
@@ -131,5 +132,5 @@ def test_the_handout_carries_the_file(tmp_path: Path) -> None:
         (plan,) = (name for name in archive.namelist() if name.endswith(PLAN))
         handed_out = json.loads(archive.read(plan))
     points = {check["number"]: check["points"] for check in handed_out["checks"]}
-    term = plan_checks(load_assignment("autograder.homework", EXAMPLE))
+    term = plan_checks(load_homework(HOMEWORK, EXAMPLE))
     assert points == {c.number: c.points for c in term if c.check_id.startswith("public/")}

@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.plan import plan_checks
+from autograder.engine.grading.settings import Table
 from autograder.engine.homework import (
-    Assignment,
-    AssignmentError,
     CheckSettings,
+    Homework,
+    HomeworkError,
     Leaderboard,
     Part,
-    load_assignment,
-    parse_assignment,
+    load_homework,
+    parse_homework,
 )
+from tests.this_homework import THIS
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "term.toml"
 
@@ -28,17 +31,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "1.1": {"title": "First", "points": 5},
         "2.10": {"title": "Second", "points": 2.5},
     },
-    "submission": {"files": ["codebase/a.py", "b.py"]},
+    "submission": {"files": ["codebase/a.py", "codebase/b.py"]},
     "grading": {
         "seed": 236,
         "visibility": "after_due_date",
         "deadline_s": 240,
         "call_timeout_s": 0.5,
-        "training_timeout_s": 100,
     },
-    "training": {"full_log_likelihood": -1.25, "half_log_likelihood": -2},
+    "own": {"limit": 3},
 }
 MISSING = object()
+
+
+def _own(table: Table) -> dict[str, float]:
+    """Read the table that only this homework has."""
+    table.only(("limit",))
+    return {"limit": table.number("limit", 0, 10)}
+
+
+SECTIONS = {"own": _own}
 BOARD = {"show": False, "check": "1.1.1", "name": "Figure", "order": "desc"}
 
 
@@ -66,11 +77,11 @@ def _value(value: Any) -> str:
     return json.dumps(value)  # texts, numbers, booleans and lists are the same in TOML
 
 
-def parse(tmp_path: Path, settings: dict[str, Any]) -> Assignment:
+def parse(tmp_path: Path, settings: dict[str, Any]) -> Homework:
     """Read settings from a file of that name."""
     path = tmp_path / "assignment.toml"
     path.write_text(as_toml(settings), encoding="utf-8")
-    return parse_assignment(path, tmp_path, "some.homework")
+    return parse_homework(path, tmp_path, SECTIONS)
 
 
 def changed(table: str, key: str | None, value: object) -> dict[str, Any]:
@@ -87,18 +98,17 @@ def changed(table: str, key: str | None, value: object) -> dict[str, Any]:
 
 def test_good_settings_are_read(tmp_path: Path) -> None:
     """Every entry arrives where it belongs, numbers as floats."""
-    assert parse(tmp_path, SETTINGS) == Assignment(
+    assert parse(tmp_path, SETTINGS) == Homework(
         folder=tmp_path,
-        package="some.homework",
+        package=tmp_path.name,
         title="A homework",
         parts=(Part("1.1", "First", 5.0), Part("2.10", "Second", 2.5)),
-        files=("codebase/a.py", "b.py"),
+        files=("codebase/a.py", "codebase/b.py"),
         seed=236,
         visibility="after_due_date",
         deadline_s=240.0,
         call_timeout_s=0.5,
-        training_timeout_s=100.0,
-        training={"full_log_likelihood": -1.25, "half_log_likelihood": -2.0},
+        sections={"own": {"limit": 3.0}},
         config=tmp_path / "assignment.toml",
     )
 
@@ -115,41 +125,41 @@ def test_settings_that_may_be_left_out_are_read(tmp_path: Path) -> None:
         "deadline_s": 2370,
         "python": "3.12",
     }
-    assignment = parse(tmp_path, settings)
-    assert assignment.parts[0] == Part("1.1", "First", 5.0, "hidden")
-    assert assignment.checks == {
+    homework = parse(tmp_path, settings)
+    assert homework.parts[0] == Part("1.1", "First", 5.0, "hidden")
+    assert homework.checks == {
         "1.1.1": CheckSettings("visible", 0.0),
         "1.1.2": CheckSettings(None, 2.5),
     }
-    assert assignment.private_visibility == "after_published"
-    assert assignment.hints is False
-    assert assignment.python == "3.12"
-    assert (assignment.deadline_s, assignment.platform_timeout_s) == (2370.0, 2400.0)
-    assert assignment.leaderboard == Leaderboard("1.1.1", "Figure", "desc")
+    assert homework.private_visibility == "after_published"
+    assert homework.hints is False
+    assert homework.python == "3.12"
+    assert (homework.deadline_s, homework.platform_timeout_s) == (2370.0, 2400.0)
+    assert homework.leaderboard == Leaderboard("1.1.1", "Figure", "desc")
 
 
 def test_a_leaderboard_that_is_off_is_none_but_is_read(tmp_path: Path) -> None:
     """Off, it does nothing; its entries are held to the rules all the same."""
     assert parse(tmp_path, changed("leaderboard", None, BOARD)).leaderboard is None
-    with pytest.raises(AssignmentError, match=r"leaderboard\.order = 'up'"):
+    with pytest.raises(HomeworkError, match=r"leaderboard\.order = 'up'"):
         parse(tmp_path, changed("leaderboard", None, {**BOARD, "order": "up"}))
 
 
 def test_both_settings_files_that_are_shipped_are_good() -> None:
     """The homework's own and the second example are read, and their checks planned."""
     for config in (None, EXAMPLE):
-        assignment = load_assignment("autograder.homework", config)
-        plan = plan_checks(assignment)
-        assert sum(check.points or 0 for check in plan) == pytest.approx(assignment.points)
+        homework = load_homework(HOMEWORK, config)
+        plan = plan_checks(homework)
+        assert sum(check.points or 0 for check in plan) == pytest.approx(homework.points)
 
 
 def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
     """Parts keep the order of the file, and their points are summed."""
-    assignment = parse(tmp_path, SETTINGS)
-    assert assignment.part_titles == {"1.1": "First", "2.10": "Second"}
-    assert list(assignment.part_titles) == ["1.1", "2.10"]
-    assert [part.points for part in assignment.parts] == [5.0, 2.5]
-    assert assignment.points == 7.5
+    homework = parse(tmp_path, SETTINGS)
+    assert homework.part_titles == {"1.1": "First", "2.10": "Second"}
+    assert list(homework.part_titles) == ["1.1", "2.10"]
+    assert [part.points for part in homework.parts] == [5.0, 2.5]
+    assert homework.points == 7.5
 
 
 @pytest.mark.parametrize(
@@ -256,24 +266,11 @@ def test_parts_keep_their_order_and_add_up(tmp_path: Path) -> None:
         ("grading", "python", "3", "grading.python = '3'", "the Python version used for grading"),
         ("grading", "python", 3.1, "grading.python = 3.1", "a text"),
         ("grading", "call_timeout_s", 0, "grading.call_timeout_s = 0", "a number above 0"),
-        ("grading", "training_timeout_s", False, "training_timeout_s = False", "a number"),
         ("grading", "dead_line_s", 100, "grading.dead_line_s = 100", "(did you mean deadline_s?)"),
-        ("training", "full_log_likelihood", Raw("nan"), "full_log_likelihood = nan", "a number"),
-        ("training", "half_log_likelihood", MISSING, "half_log_likelihood is missing", "number"),
-        (
-            "training",
-            "half_log_likelihood",
-            -1.2,
-            "training.half_log_likelihood = -1.2",
-            "a number up to training.full_log_likelihood = -1.25",
-        ),
-        (
-            "training",
-            "epochs",
-            3,
-            "training.epochs = 3",
-            "[training] are full_log_likelihood, half",
-        ),
+        ("submission", "files", ["a/b.py", "c.py"], "files = ['a/b.py', 'c.py']", "in one folder"),
+        ("own", None, MISSING, "own is missing", "a table"),
+        ("own", "limit", 11, "own.limit = 11", "a number from 0 to 10"),
+        ("own", "limits", 1, "own.limits = 1", "limit (did you mean limit?)"),
         ("leaderboard", None, {"show": True}, "leaderboard.check is missing", "a text"),
         ("leaderboard", None, {**BOARD, "show": "yes"}, "leaderboard.show = 'yes'", "true or"),
         ("leaderboard", None, {**BOARD, "check": "1.1"}, "leaderboard.check = '1.1'", "1.2.3"),
@@ -290,7 +287,7 @@ def test_a_wrong_entry_is_named_with_what_is_allowed(
 ) -> None:
     """The error says file, key, value and what would be right."""
     pattern = rf"^assignment\.toml: .*{re.escape(named)}.*; allowed: .*{re.escape(allowed)}"
-    with pytest.raises(AssignmentError, match=pattern):
+    with pytest.raises(HomeworkError, match=pattern):
         parse(tmp_path, changed(table, key, value))
 
 
@@ -299,42 +296,44 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str) -> None:
     """A slip in the file's own syntax gives its place."""
     path = tmp_path / "assignment.toml"
     path.write_text(text)
-    with pytest.raises(
-        AssignmentError, match=r"assignment\.toml: cannot be read as TOML: .* \(at "
-    ):
-        parse_assignment(path, tmp_path, "p")
+    with pytest.raises(HomeworkError, match=r"assignment\.toml: cannot be read as TOML: .* \(at "):
+        parse_homework(path, tmp_path, SECTIONS)
 
 
 def test_a_file_that_is_no_text_or_not_there_is_named(tmp_path: Path) -> None:
     """Neither bytes that are no UTF-8 nor a missing file end in a traceback."""
     path = tmp_path / "assignment.toml"
-    with pytest.raises(AssignmentError, match=r"assignment\.toml: cannot be read .*No such file"):
-        parse_assignment(path, tmp_path, "p")
+    with pytest.raises(HomeworkError, match=r"assignment\.toml: cannot be read .*No such file"):
+        parse_homework(path, tmp_path, SECTIONS)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(AssignmentError, match=r"assignment\.toml: cannot be read .*utf-8"):
-        parse_assignment(path, tmp_path, "p")
+    with pytest.raises(HomeworkError, match=r"assignment\.toml: cannot be read .*utf-8"):
+        parse_homework(path, tmp_path, SECTIONS)
 
 
 def test_the_error_names_the_file_that_was_given(tmp_path: Path) -> None:
     """With settings in another file, the error speaks of that one."""
     path = tmp_path / "easier.toml"
-    path.write_text(as_toml(changed("grading", "seed", "x")))
-    with pytest.raises(AssignmentError, match=r"^easier\.toml: grading\.seed = 'x'"):
-        load_assignment("autograder.homework", path)
+    settings = (HOMEWORK / "assignment.toml").read_text(encoding="utf-8")
+    path.write_text(settings.replace("seed = 236", "seed = 'x'"))
+    with pytest.raises(HomeworkError, match=r"^easier\.toml: grading\.seed = 'x'"):
+        load_homework(HOMEWORK, path)
 
 
-@pytest.mark.parametrize("package", ["no_such_package", "autograder.no_such", "json.decoder"])
-def test_a_package_that_is_no_homework_is_named(package: str) -> None:
-    """Neither a package that is not there nor a module that is no package is a homework."""
-    with pytest.raises(AssignmentError, match=f"there is no homework package '{package}'"):
-        load_assignment(package)
+def test_a_folder_that_is_no_homework_is_named(tmp_path: Path) -> None:
+    """Neither a folder that is not there nor one without settings is a homework."""
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(HomeworkError, match=f"there is no homework in {folder}"):
+            load_homework(folder)
 
 
 def test_the_real_homework_is_worth_65_points() -> None:
     """The settings that are shipped are good, and give the points of the handout."""
-    assignment = load_assignment("autograder.homework")
-    points = {part.number: part.points for part in assignment.parts}
+    homework = THIS
+    points = {part.number: part.points for part in homework.parts}
     assert points == {"1.1": 5, "1.2": 5, "1.3": 10, "2.2": 15, "4.2": 15, "5.5": 15}
-    assert assignment.points == 65
-    assert assignment.training["full_log_likelihood"] > assignment.training["half_log_likelihood"]
-    assert (assignment.folder / "assignment.toml").is_file()
+    assert homework.points == 65
+    assert (
+        homework.sections["training"]["full_log_likelihood"]
+        > homework.sections["training"]["half_log_likelihood"]
+    )
+    assert (homework.folder / "assignment.toml").is_file()

@@ -32,10 +32,10 @@ def endless() -> None:
 
 def test_a_call_that_goes_on_too_long_is_interrupted() -> None:
     """Also one that catches every Exception."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TookTooLong), at_most(0.1):
         endless()
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_no_limit_is_none() -> None:
@@ -185,8 +185,9 @@ def test_a_gradient_that_a_hook_is_given_is_on_the_gpu() -> None:
     """A hook runs within autograd, where no function of torch is seen."""
 
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
-        x, seen = x_real.clone().requires_grad_(), []
-        x.register_hook(lambda gradient: seen.append(gradient * x_real))
+        seen: list[Tensor] = []
+        x = x_real.clone().requires_grad_()
+        x.register_hook(lambda gradient: seen.append(gradient * x_real))  # type: ignore[no-untyped-call]
         d(x).sum().backward()
         return (seen[0] * x_real).sum()
 

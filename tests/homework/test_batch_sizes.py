@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,12 +25,22 @@ TENSORS = {name: torch.tensor(array) for name, array in gan_arrays(CASE, CASE.cr
 Loss = Callable[..., Any]
 
 
+def code_of(loss: Loss) -> StudentCode:
+    """A submission whose functions all are this loss."""
+    code = SimpleNamespace(
+        attribute=lambda _module, _name: loss,
+        unseen=contextlib.nullcontext,
+        speed=1.0,
+        own_process=False,
+    )
+    return cast(StudentCode, code)
+
+
 def recorded(loss: Loss) -> Recorder:
     """Call a loss between probes."""
     recorder = Recorder()
-    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: loss))
     arguments = {"function": "some_loss", "seeds": [1], "conditional": False, "trains": "d"}
-    gan_losses(student, {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
+    gan_losses(code_of(loss), {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
     return recorder
 
 
@@ -47,9 +58,24 @@ def of_size(size: int) -> Loss:
 def test_the_constant_is_named(size: int) -> None:
     """It may be the training's batch size, or a number in the exception's text."""
     with pytest.raises(
-        Misuse, match=f"some_loss works on a batch of {size} images and fails on one of 3; take"
+        Misuse, match=f"some_loss works on a batch of {size} images and fails on other sizes; take"
     ):
         recorded(of_size(size))
+
+
+@pytest.mark.parametrize("shape", ["(B,)", "(B, 1)"])
+def test_a_number_per_image_in_the_wrong_shape_is_no_constant(shape: str) -> None:
+    """It fits images of width 28 if there are 28 of them, and no 28 is in the code."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
+        weight = torch.rand(len(x_real)) if shape == "(B,)" else torch.rand(len(x_real), 1)
+        logits: Tensor = d(weight * x_real)
+        return logits.mean()
+
+    with pytest.raises(Misuse, match=r"needs the shape \(B, 1, 1, 1\) before") as caught:
+        recorded(loss)
+    assert "x_real.shape" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError), "what the line raised is kept"
 
 
 def test_the_line_is_that_of_the_loss() -> None:
@@ -93,7 +119,7 @@ def test_nan_on_every_batch_is_recorded() -> None:
 
 def test_a_batch_without_a_result_is_not_named() -> None:
     """A loss that returns no number on a batch does not work on it."""
-    explain_by_batch("some_loss", 3, lambda _size: None, ValueError("64"))
+    explain_by_batch(code_of(of_size(64)), "some_loss", 3, lambda _size: None, ValueError("64"))
 
 
 def test_an_exception_without_a_text_does_no_harm() -> None:
@@ -103,7 +129,7 @@ def test_an_exception_without_a_text_does_no_harm() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    explain_by_batch("some_loss", 3, lambda _size: None, Odd())
+    explain_by_batch(code_of(of_size(64)), "some_loss", 3, lambda _size: None, Odd())
 
 
 def test_it_is_reported_in_the_training_run_too() -> None:
@@ -111,11 +137,7 @@ def test_it_is_reported_in_the_training_run_too() -> None:
     problem = small_problem(conditional=False, seed=0)
     tensors = {k: torch.tensor(a, dtype=torch.float32) for k, a in problem.weights.items()}
     tensors["x_train"] = torch.tensor(problem.images, dtype=torch.float32)
-    code = SimpleNamespace(
-        attribute=lambda _module, _name: of_size(64), speed=1.0, own_process=False
-    )
-    student = cast(StudentCode, code)
     arguments = {"conditional": False, "order_seed": 0, **RECIPE}
     functions = {"d_function": "d_loss", "g_function": "g_loss"}
-    with pytest.raises(Misuse, match="d_loss works on a batch of 64 images and fails on one of 32"):
-        train_gan(student, {**arguments, **functions}, tensors, Recorder())
+    with pytest.raises(Misuse, match="d_loss works on a batch of 64 images and fails on"):
+        train_gan(code_of(of_size(64)), {**arguments, **functions}, tensors, Recorder())

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 REFERENCE = {name: (ROOT / "reference" / name).read_text(encoding="utf-8") for name in (FLOW, GAN)}
 HEAD = "def loss_nonsaturating_d(g, d, x_real, *, device):\n"
-ADVICE = "Run make_submission.sh in the homework's folder and submit the zip that it makes."
+ADVICE = "Run make_submission.py in the homework's folder and submit the zip that it makes."
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.catalogue.solutions import Wrong
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.losses.checks import check_gradient, check_value
 from autograder.homework.mistakes.catalogue import WRONG

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.catalogue.solutions import Prediction, Wrong
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed, NotAttempted
+from autograder.engine.judge.gradients import flat
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.gradients import flat
 from autograder.homework.mistakes import catalogue
 from autograder.homework.oracles import flow
 from autograder.homework.strategies import MadeCase

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 
-from autograder.commands.common import REFERENCE
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.judge.exceptions import CheckFailed
-from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.sampling.snippets import draws, showing, training
 from tests.snippets import run_snippet
+from tests.this_homework import reference_files
 
 STEMS = ("loss_nonsaturating", "conditional_loss_nonsaturating", "loss_wasserstein_gp")
 Run = Callable[[str, Mapping[str, str]], list[str]]
@@ -32,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def wrong(name: str) -> dict[str, str]:
     """The files of a wrong solution of the catalogue."""
-    return edited(solution_files(REFERENCE), next(w for w in WRONG if w.id == name))
+    return edited(reference_files(), next(w for w in WRONG if w.id == name))
 
 
 def pixels(lines: list[str]) -> list[list[float]]:
@@ -48,7 +48,7 @@ def pixels(lines: list[str]) -> list[list[float]]:
 def test_the_draws_of_the_reference_are_shown(run: Run, stem: str) -> None:
     """Four latents that differ, real images that are 0 and generated ones that are 1."""
     functions = (f"{stem}_d", f"{stem}_g")
-    lines = run(draws(functions), solution_files(REFERENCE))
+    lines = run(draws(functions), reference_files())
     assert [line for line in lines if line in functions] == list(functions)
     printed = [line for line in lines if line.startswith("g: z")]
     assert len(printed) == 2
@@ -68,7 +68,7 @@ def test_one_weight_for_a_batch_is_visible(run: Run) -> None:
         return [value for call in pixels(lines) for value in call if 0 < value < 1]
 
     right, shared = (
-        mixtures(solution_files(REFERENCE)),
+        mixtures(reference_files()),
         mixtures(wrong("wgan-one-alpha-for-the-batch")),
     )
     assert (len(right), len(set(right))) == (4, 4)
@@ -78,7 +78,7 @@ def test_one_weight_for_a_batch_is_visible(run: Run) -> None:
 @pytest.mark.parametrize("stem", STEMS)
 def test_the_training_run_of_the_reference_learns(run: Run, stem: str) -> None:
     """The mean pixel goes from about 0 towards the real images' 0.5."""
-    lines = run(training((f"{stem}_d", f"{stem}_g")), solution_files(REFERENCE))
+    lines = run(training((f"{stem}_d", f"{stem}_g")), reference_files())
     first, *_, last = [float(re.findall(r"-?\d\.\d+(?:e-\d+)?", line)[0]) for line in lines]
     assert lines[0].startswith("step 0 ")
     assert lines[-1].startswith("step 150 ")

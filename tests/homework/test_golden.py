@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from autograder.commands.common import REFERENCE
+from autograder.engine.catalogue.cases import edited
+from autograder.engine.catalogue.golden import plain, same
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.golden import maker as golden_maker
@@ -15,13 +16,13 @@ from autograder.homework.golden.checks import ask, check_golden, check_input_unc
 from autograder.homework.golden.problems import GOLDEN, Gan, Golden, load, patterns
 from autograder.homework.golden.snippets import snippet
 from autograder.homework.mistakes import clamped
-from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, MAF_LOG_PROBS, but
 from autograder.homework.mistakes.right import RIGHT
 from tests.catalogue_spread import for_each
 from tests.in_process import functions_of, student_of
 from tests.snippets import run_snippet
+from tests.this_homework import reference_files
 
 FUNCTIONS = [*golden_maker.MADE, *golden_maker.MAF, *golden_maker.LOSSES]
 
@@ -38,12 +39,11 @@ def failure(entry: Wrong, function: str) -> CheckFailed | None:
 def test_the_committed_file_is_up_to_date() -> None:
     """It is what oracles and catalogue give now."""
     committed = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert golden_maker.same_golden(golden_maker.make_golden(WRONG), committed)
+    assert same(plain(golden_maker.make_golden(WRONG)), committed)
 
 
 def test_another_last_digit_is_no_difference() -> None:
     """Machines round differently; another answer, key or length is a difference."""
-    same = golden_maker.same_golden
     assert same({"a": [1.0, None]}, {"a": [1.0000001, None]})
     assert not same({"a": [1.0]}, {"a": [1.001]})
     assert not same({"a": [1.0]}, {"a": [1.0, 2.0]})
@@ -208,7 +208,7 @@ def test_snippets_run_and_show_the_right_answer(
     """With the reference each snippet prints the expected answer."""
     golden = load(function)
     for i in range(golden.judged):
-        lines = run_snippet(snippet(golden, i), solution_files(REFERENCE), monkeypatch)
+        lines = run_snippet(snippet(golden, i), reference_files(), monkeypatch)
         assert len(lines) in (2, 4)
         for got, expected in zip(lines[::2], lines[1::2], strict=True):
             assert expected.startswith("expected")
@@ -221,7 +221,7 @@ def test_a_penalty_without_a_gradient_is_named_and_shown(monkeypatch: pytest.Mon
     failed = failure(entry, "loss_wasserstein_gp_d")
     assert failed is not None
     assert "gp-norms-detached" in str(failed.mistake)
-    files = edited(solution_files(REFERENCE), entry)
+    files = edited(reference_files(), entry)
     lines = run_snippet(snippet(load("loss_wasserstein_gp_d"), 0), files, monkeypatch)
     np.testing.assert_allclose(numbers(lines[0]), numbers(lines[1]), rtol=1e-3)
     assert not np.allclose(numbers(lines[2]), numbers(lines[3]), rtol=1e-3)
@@ -229,7 +229,7 @@ def test_a_penalty_without_a_gradient_is_named_and_shown(monkeypatch: pytest.Mon
 
 def test_a_snippet_shows_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows the same difference as the check."""
-    files = solution_files(REFERENCE)
+    files = reference_files()
     path = "codebase/flow_network.py"
     files[path] = files[path].replace("log_det = -alpha.sum(dim=1)", "log_det = alpha.sum(dim=1)")
     lines = run_snippet(snippet(load("MADE.inverse"), 0), files, monkeypatch)

@@ -10,13 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.commands.common import HOMEWORK, REFERENCE
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.catalogue.solutions import Wrong
-from autograder.engine.homework import load_assignment
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments.flow import build_maf, trainable_map
 from autograder.homework.experiments.training import train_flow
-from autograder.homework.mistakes.cases import edited, solution_files
 from autograder.homework.mistakes.flow_code import INVERSE, LOG_PROBS
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
@@ -28,6 +26,7 @@ from autograder.homework.training_runs.flow_training import (
     held_out_mean,
     weights_of,
 )
+from tests.this_homework import THIS, reference_files
 
 
 def random_block(size: int, units: int, seed: int) -> flow.TrainableMap:
@@ -43,7 +42,7 @@ def random_block(size: int, units: int, seed: int) -> flow.TrainableMap:
 
 def submission(inverse: str | None = None, log_probs: str | None = None) -> StudentCode:
     """The reference with other code for MADE.inverse and MAF.log_probs."""
-    files = solution_files(REFERENCE)
+    files = reference_files()
     for region, code in ((INVERSE, inverse), (LOG_PROBS, log_probs)):
         if code is not None:
             files = edited(files, Wrong("x", region, "", code))
@@ -145,7 +144,7 @@ def reached(student: StudentCode) -> float:
 @pytest.mark.slow
 def test_a_correct_log_probs_learns_the_moons_despite_a_wrong_inverse() -> None:
     """It reaches more than full points require."""
-    full = load_assignment(HOMEWORK).training["full_log_likelihood"]
+    full = THIS.sections["training"]["full_log_likelihood"]
     assert reached(submission("raise RuntimeError")) > full
 
 
@@ -177,5 +176,5 @@ for block in self.nf:
 )
 def test_a_wrong_log_probs_gains_nothing_by_a_wrong_inverse(log_probs: str) -> None:
     """A deliberate mistake in 1.2 does not make 1.3.4 easier."""
-    half = load_assignment(HOMEWORK).training["half_log_likelihood"]
+    half = THIS.sections["training"]["half_log_likelihood"]
     assert reached(submission("raise RuntimeError", log_probs)) < half

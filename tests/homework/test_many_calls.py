@@ -6,14 +6,13 @@ from typing import cast
 
 import numpy as np
 
-from autograder.commands.common import REFERENCE
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Ending, Outcome
-from autograder.homework.mistakes.cases import solution_files
+from autograder.engine.judge.reply import split_reply
 from autograder.homework.problems.gan_case import GanCase
-from autograder.homework.reply import split_reply
 from autograder.homework.student import Student
 from tests.in_process import SEED, InProcess, student_of
+from tests.this_homework import reference_files
 
 CASE = GanCase(4, 3, 1.0, True, 11)
 LOSS = "conditional_loss_nonsaturating_d"
@@ -39,7 +38,7 @@ def test_a_call_is_the_same_alone_and_among_others() -> None:
 
 def test_changes_to_the_images_do_not_reach_the_next_call() -> None:
     """Every call gets its own copies of images and labels."""
-    files = solution_files(REFERENCE)
+    files = reference_files()
     start = f"    # BEGIN SOLUTION 4.2 {LOSS}\n"
     assert start in files["codebase/gan.py"]
     spoiling = f"{start}    x_real.mul_(0.5)\n    y_real.add_(1).remainder_(10)\n"

@@ -19,18 +19,18 @@ import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from autograder.engine.catalogue.cases import edited
 from autograder.engine.catalogue.solutions import Right, Wrong
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.gradients import flat
 from autograder.engine.sandbox.experiment import Recorder, StudentCode
 from autograder.homework.experiments import flow as experiment
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.gradients import flat
 from autograder.homework.mistakes import catalogue
 from autograder.homework.mistakes import right as correct
-from autograder.homework.mistakes.cases import edited
 from autograder.homework.mistakes.flow_code import MADE_INVERSE, but
 from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_arrays, maf_arrays

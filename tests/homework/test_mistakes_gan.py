@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.catalogue.solutions import Right, Wrong
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.golden.checks import check_golden
 from autograder.homework.losses import checks as gan_checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -25,7 +26,8 @@ TENSORS = {name: torch.tensor(array) for name, array in gan_arrays(CASE, CASE.cr
 def recorded(loss: Callable[..., Any]) -> Recorder:
     """Call a loss between probes, its gradient included."""
     recorder = Recorder()
-    student = cast(StudentCode, SimpleNamespace(attribute=lambda _module, _name: loss))
+    code = SimpleNamespace(attribute=lambda _module, _name: loss, unseen=contextlib.nullcontext)
+    student = cast(StudentCode, code)
     arguments = {"function": "some_loss", "seeds": [1], "conditional": True, "trains": "d"}
     gan_losses(student, {**arguments, "gradient": True, "images": True}, TENSORS, recorder)
     return recorder
@@ -124,3 +126,18 @@ def test_a_loss_that_only_computes_is_not_reported() -> None:
         return judged(g, d, x_real, y_real)
 
     assert {"0.loss", "0.grad.w1"} <= set(recorded(loss).arrays)
+
+
+def test_a_torch_without_functorch_internals_records_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The internal names are needed only inside torch.func's transformations."""
+
+    def loss(g: Any, d: Any, x_real: Tensor, y_real: Tensor, *, device: torch.device) -> Tensor:
+        return judged(g, d, x_real, y_real)
+
+    usual = recorded(loss).arrays
+    monkeypatch.delattr(torch._C, "_functorch")
+    found = recorded(loss).arrays
+    assert found.keys() == usual.keys()
+    assert all((found[name] == usual[name]).all() for name in usual)

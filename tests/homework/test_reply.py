@@ -9,7 +9,7 @@ import pytest
 
 from autograder.engine.judge.calls import Ending, Outcome
 from autograder.engine.judge.exceptions import Unusable
-from autograder.homework.gradients import flat
+from autograder.engine.judge.gradients import flat
 from autograder.homework.reply import Form
 
 
@@ -32,6 +32,15 @@ def test_calls_of_an_impossible_size_are_not_readable(sizes: object) -> None:
     """Any value in place of the number of rows; some cannot even be printed."""
     with pytest.raises(Unusable, match="the record of g is not readable"):
         form({"g_calls": sizes}, {"g.input": np.ones((2, 3))}).calls("g", 3, False, 100)
+
+
+@pytest.mark.parametrize(("size", "named"), [(64, True), (65, False)])
+def test_the_batch_size_of_the_training_is_named(size: int, named: bool) -> None:
+    """A loss that gives g 64 inputs for two images probably has the number in its code."""
+    with pytest.raises(Unusable, match=r"g 6. inputs in one call.* x_real.shape\[0\]\.") as caught:
+        form({"g_calls": [size]}, {}).calls("g", 3, False, 12)
+    said = "64 is the batch size of the training only." in str(caught.value)
+    assert said is named
 
 
 def test_an_array_larger_than_any_parameter_is_no_gradient() -> None:

@@ -176,10 +176,12 @@ def test_cases_shrink_to_the_smallest_sizes() -> None:
 
 
 def test_cases_print_as_one_line_that_recreates_them() -> None:
-    """The repr names the sizes and the seed; equal cases have equal arrays, other seeds others."""
+    """The repr has sizes and seed, which decide the arrays; students read the sizes."""
     case = MadeCase(input_size=3, hidden_size=4, n_hidden=1, batch=2, seed=17)
     _ = case.x  # drawing must not change what is printed
     assert repr(case) == "MadeCase(input_size=3, hidden_size=4, n_hidden=1, batch=2, seed=17)"
+    assert case.with_x.startswith("3 variables, 4 hidden units, batch 2, x = [[")
+    assert MadeCase(3, 4, 1, 8, 17).with_z == "3 variables, 4 hidden units, batch 8"
     again = MadeCase(3, 4, 1, 2, 17)
     np.testing.assert_array_equal(again.x, case.x)
     np.testing.assert_array_equal(again.weights.layers[0][0], case.weights.layers[0][0])
@@ -187,6 +189,10 @@ def test_cases_print_as_one_line_that_recreates_them() -> None:
     assert repr(GanCase(2, 3, 1.5, True, 5)) == (
         "GanCase(batch=2, dim_z=3, scale=1.5, conditional=True, seed=5)"
     )
+    assert str(GanCase(2, 3, 1.5, False, 5)) == "batch 2, z of size 3"
+    labelled = GanCase(2, 3, 1.5, True, 5)
+    assert str(labelled) == f"batch 2, z of size 3, labels {labelled.labels.tolist()}"
+    assert str(MafCase(2, 3, 1, 2, 4, 5)) == "2 blocks with 2 variables, batch 4"
     assert repr(MafCase(2, 3, 1, 2, 4, 5)) == (
         "MafCase(input_size=2, hidden_size=3, n_hidden=1, n_flows=2, batch=4, seed=5)"
     )

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.caller import Caller
 from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.exceptions import CheckFailed, NotAttempted, WorkerLost
@@ -25,6 +25,7 @@ from autograder.homework.training_runs.flow_training import (
     Trained,
 )
 from autograder.homework.training_runs.gan_training import GanTraining, share_covered, small_problem
+from tests.this_homework import THIS
 
 GAVE_UP = None
 FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
@@ -63,16 +64,16 @@ class StubCaller:
 
 
 @pytest.fixture
-def assignment() -> Assignment:
+def homework() -> Homework:
     """The homework's own settings."""
-    return load_assignment("autograder.homework")
+    return THIS
 
 
 Train = Callable[..., tuple[FlowTraining, StubCaller]]
 
 
 @pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
+def train(monkeypatch: pytest.MonkeyPatch, homework: Homework) -> Train:
     """A training whose runs end with these log-likelihoods or exceptions, one after the other."""
 
     def make(
@@ -92,7 +93,7 @@ def train(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> Train:
             return Outcome(Ending.RETURNED, values, dict(arrays))
 
         caller = StubCaller(answer)
-        training = FlowTraining(cast(Caller, caller), assignment, lambda: inverse_is_right)
+        training = FlowTraining(cast(Caller, caller), homework, lambda: inverse_is_right)
         return training, caller
 
     return make

@@ -18,9 +18,10 @@ from typing import Any
 import jsonschema
 import psutil
 
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.grading.supervisor import Report, Request, grade
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.homework import Homework, load_homework
 from autograder.engine.sandbox import identity
 from autograder.engine.sandbox.launch import ZygoteHolder
 
@@ -79,7 +80,7 @@ class Court:
         secret: a text that no student may see.
     """
 
-    def __init__(self, folder: Path, secret: str, homework: str = "autograder.homework") -> None:
+    def __init__(self, folder: Path, secret: str, homework: Path = HOMEWORK) -> None:
         self.folder = folder
         self.secret = secret
         text = (ROOT / "autograder/homework/assignment.toml").read_text(encoding="utf-8")
@@ -88,8 +89,8 @@ class Court:
             text = text.replace(old, new)
         self.config = folder / "quick.toml"
         self.config.write_text(text, encoding="utf-8")
-        self.assignment: Assignment = load_assignment(homework, self.config)
-        self.numbers = {check.number: check.check_id for check in plan_checks(self.assignment)}
+        self.homework: Homework = load_homework(homework, self.config)
+        self.numbers = {check.number: check.check_id for check in plan_checks(self.homework)}
         workers = folder / "workers"
         workers.mkdir(mode=0o711)
         self.zygote = ZygoteHolder(homework, workers, folder / "zygote.log")
@@ -104,8 +105,7 @@ class Court:
             Request(
                 submission=submission,
                 results=results,
-                assignment=self.assignment,
-                pristine=ROOT / "student_template",
+                homework=self.homework,
                 only=tuple(self.numbers[number] for number in only),
             ),
             self.zygote,

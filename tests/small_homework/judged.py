@@ -14,7 +14,7 @@ from typing import Any
 from autograder.engine.grading.judge_process import environment
 from autograder.engine.grading.ledger import Entry, PlannedCheck, read_ledger
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import parse_assignment
+from autograder.engine.homework import parse_homework
 from autograder.engine.judge.job import Job
 from autograder.engine.sandbox.frames import Frame
 from tests.small_homework.fake_zygote import HANG, Behaviour, FakeZygote, raises, returns
@@ -91,7 +91,7 @@ def judge(root: Path, zygote: FakeZygote, only: Sequence[str] = ()) -> Session:
     ledger.unlink(missing_ok=True)
     log.write_text("")
     Job(
-        package="tiny",
+        homework=str(root / "tiny"),
         config=str(root / "tiny" / "assignment.toml"),
         submission=str(root / "submission"),
         pristine=str(root / "pristine"),
@@ -137,7 +137,7 @@ def _order(ledger: Path) -> list[str]:
 
 def _plan(root: Path) -> tuple[PlannedCheck, ...]:
     folder = root / "tiny"
-    return plan_checks(parse_assignment(folder / "assignment.toml", folder, "tiny"))
+    return plan_checks(parse_homework(folder / "assignment.toml", folder, {}))
 
 
 ALL = {

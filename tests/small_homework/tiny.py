@@ -19,10 +19,6 @@ visibility = "visible"
 deadline_s = 60
 call_timeout_s = 20
 check_timeout_s = 0.5
-training_timeout_s = 60
-[training]
-full_log_likelihood = 0
-half_log_likelihood = 0
 """
 
 HEAD = """
@@ -76,12 +72,12 @@ def test_quotes():
 
 @number("2.1.15")
 @weight(1)
-def test_reads_the_submission(submitted, assignment):
+def test_reads_the_submission(submitted, homework):
     """The files can be read as text."""
     assert submitted.text("codebase/a.py").startswith("submitted = 1\\n")
     assert submitted.template("codebase/a.py") == "template = 1\\n"
     assert submitted.text("codebase/b.py") is None
-    assert assignment.title == "Tiny"
+    assert homework.title == "Tiny"
 '''
 
 PRIVATE = '''

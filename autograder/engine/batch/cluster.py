@@ -65,7 +65,7 @@ def cluster_crew(address: str, settings: Settings, checks: str) -> Iterator[Crew
 def checks_here(settings: Settings) -> str:
     """Return the hash of what decides a grade on this machine."""
     with tempfile.TemporaryDirectory(prefix="class-") as name:
-        return fingerprint(settings.assignment(Path(name)), settings.only)
+        return fingerprint(settings.homework(Path(name)), settings.only)
 
 
 def _places(client: Client) -> int:

@@ -103,7 +103,7 @@ def open_export(path: Path, wanted: Sequence[str], due: datetime | None = None) 
 
     Args:
         path: a folder or a zip.
-        wanted: the files of a submission that are read, such as "codebase/gan.py".
+        wanted: the files of a submission that are read, such as "code/model.py".
         due: what was handed in later is late, if the export has the time.
 
     Raises:
@@ -206,7 +206,7 @@ class Export:
         return "neither a folder nor a file"
 
     def _drop_earlier_versions(self) -> None:
-        """Keep the latest of the files that Canvas numbered as new versions: gan-1.py."""
+        """Keep the latest of the files that Canvas numbered as new versions: model-1.py."""
         for key, pieces in self._pieces.items():
             latest: dict[str, tuple[tuple[int, int], _Piece]] = {}
             for piece in pieces:

@@ -87,17 +87,17 @@ class Crew:
 
 
 @contextlib.contextmanager
-def local_crew(jobs: int, package: str | None = None) -> Iterator[Crew]:
+def local_crew(jobs: int, homework: Path | None = None) -> Iterator[Crew]:
     """Grade on this machine: a thread and a worker process for each job.
 
-    With the homework's package, they share its imports.
+    With a homework's folder, they share its imports.
     """
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="class")
     become_subreaper()
     with contextlib.ExitStack() as stack:
         # The children of a prefork server that was killed become ours.
         stack.callback(end_orphans, children())
-        shared = None if package is None else _share(package, stack)
+        shared = None if homework is None else _share(homework, stack)
         try:
             yield Crew(executor, lambda: jobs, shared=shared)
         finally:
@@ -108,11 +108,11 @@ def local_crew(jobs: int, package: str | None = None) -> Iterator[Crew]:
             executor.shutdown(wait=True)
 
 
-def _share(package: str, stack: contextlib.ExitStack) -> Shared:
+def _share(homework: Path, stack: contextlib.ExitStack) -> Shared:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="class-")))
     folder.chmod(0o711)
-    zygotes = stack.enter_context(contextlib.closing(open_prefork(package, folder)))
-    judges = stack.enter_context(contextlib.closing(judge_server(package)))
+    zygotes = stack.enter_context(contextlib.closing(open_prefork(homework, folder)))
+    judges = stack.enter_context(contextlib.closing(judge_server(homework)))
     return Shared(zygotes.fileno(), judges.fileno())
 
 
@@ -120,7 +120,7 @@ class WorkerProcess:
     """Owns a worker process and the folder of all its files."""
 
     def __init__(self, settings: Settings, module: str, shared: Shared | None) -> None:
-        self.serves = (settings.package, module, shared)
+        self.serves = (settings.folder, module, shared)
         self._at_work = self._ready = False
         # Its own folder for temporary files, removed with it however it ends; sandboxed workers
         # pass through.
@@ -235,7 +235,7 @@ def grade_payload(task: Task) -> Mapping[str, Any]:
         NeverStarted: it does not become ready, and none did before.
     """
     process = _OF_THREAD.process
-    if process is not None and process.serves != (task.settings.package, task.module, task.shared):
+    if process is not None and process.serves != (task.settings.folder, task.module, task.shared):
         _forget(process)
         process = None
     if process is None:

@@ -24,7 +24,7 @@ from typing import Any
 from autograder.engine.grading.judge_process import WarmJudges
 from autograder.engine.grading.plan import hash_of_checks
 from autograder.engine.grading.supervisor import Request, grade
-from autograder.engine.homework import SETTINGS, Assignment, load_assignment
+from autograder.engine.homework import SETTINGS, Homework, load_homework
 from autograder.engine.sandbox.confine import die_with_parent
 from autograder.engine.sandbox.isolated import ROOT
 from autograder.engine.sandbox.launch import ZygoteHolder, open_prefork
@@ -37,38 +37,36 @@ class Settings:
     """How to grade a submission.
 
     Args:
-        package: the homework's package.
-        pristine: the template's folder; relative to the project if it lies in it, so that a
-            worker with a checkout elsewhere finds its own.
+        folder: the homework's folder; relative to the project if it lies in it, so that a worker
+            with a checkout elsewhere finds its own.
         toml: the text of the homework's settings, which may differ from a worker's own.
         only: ids of the checks to run; all when empty.
     """
 
-    package: str
-    pristine: str
+    folder: str
     toml: str
     only: tuple[str, ...] = ()
 
     @staticmethod
-    def of(assignment: Assignment, pristine: Path, only: tuple[str, ...] = ()) -> Settings:
+    def of(homework: Homework, only: tuple[str, ...] = ()) -> Settings:
         """Make settings that mean the same on another machine."""
-        inside = pristine.resolve().is_relative_to(ROOT)
-        where = pristine.resolve().relative_to(ROOT) if inside else pristine.resolve()
+        inside = homework.folder.is_relative_to(ROOT)
+        where = homework.folder.relative_to(ROOT) if inside else homework.folder
         # By its bytes: the hash of the text must find the same line endings there.
-        toml = assignment.settings_file.read_bytes().decode()
-        return Settings(assignment.package, str(where), toml, only)
+        toml = homework.settings_file.read_bytes().decode()
+        return Settings(str(where), toml, only)
 
     @staticmethod
     def parse(fields: Mapping[str, Any]) -> Settings:
         """Undo `asdict` and JSON."""
         return Settings(**{**fields, "only": tuple(fields["only"])})
 
-    def assignment(self, folder: Path) -> Assignment:
+    def homework(self, folder: Path) -> Homework:
         """Load the homework; its settings are written into a folder and must stay there."""
         path = folder / SETTINGS
         path.touch(0o600)
         path.write_bytes(self.toml.encode())
-        return load_assignment(self.package, path)
+        return load_homework(ROOT / self.folder, path)
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,9 @@ class Shared:
     judges: int
 
 
-def fingerprint(assignment: Assignment, only: tuple[str, ...]) -> str:
+def fingerprint(homework: Homework, only: tuple[str, ...]) -> str:
     """Return the hash of what decides a grade; some of the checks are another grading than all."""
-    return _fingerprint(hash_of_checks(assignment), only)
+    return _fingerprint(hash_of_checks(homework), only)
 
 
 def _fingerprint(checks_sha256: str, only: tuple[str, ...]) -> str:
@@ -119,29 +117,29 @@ class _Grader:
         self, settings: Settings, home: Path, shared: Shared | None, stack: contextlib.ExitStack
     ) -> None:
         self._home = home
-        self._loaded: dict[str, tuple[Assignment, str]] = {}  # with the hash, by the settings' text
+        self._loaded: dict[str, tuple[Homework, str]] = {}  # with the hash, by the settings' text
         self._load(settings)
-        closing, package = contextlib.closing, settings.package
-        prefork = open_prefork(package, home, shared.zygotes if shared else None)
+        closing, folder = contextlib.closing, ROOT / settings.folder
+        prefork = open_prefork(folder, home, shared.zygotes if shared else None)
         stack.enter_context(closing(prefork))
-        self._zygote = ZygoteHolder(package, home, home / "zygote.log", prefork)
+        self._zygote = ZygoteHolder(folder, home, home / "zygote.log", prefork)
         stack.enter_context(closing(self._zygote))
-        self._judges = WarmJudges(package, shared.judges if shared else None)
+        self._judges = WarmJudges(folder, shared.judges if shared else None)
         stack.enter_context(closing(self._judges))
         self._zygote.connect()  # no grading's time is for importing torch
 
-    def _load(self, settings: Settings) -> tuple[Assignment, str]:
+    def _load(self, settings: Settings) -> tuple[Homework, str]:
         if settings.toml not in self._loaded:
             folder = self._home / f"settings-{len(self._loaded)}"
             folder.mkdir(0o711)
-            assignment = settings.assignment(folder)
-            self._loaded[settings.toml] = assignment, hash_of_checks(assignment)
+            homework = settings.homework(folder)
+            self._loaded[settings.toml] = homework, hash_of_checks(homework)
         return self._loaded[settings.toml]
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Grade a payload."""
         settings = Settings.parse(request["settings"])
-        assignment, checks_sha256 = self._load(settings)
+        homework, checks_sha256 = self._load(settings)
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
@@ -153,8 +151,7 @@ class _Grader:
                     Request(
                         submission=Path("submission.zip"),
                         results=folder / "results.json",
-                        assignment=assignment,
-                        pristine=ROOT / settings.pristine,
+                        homework=homework,
                         only=settings.only,
                         checks_sha256=checks_sha256,
                     ),

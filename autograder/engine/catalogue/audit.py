@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from autograder.engine.batch.payload import pack_items
 from autograder.engine.batch.pool import (
@@ -26,7 +25,7 @@ from autograder.engine.batch.pool import (
 from autograder.engine.batch.worker_process import Settings
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, parse_entry
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import Homework
 from autograder.engine.submission.entries import FileEntry
 
 _SEED = re.compile(r"^([ \t]*seed[ \t]*=[ \t]*)\d+", re.MULTILINE)
@@ -40,14 +39,14 @@ class Case:
         id: unique.
         kind: "wrong", "right" or "empty" (nothing attempted).
         sentence: how it differs from the reference.
-        files: text by path, such as "codebase/gan.py".
+        files: text by path, such as "code/model.py".
         parts: for a wrong one, the parts that must lose points.
         edits: the parts whose code differs from the reference's.
         run: the parts to grade; the edits cannot change the others. All when empty.
         skip: numbers of checks in them to leave out: they call nothing that is edited, or are slow.
         named: for a wrong one, mistake ids, one of which the feedback must name.
         says: for one without an id, a piece of the message that names it.
-        seed: in place of the assignment's.
+        seed: in place of the settings'.
         must_be_caught: for a wrong one, whether it must lose points and be named. False if only
             one check is tried on it.
     """
@@ -123,15 +122,12 @@ def narrowed(
     ]
 
 
-def audit(
-    package: str, cases: Sequence[Case], pristine: Path, jobs: int, config: Path | None = None
-) -> Iterator[Row]:
+def audit(homework: Homework, cases: Sequence[Case], jobs: int) -> Iterator[Row]:
     """Grade all cases in `jobs` worker processes; yield each row when it is done."""
-    assignment = load_assignment(package, config)
-    plan = plan_checks(assignment)
-    settings = Settings.of(assignment, pristine)
-    timeout_s = assignment.deadline_s + SLACK_S
-    with local_crew(jobs, package) as crew:
+    plan = plan_checks(homework)
+    settings = Settings.of(homework)
+    timeout_s = homework.deadline_s + SLACK_S
+    with local_crew(jobs, homework.folder) as crew:
         grade_case = partial(
             _grade_case, plan=plan, settings=settings, timeout_s=timeout_s, crew=crew
         )

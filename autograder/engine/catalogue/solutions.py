@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from autograder.engine.grading.ledger import PlannedCheck
+
 Prediction = Callable[[Any], "ArrayLike | None"]
-
-
-@dataclass(frozen=True)
-class Family:
-    """Scalar answers of a mistake with a constant that the student chose, such as a clamp.
-
-    Args:
-        predict: the answer, from the observation and the constant.
-        number: the constant in the entry's code.
-        hint: shown if some constant explains all observations.
-    """
-
-    predict: Callable[[Any, float], float]
-    number: float
-    hint: Callable[[float], str]
-
-    def __call__(self, about: Any) -> float:
-        """The answer with the constant in the entry's code."""
-        return self.predict(about, self.number)
-
-    def fitted(self, about: Any, got: float) -> Family:
-        """Return the family with the constant, 1e-6 to 0.5, that gives the closest answer."""
-
-        def error(number: float) -> float:
-            with np.errstate(all="ignore"):
-                return abs(got - self.predict(about, number))
-
-        logarithms = np.linspace(np.log(1e-6), np.log(0.5), 60)
-        for _ in range(4):  # next time between the neighbours of the best
-            step = logarithms[1] - logarithms[0]
-            best = min(logarithms, key=lambda one: error(float(np.exp(one))))
-            logarithms = np.linspace(best - step, best + step, 21)
-        return replace(self, number=float(np.exp(best)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +40,7 @@ class Right(_Edit):
 
     Args:
         id: unique in the catalogue, words joined by "-".
-        region: the solution region of the reference that `code` replaces, "1.2 MADE.inverse".
+        region: the solution region of the reference that `code` replaces, "1.2 gradient".
         sentence: one sentence on how it differs.
         code: the region's new code (dedented).
         also: further regions and their code.
@@ -95,7 +63,7 @@ class Wrong(_Edit):
         keeps: parts among them that keep their points, because they are correct given the results
             of the student's other parts.
         hint: shown if the student's answers are those of this mistake; reveals no solution code.
-        answers: by the name of an answer ("MADE.inverse.z"), the mistake's answer as a function of
+        answers: by the name of an answer ("gradient"), the mistake's answer as a function of
             the `about` of `Diagnosis.observe`.
         says: for a mistake that a check's own message names instead: a piece of that message.
     """
@@ -119,3 +87,30 @@ class Wrong(_Edit):
     def parts(self) -> frozenset[str]:
         """The parts that must lose points."""
         return super().parts - self.keeps
+
+
+Entry = Right | Wrong
+
+
+def _is_of_its_parts(entry: Entry, check: PlannedCheck) -> bool:
+    return check.part in entry.parts
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A homework's incorrect and correct solutions; `catalogue.py` in its folder makes one.
+
+    Args:
+        wrong: solutions that must lose points, each in its own parts only.
+        right: solutions that must keep all points.
+        calls: whether a check may run the code that an entry edits; the audit grades the entry by
+            these checks only. By default, all checks of the entry's parts.
+        seeds: further seeds by which the reference is graded, since terms may use others.
+        slow: numbers of checks that are left out with further seeds.
+    """
+
+    wrong: Sequence[Wrong] = ()
+    right: Sequence[Right] = ()
+    calls: Callable[[Entry, PlannedCheck], bool] = _is_of_its_parts
+    seeds: Sequence[int] = ()
+    slow: Collection[str] = ()

@@ -88,8 +88,8 @@ class WarmJudges:
     `close` ends that process.
     """
 
-    def __init__(self, package: str, inherited: int | None = None) -> None:
-        self._server = judge_server(package, inherited)
+    def __init__(self, homework: Path, inherited: int | None = None) -> None:
+        self._server = judge_server(homework, inherited)
 
     @property
     def pid(self) -> int | None:
@@ -116,6 +116,8 @@ class WarmJudges:
         self._server.close()
 
 
-def judge_server(package: str, inherited: int | None = None) -> ForkServer:
+def judge_server(homework: Path, inherited: int | None = None) -> ForkServer:
     """Start the server that forks judges of a homework; see `judge/warm.py`."""
-    return ForkServer("autograder.engine.judge.warm", [package], _ENVIRONMENT, inherited=inherited)
+    return ForkServer(
+        "autograder.engine.judge.warm", [str(homework)], _ENVIRONMENT, inherited=inherited
+    )

@@ -20,7 +20,7 @@ from typing import Any
 
 from autograder.engine.grading.ledger import VISIBILITIES, PlannedCheck
 from autograder.engine.grading.points import share_out
-from autograder.engine.homework import Assignment, AssignmentError, CheckSettings
+from autograder.engine.homework import CheckSettings, Homework, HomeworkError
 from autograder.engine.release.manifest import files_that_grade
 
 AUDIENCES = ("public", "private")
@@ -38,41 +38,41 @@ class _Declared:
     visibility: str | None
 
 
-def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
+def plan_checks(homework: Homework) -> tuple[PlannedCheck, ...]:
     """List every check of a homework in the order of their numbers, with its points.
 
     Points follow from the weights (`points.share_out`). The settings of a check override those of
     its part, which override the check's decorators, which override the default for all checks.
 
     Raises:
-        AssignmentError: a file is not Python; a check has no number or title, or a decorator with
+        HomeworkError: a file is not Python; a check has no number or title, or a decorator with
             an impossible value; a number or name is used twice; a part has no checks, or checks
             belong to no part; the settings name a check that does not exist or cannot have them.
     """
-    by_part: dict[str, list[_Declared]] = {part.number: [] for part in assignment.parts}
+    by_part: dict[str, list[_Declared]] = {part.number: [] for part in homework.parts}
     ids: dict[str, str] = {}  # by number
     for audience in AUDIENCES:
-        for path in sorted((assignment.folder / "checks" / audience).glob("test_*.py")):
+        for path in sorted((homework.folder / "checks" / audience).glob("test_*.py")):
             for check in _read_checks(path, audience):
                 if check.number in ids:
-                    raise AssignmentError(
+                    raise HomeworkError(
                         f"{check.check_id}: number {check.number} is already used by "
                         f"{ids[check.number]}"
                     )
                 if check.check_id in ids.values():
-                    raise AssignmentError(
+                    raise HomeworkError(
                         f"{check.check_id}: defined twice, so only the last one would run"
                     )
                 ids[check.number] = check.check_id
-                check = _with_settings(check, assignment)
+                check = _with_settings(check, homework)
                 by_part.setdefault(part_of(check.number), []).append(check)
-    _refuse_unknown(assignment, ids)
+    _refuse_unknown(homework, ids)
     plan: list[PlannedCheck] = []
-    for part in assignment.parts:
+    for part in homework.parts:
         checks = sorted(by_part.pop(part.number), key=lambda check: _order(check.number))
         weights = [check.weight for check in checks if check.weight is not None]
         if not weights:
-            raise AssignmentError(f"part {part.number} has no check that gives points")
+            raise HomeworkError(f"part {part.number} has no check that gives points")
         shares = iter(share_out(part.points, weights))
         plan += (
             PlannedCheck(
@@ -81,13 +81,13 @@ def plan_checks(assignment: Assignment) -> tuple[PlannedCheck, ...]:
                 title=check.title,
                 part=part.number,
                 points=None if check.weight is None else next(shares),
-                visibility=check.visibility or assignment.visibility,
+                visibility=check.visibility or homework.visibility,
             )
             for check in checks
         )
     if by_part:
-        raise AssignmentError(f"checks of unknown parts: {', '.join(sorted(by_part))}")
-    _refuse_leak_by_leaderboard(assignment, plan)
+        raise HomeworkError(f"checks of unknown parts: {', '.join(sorted(by_part))}")
+    _refuse_leak_by_leaderboard(homework, plan)
     return tuple(plan)
 
 
@@ -96,23 +96,23 @@ def part_of(number: str) -> str:
     return number.rpartition(".")[0]
 
 
-def hash_of_checks(assignment: Assignment) -> str:
+def hash_of_checks(homework: Homework) -> str:
     """Return a hash over everything that decides a grade: checks, engine and settings.
 
     Settings from `--config` count as the homework's own, so a bundle made with them has the same
     hash.
     """
     digest = hashlib.sha256()
-    for name, path in files_that_grade(assignment.folder, assignment.package).items():
+    for name, path in files_that_grade(homework).items():
         digest.update(f"{name}\0".encode())
-        digest.update(assignment.source_of(path).read_bytes())
+        digest.update(homework.source_of(path).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _with_settings(check: _Declared, assignment: Assignment) -> _Declared:
+def _with_settings(check: _Declared, homework: Homework) -> _Declared:
     """Return a check with the settings for it, for its part and for private checks."""
-    settings = assignment.checks.get(check.number, CheckSettings())
-    of_part = {part.number: part.visibility for part in assignment.parts}
+    settings = homework.checks.get(check.number, CheckSettings())
+    of_part = {part.number: part.visibility for part in homework.parts}
     private = check.check_id.startswith("private/")
     return replace(
         check,
@@ -120,30 +120,30 @@ def _with_settings(check: _Declared, assignment: Assignment) -> _Declared:
         visibility=settings.visibility
         or of_part.get(part_of(check.number))
         or check.visibility
-        or (assignment.private_visibility if private else None),
+        or (homework.private_visibility if private else None),
     )
 
 
-def _refuse_unknown(assignment: Assignment, numbers: Collection[str]) -> None:
+def _refuse_unknown(homework: Homework, numbers: Collection[str]) -> None:
     """Refuse settings for checks that do not exist."""
-    keys = {f'checks."{number}"': number for number in assignment.checks}
-    if assignment.leaderboard is not None:
-        keys["leaderboard.check"] = assignment.leaderboard.check
+    keys = {f'checks."{number}"': number for number in homework.checks}
+    if homework.leaderboard is not None:
+        keys["leaderboard.check"] = homework.leaderboard.check
     for key, number in keys.items():
         if number not in numbers:
             near = difflib.get_close_matches(number, numbers, n=3) or sorted(numbers)[:3]
-            raise AssignmentError(
-                f"{assignment.settings_file.name}: {key}: there is no check {number}; allowed: the "
+            raise HomeworkError(
+                f"{homework.settings_file.name}: {key}: there is no check {number}; allowed: the "
                 f"number of a check, such as {', '.join(near)}"
             )
 
 
-def _refuse_leak_by_leaderboard(assignment: Assignment, plan: Sequence[PlannedCheck]) -> None:
-    number = assignment.leaderboard.check if assignment.leaderboard else ""
+def _refuse_leak_by_leaderboard(homework: Homework, plan: Sequence[PlannedCheck]) -> None:
+    number = homework.leaderboard.check if homework.leaderboard else ""
     for check in plan:
         if check.number == number and check.visibility != "visible":
-            raise AssignmentError(
-                f"{assignment.settings_file.name}: leaderboard.show = true; allowed: false while "
+            raise HomeworkError(
+                f"{homework.settings_file.name}: leaderboard.show = true; allowed: false while "
                 f"check {check.number} is {check.visibility}, because the leaderboard would show "
                 "its result at once"
             )
@@ -170,8 +170,8 @@ def _checks_in(text: str, file: str) -> tuple[_Declared, ...]:
     )
 
 
-def _not_python(file: str, error: Exception) -> AssignmentError:
-    return AssignmentError(f"{file}: cannot be read as Python: {error}")
+def _not_python(file: str, error: Exception) -> HomeworkError:
+    return HomeworkError(f"{file}: cannot be read as Python: {error}")
 
 
 def _read_check(node: ast.FunctionDef, check_id: str) -> _Declared:
@@ -184,11 +184,11 @@ def _read_check(node: ast.FunctionDef, check_id: str) -> _Declared:
     number, weight, visibility = (marks.get(k) for k in ("number", "weight", "visibility"))
     title = (ast.get_docstring(node) or "").partition("\n")[0]
     if not isinstance(number, str) or not _NUMBER.fullmatch(number) or not title:
-        raise AssignmentError(f'{check_id}: a check needs @number("1.2.3") and a docstring')
+        raise HomeworkError(f'{check_id}: a check needs @number("1.2.3") and a docstring')
     if weight is not None and not _is_positive(weight):
-        raise AssignmentError(f"{check_id}: @weight({weight!r}) must be a number above 0")
+        raise HomeworkError(f"{check_id}: @weight({weight!r}) must be a number above 0")
     if visibility is not None and visibility not in VISIBILITIES:
-        raise AssignmentError(
+        raise HomeworkError(
             f"{check_id}: @visibility({visibility!r}) must be one of {', '.join(VISIBILITIES)}"
         )
     return _Declared(
@@ -205,7 +205,7 @@ def _literal(node: ast.expr, decorator: str) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise AssignmentError(
+        raise HomeworkError(
             f"{decorator}({ast.unparse(node)}) needs a plain number or text, not code"
         ) from None
 

@@ -18,7 +18,7 @@ else:
 _LONGEST_VALUE = 80  # characters of a wrong value that an error quotes
 
 
-class AssignmentError(ValueError):
+class HomeworkError(ValueError):
     """A wrong entry of assignment.toml; the text names file, key, value and what is allowed."""
 
 
@@ -41,23 +41,23 @@ class Table:
         """Read a TOML file.
 
         Raises:
-            AssignmentError: it is missing, not text or not TOML.
+            HomeworkError: it is missing, not text or not TOML.
         """
         try:
             entries = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise AssignmentError(f"{path}: cannot be read as TOML: {error}") from None
+            raise HomeworkError(f"{path}: cannot be read as TOML: {error}") from None
         return Table(path.name, "", entries)
 
-    def error(self, key: str, allowed: str) -> AssignmentError:
+    def error(self, key: str, allowed: str) -> HomeworkError:
         """Return the error about an entry; the key "" is the table itself."""
         name = self._full(key) if key else self._name
         if key and key not in self.entries:
-            return AssignmentError(f"{self._file}: {name} is missing; allowed: {allowed}")
+            return HomeworkError(f"{self._file}: {name} is missing; allowed: {allowed}")
         value = repr(self.entries[key] if key else self.entries)
         if len(value) > _LONGEST_VALUE:
             value = value[:_LONGEST_VALUE] + "..."
-        return AssignmentError(f"{self._file}: {name} = {value}; allowed: {allowed}")
+        return HomeworkError(f"{self._file}: {name} = {value}; allowed: {allowed}")
 
     def only(self, keys: Collection[str], what: str = "key") -> None:
         """Refuse entries with other keys; suggest the nearest one."""

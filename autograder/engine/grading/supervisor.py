@@ -30,7 +30,7 @@ from autograder.engine.grading.ledger import (
 from autograder.engine.grading.plan import hash_of_checks, plan_checks
 from autograder.engine.grading.signals import Interrupted, Signals
 from autograder.engine.grading.workspace import Workspace
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.job import Job
 from autograder.engine.release import fingerprint
 from autograder.engine.results.gradescope import to_results, write_results
@@ -61,8 +61,7 @@ class Request:
 
     submission: Path
     results: Path
-    assignment: Assignment
-    pristine: Path
+    homework: Homework
     only: tuple[str, ...] = ()
     staff_log: Path | None = None
     checks_sha256: str | None = None
@@ -93,7 +92,7 @@ def grade(
 
     Raises:
         OSError: the results cannot be written.
-        AssignmentError: the checks and the settings do not match.
+        HomeworkError: the checks and the settings do not match.
     """
     grading = _Grading(request, zygote, judges or ColdJudges())
     grading.write({}, "Grading has started; no check has run yet.")
@@ -120,12 +119,12 @@ class _Grading:
 
     def __init__(self, request: Request, zygote: ZygoteHolder | None, judges: Judges) -> None:
         self._started = time.monotonic()
-        self._deadline = self._started + request.assignment.deadline_s - _LAST_STEPS_S
+        self._deadline = self._started + request.homework.deadline_s - _LAST_STEPS_S
         self._request = request
         self._shared_zygote = zygote
         self._judges = judges
-        self._assignment = request.assignment
-        self.plan = plan_checks(request.assignment)
+        self._homework = request.homework
+        self.plan = plan_checks(request.homework)
         self._staged: StagedSubmission | None = None
         self._modules: tuple[str, ...] = ()
         self._checks_sha256 = request.checks_sha256
@@ -157,11 +156,11 @@ class _Grading:
     def _run_checks(self, place: Workspace) -> str:
         """Run all checks; return any trouble other than with the submission itself, or ""."""
         shared = self._shared_zygote
-        zygote = shared or ZygoteHolder(self._assignment.package, place.workers, place.log)
+        zygote = shared or ZygoteHolder(self._homework.folder, place.workers, place.log)
         ended_well = False
         try:
             zygote.connect()  # it imports torch while the submission is staged
-            self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._assignment)
+            self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._homework)
             self._stage(place)
             if self.refused:
                 return ""
@@ -169,7 +168,7 @@ class _Grading:
             for attempt in range(_ATTEMPTS):
                 status = self._judge(place, zygote, only)
                 if status is None:
-                    limit = self._assignment.deadline_s
+                    limit = self._homework.deadline_s
                     return f"Grading reached its time limit ({limit:g} s). Finished checks count."
                 left = self._left_over(place)
                 if not left:
@@ -191,24 +190,24 @@ class _Grading:
             self._staged = stage(
                 self._request.submission,
                 place.submission,
-                wanted=self._assignment.files,
-                pristine=self._request.pristine,
+                wanted=self._homework.files,
+                pristine=self._homework.template,
             )
         except InvalidSubmission as error:
             self.refused = str(error)
             return
         self._modules = modules_to_prepare(place.submission, self._staged.found)
-        self._fingerprint = f"Fingerprint: {fingerprint.take(self._assignment, place.submission)}"
+        self._fingerprint = f"Fingerprint: {fingerprint.take(self._homework, place.submission)}"
 
     def _judge(self, place: Workspace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
         """Run the judge; return its exit status, or None when the deadline ended it."""
         job_file = place.private / "job.json"
         missing = self._staged.missing if self._staged else ()
         Job(
-            package=self._assignment.package,
-            config=str(self._assignment.settings_file.resolve()),
+            homework=str(self._homework.folder),
+            config=str(self._homework.settings_file.resolve()),
             submission=str(place.submission),
-            pristine=str(self._request.pristine),
+            pristine=str(self._homework.template),
             missing=missing,
             ledger=str(place.ledger),
             log=str(place.log),
@@ -266,7 +265,8 @@ class _Grading:
 
     def _entries(self, place: Workspace, trouble: str) -> dict[str, Entry]:
         """Return the ledger's entries; checks that did not run get the reason as feedback."""
-        reason = f"Not run: {self.refused or trouble or 'it was not selected.'}"
+        refused = self.refused and "the submission cannot be graded; see the top of the output."
+        reason = f"Not run: {refused or trouble or 'it was not selected.'}"
         verdict = Verdict.GRADER_ERROR if self._crashed else Verdict.NOT_RUN
         return {
             check_id: replace(entry, verdict=verdict, feedback=reason)
@@ -278,10 +278,10 @@ class _Grading:
     def write(self, entries: dict[str, Entry], trouble: str) -> dict[str, object]:
         """Write results.json; without entries, no check has run yet."""
         entries = entries or self._entries_of(Verdict.NOT_RUN, "Not run yet.")
-        titles = self._assignment.part_titles
+        titles = self._homework.part_titles
         notes = self._staged.notes if self._staged else ()
         text = summary(self.plan, list(entries.values()), titles)
-        foot = "\n".join(filter(None, (self._assignment.title, self._fingerprint)))
+        foot = "\n".join(filter(None, (self._homework.title, self._fingerprint)))
         results = to_results(
             self.plan,
             list(entries.values()),
@@ -296,7 +296,7 @@ class _Grading:
 
     def _leaderboard(self, entries: dict[str, Entry]) -> list[dict[str, object]]:
         """Return the leaderboard's column if the leaderboard is on and has a value to show."""
-        board = self._assignment.leaderboard
+        board = self._homework.leaderboard
         if board is None:
             return []
         figures = [entries[c.check_id].figure for c in self.plan if c.number == board.check]
@@ -311,7 +311,7 @@ class _Grading:
         return {
             "autograder": __version__,
             "checks_sha256": self._checks_sha256,
-            "seed": self._assignment.seed,
+            "seed": self._homework.seed,
             "fingerprint": self._fingerprint,
             "submission_sha256": self._staged.sha256 if self._staged else None,
             "python": platform.python_version(),

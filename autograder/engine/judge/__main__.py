@@ -13,7 +13,7 @@ import pytest
 
 from autograder.engine.grading.ledger import LedgerWriter
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.engine.homework import Homework, load_homework
 from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.plugin import JudgePlugin
@@ -38,8 +38,8 @@ def judge(job: Job, control: socket.socket) -> int:
     _bound_memory()
     gc.freeze()  # what is imported stays
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
-    assignment = load_assignment(job.package, Path(job.config))
-    plan = plan_checks(assignment)
+    homework = load_homework(Path(job.homework), Path(job.config))
+    plan = plan_checks(homework)
     control.set_inheritable(False)
     launcher = Launcher(
         control,
@@ -48,11 +48,12 @@ def judge(job: Job, control: socket.socket) -> int:
         ahead=True,
         side_by_side=container().side_by_side,
         modules=job.modules,
+        code=homework.code_folder,
         tries_environment=True,
     )
-    plugin = JudgePlugin(assignment, plan, launcher, LedgerWriter(Path(job.ledger)), job)
+    plugin = JudgePlugin(homework, plan, launcher, LedgerWriter(Path(job.ledger)), job)
     try:
-        return _run(assignment, plugin, job)
+        return _run(homework, plugin, job)
     finally:
         launcher.close()
 
@@ -64,9 +65,9 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _run(assignment: Assignment, plugin: JudgePlugin, job: Job) -> int:
+def _run(homework: Homework, plugin: JudgePlugin, job: Job) -> int:
     """Run pytest; return its exit status."""
-    checks = assignment.folder / "checks"
+    checks = homework.folder / "checks"
     os.chdir(checks)  # the checks' ids are relative to it
     return int(
         pytest.main(

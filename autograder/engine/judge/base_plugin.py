@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, error_number
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.background import Background
 from autograder.engine.judge.calls import Caller
 from autograder.engine.judge.conclusions import Conclusion, conclude
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed, Figure
 from autograder.engine.judge.requirements import Requirements, required_by, sort_checks
+from autograder.engine.judge.student import Student
 from autograder.engine.submission.imports import Missing, missing_packages
 
 _MARKERS = (
@@ -41,10 +43,14 @@ class Submitted:
     missing: tuple[str, ...]
 
     def text(self, name: str) -> str | None:
-        """Return a file of the submission, "codebase/gan.py"; None when it is missing."""
+        """Return a file of the submission, "code/model.py"; None when it is missing."""
         if name in self.missing:
             return None
         return (self.submission / name).read_text(encoding="utf-8", errors="replace")
+
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file that is not missing."""
+        return (self.submission / name).read_bytes()
 
     def missing_packages(self, name: str) -> tuple[Missing, ...]:
         """Return the imports of a file that are not installed here."""
@@ -63,7 +69,7 @@ class BasePlugin(ABC):
 
     def __init__(
         self,
-        settings: Assignment,
+        settings: Homework,
         plan: Iterable[PlannedCheck],
         titles: Mapping[str, str],
         submitted: Submitted,
@@ -93,9 +99,19 @@ class BasePlugin(ABC):
     # ---- fixtures -------------------------------------------------------------------------
 
     @pytest.fixture
-    def assignment(self) -> Assignment:
+    def homework(self) -> Homework:
         """The settings, for checks that need a threshold from them."""
         return self.settings
+
+    @pytest.fixture
+    def student(self, caller: Caller, homework: Homework) -> Student:
+        """The submission; each check calls it in a worker of its own."""
+        return Student(caller, homework)
+
+    @pytest.fixture
+    def diagnosis(self) -> Diagnosis:
+        """Names the mistake behind a failed check, of those in the homework's `mistakes`."""
+        return Diagnosis(self.settings.value("mistakes", "WRONG") or ())
 
     @pytest.fixture
     def figure(self) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# The experiment of every homework that imports a file of the submission; see sandbox/experiment.py.
-IMPORT = "import"
+# The experiments of every homework: import a file of the submission, call a function in it.
+# See sandbox/experiment.py.
+IMPORT, CALL = "import", "call"
 NOT_AGAIN = "Your code did not return in time in earlier checks, so it was not run again here."
 
 
@@ -97,7 +99,7 @@ class Call:
         arrays: arrays for it.
         seed: seeds torch, numpy and random before the call; must follow from the case, so that a
             replayed case gives the same answer.
-        needs: the student's file that it calls, such as "codebase/gan.py".
+        needs: the student's file that it calls, such as "code/model.py".
         functions: the student's functions that it calls, where the experiment's name does not say;
             hangs are counted by them.
         timeout_s: in place of the assignment's call timeout, see `clock.WorkerClock`.
@@ -129,6 +131,9 @@ class PendingCall(Protocol):
 
 class Caller(Protocol):
     """Calls experiments for one check; a call that fails raises the check's conclusion."""
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """Hide what the student's code prints in calls that only explain a failure."""
 
     def call(self, call: Call) -> Outcome:
         """Run an experiment and return its outcome."""

@@ -45,6 +45,7 @@ class Launcher:
         ahead: whether to fork the next worker while a check runs, and not to wait for the end of
             one that ended well. `close` must then be called.
         side_by_side: how many background workers there is room for.
+        code: the folder of the student's files in the submission.
         modules: imported by the zygote before it forks the first worker.
         tries_environment: whether the first worker tests the environment, so that a broken one is
             not blamed on the student.
@@ -58,6 +59,7 @@ class Launcher:
         *,
         ahead: bool = False,
         side_by_side: int = 0,
+        code: str = "",
         modules: Sequence[str] = (),
         tries_environment: bool = False,
     ) -> None:
@@ -66,6 +68,7 @@ class Launcher:
         self._start_timeout_s = start_timeout_s
         self._ahead = ahead
         self.side_by_side = side_by_side
+        self._code = code
         self._modules = tuple(modules)
         self._untried = tries_environment
         # The next worker: our end of its socket, and the number of the request for it.
@@ -145,8 +148,12 @@ class Launcher:
         """Ask for a worker; return our end of its socket, and the number of the request."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            submission, modules = str(self.submission), self._modules
-            request = {"op": "spawn", "submission": submission, "modules": modules}
+            request = {
+                "op": "spawn",
+                "submission": str(self.submission),
+                "code": self._code,
+                "modules": self._modules,
+            }
             try:
                 return ours, self._control.ask(request, [theirs.fileno()])
             except ZygoteGone:

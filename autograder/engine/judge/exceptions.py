@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -104,6 +105,27 @@ class TooSlow(WorkerLost):
 
 class Advice(CheckStopped):
     """An informational check has advice."""
+
+
+@contextlib.contextmanager
+def advising() -> Iterator[None]:
+    """Turn a failure of the code into "nothing to advise on": other checks report it.
+
+    Raises:
+        Advice, NotAttempted: as they are.
+        NotAttempted: in place of another conclusion.
+    """
+    try:
+        yield
+    except (Advice, NotAttempted):
+        raise
+    except (CheckFailed, CheckStopped):
+        raise no_advice() from None
+
+
+def no_advice() -> NotAttempted:
+    """Return the conclusion that the code did not run, so that there is no advice on it."""
+    return NotAttempted("Not attempted: this code did not run, so there is no advice on it.")
 
 
 @dataclass

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import hypothesis
 import pytest
-from hypothesis.internal.conjecture import providers
-from hypothesis.internal.constants_ast import Constants
 
 hypothesis.settings.register_profile(
     "judge",
@@ -35,9 +34,15 @@ def set_up() -> None:
     student's laptop), and reading our source would take a third of a second of every grading.
     """
     hypothesis.settings.load_profile("judge")
-    if hasattr(providers, "_get_local_constants"):  # internal, so it may disappear
-        empty = Constants()
-        providers._get_local_constants = lambda: empty
+    # Internal: older versions lack it and draw none; without it in a newer one, the cases may
+    # differ between machines, but they test the same properties.
+    with contextlib.suppress(ImportError):
+        from hypothesis.internal.conjecture import providers
+        from hypothesis.internal.constants_ast import Constants
+
+        if hasattr(providers, "_get_local_constants"):
+            empty = Constants()
+            providers._get_local_constants = lambda: empty
 
 
 def seed(

@@ -11,7 +11,7 @@ from pathlib import Path
 class Job:
     """The judge's input, in a file that only supervisor and judge can read."""
 
-    package: str
+    homework: str
     config: str
     submission: str
     pristine: str

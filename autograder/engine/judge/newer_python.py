@@ -182,25 +182,29 @@ def _new_syntax(text: str, version: tuple[int, int]) -> Iterator[_NewCode]:
 
 
 def _new_f_strings(text: str) -> Iterator[_NewCode]:
-    """Find f-strings that need 3.12; make_submission.py, which runs alone, does the same."""
+    """Find f-strings that need Python 3.12; an older Python has no such tokens."""
     start = getattr(tokenize, "FSTRING_START", None)
     end = getattr(tokenize, "FSTRING_END", None)
     if start is None:
         return
-    quotes: list[str] = []
+    outer: list[str] = []  # quotes of the f-strings around a token
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in (start, tokenize.STRING) and quotes:
-            own = token.string.lstrip("rRbBfFuU")
-            if own.startswith(quotes[-1]) or quotes[-1] in own or "\\" in token.string:
-                yield token.start[0], "these quotes within an f-string", (3, 12)
-        if token.type == tokenize.NL and quotes and len(quotes[-1]) == 1:
-            yield token.start[0], "a line break within an f-string's braces", (3, 12)
-        if token.type == tokenize.COMMENT and quotes:
-            yield token.start[0], "a comment within an f-string", (3, 12)
-        if token.type == start:
-            quotes.append(token.string.lstrip("rRbBfF"))
-        elif token.type == end:
-            quotes.pop()
+        line = token.start[0]
+        if token.type == end:
+            outer.pop()
+        elif token.type == start or (token.type == tokenize.STRING and outer):
+            quotes = token.string.lstrip("rRbBuUfF")
+            quotes = quotes[: 3 if quotes[:3] in ("'''", '"""') else 1]
+            if quotes in outer:
+                yield line, "the same quotes inside an f-string as around it", (3, 12)
+            elif token.type == tokenize.STRING and "\\" in token.string:
+                yield line, "a backslash within an f-string's braces", (3, 12)
+            if token.type == start:
+                outer.append(quotes)
+        elif token.type == tokenize.COMMENT and outer:
+            yield line, "a comment within an f-string's braces", (3, 12)
+        elif token.type == tokenize.NL and outer and len(outer[-1]) == 1:
+            yield line, "a line break within an f-string's braces", (3, 12)
 
 
 def _new_imports(tree: ast.AST, version: tuple[int, int]) -> Iterator[_NewCode]:

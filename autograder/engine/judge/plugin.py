@@ -20,7 +20,7 @@ from autograder.engine.grading.ledger import (
     Verdict,
     read_ledger,
 )
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge import hypothesis_profile
 from autograder.engine.judge.base_plugin import BasePlugin, Submitted, error_lines
 from autograder.engine.judge.caller import Caller, HangTracker
@@ -39,7 +39,7 @@ class JudgePlugin(BasePlugin):
 
     def __init__(
         self,
-        assignment: Assignment,
+        homework: Homework,
         plan: tuple[PlannedCheck, ...],
         launcher: Launcher,
         ledger: LedgerWriter,
@@ -48,9 +48,9 @@ class JudgePlugin(BasePlugin):
         submission = Path(job.submission)
         earlier = read_ledger(Path(job.ledger), plan) if job.ledger else {}
         super().__init__(
-            assignment,
+            homework,
             plan,
-            assignment.part_titles,
+            homework.part_titles,
             Submitted(submission, Path(job.pristine), job.missing),
             room=launcher.side_by_side,
             settled=(e for e in earlier.values() if e.verdict is not Verdict.NOT_RUN),

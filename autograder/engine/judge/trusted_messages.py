@@ -63,7 +63,8 @@ class TrustedMessages:
     def of_homework(folder: Path) -> TrustedMessages:
         """Collect the messages of the worker's own modules and of a homework's experiments."""
         own = [path for name in _OWN if (path := _SANDBOX / name).is_file()]
-        return TrustedMessages.read([*own, *sorted(folder.glob("experiments/*.py"))])
+        theirs = [*folder.glob("experiments.py"), *sorted(folder.glob("experiments/*.py"))]
+        return TrustedMessages.read([*own, *theirs])
 
     @staticmethod
     def of_submission(folder: Path, submission: Path, files: Sequence[str]) -> TrustedMessages:

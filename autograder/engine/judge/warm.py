@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import AssignmentError, load_assignment
+from autograder.engine.homework import HomeworkError, load_homework
 from autograder.engine.judge.__main__ import judge
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.trusted_messages import TrustedMessages
@@ -27,9 +27,9 @@ from autograder.engine.submission.imports import read_imports
 
 
 def main(argv: list[str]) -> int:
-    """Serve `argv[0]`, the descriptor of the requests, for the homework package `argv[1]`."""
+    """Serve `argv[0]`, the descriptor of the requests, for the homework in the folder `argv[1]`."""
     die_with_parent()
-    preload(argv[1])
+    preload(Path(argv[1]))
     gc.collect()
     gc.freeze()  # keeps memory shared with the forks
     server = os.getpid()
@@ -37,22 +37,22 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def preload(package: str) -> None:
+def preload(folder: Path) -> None:
     """Import and read all that the checks of a homework need."""
-    import _pytest.config
+    with contextlib.suppress(ImportError, AttributeError):  # internal; each judge imports them too
+        import _pytest.config
 
-    for name in _pytest.config.default_plugins:
-        importlib.import_module(f"_pytest.{name}")
-    folder = Path(importlib.import_module(package).__file__ or "").parent / "checks"
-    for path in sorted(folder.rglob("*.py")):
+        for name in _pytest.config.default_plugins:
+            importlib.import_module(f"_pytest.{name}")
+    # First, so that the homework can be imported; each judge reports a broken file itself.
+    with contextlib.suppress(HomeworkError, OSError, SyntaxError):
+        homework = load_homework(folder)
+        plan_checks(homework)
+        TrustedMessages.of_homework(homework.folder)
+    for path in sorted((folder / "checks").rglob("*.py")):
         for each in read_imports(path.read_text(encoding="utf-8")):
             if each.package:
                 importlib.import_module(each.module)
-    # Each judge reports a broken file itself.
-    with contextlib.suppress(AssignmentError, OSError, SyntaxError):
-        assignment = load_assignment(package)
-        plan_checks(assignment)
-        TrustedMessages.of_homework(assignment.folder)
 
 
 def _judge(request: Mapping[str, Any], server: int, control: int, log: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bdb
+import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +40,10 @@ class LocalCaller:
         self._runner = runner
         self._imported: set[str] = set()
 
+    def unseen(self) -> AbstractContextManager[None]:
+        """Hide the output of calls that only explain a failure, and stop at no breakpoint there."""
+        return self._runner().code.unseen()
+
     def call(self, call: Call) -> Outcome:
         """Run an experiment and return what it saw; see `judge.caller.Caller.call`.
 
@@ -67,6 +74,8 @@ class LocalCaller:
         except pytest.fail.Exception:  # pytest-timeout's
             runner.hung.update(call.called)
             raise
+        except bdb.BdbQuit as quit_:
+            raise _no_input(quit_, runner) from None
         except _PASS_ON:
             raise
         except BaseException as error:
@@ -82,8 +91,23 @@ class LocalCaller:
         module = {"module": needs.removesuffix(".py").replace("/", ".")}
         try:
             self._runner().run(IMPORT, module, {}, 0)
+        except bdb.BdbQuit as quit_:
+            raise _no_input(quit_, self._runner()) from None
         except _PASS_ON:
             raise
         except BaseException as error:
             raise self._runner().conclusion_of_import(error, needs) from error
         self._imported.add(needs)
+
+
+def _no_input(error: bdb.BdbQuit, runner: Runner) -> BaseException:
+    """Return the conclusion of a breakpoint at the end of the input; pytest handles `q` itself.
+
+    It ends the run. A worker of pytest-xdist has no input; there, it fails the check.
+    """
+    message = (
+        f"The debugger at {runner.place(error)} got no input. Run pytest in a terminal and without "
+        "-n, or remove breakpoint()."
+    )
+    in_worker = "PYTEST_XDIST_WORKER" in os.environ
+    return WorkerLost(message) if in_worker else pytest.exit.Exception(message)

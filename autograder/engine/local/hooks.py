@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.local import environment
+from autograder.engine.local.planned import PLAN
+from autograder.engine.submission import GRADER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,13 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
+def compare(config: pytest.Config, folder: Path) -> int | None:
     """Explain a fingerprint that was pasted; return None without `--compare`."""
     pasted = config.getoption("--compare")
     if not pasted:
         return None
     _stop_if_missing()
-    from autograder.engine.homework import load_assignment
+    from autograder.engine.homework import load_homework
     from autograder.engine.release import fingerprint
 
     there = fingerprint.parse(pasted)
@@ -38,12 +40,12 @@ def compare(config: pytest.Config, folder: Path, package: str) -> int | None:
             "This text contains no fingerprint. Copy the line that begins with Fingerprint: from "
             "the top of your result on Gradescope."
         )
-    here = fingerprint.take(load_assignment(package), folder)
+    here = fingerprint.take(load_homework(_homework(folder)), folder)
     sys.stdout.write("\n".join(fingerprint.explain(here, there)) + "\n")
     return 0
 
 
-def set_up(config: pytest.Config, folder: Path, package: str) -> None:
+def set_up(config: pytest.Config, folder: Path) -> None:
     """Register the plugin that judges the homework's checks; other tests run as usual.
 
     Raises:
@@ -52,7 +54,12 @@ def set_up(config: pytest.Config, folder: Path, package: str) -> None:
     _stop_if_missing()
     from autograder.engine.local.plugin import LocalChecks
 
-    config.pluginmanager.register(LocalChecks(folder, package), f"checks of {folder}")
+    config.pluginmanager.register(LocalChecks(folder, _homework(folder)), f"checks of {folder}")
+
+
+def _homework(folder: Path) -> Path:
+    """Return the homework's folder in an unzipped handout."""
+    return next((folder / GRADER).rglob(PLAN)).parent
 
 
 def _stop_if_missing() -> None:

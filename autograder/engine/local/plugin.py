@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.judge.base_plugin import BasePlugin, Submitted
 from autograder.engine.judge.conclusions import Conclusion
 from autograder.engine.judge.exceptions import WorkerLost
@@ -50,8 +50,8 @@ _JUDGED: pytest.StashKey[_Judged] = pytest.StashKey()
 class LocalChecks(BasePlugin):
     """The public checks of one pytest session."""
 
-    def __init__(self, folder: Path, package: str) -> None:
-        settings = load_assignment(package)
+    def __init__(self, folder: Path, homework: Path) -> None:
+        settings = load_homework(homework)
         self._public_plan = read_plan(settings.folder)
         missing = tuple(f for f in settings.files if not (folder / f).is_file())
         super().__init__(
@@ -210,6 +210,7 @@ class LocalChecks(BasePlugin):
     def _frames(self, item: pytest.Item, cause: BaseException) -> Any:
         """Return the student's own frames of an exception as pytest shows them; None if none."""
         place_of = self._start_runner().code.place_of
+        cause = self._start_runner().raised(cause)
         if isinstance(cause, SyntaxError):
             return "".join(traceback.format_exception_only(cause)).rstrip()
         info = pytest.ExceptionInfo.from_exception(cause)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
+import os
+import pdb
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.calls import Array, Ending, Outcome, RaisedError
 from autograder.engine.judge.student_errors import (
     NO_MESSAGES,
@@ -32,24 +35,38 @@ from autograder.engine.sandbox.experiment import (
     run_eagerly,
 )
 
-CODE = "codebase"  # the folder of the student's files, and the package that they are
-
 
 class OwnCode(StudentCode):
     """The student's own files, in their folder."""
 
     own_process = False
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, math.inf)
-        self._code = (root / CODE).resolve()
+    def __init__(self, root: Path, code: str) -> None:
+        super().__init__(root, code, math.inf)
+        self.folder = (root / code).resolve()
 
     def place_of(self, file: str) -> str | None:
-        """Return "codebase/gan.py" for that file; None for files of libraries and of ours."""
+        """Return its path in the submission; None for files of libraries and of ours."""
         path = Path(file).resolve()
-        if not path.is_relative_to(self._code):
+        if not path.is_relative_to(self.folder):
             return None
-        return f"{CODE}/{path.relative_to(self._code).as_posix()}"
+        return (PurePosixPath(self.code) / path.relative_to(self.folder).as_posix()).as_posix()
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Print nothing, and stop at no breakpoint: its prompt would not be seen either."""
+        hook, set_trace = sys.breakpointhook, pdb.set_trace
+        ignore: Any = lambda *_, **__: None  # noqa: E731
+        sys.breakpointhook = pdb.set_trace = ignore
+        try:
+            with (
+                open(os.devnull, "w", encoding="utf-8") as nowhere,
+                contextlib.redirect_stdout(nowhere),
+                contextlib.redirect_stderr(nowhere),
+            ):
+                yield
+        finally:
+            sys.breakpointhook, pdb.set_trace = hook, set_trace
 
     def _forget(self) -> None:
         forget(self)
@@ -58,16 +75,18 @@ class OwnCode(StudentCode):
 class Runner:
     """Runs experiments on a student's code; all checks of a session share it."""
 
-    def __init__(self, folder: Path, settings: Assignment, missing: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, settings: Homework, missing: tuple[str, ...]) -> None:
         path = list(sys.path)
-        self.code = OwnCode(folder)
+        self.code = OwnCode(folder, settings.code_folder)
         self._path = sys.path[len(path) :]
         sys.path[:] = path
         self.missing = missing
         self.hung: set[str] = set()
         self._settings = settings
-        experiments = importlib.import_module(f"{settings.package}.experiments")
-        self.experiments: Mapping[str, Experiment] = experiments.EXPERIMENTS
+        name = settings.module("experiments")
+        self.experiments: Mapping[str, Experiment] = (
+            importlib.import_module(name).EXPERIMENTS if name else {}
+        )
 
     @cached_property
     def _messages(self) -> TrustedMessages:
@@ -94,6 +113,15 @@ class Runner:
         recorder = run(experiment, arguments, arrays, seed, self.code, self.experiments)
         return Outcome(Ending.RETURNED, recorder.values, recorder.arrays)
 
+    def raised(self, error: BaseException) -> BaseException:
+        """Return the exception of the student's own line, which a `Misuse` may explain."""
+        return error.__cause__ if isinstance(error, Misuse) and error.__cause__ else error
+
+    def place(self, error: BaseException) -> str:
+        """Return the line of the student's code that an exception comes from."""
+        described = describe(error, self.code)
+        return f"{described['file']}, line {described['line']}"
+
     def conclusion_of_call(
         self, error: BaseException, file: str, functions: Sequence[str]
     ) -> BaseException:
@@ -112,12 +140,23 @@ class Runner:
         return RaisedError(**describe(error, self.code)), messages
 
 
+def _absent(is_available: Callable[[], bool]) -> Any:
+    """Return a function that finds no such device; torch also reads the original's attributes."""
+
+    @functools.wraps(is_available)
+    def absent() -> bool:
+        return False
+
+    return absent
+
+
 def forget(code: OwnCode) -> None:
     """Remove the student's modules from memory, under all names they were imported by."""
-    own = {path.stem for path in (code.root / CODE).glob("*.py")}
-    for name in [name for name in sys.modules if name.partition(".")[0] in {CODE, *own}]:
+    package = code.code.partition("/")[0]
+    own = {path.stem for path in code.folder.glob("*.py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] in {package, *own}]:
         file = getattr(sys.modules[name], "__file__", None)
-        if name.partition(".")[0] == CODE or (file and code.place_of(file)):
+        if name.partition(".")[0] == package or (file and code.place_of(file)):
             del sys.modules[name]
     importlib.invalidate_caches()
 
@@ -131,9 +170,8 @@ def _as_before() -> Iterator[None]:
     validates = distribution._validate_args
     cuda, mps = torch.cuda.is_available, torch.backends.mps.is_available
     deterministic = torch.are_deterministic_algorithms_enabled()
-    absent: Any = lambda: False  # noqa: E731
     compiles, torch.compile = torch.compile, run_eagerly
-    torch.cuda.is_available = torch.backends.mps.is_available = absent
+    torch.cuda.is_available, torch.backends.mps.is_available = _absent(cuda), _absent(mps)
     torch.set_num_threads(1)
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, parse_entry
-from autograder.engine.grading.points import format_points, rows_of
+from autograder.engine.grading.points import UNITS, format_points, rows_of
 from autograder.engine.judge.conclusions import FileFaults
 from autograder.engine.judge.requirements import Requirements
 from autograder.engine.local.planned import PublicPlan
@@ -18,6 +19,8 @@ from autograder.engine.results.text import clean_text
 
 _WIDTH = 100
 _RED = (Verdict.FAILED, Verdict.GRADER_ERROR)
+# A check's number in the expression of `-k`, unless it is excluded.
+_NUMBER = re.compile(r"(?<![\w.])(?<!not )\d+\.\d+\.\d+(?![\w.])")
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Feedback:
     ) -> Feedback:
         """Return the feedback of a check; `earlier` failed for the same cause."""
         entry = data["entry"]
-        first, *rest = clean_text(entry["feedback"]).split("\n")
         if earlier:
-            return Feedback([(f"{first} The same as {earlier}, see above.", {"red": True})])
+            return Feedback([(f"Same cause as {earlier}, see above.", {"red": True})])
+        first, *rest = clean_text(entry["feedback"]).split("\n")
         if frames:  # they show the line and the exception
             rest = [line for line in rest if not line.startswith(("It says: ", "The line reads: "))]
         mistake = rest.pop() if entry["mistake"] and rest else ""
@@ -143,11 +146,12 @@ class Summary:
         self, terminal: pytest.TerminalReporter, warnings: Sequence[str], *, nothing_ran: bool
     ) -> None:
         """Write a line for every part, and the next step."""
-        if terminal.config.option.collectonly:
-            return
+        not_here = self._not_here(terminal.config.option.keyword)
         entries = self.entries()
-        if not entries:
-            if nothing_ran:
+        if not entries or terminal.config.option.collectonly:
+            for line in not_here:
+                _write(terminal, line)
+            if nothing_ran and not not_here:
                 parts = ", ".join(self._parts(self._plan.checks))
                 terminal.write_line(f"No public check was run; the parts are {parts}.")
             return
@@ -157,7 +161,42 @@ class Summary:
         self._show_texts(terminal, entries)
         for warning in warnings:
             _write(terminal, warning, red=True, bold=True)
-        _write(terminal, self._next(entries))
+        for text in (*not_here, self._elsewhere(entries), self._next(entries)):
+            if text:
+                _write(terminal, f"\n{text}")
+
+    def _not_here(self, expression: str) -> list[str]:
+        """Return a sentence for every number in `-k` that is not a public check's."""
+        lines = []
+        for number in dict.fromkeys(_NUMBER.findall(expression)):
+            part = number.rpartition(".")[0]
+            public = [check.number for check in self._plan.checks if check.part == part]
+            if number in public:
+                continue
+            is_private = number in self._plan.private
+            known = "a private check: it runs on Gradescope only" if is_private else "not a check"
+            others = f" Public checks of {part}: {', '.join(public)}." if public else ""
+            lines.append(f"{number} is {known}.{others}")
+        return lines
+
+    def _elsewhere(self, entries: Mapping[str, Entry]) -> str:
+        """Return how many points of the parts that were run depend on private checks."""
+        scored = [check for check in self._plan.checks if check.points is not None]
+        ran = [check for check in scored if check.check_id in entries]
+        parts = self._parts(ran)
+        whole = round(sum(self._plan.points[part] for part in parts) * UNITS)
+        rest = whole - sum(round((c.points or 0) * UNITS) for c in scored if c.part in parts)
+        begun = any(entries[c.check_id].verdict is not Verdict.NOT_ATTEMPTED for c in ran)
+        if not begun or rest <= 0:
+            return ""
+        of = (
+            f"the {format_points(whole)} points of {parts[0] if len(parts) == 1 else 'these parts'}"
+        )
+        if len(parts) == len(self._plan.points):
+            of = f"the homework's {format_points(whole)} points"
+        return (
+            f"Private checks, which run on Gradescope only, decide {format_points(rest)} of {of}."
+        )
 
     def _show_part(
         self, terminal: pytest.TerminalReporter, part: str, entries: Mapping[str, Entry]
@@ -187,26 +226,18 @@ class Summary:
         terminal.write_line(f"{title:<46} {whole:<20} {notes}".rstrip(), **markup)
 
     def _show_texts(self, terminal: pytest.TerminalReporter, entries: Mapping[str, Entry]) -> None:
-        """Write advice, unless it repeats a failure, and why a check is not counted yet."""
-        scored = [check for check in self._plan.checks if check.points is not None]
-        failures = {self._first_line(check) for check in scored if check.check_id in entries}
+        """Write advice, and why a check is not counted yet."""
         for check in self._plan.checks:
             entry = entries.get(check.check_id)
             if entry is None:
                 continue
             if check.points is None and entry.verdict is Verdict.FAILED:
-                if self._first_line(check) not in failures:
-                    _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
+                _write(terminal, f"\nAdvice, no points: {check.number} {entry.feedback}")
             elif entry.verdict is Verdict.BLOCKED:
                 _write(terminal, f"\n{check.number} {entry.feedback}")
 
-    def _first_line(self, check: PlannedCheck) -> str:
-        """Return what is wrong, before it became a reference to another check."""
-        feedback: str = self._data[check.check_id]["entry"]["feedback"]
-        return feedback.partition("\n")[0]
-
     def _next(self, entries: Mapping[str, Entry]) -> str:
-        """Return the next step."""
+        """Return the next step, "" after a failure: that is in the failure's own report."""
         scored = [check for check in self._plan.checks if check.points is not None]
         ran = [check for check in scored if check.check_id in entries]
         verdicts = [entries[check.check_id].verdict for check in ran]
@@ -215,23 +246,22 @@ class Summary:
         parts = self._parts(scored)
         if all(verdict is Verdict.NOT_ATTEMPTED for verdict in verdicts):
             return (
-                f"\nNothing is implemented yet. Start with {self._titled(ran[0].part)}: write your "
+                f"Nothing is implemented yet. Start with {self._titled(ran[0].part)}: write your "
                 f"code between the two markers that name it, then run: pytest -k {ran[0].part}"
             )
         if any(verdict is not Verdict.PASSED for verdict in verdicts):
-            return _OTHERS
+            return ""
         if len(ran) == len(scored):
             return (
-                "\nAll public checks pass. Gradescope also runs private checks on new inputs. "
-                "Next: train your models and look at their samples (README.md says how), then "
-                "pack your submission with: python make_submission.py"
+                "All public checks pass. Next: README.md says what else to do. Then pack your "
+                "submission with: python make_submission.py"
             )
         after = parts[parts.index(ran[-1].part) + 1 :]
         if not after or len(ran) < sum(check.part in {c.part for c in ran} for check in scored):
-            return "\nThese checks pass. Run them all with: pytest"
+            return "These checks pass. Run them all with: pytest"
         passed = list(dict.fromkeys(check.part for check in ran))
         these = f"{passed[0]} passes" if len(passed) == 1 else "These parts pass"
-        return f"\n{these}. Next: {self._titled(after[0])}, then run: pytest -k {after[0]}"
+        return f"{these}. Next: {self._titled(after[0])}, then run: pytest -k {after[0]}"
 
     def _titled(self, part: str) -> str:
         return f"{part} {self._plan.titles[part]}"
@@ -240,10 +270,6 @@ class Summary:
         return list(dict.fromkeys(check.part for check in checks))
 
 
-_OTHERS = (
-    "\nThese are the public checks. Gradescope also runs private checks on new inputs; most points "
-    "depend on those."
-)
 _WORDS = {
     Verdict.FAILED: "failed",
     Verdict.GRADER_ERROR: "could not be run",

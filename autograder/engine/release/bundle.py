@@ -7,39 +7,36 @@ cannot read on the platform what is not there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.release.archive import File
 from autograder.engine.release.manifest import files_that_grade
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import PROJECT
 
 # At the zip's root: the scripts that the platform calls, and the files that setup.sh installs from.
 _STARTED = ("setup.sh", "run_autograder")
-_INSTALLED_FROM = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+_INSTALLED_FROM = ("constraints.txt", "requirements.lock", "LICENSE")
 # Read by setup.sh; in the zip only when an index was given.
 TORCH_INDEX_FILE = "torch-index.txt"
 
 
-def collect(assignment: Assignment, pristine: Path, torch_index: str = "") -> dict[str, File]:
+def collect(homework: Homework, torch_index: str = "") -> dict[str, File]:
     """Return the bundle's files by their paths, sorted.
 
     Args:
-        assignment: the settings; packed as the homework's own assignment.toml.
-        pristine: the template, whose code completes a submission.
+        homework: the settings; packed as the homework's own assignment.toml.
         torch_index: the index from which setup.sh installs PyTorch, or "".
 
     Raises:
         OSError: a file cannot be read.
     """
-    files = {name: File((ROOT / name).read_bytes(), executable=True) for name in _STARTED}
-    files |= {name: File((ROOT / name).read_bytes()) for name in _INSTALLED_FROM}
-    for name, path in files_that_grade(assignment.folder, assignment.package).items():
-        files[name] = File(assignment.source_of(path).read_bytes())
-    for folder in sorted({str(PurePosixPath(name).parent) for name in assignment.files}):
-        for path in (pristine / folder).glob("*.py"):
-            name = f"{pristine.name}/{path.relative_to(pristine).as_posix()}"
-            files[name] = File(path.read_bytes())
+    files = {name: File((PROJECT / name).read_bytes(), executable=True) for name in _STARTED}
+    files |= {name: File((PROJECT / name).read_bytes()) for name in _INSTALLED_FROM}
+    for name, path in files_that_grade(homework).items():
+        files[name] = File(homework.source_of(path).read_bytes())
+    for path in (homework.template / homework.code_folder).glob("*.py"):
+        files[homework.path_in_project(path)] = File(path.read_bytes())
     if torch_index:
         files[TORCH_INDEX_FILE] = File(f"{torch_index}\n".encode())
     return dict(sorted(files.items()))

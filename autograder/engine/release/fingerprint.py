@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.release.manifest import hash_of_public_checks
 
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest")
@@ -39,17 +39,17 @@ class Fingerprint:
         return " ".join(f"{name}={value}" for name, value in pairs.items())
 
 
-def take(assignment: Assignment, submission: Path | None) -> Fingerprint:
+def take(homework: Homework, submission: Path | None) -> Fingerprint:
     """Return the fingerprint of this machine, its checks and a folder with a student's files."""
     return Fingerprint(
-        checks=hash_of_public_checks(assignment.folder),
-        seed=str(assignment.seed),
+        checks=hash_of_public_checks(homework),
+        seed=str(homework.seed),
         versions={
             "python": platform.python_version(),
             **{name: version(name) or "missing" for name in _PACKAGES},
         },
         files={
-            PurePosixPath(name).name: _hash_of_file(submission / name) for name in assignment.files
+            PurePosixPath(name).name: _hash_of_file(submission / name) for name in homework.files
         }
         if submission is not None
         else {},

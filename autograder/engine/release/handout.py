@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.local.planned import PLAN, PRISTINE, public_plan, write_plan
 from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.leaks import collect_secrets, find_leaks
 from autograder.engine.release.manifest import public_files
-from autograder.engine.release.template import compare_template
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.release.template import MarkerError, compare_template
+from autograder.engine.sandbox.isolated import INSTALLED, PROJECT, ROOT
+from autograder.engine.submission import GRADER
 from autograder.engine.submission.imports import read_imports
-from autograder.engine.submission.staging import GRADER
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,8 +28,9 @@ else:
 
 ZIP = "handout.zip"
 _TOP = "handout"  # the homework's folder of files for the top of the zip
+_DEFAULTS = Path(__file__).with_name("handout_files")  # those of a homework without its own
 # The template's README makes room for the handout's.
-_RENAMED = {"README.md": "TRAINING.md"}
+_RENAMED = {"README.md": "CODE.md"}
 # The extra of pyproject.toml that the students' pytest needs.
 _LOCAL = "local"
 # Imported on a student's machine only if a check imports hypothesis itself.
@@ -36,36 +38,30 @@ _ONLY_WITH_HYPOTHESIS = "engine/judge/hypothesis_profile.py"
 # Distributions whose modules have other names.
 _MODULES = {"scikit-learn": "sklearn"}
 _SUBMISSION_SCRIPT = "make_submission.py"
-_NO_PYTHON = b'GRADER_PYTHON = ""\n'
 
 
 class HandoutError(ValueError):
     """The handout cannot be built; no file was written."""
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The settings and folders that a handout is made from."""
-
-    assignment: Assignment
-    reference: Path
-    template: Path
-
-
-def build_handout(sources: Sources, destination: Path) -> list[str]:
+def build_handout(homework: Homework, destination: Path) -> list[str]:
     """Write `handout.zip` into a folder; return the names in it.
 
     Raises:
-        HandoutError: the template is out of date, or the zip would reveal a secret.
+        HandoutError: the template is out of date, a folder has no Python files, a marker is wrong,
+            or the zip would reveal a secret.
         SecretFileNeeded: a public check needs a file that students must not get.
     """
-    differences = compare_template(sources.reference, sources.template)
+    folders = (homework.reference, homework.template)
+    try:
+        differences = compare_template(*folders, homework.code_folder)
+        secrets = collect_secrets(*folders, homework.folder / "checks" / "private")
+    except (MarkerError, FileNotFoundError) as error:
+        raise HandoutError(str(error)) from None
     if differences:
         raise HandoutError("\n".join(["the template is out of date:", *differences]))
-    files = handout_files(sources)
+    files = handout_files(homework)
     destination.mkdir(parents=True, exist_ok=True)
-    private = sources.assignment.folder / "checks" / "private"
-    secrets = collect_secrets(sources.reference, sources.template, private)
     with tempfile.TemporaryDirectory(prefix=".handout-", dir=destination) as name:
         unchecked = Path(name) / ZIP
         write_zip(unchecked, files)
@@ -75,54 +71,70 @@ def build_handout(sources: Sources, destination: Path) -> list[str]:
     return sorted(files)
 
 
-def handout_files(sources: Sources) -> dict[str, File]:
+def handout_files(homework: Homework) -> dict[str, File]:
     """Return the files by their paths in the zip.
 
     Raises:
         SecretFileNeeded: a public check needs a file that students must not get.
-        ValueError: two files have the same path in the zip.
+        HandoutError: two files have the same path in the zip, or make_submission.py has no line
+            for a setting.
     """
-    assignment = sources.assignment
-    inside = f"{GRADER}/{assignment.folder.relative_to(ROOT).as_posix()}"
+    inside = f"{GRADER}/{homework.path_in_project(homework.folder)}"
     files = {
-        f"{GRADER}/{path.relative_to(ROOT).as_posix()}": read_file(assignment.source_of(path))
-        for path in public_files(assignment.folder)
+        f"{GRADER}/{name}": read_file(homework.source_of(path))
+        for name, path in public_files(homework).items()
     }
-    for path in (assignment.folder / _TOP).iterdir():
-        if path.is_file():
-            files[path.name] = read_file(path)
-    for path in sources.template.rglob("*"):
+    top = {
+        path.name: path
+        for folder in (_DEFAULTS, homework.folder / _TOP)
+        for path in folder.glob("*.*")
+    }
+    files |= {name: read_file(path) for name, path in top.items()}
+    for path in homework.template.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            relative = path.relative_to(sources.template).as_posix()
+            relative = path.relative_to(homework.template).as_posix()
             name = _RENAMED.get(relative, relative)
             if name in files:
-                raise ValueError(f"{name} is in both the template and {_TOP}/")
+                raise HandoutError(f"{name} is in both the template and {_TOP}/")
             files[name] = read_file(path)
-            if relative.startswith("codebase/"):
+            if relative.rpartition("/")[0] == homework.code_folder and relative.endswith(".py"):
                 files[f"{inside}/{PRISTINE}/{relative}"] = files[name]
-    if assignment.python is not None and _SUBMISSION_SCRIPT in files:
-        files[_SUBMISSION_SCRIPT] = _with_version(files[_SUBMISSION_SCRIPT], assignment.python)
-    files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(assignment)).encode())
+    if _SUBMISSION_SCRIPT not in files:
+        script = read_file(_submission_script())
+        script = _with_line(script, "PYTHON_FILES", homework.files)
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "FIGURES", {})
+    if homework.python is not None:  # the script warns of newer syntax
+        script = files[_SUBMISSION_SCRIPT]
+        files[_SUBMISSION_SCRIPT] = _with_line(script, "GRADER_PYTHON", homework.python)
+    files[f"{inside}/{PLAN}"] = File(write_plan(public_plan(homework)).encode())
     modules = [
         file.data.decode()
         for name, file in files.items()
         if name.endswith(".py") and not name.endswith(_ONLY_WITH_HYPOTHESIS)
     ]
-    files["requirements.txt"] = File(requirements(ROOT / "pyproject.toml", modules).encode())
+    files["requirements.txt"] = File(requirements(PROJECT / "pyproject.toml", modules).encode())
     return files
 
 
-def _with_version(script: File, python: str) -> File:
-    """Write the grader's Python version into make_submission.py, which warns of newer syntax.
+def _with_line(script: File, name: str, value: object) -> File:
+    """Write a value into make_submission.py: into the line `NAME = ...`.
 
     Raises:
-        ValueError: the script has no line for it.
+        HandoutError: the script has no line for it.
     """
-    if script.data.count(_NO_PYTHON) != 1:
-        line = _NO_PYTHON.decode().strip()
-        raise ValueError(f"{_SUBMISSION_SCRIPT} must contain the line {line} once")
-    line = f'GRADER_PYTHON = "{python}"\n'
-    return replace(script, data=script.data.replace(_NO_PYTHON, line.encode()))
+    line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+    text = script.data.decode()
+    if len(line.findall(text)) != 1:
+        raise HandoutError(f"{_SUBMISSION_SCRIPT} must contain the line {name} = ... once")
+    # Lists and texts are the same in JSON and Python.
+    filled = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return replace(script, data=line.sub(lambda _: filled, text).encode())
+
+
+def _submission_script() -> Path:
+    """Return the project's script; a wheel carries it beside its homework's reference."""
+    beside = ROOT.glob(f"autograder/*/{_SUBMISSION_SCRIPT}")
+    return next(beside) if INSTALLED else PROJECT / _SUBMISSION_SCRIPT
 
 
 def requirements(pyproject: Path, modules: Iterable[str]) -> str:

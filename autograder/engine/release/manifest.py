@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 
-from autograder.engine.homework import SETTINGS
+from autograder import API
+from autograder.engine.homework import SETTINGS, Homework
 from autograder.engine.sandbox.isolated import ROOT
 from autograder.engine.submission.imports import read_imports
 
@@ -24,7 +24,9 @@ _GRADING = (
     "autograder/commands/grade.py",
     "autograder/engine/judge/__main__.py",
 )
-_SECRET = {"oracles", "mistakes", "private", "commands"}
+# A homework's modules that the engine finds by their names, where there are any.
+_FOUND_BY_NAME = ("settings.py", "experiments.py", "mistakes.py", "mistakes/__init__.py")
+_SECRET = {"oracles", "mistakes", "catalogue", "private"}  # of a homework
 _DATA = {".toml", ".ini", ".json", ".npz", ".safetensors"}
 _QUOTED = re.compile(r"[\"'](\w+(?:\.\w+)+)[\"']")
 
@@ -33,25 +35,25 @@ class SecretFileNeeded(ValueError):
     """A public check imports a file that students must not get; the message is the import chain."""
 
 
-def files_that_grade(folder: Path, package: str) -> dict[str, Path]:
+def files_that_grade(homework: Homework) -> dict[str, Path]:
     """Return every file that a grading needs, by its path in the project, sorted.
 
     These are the modules that a grading imports or starts, all of the homework's `checks` and
-    `experiments`, and the data files in the same folders.
+    `experiments`, its `mistakes`, and the data files in the same folders.
     """
-    packages = {"autograder": ROOT / "autograder", package: folder}
+    folder = homework.folder
     starts = [ROOT / path for path in _GRADING]
+    starts += [folder / name for name in _FOUND_BY_NAME]
     for room in ("checks", "experiments"):
         starts += sorted((folder / room).rglob("*.py"))
-    files = set(_follow(starts, packages))
+    files = set(_follow(starts, _packages(homework)))
     for parent in {path.parent for path in files} | {folder}:
         files |= {path for path in parent.iterdir() if path.suffix in _DATA and path.is_file()}
-    return dict(sorted((_name_of(path, folder, package), path) for path in files))
+    return dict(sorted((homework.path_in_project(path), path) for path in files))
 
 
-@lru_cache(maxsize=8)
-def public_files(homework: Path) -> tuple[Path, ...]:
-    """Return every file of the grader that public checks need, sorted.
+def public_files(homework: Homework) -> dict[str, Path]:
+    """Return every file that public checks need, by its path in the project, sorted.
 
     The homework's `experiments` and the engine's `local` are included: they are found by name.
 
@@ -59,36 +61,47 @@ def public_files(homework: Path) -> tuple[Path, ...]:
         SecretFileNeeded: `oracles`, `mistakes` or private checks would be among them.
     """
     engine = Path(__file__).resolve().parents[1]
-    public = homework / "checks" / "public"
+    folder = homework.folder
+    public = folder / "checks" / "public"
     chains = _follow(
         [
-            homework / "checks" / "conftest.py",
+            *(folder / name for name in ("settings.py", "experiments.py", "checks/conftest.py")),
             *sorted(public.glob("*.py")),
-            *sorted((homework / "experiments").glob("*.py")),
+            *sorted((folder / "experiments").glob("*.py")),
             *sorted((engine / "local").glob("*.py")),
         ],
-        {"autograder": ROOT / "autograder"},
+        _packages(homework),
     )
     for path, chain in chains.items():
-        if _SECRET & set(path.relative_to(ROOT).parts):
-            names = " -> ".join(one.relative_to(ROOT).as_posix() for one in (*chain, path))
+        if _is_secret(path, homework):
+            names = " -> ".join(homework.path_in_project(one) for one in (*chain, path))
             raise SecretFileNeeded(f"a public check imports a secret file: {names}")
     # Files that are read, not imported: golden values and settings.
     data = [
         *(path for path in public.iterdir() if path.is_file() and path.suffix not in (".py", "")),
-        homework / SETTINGS,
+        folder / SETTINGS,
         *engine.glob("judge/*.ini"),
     ]
-    return tuple(sorted({*chains, *data}))
+    return dict(sorted((homework.path_in_project(path), path) for path in {*chains, *data}))
 
 
-def hash_of_public_checks(homework: Path) -> str:
+def _is_secret(path: Path, homework: Homework) -> bool:
+    above = homework.folder if path.is_relative_to(homework.folder) else ROOT / "autograder"
+    secret = _SECRET if above == homework.folder else {"commands"}
+    return not secret.isdisjoint(path.relative_to(above).with_suffix("").parts)
+
+
+def _packages(homework: Homework) -> dict[str, Path]:
+    return {"autograder": ROOT / "autograder", homework.package: homework.folder}
+
+
+def hash_of_public_checks(homework: Homework) -> str:
     """Return a short hash of all that decides a public check's result, line endings aside."""
     digest = hashlib.sha256()
-    for path in public_files(homework):
+    for name, path in public_files(homework).items():
         if path.suffix == ".toml":  # points and deadlines; of the settings only the seed matters
             continue
-        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
+        digest.update(f"{name}\0".encode())
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]
 
@@ -99,7 +112,7 @@ def _follow(starts: Iterable[Path], packages: Mapping[str, Path]) -> dict[Path, 
     waiting: list[tuple[Path, tuple[Path, ...]]] = [(path, ()) for path in starts]
     while waiting:
         path, chain = waiting.pop()
-        if path in reached or "__pycache__" in path.parts:
+        if path in reached or "__pycache__" in path.parts or not path.is_file():
             continue
         reached[path] = chain
         for module in _modules_in(path.read_text(encoding="utf-8", errors="replace")):
@@ -111,6 +124,8 @@ def _modules_in(text: str) -> Iterator[str]:
     """Yield every module that a text may import or start; too many do no harm."""
     for each in read_imports(text):
         yield each.module
+        if each.module == "autograder":
+            yield from (f"autograder.engine.{API[name]}" for name in each.names if name in API)
         yield from (f"{each.module}.{name}" for name in each.names)
     yield from _QUOTED.findall(text)
 
@@ -131,9 +146,3 @@ def _files_of(module: str, packages: Mapping[str, Path]) -> Iterator[Path]:
                 above = folder.joinpath(*parts[:depth], "__init__.py")
                 if above.is_file():
                     yield above
-
-
-def _name_of(path: Path, folder: Path, package: str) -> str:
-    if path.is_relative_to(folder):
-        return "/".join((*package.split("."), *path.relative_to(folder).parts))
-    return path.relative_to(ROOT).as_posix()

@@ -21,7 +21,7 @@ from typing import Any
 from autograder.engine.catalogue.audit import Case, Row, audit
 from autograder.engine.grading.ledger import PlannedCheck, Verdict
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.release.archive import File
 from autograder.engine.release.bundle import unpack
 
@@ -40,35 +40,31 @@ class Preflight:
     """A bundle and the solutions that it must grade correctly.
 
     Args:
-        assignment: the settings in the bundle.
+        homework: the settings in the bundle.
         files: the bundle.
-        reference: must get full marks.
-        pristine: the template; must get 0.
         cases: solutions of the catalogue; each must get the result that the catalogue states.
         leaks: returns the places where the students' files reveal the solution.
         jobs: gradings at the same time.
     """
 
-    assignment: Assignment
+    homework: Homework
     files: Mapping[str, File]
-    reference: Path
-    pristine: Path
     cases: Sequence[Case]
     leaks: Callable[[], Sequence[str]]
     jobs: int
 
     def results(self) -> Iterator[Result]:
         """Check every requirement, also after one has failed."""
-        plan = plan_checks(self.assignment)
-        points = f"{self.assignment.points:g}"
+        plan = plan_checks(self.homework)
+        points = f"{self.homework.points:g}"
         yield _check(f"the checks are worth {points} points", lambda: self._points(plan))
         yield _check(
             f"the unpacked bundle gives the reference {points} of {points} points",
-            lambda: self._graded(self.reference, full=True),
+            lambda: self._graded(self.homework.reference, full=True),
         )
         yield _check(
             "the unpacked bundle gives the untouched template 0 points",
-            lambda: self._graded(self.pristine, full=False),
+            lambda: self._graded(self.homework.template, full=False),
         )
         kinds = [case.kind for case in self.cases]
         yield _check(
@@ -80,7 +76,7 @@ class Preflight:
 
     def _points(self, plan: Iterable[PlannedCheck]) -> list[str]:
         checks = sum(check.points or 0.0 for check in plan)
-        parts = self.assignment.points
+        parts = self.homework.points
         if abs(checks - parts) > 1e-6 or parts <= 0:
             return [f"the checks are worth {checks:g} points, the parts {parts:g}"]
         return []
@@ -94,7 +90,7 @@ class Preflight:
             # Resolved: workers could not follow a link through a folder that only we may enter.
             environment = Path(sys.prefix).resolve()
             (platform / "source" / ".venv").symlink_to(environment, target_is_directory=True)
-            for path in self.assignment.files:
+            for path in self.homework.files:
                 (platform / "submission" / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(submission / path, platform / "submission" / path)
             done = subprocess.run(
@@ -102,19 +98,17 @@ class Preflight:
                 cwd=platform,
                 capture_output=True,
                 text=True,
-                timeout=self.assignment.deadline_s + 60,
+                timeout=self.homework.deadline_s + 60,
                 check=False,
             )
             try:
                 results = json.loads((platform / "results" / "results.json").read_bytes())
             except (OSError, ValueError) as error:
                 return [f"no results: {error}\n{done.stdout}{done.stderr}"]
-        return list(_problems(results, self.assignment.points, full=full))
+        return list(_problems(results, self.homework.points, full=full))
 
     def _sampled(self, plan: Sequence[PlannedCheck]) -> Iterator[str]:
-        config = self.assignment.config
-        rows = audit(self.assignment.package, self.cases, self.pristine, self.jobs, config)
-        for row in rows:
+        for row in audit(self.homework, self.cases, self.jobs):
             for complaint in row.complaints:
                 if not self._waived(row, complaint, plan):
                     yield f"{row.case.id} ({row.case.sentence}) {complaint}"
@@ -124,7 +118,7 @@ class Preflight:
         caught_without_points = {
             check.part
             for check in plan
-            if check.number in self.assignment.checks
+            if check.number in self.homework.checks
             and check.points is None
             and check.check_id in row.entries
             and row.entries[check.check_id].verdict is Verdict.FAILED

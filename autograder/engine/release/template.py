@@ -2,7 +2,7 @@
 
 Full-line comments in the reference mark the regions that students do not get:
 
-    # BEGIN SOLUTION 1.1 MADE.forward     replaced by a stub between two student markers
+    # BEGIN SOLUTION 1.1 gradient         replaced by a stub between two student markers
     # END SOLUTION
     # BEGIN REFERENCE ONLY                cut without trace
     # END REFERENCE ONLY
@@ -36,10 +36,9 @@ _ONLY_IMPORT = re.compile(
 _STUDENT_BEGIN = "# >>> YOUR CODE HERE"
 _STUDENT_END = "# <<< END OF YOUR CODE"
 
-_CODE_FOLDER = "codebase"
 _SUBMISSION_SCRIPTS = ("make_submission.sh", "make_submission.py")
 # The template's files, without the submission scripts next to the reference.
-_GIVEN_FILES = (f"{_CODE_FOLDER}/**/*.py", "run_*.py", "*.md", "requirements*.txt")
+_GIVEN_FILES = ("run_*.py", "*.md", "requirements*.txt")
 
 
 class MarkerError(ValueError):
@@ -59,7 +58,7 @@ class _Block:
     kind: _Kind
     lines: tuple[str, ...]
     indent: str = ""
-    title: str = ""  # "1.1 MADE.forward", for a solution
+    title: str = ""  # "1.1 gradient", for a solution
 
 
 def make_template_text(text: str, name: str) -> str:
@@ -92,7 +91,7 @@ def make_template_text(text: str, name: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n" if any(lines) else ""
 
 
-def make_template(reference: Path, destination: Path) -> list[Path]:
+def make_template(reference: Path, destination: Path, code: str) -> list[Path]:
     """Write the template made from `reference` into `destination`; return its files, sorted.
 
     It contains the Python files of the code folder, the drivers, the texts at the top level and
@@ -100,10 +99,10 @@ def make_template(reference: Path, destination: Path) -> list[Path]:
     files in `destination` stay; `compare_template` names them.
 
     Raises:
-        FileNotFoundError: `reference` has no code folder.
+        FileNotFoundError: `reference` has no folder `code`.
         MarkerError: see `make_template_text`; nothing is written.
     """
-    contents = _template_files(reference)
+    contents = _template_files(reference, code)
     for relative, content in contents.items():
         target = destination / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,10 +111,10 @@ def make_template(reference: Path, destination: Path) -> list[Path]:
     return [destination / relative for relative in contents]
 
 
-def compare_template(reference: Path, template: Path) -> list[str]:
+def compare_template(reference: Path, template: Path, code: str) -> list[str]:
     """Compare `template` with the template that `reference` gives now.
 
-    Caches and training outputs do not count.
+    Caches and outputs do not count.
 
     Returns:
         A line for each missing, changed, unexpected or no longer executable file, sorted.
@@ -123,8 +122,8 @@ def compare_template(reference: Path, template: Path) -> list[str]:
     Raises:
         FileNotFoundError, MarkerError: as `make_template`.
     """
-    expected = _template_files(reference)
-    present = _given_files(template)
+    expected = _template_files(reference, code)
+    present = _given_files(template, code)
     differences: list[str] = []
     for relative in sorted(expected.keys() | present.keys()):
         path = present.get(relative)
@@ -183,7 +182,7 @@ def edits_outside_regions(text: str, given: str) -> tuple[list[str], list[str]]:
 
 
 def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]]:
-    """Return title ("1.1 MADE.forward") and code of every region that students do not get.
+    """Return title ("1.1 gradient") and code of every region that students do not get.
 
     Args:
         text: the reference file.
@@ -199,13 +198,11 @@ def solution_regions(text: str, name: str = "reference") -> list[tuple[str, str]
     ]
 
 
-def _template_files(reference: Path) -> dict[str, File]:
+def _template_files(reference: Path, code: str) -> dict[str, File]:
     """Return the template's files by their relative path, sorted."""
-    if not (reference / _CODE_FOLDER).is_dir():
-        raise FileNotFoundError(
-            f"{reference} has no folder {_CODE_FOLDER}/: is this the reference solution?"
-        )
-    sources = _given_files(reference)
+    if not (reference / code).is_dir():
+        raise FileNotFoundError(f"{reference} has no folder {code}/: is it the reference?")
+    sources = _given_files(reference, code)
     for name in _SUBMISSION_SCRIPTS:
         script = reference.parent / name
         if name not in sources and script.is_file():
@@ -219,9 +216,9 @@ def _template_files(reference: Path) -> dict[str, File]:
     }
 
 
-def _given_files(root: Path) -> dict[str, Path]:
+def _given_files(root: Path, code: str) -> dict[str, Path]:
     """Return the files of a tree that a template may contain, by relative path."""
-    patterns = (*_GIVEN_FILES, *_SUBMISSION_SCRIPTS)
+    patterns = (f"{code}/**/*.py" if code else "*.py", *_GIVEN_FILES, *_SUBMISSION_SCRIPTS)
     return {
         path.relative_to(root).as_posix(): path
         for pattern in patterns

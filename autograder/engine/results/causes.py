@@ -65,8 +65,8 @@ def feedback_of(row: Row, rows: Sequence[Row]) -> str:
         if not earlier.scored:  # advice is read last, whatever its number
             continue
         reference = f"Same cause as {earlier.check.number}."
-        if earlier.entry.feedback == feedback:
-            return reference
+        if earlier.entry.feedback == feedback:  # which may itself refer to a check
+            return f"Same cause as {row.entry.same_as or earlier.check.number}."
         if (
             row.entry.mistake is not None
             and (row.entry.mistake, hint) == (earlier.entry.mistake, earlier.entry.hint)

@@ -93,7 +93,9 @@ def _fix(cause: Cause, part_titles: Mapping[str, str]) -> str:
     if cause.blocked:
         numbers = ", ".join(row.check.number for row in cause.blocked)
         checks += f"; blocks {numbers}, {_lost(cause.blocked)}"
-    title, text = _titled(cause.part, part_titles), one_line(cause.text, _CAUSE)
+    parts = dict.fromkeys(row.check.part for row in cause.failed)
+    title = _titled(cause.part, part_titles) if len(parts) == 1 else ", ".join(parts)
+    text = one_line(cause.text, _CAUSE)
     return f"- {title}, {_lost(cause.failed)}: {text} ({checks})"
 
 
@@ -155,7 +157,8 @@ def _quotes(rows: Sequence[Row]) -> list[str]:
     """Return the name and points of every check, and the first line of its feedback."""
     lines = []
     for row in rows:
-        name = one_line(f"{row.check.number} {row.check.title}", _LINE).rstrip(".")
+        title = row.check.title.removeprefix("Advice: ")  # the heading says so
+        name = one_line(f"{row.check.number} {title}", _LINE).rstrip(".")
         lines.append(f"  {name}" + (f" ({_earned([row])} points)" if row.scored else ""))
         first_line = one_line(row.entry.feedback.strip().partition("\n")[0], _LINE)
         lines += [f"    {first_line}"] if first_line else []

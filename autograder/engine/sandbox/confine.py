@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.engine.sandbox import identity, landlock, seccomp
-from autograder.engine.sandbox.isolated import ROOT
+from autograder.engine.sandbox.isolated import INSTALLED, OURS
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -103,7 +103,7 @@ def scrubbed_environment(temporary: Path) -> dict[str, str]:
         "TMPDIR": str(temporary),
         # One thread each: two workers share two cores, and sums are the same every time. The limit
         # also binds torch.set_num_threads: on a crowded machine, threads that spin while they wait
-        # made a training run of 3 s take 100.
+        # made a run of 3 s take 100.
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",
         "MKL_NUM_THREADS": "1",
@@ -196,20 +196,51 @@ def confine_self(
 
 def _reachable(folder: Path, submission: Path) -> landlock.Paths:
     """Return the files that a worker needs: libraries, the submission, its private folder."""
+    system = map(Path, ("/usr/lib", "/usr/local/lib", "/lib", "/lib64"))
+    readable, listable = without(OURS, (*libraries(), *system))
     return landlock.Paths(
         readable=(
             submission,
-            *sorted(libraries()),
-            *map(Path, ("/usr/lib", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")),
+            *readable,
+            Path("/etc/ld.so.cache"),
             *map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")),
             *map(Path, ("/dev/urandom", "/dev/random")),
         ),
         writable=(folder, Path("/dev/null")),
+        listable=listable,
     )
+
+
+def without(hidden: Path, folders: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return paths that together are the folders without a hidden one, and the folders above it.
+
+    An import lists the folders above the hidden one, such as site-packages.
+    """
+    kept: list[Path] = []
+    above: list[Path] = []
+    seen: set[Path] = set()
+    waiting = [(path, path.resolve()) for path in folders]
+    while waiting:
+        path, real = waiting.pop()
+        if real == hidden or real in seen:
+            continue
+        seen.add(real)
+        if not hidden.is_relative_to(real):
+            kept.append(path)
+            continue
+        above.append(path)
+        with contextlib.suppress(OSError):  # who cannot list it cannot import from it
+            for inner in path.iterdir():
+                waiting.append(
+                    (inner, inner.resolve() if inner.is_symlink() else real / inner.name)
+                )
+    return tuple(kept), tuple(above)
 
 
 def libraries() -> set[Path]:
     """Return the folders that the interpreter imports from, without this project's.
+
+    One of them contains this project if it is installed; `without` removes it.
 
     A path file (.pth) may add any folder, and an import hook finds packages outside of all these,
     so the folders of imported packages are included.
@@ -229,9 +260,11 @@ def libraries() -> set[Path]:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a path is in this project but not in its environment, or contains the project."""
-    inside = path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix)
-    return inside or ROOT.is_relative_to(path)
+    """Whether a path is in this project but not in its environment, or contains its checkout."""
+    if INSTALLED:
+        return path.is_relative_to(OURS)
+    inside = path.is_relative_to(OURS) and not path.is_relative_to(sys.prefix)
+    return inside or OURS.is_relative_to(path)
 
 
 def keep_only(descriptors: Iterable[int]) -> None:

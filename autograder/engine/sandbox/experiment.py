@@ -5,6 +5,7 @@ On Gradescope this runs in a sandboxed worker (serve.py), at home in the student
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
@@ -25,8 +26,8 @@ from autograder.engine.sandbox.stand_ins import StandIns
 
 Array = NDArray[Any]
 
-# The experiment that every homework has: import a file of the submission.
-IMPORT = "import"
+# The experiments that every homework has: import a file of the submission, call a function in it.
+IMPORT, CALL = "import", "call"
 
 _MESSAGE_LENGTH = 600
 # More than a reply's names and shapes of arrays can take.
@@ -42,12 +43,15 @@ _DTYPES = frozenset(
 class Misuse(Exception):
     """The student's code uses a given object in a way that cannot work; the message explains it."""
 
+    __module__ = "builtins"  # a student's pytest shows its name without a path to our code
+
 
 class StudentCode:
     """The staged submission, whose modules are imported on first use.
 
     Args:
         root: the folder of the staged submission.
+        code: the folder of the student's files in it, "" for none.
         speed: how many times slower this machine is than the one that time limits were set for;
             infinite for no limits.
     """
@@ -55,13 +59,14 @@ class StudentCode:
     # Whether this process only runs the student's code, and so may lower its priority.
     own_process = True
 
-    def __init__(self, root: Path, speed: float = 1.0) -> None:
+    def __init__(self, root: Path, code: str, speed: float = 1.0) -> None:
         self.root = root
+        self.code = code
         self.speed = speed
         # Appended, not inserted: the student's files must never shadow ours or a library's.
-        # The second entry is for solutions that write `import network`.
-        sys.path += [str(root), str(root / "codebase")]
-        self.stand_ins = StandIns(root, _not_installed)
+        # The second entry is for solutions that import their own files by the bare name.
+        sys.path += dict.fromkeys((str(root), str(root / code)))
+        self.stand_ins = StandIns(root, code, _not_installed)
 
     def place_of(self, file: str) -> str | None:
         """Return a file's path within the submission, or None if it is not in it."""
@@ -69,12 +74,16 @@ class StudentCode:
         return Path(file).relative_to(self.root).as_posix() if inside else None
 
     def module(self, name: str) -> ModuleType:
-        """Import `codebase.<name>`.
+        """Import one of the student's files by its name without folder and ".py".
 
         Raises:
             BaseException: the student's file raises while it is imported.
         """
-        return self.load(f"codebase.{name}")
+        return self.load(".".join(filter(None, (*self.code.split("/"), name))))
+
+    def unseen(self) -> contextlib.AbstractContextManager[None]:
+        """Hide what the code prints in a call that only explains a failure; a worker hides all."""
+        return contextlib.nullcontext()
 
     def load(self, name: str) -> ModuleType:
         """Import a module, with stand-ins for missing packages; raises as `module` does."""
@@ -101,7 +110,9 @@ class StudentCode:
         """
         value = getattr(self.module(module), name, None)
         if value is None:
-            file = f"codebase/{module}.py"  # one blank: the judge knows the files' whole names
+            file = "/".join(
+                filter(None, (self.code, f"{module}.py"))
+            )  # one blank: the judge knows the files' whole names
             raise Misuse(f"{file} does not define {name}")
         return value
 
@@ -180,7 +191,7 @@ def run(
     Raises:
         BaseException: the student's code raises.
     """
-    experiment = _import if name == IMPORT else experiments[name]
+    experiment = {IMPORT: _import, CALL: _call, **experiments}[name]
     while True:
         set_seeds(seed)
         recorder = Recorder()
@@ -202,6 +213,51 @@ def _import(
 ) -> None:
     """Import one file of the submission."""
     student.load(str(arguments["module"]))
+
+
+def _call(
+    student: StudentCode,
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    recorder: Recorder,
+) -> None:
+    """Call one function; record what it returns, and gradients if cotangents are given.
+
+    `arguments` has `module`, `function`, `order` (the names of the function's arguments, in order),
+    `values` (those that are not arrays), `returns` (names of the results; several for a tuple) and
+    `as_arrays` (call it with numpy arrays). For a tensor `bar.NAME`, the gradient of
+    sum(bar * result NAME) is recorded for every floating argument, as `grad.ARGUMENT`.
+    """
+    function = student.attribute(arguments["module"], arguments["function"])
+    bars = {name[4:]: bar for name, bar in tensors.items() if name.startswith("bar.")}
+    given: dict[str, Any] = {**arguments["values"]}
+    for name in arguments["order"]:
+        if name in tensors:
+            differentiable = bool(bars) and tensors[name].is_floating_point()
+            given[name] = (
+                tensors[name].numpy()
+                if arguments["as_arrays"]
+                else tensors[name].requires_grad_(differentiable)
+            )
+    result = function(*(given[name] for name in arguments["order"]))
+    names = arguments["returns"]
+    results = result if len(names) > 1 else (result,)
+    if not isinstance(results, (tuple, list)) or len(results) != len(names):
+        recorder.add("returned", result)
+        return
+    for name, value in zip(names, results, strict=True):
+        recorder.add(name, torch.from_numpy(value) if isinstance(value, np.ndarray) else value)
+    reached = [
+        (result * bars[name]).sum()
+        for name, result in zip(names, results, strict=True)
+        if name in bars and isinstance(result, torch.Tensor) and result.requires_grad
+    ]
+    inputs = {name: each for name, each in given.items() if getattr(each, "requires_grad", False)}
+    if reached and inputs:
+        grads = torch.autograd.grad(sum(reached), list(inputs.values()), allow_unused=True)  # type: ignore[arg-type]
+        for name, grad in zip(inputs, grads, strict=True):
+            if grad is not None:
+                recorder.add(f"grad.{name}", grad)
 
 
 def run_eagerly(model: Any = None, **_options: Any) -> Any:

@@ -31,10 +31,14 @@ _NO_SIGNALS_OUT = 0b11  # abstract Unix sockets and signals, to processes outsid
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths that stay readable, and paths that stay readable and writable. None is executable."""
+    """Paths that stay readable, and paths that stay readable and writable. None is executable.
+
+    Of `listable` folders, and of the folders in them, only the names can be read.
+    """
 
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
+    listable: tuple[Path, ...] = ()
 
 
 def version() -> int:
@@ -61,6 +65,7 @@ def restrict(paths: Paths) -> tuple[str, ...]:
     ruleset = _checked(_syscall(_CREATE_RULESET, attributes, size, 0), "create_ruleset")
     try:
         _allow(ruleset, paths.readable, (_READ_FILE | _READ_DIR) & handled)
+        _allow(ruleset, paths.listable, _READ_DIR & handled)
         _allow(ruleset, paths.writable, handled & ~_EXECUTE)
         no_new_privileges()
         _checked(_syscall(_RESTRICT_SELF, ruleset, 0), "restrict_self")

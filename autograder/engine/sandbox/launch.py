@@ -29,14 +29,14 @@ class ZygoteHolder:
     A holder can serve many gradings in turn, so that torch is imported once.
 
     Args:
-        homework: the package that contains `experiments`.
+        homework: the homework's folder.
         temporary: the parent of the workers' private folders.
         log: the file for the zygote's output.
         prefork: the server that forks zygotes; it is not closed here. Without one they are started.
     """
 
     def __init__(
-        self, homework: str, temporary: Path, log: Path, prefork: ForkServer | None = None
+        self, homework: Path, temporary: Path, log: Path, prefork: ForkServer | None = None
     ) -> None:
         self._homework = homework
         self._temporary = temporary
@@ -83,11 +83,11 @@ class ZygoteHolder:
             running.process.wait()
 
 
-def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
+def start_zygote(homework: Path, temporary: Path, log: Path) -> RunningZygote:
     """Start a zygote, without waiting for it to import torch.
 
     Args:
-        homework: the package that contains `experiments`, such as "autograder.homework".
+        homework: the homework's folder.
         temporary: the parent of the workers' private folders.
         log: the file for the zygote's output, for staff only.
     """
@@ -111,11 +111,11 @@ def start_zygote(homework: str, temporary: Path, log: Path) -> RunningZygote:
     return RunningZygote(process, ours)
 
 
-def open_prefork(homework: str, folder: Path, inherited: int | None = None) -> ForkServer:
+def open_prefork(homework: Path, folder: Path, inherited: int | None = None) -> ForkServer:
     """Start a prefork server, without waiting for it to import torch."""
     environment = scrubbed_environment(folder)
     return ForkServer(
-        "autograder.engine.sandbox.prefork", [homework], environment, folder, inherited
+        "autograder.engine.sandbox.prefork", [str(homework)], environment, folder, inherited
     )
 
 

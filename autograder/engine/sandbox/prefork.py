@@ -21,7 +21,7 @@ from autograder.engine.sandbox.fork_server import serve
 
 
 def main(argv: list[str]) -> int:
-    """Serve `argv[0]`, the descriptor of the requests, for the homework package `argv[1]`."""
+    """Serve `argv[0]`, the descriptor of the requests, for the homework in the folder `argv[1]`."""
     confine.die_with_parent()
     confine.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the graders handle Ctrl-C

@@ -31,13 +31,10 @@ from autograder.engine.sandbox.experiment import (
 )
 
 
-def serve(
-    sock: socket.socket, experiments: Mapping[str, Experiment], submission: Path, speed: float = 1.0
-) -> None:
+def serve(sock: socket.socket, experiments: Mapping[str, Experiment], student: StudentCode) -> None:
     """Answer requests until the judge closes the connection; see `StudentCode`."""
     _refuse_dialogues()
     torch.compile = run_eagerly
-    student = StudentCode(submission, speed)
     try:
         while True:
             try:

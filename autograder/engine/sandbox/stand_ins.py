@@ -74,11 +74,13 @@ class StandIns:
 
     Args:
         root: the staged submission; no other file gets a stand-in.
+        code: the folder of the student's files in it.
         refuse: raises the error for the use of a stand-in.
     """
 
-    def __init__(self, root: Path, refuse: Refuse) -> None:
+    def __init__(self, root: Path, code: str, refuse: Refuse) -> None:
         self._root = root
+        self._code = root / code
         self._inside = f"{root}{os.sep}"
         self._refuse = refuse
         self._lines: set[tuple[str, str, int]] = set()
@@ -108,7 +110,7 @@ class StandIns:
         package = error.name
         if not isinstance(package, str) or not package.isidentifier():  # a module in a package
             return None
-        files = [path.stem for path in (self._root / "codebase").glob("*.py")]
+        files = [path.stem for path in self._code.glob("*.py")]
         if difflib.get_close_matches(package, files, cutoff=_MISSPELT):
             return None
         try:

@@ -1,11 +1,15 @@
 """The zygote: imports torch once, then forks a new, confined worker for each request.
 
 It runs no student code and holds no secret. It serves one judge over a SOCK_SEQPACKET pair, with
-one JSON object a packet: `{"op": "spawn", "submission": PATH, "modules": [NAME, ...]}` (with the
-worker's end of a socket; the modules are imported first) and `{"op": "end", "pid": N}`, each with
-a `number`. It answers in order, with the same number. A worker's first frame reports that it is
-confined, or why not. When the judge's end closes, the zygote kills every worker and all processes
-that they left, and exits.
+one JSON object a packet, each with a `number`:
+
+    {"op": "spawn", "submission": PATH, "code": FOLDER, "modules": [NAME, ...]}
+        with the worker's end of a socket; the modules are imported first
+    {"op": "end", "pid": N}
+
+It answers in order, with the same number. A worker's first frame reports that it is confined, or
+why not. When the judge's end closes, the zygote kills every worker and all processes that they
+left, and exits.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import select
@@ -24,6 +29,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from autograder.engine.sandbox import (
@@ -36,6 +42,7 @@ from autograder.engine.sandbox import (
     preparation,
     watch,
 )
+from autograder.engine.sandbox.isolated import importable, package_and_root
 
 # How often orphans and limits are checked while no request comes.
 _SWEEP_S = 0.25
@@ -51,7 +58,7 @@ def main(argv: list[str]) -> int:
     """Run the zygote until the judge's end of the control socket closes."""
     parser = argparse.ArgumentParser(prog="zygote")
     parser.add_argument("--control-fd", type=int, required=True)
-    parser.add_argument("--homework", required=True, help="package that contains `experiments`")
+    parser.add_argument("--homework", required=True, help="the homework's folder")
     parser.add_argument("--temporary", type=Path, required=True)
     options = parser.parse_args(argv)
 
@@ -81,7 +88,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     """Import torch and a homework's experiments, and make forks of this process cheap.
 
     Args:
-        homework: the package that contains `experiments`.
+        homework: the homework's folder; its `experiments` are optional.
         many: whether many gradings follow, so that expensive preparations pay.
     """
     gc.disable()  # the collector finds nothing in what is imported, and takes a tenth of the time
@@ -91,7 +98,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     torch.set_num_threads(1)
     # A worker is confined before it could import its loop.
     importlib.import_module("autograder.engine.sandbox.serve")
-    module = importlib.import_module(f"{homework}.experiments")
+    module = _experiments(homework)
     # Autograd loads modules on first use: once here, for all workers.
     weight = torch.ones(2, requires_grad=True)
     (weight * weight).sum().backward()  # type: ignore[no-untyped-call]
@@ -100,6 +107,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     speed = min(max(time.process_time() / nominal_s, 1.0), _SLOWEST)
     if many:
         preparation.import_all(lean_torch.FIRST_USED)
+    _hide(Path(homework))
     # A worker's garbage collector must not touch, and so copy, the shared pages.
     if many:
         gc.collect()
@@ -107,7 +115,36 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     gc.enable()
     if many:
         huge_pages.gather()
-    return Prepared(module.EXPERIMENTS, speed)
+    return Prepared(getattr(module, "EXPERIMENTS", {}), speed)
+
+
+def _experiments(homework: str) -> ModuleType | None:
+    """Import a homework's experiments, if it has any; leave `sys.path` as it was."""
+    path = list(sys.path)
+    name = f"{importable(homework)}.experiments"
+    try:
+        return importlib.import_module(name) if importlib.util.find_spec(name) else None
+    finally:
+        sys.path[:] = path
+
+
+def _hide(homework: Path) -> None:
+    """Forget where a homework outside this project lies.
+
+    Workers may read the folders of imported packages, and this one has the solution.
+    """
+    package, root = package_and_root(homework)
+    name = package.partition(".")[0]
+    if not confine.is_ours(root / name):
+        sys.modules[name].__path__ = []
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A staged submission, and the folder of the student's files in it ("" for none)."""
+
+    root: Path
+    code: str
 
 
 @dataclass(frozen=True)
@@ -167,7 +204,8 @@ class Zygote:
             for name in preparation.import_all(request["modules"]):
                 print(f"prepare: importing {name} started a thread", flush=True)
             try:
-                pid = self._spawn(descriptors[0], Path(request["submission"]))
+                submission = Submission(Path(request["submission"]), request["code"])
+                pid = self._spawn(descriptors[0], submission)
                 answer = {"pid": pid, "speed": self._prepared.speed}
             except OSError:  # no memory, process or disk; the next request may succeed
                 answer = {"failed": traceback.format_exc()[-4000:]}
@@ -181,7 +219,7 @@ class Zygote:
             return False
         return True
 
-    def _spawn(self, descriptor: int, submission: Path) -> int:
+    def _spawn(self, descriptor: int, submission: Submission) -> int:
         user = identity.reserve() if self._layers.own_user else None
         folder = confine.private_folder(self._temporary, None if user is None else user.uid)
         kills = container.killed_for_memory()
@@ -198,7 +236,9 @@ class Zygote:
         self._workers[pid] = home
         return pid
 
-    def _become_worker(self, descriptor: int, submission: Path, home: _Home, zygote: int) -> None:
+    def _become_worker(
+        self, descriptor: int, submission: Submission, home: _Home, zygote: int
+    ) -> None:
         status = 1
         try:
             confine.keep_only([descriptor])
@@ -206,15 +246,20 @@ class Zygote:
             try:
                 limits = confine.ResourceLimits().on(self._prepared.speed)
                 folder, uid = home.folder, home.uid
-                confine.confine_self(limits, folder, submission, self._layers, uid, zygote)
+                confine.confine_self(limits, folder, submission.root, self._layers, uid, zygote)
             except BaseException:
                 why = traceback.format_exc()[-4000:]
                 frames.send(sock, frames.Frame({"failed": why}), time.monotonic() + _HELLO_S)
                 raise
+            from autograder.engine.sandbox.experiment import StudentCode
             from autograder.engine.sandbox.serve import serve
 
             frames.send(sock, frames.Frame({"ready": True}), time.monotonic() + _HELLO_S)
-            serve(sock, self._prepared.experiments, submission, self._prepared.speed)
+            serve(
+                sock,
+                self._prepared.experiments,
+                StudentCode(submission.root, submission.code, self._prepared.speed),
+            )
             status = 0
         finally:
             # Never unwind into the zygote's stack, and run no exit handlers.

@@ -2,3 +2,6 @@
 
 May import: the standard library only.
 """
+
+# The folder of the public checks in the students' handout, which runs on any system.
+GRADER = "grader"

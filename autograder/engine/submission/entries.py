@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 _CHUNK = 64 * 1024
-ADVICE = "Run make_submission.sh in the homework's folder and submit the zip that it makes."
+ADVICE = "Run make_submission.py in the homework's folder and submit the zip that it makes."
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a zip entry: encrypted, strongly, names too
@@ -43,7 +43,7 @@ class InvalidSubmission(Exception):
 
 
 def refusal(problem: str) -> InvalidSubmission:
-    """Return the error for a problem, with the advice to use make_submission.sh."""
+    """Return the error for a problem, with the advice to use make_submission.py."""
     return InvalidSubmission(f"{problem} {ADVICE}")
 
 

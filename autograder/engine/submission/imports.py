@@ -24,7 +24,6 @@ _MOST_IMPORTS = 1000
 _CONTINUED = "\v"
 _MOST_FILES = 20
 _MOST_MODULES = 64
-_CODE_FOLDER = "codebase"
 
 # Packages that are slow to import and do not affect any check. A zygote has everything that torch
 # and numpy import.
@@ -136,9 +135,10 @@ def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     """
     wanted: dict[str, None] = {}
     first_used: dict[str, None] = {}
-    for _, text, imports in _followed(root, files):
+    folders = _folders(root, files)
+    for text, imports in _followed(root, files, folders):
         for each in imports:
-            if _is_own(root, each.package):
+            if _is_own(folders, each.package):
                 continue
             wanted[each.module] = None
             wanted.update(dict.fromkeys(f"{each.module}.{name}" for name in each.names))
@@ -155,10 +155,13 @@ def modules_to_prepare(root: Path, files: Sequence[str]) -> tuple[str, ...]:
 def missing_packages(root: Path, files: Sequence[str]) -> tuple[Missing, ...]:
     """Return the imported packages that are not installed, each once per file."""
     missing: dict[tuple[str, str], Missing] = {}
+    folders = _folders(root, files)
     for file in files:
         for each in read_imports(_text_of(root / file)):
             name = each.package
-            if not name or (file, name) in missing or _is_own(root, name) or _is_installed(name):
+            if not name or (file, name) in missing:
+                continue
+            if _is_own(folders, name) or _is_installed(name):
                 continue
             missing[file, name] = Missing(name, file, each.line)
     return tuple(missing.values())
@@ -170,23 +173,30 @@ def _prepared_for(module: str) -> Iterator[str]:
         yield module
 
 
-def _followed(root: Path, files: Sequence[str]) -> Iterator[tuple[str, str, tuple[Import, ...]]]:
-    """Yield path, text and imports of the files and of the homework's modules they import."""
-    due = list(files)
-    done: set[str] = set()
+def _folders(root: Path, files: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders from which a submission's own modules are imported."""
+    return tuple(dict.fromkeys((root, *((root / file).parent for file in files))))
+
+
+def _followed(
+    root: Path, files: Sequence[str], folders: Sequence[Path]
+) -> Iterator[tuple[str, tuple[Import, ...]]]:
+    """Yield text and imports of the files and of the submission's modules that they import."""
+    due = [root / file for file in files]
+    done: set[Path] = set()
     while due and len(done) < _MOST_FILES:
         file = due.pop()
         if file in done:
             continue
         done.add(file)
-        text = _text_of(root / file)
+        text = _text_of(file)
         imports = read_imports(text)
-        yield file, text, imports
+        yield text, imports
         for each in imports:
-            if each.module.startswith(".") or _is_own(root, each.package):
+            if each.module.startswith(".") or _is_own(folders, each.package):
                 names = [part for part in each.module.split(".") if part] + list(each.names)
-                paths = (f"{_CODE_FOLDER}/{name}.py" for name in names)
-                due += [path for path in paths if (root / path).is_file()]
+                paths = (folder / f"{name}.py" for folder in folders for name in names)
+                due += [path for path in paths if path.is_file()]
 
 
 def _text_of(path: Path) -> str:
@@ -197,9 +207,8 @@ def _text_of(path: Path) -> str:
         return ""
 
 
-def _is_own(root: Path, package: str) -> bool:
-    """Return whether a name is the homework's: `codebase` or a module in it."""
-    folders = (root, root / _CODE_FOLDER)
+def _is_own(folders: Sequence[Path], package: str) -> bool:
+    """Return whether a name is the submission's: the folder of its code, or a module in it."""
     return any((f / package).is_dir() or (f / f"{package}.py").is_file() for f in folders)
 
 

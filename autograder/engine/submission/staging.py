@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.engine.submission import GRADER
 from autograder.engine.submission.encoding import SAVE_AS_UTF8, encoding_fault
 from autograder.engine.submission.entries import (
     FileEntry,
@@ -26,7 +27,6 @@ from autograder.engine.submission.entries import (
     refusal,
 )
 
-GRADER = "grader"  # the folder of the public checks, in the students' handout
 _CHECKS = f"{GRADER}/autograder/"
 _LISTED = 5  # names that a message lists
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
@@ -69,8 +69,8 @@ def stage(
     Args:
         source: a folder or a zip.
         destination: a folder that does not exist or is empty.
-        wanted: paths such as "codebase/gan.py".
-        pristine: the template; its other "codebase/*.py" are copied.
+        wanted: paths such as "code/model.py".
+        pristine: the template; its other "code/*.py" are copied.
         limits: the size limits.
 
     Raises:
@@ -260,7 +260,7 @@ def _notes(
         notes.append(f"Only {' and '.join(wanted)} are used; ignored: {_enumerate(unused)}.")
     for name, content in contents.items():
         if fault := encoding_fault(content):
-            notes.append(f"Python cannot read {name}: it {fault}. {SAVE_AS_UTF8}")
+            notes.append(f"{name} {fault}. {SAVE_AS_UTF8}")
     return tuple(notes)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.base_plugin import JUDGE
 from autograder.engine.judge.calls import Caller
 from autograder.homework.student import Student
@@ -15,9 +15,9 @@ from autograder.homework.training_runs.gan_training import GanTraining
 
 
 @pytest.fixture
-def student(caller: Caller, assignment: Assignment) -> Student:
+def student(caller: Caller, homework: Homework) -> Student:
     """The submission, called in a worker of its own for each check."""
-    return Student(caller, assignment.seed)
+    return Student(caller, homework.seed)
 
 
 _DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()

@@ -1,7 +1,9 @@
-"""Find a batch size that is hard-coded in a loss.
+"""Find a batch size that is hard-coded in a loss, and numbers per image in a shape for pixels.
 
 A loss that fails is called again, on a batch of the size that training uses or that the exception
-mentions. If that works, the loss failed because of the size of its batch.
+mentions. If that works, the loss failed because of the size of its batch. A size that is also a
+side of the images says something else: torch combines a tensor of shape (B,) with images
+(B, 1, 28, 28) only if B is 28, because it aligns the last dimensions.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from autograder.engine.sandbox.experiment import Misuse, quits_debugger
+from autograder.engine.sandbox.experiment import Misuse, StudentCode, quits_debugger
+from autograder.homework.experiments.probes import IMAGE
 
 _IN_TRAINING = 64
 _LARGEST = 256
@@ -20,11 +23,16 @@ _MOST_NUMBERS = 8  # of an exception's text
 
 
 def explain_by_batch(
-    name: str, batch: int, call: Callable[[int], object], error: Exception | None = None
+    student: StudentCode,
+    name: str,
+    batch: int,
+    call: Callable[[int], object],
+    error: Exception | None = None,
 ) -> None:
     """Call a loss that has failed on batches of other sizes.
 
     Args:
+        student: whose code it is; these calls print nothing.
         name: the loss.
         batch: the size of the batch on which it failed.
         call: calls it on a batch of a given size, with fresh networks.
@@ -37,11 +45,27 @@ def explain_by_batch(
         return
     numbers = [int(number) for number in re.findall(r"\b\d{1,3}\b", _text_of(error))]
     for size in dict.fromkeys((_IN_TRAINING, *numbers[:_MOST_NUMBERS])):
-        if size not in (0, 1, batch) and size <= _LARGEST and _works(call, size):
-            raise Misuse(
-                f"{name} works on a batch of {size} images and fails on one of {batch}; take the "
-                "number of images from x_real.shape[0] instead of writing it as a number"
-            ).with_traceback(None if error is None else error.__traceback__)  # it has the line
+        if size in (0, 1, batch) or size > _LARGEST:
+            continue
+        with student.unseen():
+            works = _works(call, size)
+        if works:
+            line = None if error is None else error.__traceback__
+            raise _misuse(name, size).with_traceback(line) from error
+
+
+def _misuse(name: str, size: int) -> Misuse:
+    """Return the explanation, the same one whatever the batch on which the loss failed."""
+    if size in IMAGE:
+        return Misuse(
+            f"{name} works only on a batch of {size} images, because they are {size} pixels wide: "
+            "one number for each image needs the shape (B, 1, 1, 1) before you combine it with "
+            "images (B, 1, 28, 28)"
+        )
+    return Misuse(
+        f"{name} works on a batch of {size} images and fails on other sizes; take the "
+        "number of images from x_real.shape[0] instead of writing it as a number"
+    )
 
 
 def _text_of(error: Exception | None) -> str:

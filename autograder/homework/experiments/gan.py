@@ -35,10 +35,11 @@ def gan_losses(
     function = student.attribute("gan", str(arguments["function"]))
     for n, seed in enumerate(arguments["seeds"]):
         set_seeds(int(seed))
-        _call_once(function, arguments, tensors, recorder, f"{n}.")
+        _call_once(student, function, arguments, tensors, recorder, f"{n}.")
 
 
 def _call_once(
+    student: StudentCode,
     function: Callable[..., object],
     arguments: Mapping[str, Any],
     tensors: Tensors,
@@ -64,13 +65,13 @@ def _call_once(
     try:
         loss = call(batch, g, d)
     except Exception as error:
-        explain_by_batch(name, batch, call_again, error)
+        explain_by_batch(student, name, batch, call_again, error)
         raise
     # The state of the random numbers afterwards: always the same if the loss seeds them.
     recorder.note(f"{prefix}next_random", torch.rand(4, dtype=torch.float64).tolist())
     recorder.add(f"{prefix}loss", loss)
     if is_nan(loss):
-        explain_by_batch(name, batch, call_again)
+        explain_by_batch(student, name, batch, call_again)
     g.report(recorder, f"{prefix}g")
     d.report(recorder, f"{prefix}d", images=bool(arguments["images"]))
     trained = g if arguments["trains"] == "g" else d

@@ -134,6 +134,13 @@ def _plain(value: Tensor, dimensions: int) -> Tensor:
     A tensor is a wrapper there, whose values cannot be read. The batch that `vmap` hides, of inputs
     with `dimensions` each, is joined with the first dimension.
     """
+    try:
+        return _unwrapped(value, dimensions)
+    except AttributeError:  # a torch without these internal names; needed for wrappers only
+        return value.detach().clone()
+
+
+def _unwrapped(value: Tensor, dimensions: int) -> Tensor:
     functorch = torch._C._functorch
     with torch._C._DisableFuncTorch():  # else results are wrapped again
         hidden = []

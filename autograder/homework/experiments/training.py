@@ -276,7 +276,8 @@ def train_gan(
             except TookTooLong:
                 raise Misuse(f"{name} did not return within {_LONGEST_CALL_S} s") from None
             except Exception as error:
-                explain_by_batch(name, batch, functools.partial(call_again, function), error)
+                call = functools.partial(call_again, function)
+                explain_by_batch(student, name, batch, call, error)
                 raise
             _check_side_effects(name, g, d, before)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import SAME_ANSWER
 from autograder.engine.catalogue.solutions import Wrong
 from autograder.engine.judge.compare import close
+from autograder.engine.judge.diagnosis import SAME_ANSWER
 from autograder.homework.problems.flow_parameters import Array
 
 # All correct answers, by name.

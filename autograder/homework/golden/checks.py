@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import Diagnosis, Tabulated
 from autograder.engine.judge.compare import close, close_to_any, difference
+from autograder.engine.judge.diagnosis import Diagnosis, Tabulated
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
+from autograder.engine.judge.gradients import gradient_error
 from autograder.homework import tolerances
 from autograder.homework.golden.problems import (
     Answers,
@@ -23,7 +24,6 @@ from autograder.homework.golden.problems import (
     load,
 )
 from autograder.homework.golden.snippets import snippet
-from autograder.homework.gradients import gradient_error
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import Array
 from autograder.homework.student import Student
@@ -41,7 +41,9 @@ def check_golden(student: Student, function: str) -> None:
     for i, problem in enumerate(golden.problems[: golden.judged]):
         place = f"Fixed problem {i + 1} of {golden.judged}: {problem}."
         try:
-            got = ask(student, function, problem)
+            # What is printed last belongs to the problem that is reported.
+            with student.unseen() if failure else contextlib.nullcontext():
+                got = ask(student, function, problem)
             seen.append(got)
             _compare(function, got, golden.right[i], place)
         except CheckFailed as error:
@@ -54,7 +56,7 @@ def check_golden(student: Student, function: str) -> None:
         return
     if not failure.hint and len(seen) == golden.judged:
         # Without all answers no mistake is named.
-        with contextlib.suppress(CheckFailed, CheckStopped):
+        with student.unseen(), contextlib.suppress(CheckFailed, CheckStopped):
             seen += [ask(student, function, one) for one in golden.problems[golden.judged :]]
     if not failure.hint and len(seen) == len(golden.problems):
         named = _diagnose(golden, seen)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,9 @@ from autograder.homework.golden.maker_flow import (
     predict_maf,
 )
 from autograder.homework.golden.maker_gan import GANS, loss_right, predict_loss
-from autograder.homework.golden.problems import Gan, Problem
+from autograder.homework.golden.problems import GOLDEN, Gan, Problem
+
+__all__ = ["GOLDEN", "make_golden"]
 
 MADE, MAF = ("MADE.forward", "MADE.inverse"), ("MAF.log_probs",)
 # The problems of each loss.
@@ -40,7 +41,6 @@ _MAFS = ((2, 2, 1, 1, 2), (2, 3, 1, 2, 3), (2, 3, 2, 3, 5))
 # With two variables many mistakes agree: problems with three are only for naming them.
 _MADES_FOR_NAMES = ((3, 4, 1, 4),)
 _MAFS_FOR_NAMES = ((3, 4, 1, 2, 4),)
-_SIGNIFICANT = 8
 # A hint for four mistakes at once would not help.
 _MOST_HINTS = 3
 
@@ -76,48 +76,16 @@ def make_golden(mistakes: Sequence[Wrong]) -> dict[str, Any]:
             "right": right,
             "mistakes": _mistakes(mistakes, problems, right, predict_loss(function)),
         }
-    golden: dict[str, Any] = _plain(
-        {
-            "about": "Made by `python -m autograder golden`; do not edit. Answers are lists of all "
-            "that is right; null is not compared.",
-            "problems": {
-                "MADE": [data_of_made(problem) for problem in made],
-                "MAF": [data_of_maf(problem) for problem in maf],
-                **GANS,
-            },
-            "functions": functions,
-        }
-    )
-    return golden
-
-
-def write_golden(golden: Mapping[str, Any]) -> str:
-    """Return the text of golden.json: a line for each list of numbers."""
-
-    def lines(value: Any, indent: str) -> str:
-        deep = isinstance(value, dict) or (
-            isinstance(value, list) and any(isinstance(one, dict) for one in value)
-        )
-        if not deep:
-            return json.dumps(value, ensure_ascii=False)
-        inner = indent + " "
-        if isinstance(value, dict):
-            entries = [f"{inner}{json.dumps(k)}: {lines(v, inner)}" for k, v in value.items()]
-            return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
-        return "[\n" + ",\n".join(inner + lines(one, inner) for one in value) + f"\n{indent}]"
-
-    return lines(golden, "") + "\n"
-
-
-def same_golden(made: Any, found: Any) -> bool:
-    """Whether two such files are equal, apart from the last digits, which depend on the machine."""
-    if isinstance(made, dict) and isinstance(found, dict):
-        return list(made) == list(found) and all(same_golden(made[k], found[k]) for k in made)
-    if isinstance(made, list) and isinstance(found, list):
-        return len(made) == len(found) and all(map(same_golden, made, found))
-    if isinstance(made, float) and isinstance(found, (int, float)):
-        return bool(np.isclose(made, found, rtol=1e-5, atol=1e-7))
-    return bool(made == found)
+    return {
+        "about": "Made by `python -m autograder golden`; do not edit. Answers are lists of all "
+        "that is right; null is not compared.",
+        "problems": {
+            "MADE": [data_of_made(problem) for problem in made],
+            "MAF": [data_of_maf(problem) for problem in maf],
+            **GANS,
+        },
+        "functions": functions,
+    }
 
 
 def _mistakes(
@@ -147,16 +115,3 @@ def _mistakes(
         for those, answers in entries
         if len(hints := list(dict.fromkeys(m.hint for m in those))) <= _MOST_HINTS
     ]
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays into lists, round numbers, and write NaN as null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return float(f"{value:.{_SIGNIFICANT}g}") + 0.0 if np.isfinite(value) else None
-    return value

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograder.engine.catalogue.diagnosis import Tabulated
+from autograder.engine.judge.diagnosis import Tabulated
+from autograder.homework.problems.arrays import made_in_words, maf_in_words
 from autograder.homework.problems.flow_parameters import MadeParameters, MapParameters
 from autograder.homework.problems.probe_networks import (
     Array,
@@ -73,7 +74,7 @@ class Made:
         return len(self.x)
 
     def __str__(self) -> str:
-        return f"{self.input_size} variables, {self.hidden_size} hidden units, batch {self.batch}"
+        return made_in_words(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Maf:
         return len(self.x)
 
     def __str__(self) -> str:
-        return f"{self.n_flows} blocks with {self.input_size} variables, batch {self.batch}"
+        return maf_in_words(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homework.golden.problems import Gan, Golden, Made, Maf
-
-_DIGITS = 6
+from autograder.homework.problems.arrays import as_list
 
 
 def snippet(golden: Golden, number: int) -> str:
@@ -35,17 +34,17 @@ def _made(function: str, problem: Made, right: Mapping[str, Any]) -> Iterable[st
     yield ""
     yield f"made = MADE({sizes})"
     yield "weights_and_biases = ["
-    yield from (f"    {_list(array)}," for layer in problem.weights.layers for array in layer)
+    yield from (f"    {as_list(array)}," for layer in problem.weights.layers for array in layer)
     yield "]"
     yield "with torch.no_grad():"
     yield "    for parameter, values in zip(made.parameters(), weights_and_biases):"
     yield "        parameter.copy_(torch.tensor(values))"
-    yield f"{given} = torch.tensor({_list(problem.z if given == 'z' else problem.x)})"
+    yield f"{given} = torch.tensor({as_list(problem.z if given == 'z' else problem.x)})"
     yield f"{answer}, log_det = made.{function.removeprefix('MADE.')}({given})"
     yield f'print("{answer} =", {answer}.tolist())'
-    yield f'print("expected", {_list(right[answer][0])})'
+    yield f'print("expected", {as_list(right[answer][0])})'
     yield 'print("log_det =", log_det.tolist())'
-    yield f'print("expected", {_list(right["log_det"][0])})' + (
+    yield f'print("expected", {as_list(right["log_det"][0])})' + (
         "  # or minus that" if given == "z" else ""
     )
 
@@ -59,14 +58,14 @@ def _maf(problem: Maf, right: Mapping[str, Any]) -> Iterable[str]:
     yield f"maf = MAF({sizes})"
     yield "weights_and_biases = ["
     for block in problem.blocks:
-        yield from (f"    {_list(array)}," for layer in block.layers for array in layer)
+        yield from (f"    {as_list(array)}," for layer in block.layers for array in layer)
     yield "]"
     yield "with torch.no_grad():"
     yield "    for parameter, values in zip(maf.parameters(), weights_and_biases):"
     yield "        parameter.copy_(torch.tensor(values))"
-    yield f"x = torch.tensor({_list(problem.x)})"
+    yield f"x = torch.tensor({as_list(problem.x)})"
     yield 'print("log_probs =", maf.log_probs(x))'
-    yield f'print("expected", {_list(right["value"][0])})'
+    yield f'print("expected", {as_list(right["value"][0])})'
 
 
 def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str]:
@@ -81,21 +80,21 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
     yield "stripes = torch.stack([0 * row, column, row, column // 2, row // 2, row + column])"
     yield "images = (1.0 - 2.0 * (stripes % 2)).reshape(6, 784)"
     if linear:
-        yield f"w = (torch.tensor({_list(critic['w'])}) @ images / 28).requires_grad_()"
+        yield f"w = (torch.tensor({as_list(critic['w'])}) @ images / 28).requires_grad_()"
     yield ""
     yield ""
     yield "class G(torch.nn.Module):  # gives one image, whatever z is"
     yield f"    dim_z = {problem.dim_z}"
     yield ""
     yield f"    def forward(self, z{labels}):"
-    yield f"        image = torch.tensor({_list(problem.data['fake'])}) @ images"
+    yield f"        image = torch.tensor({as_list(problem.data['fake'])}) @ images"
     yield "        return image.expand(len(z), 784).reshape(-1, 1, 28, 28)"
     yield ""
     yield ""
     yield "class D(torch.nn.Module):"
     yield f"    def forward(self, x{labels}):"
     if linear:
-        yield f"        return x.reshape(-1, 784) @ w + {_list(critic['b'])}"
+        yield f"        return x.reshape(-1, 784) @ w + {as_list(critic['b'])}"
     else:
         for name in ("w1", "b1", "w2", "b2"):
             scaled = " @ images / 784" if name == "w1" else ""
@@ -111,24 +110,16 @@ def _loss(function: str, problem: Gan, right: Mapping[str, Any]) -> Iterable[str
         yield f"labels = torch.tensor({problem.data['labels']})"
     yield f'loss = {function}(G(), D(), x_real{labels}, device="cpu")'
     yield 'print("loss =", loss)'
-    yield f'print("expected", {_list(right["value"][0])})'
+    yield f'print("expected", {as_list(right["value"][0])})'
     if linear:
         yield "loss.backward()"
         yield 'print("gradient of w, by image =", (images @ w.grad / 784).tolist())'
-        yield f'print("expected", {_list(right["gradient w2"][0][0])})'
+        yield f'print("expected", {as_list(right["gradient w2"][0][0])})'
 
 
 def _rows(values: Any, indent: int) -> str:
     """Format a matrix with a line for each row, a vector on one line."""
     if np.ndim(values) < 2:
-        return _list(values)
-    rows = "".join(f"{' ' * (indent + 4)}{_list(row)},\n" for row in values)
+        return as_list(values)
+    rows = "".join(f"{' ' * (indent + 4)}{as_list(row)},\n" for row in values)
     return f"[\n{rows}{' ' * indent}]"
-
-
-def _list(values: Any) -> str:
-    """Format numbers as Python code, with few digits."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim == 0:
-        return repr(float(f"{float(array):.{_DIGITS}g}"))
-    return "[" + ", ".join(_list(one) for one in array) + "]"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
-from autograder.homework.gradients import flat
+from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.gradients import flat
 from autograder.homework.losses import validity
 from autograder.homework.losses.comparison import compare_gradient, compare_value
 from autograder.homework.losses.expected import expected_gradient, expected_value

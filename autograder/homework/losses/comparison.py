@@ -8,8 +8,8 @@ import numpy as np
 
 from autograder.engine.judge.compare import Tolerance, close, difference
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.gradients import RELATIVE, gradient_error
 from autograder.homework import tolerances
-from autograder.homework.gradients import gradient_error
 from autograder.homework.losses.recovered import PENALISED, LossCall
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.problems.gan_case import SureGanCase
@@ -63,7 +63,7 @@ def _tolerances(call: LossCall) -> tuple[Tolerance, float]:
     """The tolerance of the value, and that of the gradient relative to its norm."""
     if isinstance(call.case, SureGanCase):
         return tolerances.SURE, tolerances.SURE_GRADIENT_RELATIVE
-    return tolerances.LOSS, tolerances.GRADIENT_RELATIVE
+    return tolerances.LOSS, RELATIVE
 
 
 def _unexpected_inputs(call: LossCall) -> Iterator[str]:

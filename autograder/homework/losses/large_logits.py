@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autograder.engine.judge.exceptions import Advice
+from autograder.engine.judge.exceptions import Advice, advising
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.problems.probe_networks import LinearCritic
 from autograder.homework.student import Student
@@ -24,6 +24,7 @@ def advise_on_large_logits(
 
     Raises:
         Advice: there are some.
+        NotAttempted: a loss is a stub or fails.
     """
     infinite: list[str] = []
     capped: dict[str, float] = {}
@@ -32,7 +33,8 @@ def advise_on_large_logits(
         for logit in (-_LOGIT, _LOGIT):
             case = GanCase(2, 3, 1.0, conditional, student.seed)
             critic = LinearCritic(np.zeros(case.x_real.shape[1]), logit)
-            values.append(abs(student.gan_loss_value(function, case, critic)))
+            with advising():
+                values.append(abs(student.gan_loss_value(function, case, critic)))
         if not np.all(np.isfinite(values)):
             infinite.append(function)
         elif _CAPPED[0] < max(values) < _CAPPED[1]:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autograder.engine.catalogue.solutions import Family, Wrong
+from autograder.engine.catalogue.solutions import Wrong
+from autograder.engine.judge.diagnosis import Family
 from autograder.homework.losses.recovered import LossCall
 from autograder.homework.mistakes.gan_predictions import LossMistakes, as_fake, as_real, mean
 from autograder.homework.oracles import gan

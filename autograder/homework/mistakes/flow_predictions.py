@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from autograder.engine.catalogue.solutions import Prediction, Wrong
+from autograder.engine.judge.gradients import flat
 from autograder.homework.flow_gradients import flow_gradients
-from autograder.homework.gradients import flat
 from autograder.homework.mistakes.flow_code import FORWARD
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array

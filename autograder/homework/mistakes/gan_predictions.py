@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograder.engine.catalogue.solutions import Family, Prediction, Wrong
-from autograder.homework.gradients import flat
+from autograder.engine.catalogue.solutions import Prediction, Wrong
+from autograder.engine.judge.diagnosis import Family
+from autograder.engine.judge.gradients import flat
 from autograder.homework.losses import expected as losses
 from autograder.homework.losses.recovered import LossCall
 from autograder.homework.oracles import gan

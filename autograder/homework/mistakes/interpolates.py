@@ -126,6 +126,12 @@ WRONG: tuple[Wrong, ...] = (
         says="expected images of shape (B, 1, 28, 28)",
     ),
     _wrong_d(
+        "wgan-alpha-of-shape-b",
+        "The interpolation weights have shape (B,), which torch combines with the images' width.",
+        with_step(alpha="alpha = torch.rand(batch_size, device=device)"),
+        says="one number for each image needs the shape (B, 1, 1, 1)",
+    ),
+    _wrong_d(
         "wgan-mixture-not-convex",
         "The real image has the weight 1 instead of 1 - alpha.",
         with_step(points="points = (alpha * x_fake + x_real).requires_grad_()"),

@@ -16,6 +16,9 @@ from autograder.homework.problems.flow_parameters import (
 )
 from autograder.homework.problems.probe_networks import Critic, Generator, Labels, LinearCritic
 
+_DIGITS = 6
+_SHORT = 6  # numbers
+
 Block: TypeAlias = MadeParameters | MapParameters | TrainableParameters
 
 
@@ -69,6 +72,31 @@ class GanProblem(Protocol):
     def x_real(self) -> Array: ...
     @property
     def labels(self) -> Labels: ...
+
+
+def made_in_words(problem: FlowProblem) -> str:
+    """Return the sizes of a MADE and its batch."""
+    sizes = f"{problem.input_size} variables, {problem.hidden_size} hidden units"
+    return f"{sizes}, batch {len(problem.x)}"
+
+
+def maf_in_words(problem: MafProblem) -> str:
+    """Return the sizes of a MAF and its batch."""
+    blocks = f"{problem.n_flows} block{'s' * (problem.n_flows > 1)}"
+    return f"{blocks} with {problem.input_size} variables, batch {len(problem.x)}"
+
+
+def short_array(name: str, values: Array | Labels) -> str:
+    """Return ", z = [[0.5, -1.25]]", or "" for more numbers than a line can show."""
+    return f", {name} = {as_list(values)}" if np.size(values) <= _SHORT else ""
+
+
+def as_list(values: Any) -> str:
+    """Format numbers as Python code, with few digits."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0:
+        return repr(float(f"{float(array):.{_DIGITS}g}"))
+    return "[" + ", ".join(as_list(one) for one in array) + "]"
 
 
 def made_arrays(weights: MadeParameters, block: int = 0) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from autograder.homework.problems.probe_networks import Array, Critic, Generator
 
 PIXELS = 784
 N_CLASSES = 10
+BATCH_IN_TRAINING = 64  # the batch size that students may have written into their code
 CRITIC_UNITS = 12
 
 LOGIT_WEIGHT_SUM = 4.5  # |logit| <= 4.5 + 1 < 6 because |tanh| < 1
@@ -62,6 +63,10 @@ class GanCase:
             labels = rng.integers(0, N_CLASSES, self.batch)
         labels.setflags(write=False)
         return labels
+
+    def __str__(self) -> str:
+        labels = f", labels {self.labels.tolist()}" if self.conditional else ""
+        return f"batch {self.batch}, z of size {self.dim_z}{labels}"
 
     @cached_property
     def _drawn(self) -> tuple[Generator, Critic, Array]:
@@ -132,7 +137,7 @@ class SureGanCase(GanCase):
 
     def __str__(self) -> str:
         side = "fake" if self.logit < 0 else "real"
-        return f"{self!r}: d is sure that all images are {side}"
+        return f"{super().__str__()}, d is sure that all images are {side}"
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,9 @@ class HighGanCase(GanCase):
     def _high(self) -> Critic:
         critic = super().critic
         return replace(critic, b2=exact(self.height + critic.b2))
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, d returns values of about {self.height:g}"
 
 
 def exact(values: Array) -> Array:

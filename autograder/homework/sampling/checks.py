@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from autograder.engine.judge import statistics
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.losses.recovered import recover
-from autograder.homework.problems.gan_case import N_CLASSES, GanCase
+from autograder.homework.problems.gan_case import BATCH_IN_TRAINING, N_CLASSES, GanCase
 from autograder.homework.problems.probe_networks import Array, Labels
-from autograder.homework.reply import NetworkCall
-from autograder.homework.sampling import statistics
+from autograder.homework.reply import ONLY_IN_TRAINING, NetworkCall
 from autograder.homework.student import LossRecord, Student
 
 # The number of calls and the size of each batch that the statistics use.
@@ -66,7 +66,8 @@ def _check_latents(student: Student, function: str, conditional: bool, *, only_s
         if count < case.batch:
             raise CheckFailed(
                 f"{function} gives the generator fewer z than there are real images.",
-                numbers=f"{count} for a batch of {case.batch}.",
+                numbers=f"{count} for a batch of {case.batch}."
+                + ONLY_IN_TRAINING * (count == BATCH_IN_TRAINING),
             )
         batches += fresh
     if len(states) == 1 and len(batches) > 1:

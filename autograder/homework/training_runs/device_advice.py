@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from autograder.engine.judge.calls import Caller, PendingCall
-from autograder.engine.judge.exceptions import Advice, CheckFailed, CheckStopped, NotAttempted
+from autograder.engine.judge.exceptions import (
+    Advice,
+    CheckFailed,
+    CheckStopped,
+    NotAttempted,
+    advising,
+    no_advice,
+)
 from autograder.homework.student import Student
 from autograder.homework.training_runs.run import Run
 
@@ -36,14 +43,17 @@ class DeviceAdvice(Run):
 
         Raises:
             Advice: there are some.
-            NotAttempted: all of them are still stubs.
-            CheckFailed, CheckStopped: the run ended otherwise.
+            NotAttempted: all of them are still stubs or fail.
         """
         outcome = self._outcome
         if isinstance(outcome, BaseException):
-            raise outcome
-        if all(outcome.get(name) == "missing" for name in functions):
+            with advising():
+                raise outcome
+        outcomes = {outcome.get(name) for name in functions}
+        if outcomes == {"missing"}:
             raise NotAttempted("Not attempted: nothing to advise on.")
+        if not outcomes & {"fine", "mixed"}:
+            raise no_advice()
         mixed = [name for name in functions if outcome.get(name) == "mixed"]
         if mixed:
             raise Advice(

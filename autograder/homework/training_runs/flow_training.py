@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.homework import Assignment
+from autograder.engine.homework import Homework
 from autograder.engine.judge.calls import Call, Caller, PendingCall
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 from autograder.engine.sandbox import frames
@@ -187,11 +187,11 @@ class FlowTraining(Run):
     """
 
     def __init__(
-        self, caller: Caller, assignment: Assignment, inverse_is_right: Callable[[], bool]
+        self, caller: Caller, homework: Homework, inverse_is_right: Callable[[], bool]
     ) -> None:
         super().__init__(caller)
-        self._timeout_s = assignment.training_timeout_s
-        self._enough = assignment.training["full_log_likelihood"]
+        self._timeout_s = homework.sections["training"]["timeout_s"]
+        self._enough = homework.sections["training"]["full_log_likelihood"]
         self._inverse_is_right = inverse_is_right
         self._train, _, self._held_out = standardised_split(SEED)
 

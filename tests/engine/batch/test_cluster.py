@@ -17,16 +17,15 @@ from autograder.engine.batch.cluster import cluster_crew
 from autograder.engine.batch.scheduler import WorkError
 from autograder.engine.batch.store import Store
 from autograder.engine.batch.worker_process import Settings, fingerprint
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from tests.engine.batch.made_class.work import (
-    PACKAGE,
-    TEMPLATE,
     class_of,
     grade_with,
     grading,
     keys,
 )
 from tests.processes import wait_until
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -98,9 +97,9 @@ def test_workers_with_other_checks_are_refused_before_any_grading(cluster: Local
 
 def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
     """Workers use them in place of the settings in their own checkout."""
-    assignment = load_assignment(PACKAGE, TEMPLATE.parent / "docs" / "examples" / "term.toml")
-    settings = Settings.of(assignment, TEMPLATE)
-    checks = fingerprint(assignment, ())
+    homework = load_homework(THIS.folder, ROOT / "docs" / "examples" / "term.toml")
+    settings = Settings.of(homework)
+    checks = fingerprint(homework, ())
     assert checks != grading().checks
     with cluster_crew(cluster.scheduler_address, settings, checks):
         pass
@@ -108,7 +107,7 @@ def test_the_settings_travel_to_the_workers(cluster: LocalCluster) -> None:
 
 def test_workers_that_cannot_run_the_project_are_refused(cluster: LocalCluster) -> None:
     """The message has the worker's error and what to do."""
-    settings = Settings("no_such_homework", "student_template", "")
+    settings = Settings("no_such_homework", "")
     with (
         pytest.raises(WorkError, match=r"the cluster cannot run the project.*PYTHONPATH"),
         cluster_crew(cluster.scheduler_address, settings, "hash"),

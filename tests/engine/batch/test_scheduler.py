@@ -24,13 +24,13 @@ from autograder.engine.batch.store import Store
 from autograder.engine.batch.summary import ABSENT, GRADED, REFUSED, state_of
 from tests.engine.batch.made_class import PLAN
 from tests.engine.batch.made_class.work import (
-    PACKAGE,
     class_of,
     grade_here,
     grade_with,
     grading,
     keys,
 )
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -234,7 +234,7 @@ def test_the_jobs_of_a_machine_share_what_is_imported(tmp_path: Path) -> None:
     only = tuple(check.check_id for check in PLAN if check.number == "1.1.1")
     ours = psutil.Process()
     others = set(ours.children(recursive=True))
-    with local_crew(2, PACKAGE) as crew:
+    with local_crew(2, THIS.folder) as crew:
         by = grading(120.0, only)
         records = list(grade_with(crew, export, tmp_path / "out", by, module=crew.module))
         family = [p for p in ours.children(recursive=True) if p not in others]

@@ -26,9 +26,9 @@ from autograder.engine.batch.store import (
 )
 from autograder.engine.batch.summary import ABSENT, ERROR, GRADED, MISSING, REFUSED, Summary
 from autograder.engine.grading.ledger import Entry, Verdict
-from autograder.engine.homework import load_assignment
 from autograder.engine.results.replacing import replacing
 from tests.engine.batch.made_class import ABOUT, PLAN, changed, make_store, record, results_of
+from tests.this_homework import THIS
 
 # ---- store ------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ def test_histograms_have_few_bars_and_one_for_full_marks() -> None:
 
 def test_a_mistake_is_listed_with_its_function() -> None:
     """By itself, "Returns plus the sum of alpha" could be about two functions."""
-    sentences = _about(load_assignment("autograder.homework"), None).sentences
+    sentences = _about(THIS, None).sentences
     about = {name: sentence.partition(": ")[0] for name, sentence in sentences.items()}
     assert about["inverse-log-det-sign"] == "MADE.inverse"
     assert about["gp-missing"] == "loss_wasserstein_gp_d"

@@ -20,6 +20,7 @@ from autograder.engine.catalogue.audit import Case, Row, _with_seed, complaints,
 from autograder.engine.catalogue.page import AuditReport, write_report
 from autograder.engine.catalogue.tolerance_report import tolerance_reports
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAN = (
@@ -276,7 +277,7 @@ def test_rows_are_in_the_order_of_the_catalogue(monkeypatch: pytest.MonkeyPatch)
     """The matrix does not depend on which job was faster."""
     one, two = Row(wrong(id="one"), PASSED, 0.0), Row(wrong(id="two"), PASSED, 0.0)
     monkeypatch.setattr(command, "audit", lambda *_: iter([two, one]))
-    assert command._graded([one.case, two.case], PLAN, 2) == (one, two)
+    assert command._graded(THIS, [one.case, two.case], PLAN, 2) == (one, two)
 
 
 @pytest.mark.e2e
@@ -316,7 +317,7 @@ def test_audit_command_tries_one_check() -> None:
 
 def test_a_worker_that_dies_costs_its_case_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every check of the case is a grader error, which is a complaint."""
-    settings = Settings("autograder.homework", "student_template", "seed = 1")
+    settings = Settings("autograder/homework", "seed = 1")
 
     def dies(_: object) -> None:
         raise WorkerDied("The grading process died (status 9)")

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from tests.processes import PATIENCE_S, wait_until
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "tests" / "results.schema.json").read_text(encoding="utf-8"))
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 
 def run(
-    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 120
+    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run run_autograder and return what it printed."""
     return subprocess.run(
@@ -54,7 +55,7 @@ def checked(path: Path) -> dict[str, Any]:
     """Read results.json; it is valid, lists every check and sums to 65."""
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     jsonschema.validate(results, SCHEMA)
-    plan = plan_checks(load_assignment("autograder.homework"))
+    plan = plan_checks(THIS)
     assert [test["number"] for test in results["tests"]] == [check.number for check in plan]
     assert sum(test.get("max_score", 0) for test in results["tests"]) == 65
     return results
@@ -237,7 +238,7 @@ def platform(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )
-    for name in ("run_autograder", "setup.sh", "pyproject.toml", "constraints.txt"):
+    for name in ("run_autograder", "setup.sh", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, source / name)
     shutil.copy(source / "run_autograder", root / "run_autograder")
     (root / "submission").mkdir()
@@ -327,12 +328,13 @@ def test_sigterm_ends_the_grading_with_what_is_known(tmp_path: Path) -> None:
         [ROOT / "run_autograder", ROOT / "reference", "--results", path],
         stdout=subprocess.DEVNULL,
     )
-    time.sleep(3.0)
-    family = psutil.Process(process.pid).children(recursive=True)
+    grading = psutil.Process(process.pid)
+    wait_until(lambda: path.exists() and bool(grading.children()), "the first of its processes")
+    family = grading.children(recursive=True)
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert "interrupted" in checked(path)["output"]
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
     assert family
     assert not alive
 
@@ -365,3 +367,7 @@ def test_a_zip_with_nothing_to_grade_gets_zero_and_says_what_was_expected(tmp_pa
     assert score(results) == 0
     assert "codebase/gan.py" in results["output"]
     assert "writeup.pdf" in results["output"]
+    # The reason is given once.
+    assert {test["output"] for test in results["tests"]} == {
+        "Not run: the submission cannot be graded; see the top of the output."
+    }

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.commands.common import HOMEWORK, REFERENCE, TEMPLATE
+from autograder.commands.common import HOMEWORK
 from autograder.engine.grading.judge_process import ColdJudges, Judges, WarmJudges
 from autograder.engine.grading.ledger import Entry, read_ledger
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.warm import preload
+from tests.this_homework import REFERENCE, TEMPLATE, THIS
 
 PATIENCE_S = 120.0
-ASSIGNMENT = load_assignment(HOMEWORK)
+ASSIGNMENT = THIS
 PLAN = plan_checks(ASSIGNMENT)
 # Two checks that read files only, and one whose worker never comes: nobody serves the socket.
 READS_FILES = tuple(check.check_id for check in PLAN if "changed_in_its_regions" in check.check_id)
@@ -48,7 +50,7 @@ def write_job(folder: Path, only: tuple[str, ...]) -> Path:
     """A job that grades the reference, in a new folder."""
     folder.mkdir()
     Job(
-        package=HOMEWORK,
+        homework=str(HOMEWORK),
         config=str(ASSIGNMENT.folder / "assignment.toml"),
         submission=str(REFERENCE),
         pristine=str(TEMPLATE),
@@ -121,3 +123,13 @@ def test_closing_ends_judges_at_work(control: socket.socket, tmp_path: Path) -> 
     judges.close()
     assert running.wait(PATIENCE_S) == -signal.SIGKILL
     assert psutil.wait_procs(forks, PATIENCE_S)[1] == []
+
+
+def test_a_pytest_with_other_internals_is_preloaded_by_its_judges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The internal modules only save time, so the homework's are imported without them."""
+    monkeypatch.setitem(sys.modules, "_pytest.config", None)
+    monkeypatch.delitem(sys.modules, "autograder.homework.text_advice", raising=False)
+    preload(HOMEWORK)
+    assert "autograder.homework.text_advice" in sys.modules

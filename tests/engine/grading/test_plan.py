@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,18 +14,18 @@ from hypothesis import strategies as st
 
 from autograder.engine.grading.ledger import PlannedCheck
 from autograder.engine.grading.plan import hash_of_checks, part_of, plan_checks
-from autograder.engine.homework import Assignment, AssignmentError, CheckSettings, Leaderboard, Part
+from autograder.engine.homework import CheckSettings, Homework, HomeworkError, Leaderboard, Part
 
 
-def homework(
+def small_homework(
     folder: Path, files: dict[str, str], parts: dict[str, float], visibility: str = "visible"
-) -> Assignment:
+) -> Homework:
     """A homework whose checks are these files, under `checks/`."""
     for name, text in files.items():
         path = folder / "checks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return Assignment(
+    return Homework(
         folder=folder,
         package="small",
         title="Small",
@@ -36,8 +35,6 @@ def homework(
         visibility=visibility,
         deadline_s=60.0,
         call_timeout_s=1.0,
-        training_timeout_s=1.0,
-        training=MappingProxyType({}),
     )
 
 
@@ -50,7 +47,7 @@ def check(number: str, *decorators: str, name: str | None = None, title: str = "
 
 def plan_of(folder: Path, text: str, points: float = 3) -> tuple[PlannedCheck, ...]:
     """The plan of a homework of one part, 1.2, and one file of checks."""
-    return plan_checks(homework(folder, {"public/test_a.py": text}, {"1.2": points}))
+    return plan_checks(small_homework(folder, {"public/test_a.py": text}, {"1.2": points}))
 
 
 def test_a_check_is_listed_with_all_that_is_known_of_it(tmp_path: Path) -> None:
@@ -71,7 +68,7 @@ def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> N
         "private/helper.py": check("9.9.9", "weight(1)"),
         "private/deeper/test_b.py": check("9.9.9", "weight(1)"),
     }
-    plan = plan_checks(homework(tmp_path, files, {"2.1": 1, "1.2": 2}))
+    plan = plan_checks(small_homework(tmp_path, files, {"2.1": 1, "1.2": 2}))
     assert [(c.number, c.check_id) for c in plan] == [
         ("2.1.1", "public/test_a.py::test_2_1_1"),
         ("1.2.2", "private/test_a.py::test_1_2_2"),
@@ -83,8 +80,8 @@ def test_checks_come_by_part_and_number_from_both_audiences(tmp_path: Path) -> N
 def test_a_check_is_as_visible_as_the_homework_unless_it_says_so(tmp_path: Path) -> None:
     """The settings' visibility is the default for checks without one."""
     text = check("1.2.1", "weight(1)") + check("1.2.2", 'visibility("visible")')
-    assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
-    assert [c.visibility for c in plan_checks(assignment)] == ["after_published", "visible"]
+    homework = small_homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1}, "after_published")
+    assert [c.visibility for c in plan_checks(homework)] == ["after_published", "visible"]
 
 
 def test_a_check_without_weight_is_advice(tmp_path: Path) -> None:
@@ -198,7 +195,7 @@ def test_any_points_are_shared_out_whole(
 )
 def test_a_check_that_makes_no_sense_is_named(tmp_path: Path, text: str, why: str) -> None:
     """An instructor's slip ends in one sentence that says which check and what is wrong."""
-    with pytest.raises(AssignmentError, match=why):
+    with pytest.raises(HomeworkError, match=why):
         plan_of(tmp_path, text)
 
 
@@ -211,8 +208,8 @@ def test_a_number_is_taken_across_files(tmp_path: Path) -> None:
     pattern = re.escape(
         "private/test_a.py::test_1_2_1: number 1.2.1 is already used by public/test_a.py"
     )
-    with pytest.raises(AssignmentError, match=pattern):
-        plan_checks(homework(tmp_path, files, {"1.2": 2}))
+    with pytest.raises(HomeworkError, match=pattern):
+        plan_checks(small_homework(tmp_path, files, {"1.2": 2}))
 
 
 def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
@@ -226,41 +223,41 @@ def test_the_part_of_a_number_is_all_but_its_last_piece() -> None:
 def test_the_hash_changes_with_any_check_and_only_then(tmp_path: Path) -> None:
     """Checks, helpers, settings and their names count; caches do not."""
     text = "from small import oracle, renamed\n" + check("1.2.1", "weight(1)")
-    assignment = homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
-    first = hash_of_checks(assignment)
+    homework = small_homework(tmp_path, {"public/test_a.py": text}, {"1.2": 1})
+    first = hash_of_checks(homework)
     assert re.fullmatch("[0-9a-f]{16}", first)
-    assert hash_of_checks(assignment) == first
+    assert hash_of_checks(homework) == first
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "x.py").write_text("cached")
     (tmp_path / "notes.txt").write_text("not a check")
     (tmp_path / "right.py").write_text("# a solution that no check imports")
-    assert hash_of_checks(assignment) == first
+    assert hash_of_checks(homework) == first
     found = {first}
     for name in ("oracle.py", "checks/private/deep.py", "assignment.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
-        found.add(hash_of_checks(assignment))
+        found.add(hash_of_checks(homework))
     (tmp_path / "oracle.py").rename(tmp_path / "renamed.py")
-    found.add(hash_of_checks(assignment))
+    found.add(hash_of_checks(homework))
     (tmp_path / "renamed.py").write_text("x = 2\n")
-    assert len(found | {hash_of_checks(assignment)}) == 6
+    assert len(found | {hash_of_checks(homework)}) == 6
 
 
 def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own(
     tmp_path: Path,
 ) -> None:
     """--config changes the hash by what the file says, not by where it lies."""
-    assignment = homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
+    homework = small_homework(tmp_path / "hw", {"public/test_a.py": check("1.2.1")}, {"1.2": 1})
     (tmp_path / "hw" / "assignment.toml").write_text("a = 1\n")
-    own = hash_of_checks(assignment)
+    own = hash_of_checks(homework)
     (tmp_path / "term.toml").write_text("a = 2\n")
-    term = replace(assignment, config=tmp_path / "term.toml")
+    term = replace(homework, config=tmp_path / "term.toml")
     other = hash_of_checks(term)
     assert other != own
     (tmp_path / "term.toml").write_text("a = 3\n")
     assert hash_of_checks(term) not in (own, other)
     (tmp_path / "hw" / "assignment.toml").write_text("a = 2\n")
-    assert hash_of_checks(assignment) == other
+    assert hash_of_checks(homework) == other
     (tmp_path / "term.toml").write_text("a = 2\n")
     assert hash_of_checks(term) == other
 
@@ -268,12 +265,12 @@ def test_settings_given_as_another_file_are_hashed_in_place_of_the_homeworks_own
 # ---- what the settings say of checks ------------------------------------------------------
 
 
-def homework_with(folder: Path, **settings: Any) -> Assignment:
+def homework_with(folder: Path, **settings: Any) -> Homework:
     """Part 1.2 with a public check, a hidden public one and a private one; settings changed."""
     text = check("1.2.1", "weight(1)") + check("1.2.2", "weight(1)", 'visibility("hidden")')
     private = check("1.2.3", "weight(2)")
     files = {"public/test_a.py": text, "private/test_b.py": private}
-    return replace(homework(folder, files, {"1.2": 4}), **settings)
+    return replace(small_homework(folder, files, {"1.2": 4}), **settings)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +309,7 @@ def test_a_weight_in_the_settings_goes_before_the_decorators(tmp_path: Path) -> 
 def test_a_part_whose_checks_were_all_given_no_weight_is_named(tmp_path: Path) -> None:
     """Its points could not be earned by anybody."""
     settings = {f"1.2.{n}": CheckSettings(weight=0.0) for n in (1, 2, 3)}
-    with pytest.raises(AssignmentError, match=r"part 1\.2 has no check that gives points"):
+    with pytest.raises(HomeworkError, match=r"part 1\.2 has no check that gives points"):
         plan_checks(homework_with(tmp_path, checks=settings))
 
 
@@ -328,7 +325,7 @@ def test_settings_for_a_check_that_is_not_there_are_named(
 ) -> None:
     """The error says file, key and the nearest numbers."""
     pattern = re.escape(f"term.toml: {key}: there is no check 1.2.4; allowed: the number of a")
-    with pytest.raises(AssignmentError, match=pattern + r".*, such as 1\.2\.\d"):
+    with pytest.raises(HomeworkError, match=pattern + r".*, such as 1\.2\.\d"):
         plan_checks(homework_with(tmp_path, config=Path("term.toml"), **settings))
 
 
@@ -336,6 +333,6 @@ def test_a_leaderboard_cannot_show_what_students_may_not_see(tmp_path: Path) -> 
     """The figure of a check that is not visible would be on the leaderboard at once."""
     board = Leaderboard("1.2.2", "F", "asc")
     pattern = r"leaderboard\.show = true; allowed: false while check 1\.2\.2 is hidden"
-    with pytest.raises(AssignmentError, match=pattern):
+    with pytest.raises(HomeworkError, match=pattern):
         plan_checks(homework_with(tmp_path, leaderboard=board))
     assert plan_checks(homework_with(tmp_path, leaderboard=replace(board, check="1.2.1")))

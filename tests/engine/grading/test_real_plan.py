@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,11 +47,11 @@ sys.exit(pytest.main([*options, "public", "private"], plugins=[Collector()]))
 
 def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
     """The real checks, imported: the same ids, numbers, weights, visibility and titles."""
-    assignment = load_assignment("autograder.homework")
+    homework = THIS
     ini = ROOT / "autograder" / "engine" / "judge" / "pytest.ini"
     run = subprocess.run(
         [sys.executable, "-I", "-c", _COLLECT, str(ROOT), str(ini)],
-        cwd=assignment.folder / "checks",
+        cwd=homework.folder / "checks",
         env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -65,19 +65,19 @@ def test_the_plan_is_what_pytest_collects(tmp_path: Path) -> None:
         c.check_id: {
             "number": c.number,
             "weight": c.points,  # as long as the settings give the parts the handout's points
-            "visibility": None if c.visibility == assignment.visibility else c.visibility,
+            "visibility": None if c.visibility == homework.visibility else c.visibility,
             "title": c.title,
         }
-        for c in plan_checks(assignment)
+        for c in plan_checks(homework)
     }
     assert collected == planned
 
 
 def test_the_real_plan_adds_up_to_the_handouts_points() -> None:
     """65 points, 5 + 5 + 10 + 15 + 15 + 15, every check under its part's number."""
-    assignment = load_assignment("autograder.homework")
-    plan = plan_checks(assignment)
-    for part in assignment.parts:
+    homework = THIS
+    plan = plan_checks(homework)
+    for part in homework.parts:
         points = [c.points for c in plan if c.part == part.number and c.points is not None]
         assert math.fsum(points) == part.points
     assert math.fsum(c.points for c in plan if c.points is not None) == 65

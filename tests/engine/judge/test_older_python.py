@@ -21,8 +21,9 @@ needs_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python
         ("from typing import Any, Self\n", 1, "from typing import Self needs Python 3.11"),
         ("import typing\nf = typing.override\n", 2, "typing.override needs Python 3.12"),
         pytest.param("type X = int\n", 1, "this syntax", marks=needs_3_12),
-        pytest.param('x = {}\nf"{x["a"]}"\n', 2, "these quotes", marks=needs_3_12),
-        pytest.param("f\"{'\\n'.join('ab')}\"\n", 1, "these quotes", marks=needs_3_12),
+        pytest.param('x = {}\nf"{x["a"]}"\n', 2, "the same quotes", marks=needs_3_12),
+        pytest.param("f\"{'\\n'.join('ab')}\"\n", 1, "a backslash", marks=needs_3_12),
+        pytest.param('x = {}\nf"{f\'{x["a"]}\'}"\n', 2, "the same quotes", marks=needs_3_12),
         pytest.param('f"{1 +\n2}"\n', 1, "a line break", marks=needs_3_12),
     ],
 )

@@ -147,6 +147,15 @@ def test_every_message_of_the_experiments_is_trusted() -> None:
     assert not ours.include("g was called with my secret, expected z of shape (B, g.dim_z)")
 
 
+def test_experiments_may_be_one_file(tmp_path: Path) -> None:
+    """A homework's `experiments.py` is read as a folder of that name is."""
+    text = 'raise Misuse(f"the decoder was called with {shape}")'
+    (tmp_path / "experiments.py").write_text(text, encoding="utf-8")
+    ours = TrustedMessages.of_homework(tmp_path)
+    assert ours.include("the decoder was called with (3, 2)")
+    assert not ours.include("the decoder was called with a secret")
+
+
 def test_a_missing_function_is_named_if_it_was_called() -> None:
     """The engine's own message may contain a name that the judge sent, and no other."""
     text = "codebase/gan.py does not define loss_g"

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.homework import load_assignment
-from autograder.engine.release.handout import ZIP, Sources, build_handout
-from tests.engine.local.handout_kit import REFERENCE, TEMPLATE
+from autograder.engine.release.handout import ZIP, build_handout
+from tests.this_homework import THIS
 
 
 @pytest.fixture(scope="session")
 def unzipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The handout as students get it."""
     folder = tmp_path_factory.mktemp("handout")
-    build_handout(Sources(load_assignment("autograder.homework"), REFERENCE, TEMPLATE), folder)
+    build_handout(THIS, folder)
     with zipfile.ZipFile(folder / ZIP) as archive:
         archive.extractall(folder / "unzipped")
     return folder / "unzipped"

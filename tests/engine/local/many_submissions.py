@@ -23,11 +23,12 @@ def main(handout: Path, jobs: Path) -> None:
     from autograder.engine.local.planned import PRISTINE
     from autograder.engine.local.plugin import LocalChecks
 
+    homework = handout / "grader" / "autograder" / "homework"
     results: dict[str, dict[str, Any]] = {}
     for job in json.loads(jobs.read_text(encoding="utf-8")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
-            checks = LocalChecks(folder, "autograder.homework").settings.folder / "checks"
+            checks = LocalChecks(folder, homework).settings.folder / "checks"
             assert checks.is_relative_to(handout), "these are not the handout's own modules"
             shutil.copytree(checks.parent / PRISTINE, folder, dirs_exist_ok=True)
             for file in ("flow_network.py", "gan.py"):  # a missing one stays missing
@@ -35,7 +36,7 @@ def main(handout: Path, jobs: Path) -> None:
             for path, text in job["files"].items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text, encoding="utf-8")
-            plugin = LocalChecks(folder, "autograder.homework")
+            plugin = LocalChecks(folder, homework)
             with contextlib.redirect_stdout(sys.stderr):
                 pytest.main(
                     [

@@ -78,6 +78,8 @@ def test_all_passes_with_the_reference_and_needs_no_posix(homework: Path, tmp_pa
     assert re.search(r"^1\.2 MADE\.inverse +1 of 1 point$", done.stdout, re.MULTILINE)
     assert re.search(r"^5\.5 Wasser.* 6\.5 of 6\.5 points$", done.stdout, re.MULTILINE)
     assert "All public checks pass." in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "which run on Gradescope only, decide 46 of the homework's 65 points." in text
     assert "python make_submission.py" in done.stdout
     assert "Advice" not in done.stdout
     assert done.stderr == ""
@@ -163,6 +165,19 @@ def test_an_unknown_number_lists_the_parts(homework: Path) -> None:
     done = checks(homework, "-k", "3.1")
     assert done.returncode == 5
     assert "No public check was run; the parts are 1.1, 1.2, 1.3, 2.2" in done.stdout
+
+
+def test_the_number_of_a_private_check_is_explained(homework: Path) -> None:
+    """`-k 1.2.2` selects nothing here, `-k 2.2.1` two others that begin alike."""
+    done = checks(homework, "-k", "1.2.2")
+    assert done.returncode == 5
+    private = "1.2.2 is a private check: it runs on Gradescope only. Public checks of 1.2: 1.2.5,"
+    assert private in done.stdout.replace("\n", " ")
+    done = checks(homework, "--collect-only", "-q", "-k", "2.2.1 or 1.2.99 or 1.2.5 and not 1.2.1")
+    assert "2.2.1 is a private check" in done.stdout
+    assert "1.2.99 is not a check" in done.stdout
+    assert "1.2.1 is" not in done.stdout
+    assert "1.2.5 is" not in done.stdout
 
 
 @pytest.mark.skipif(find_spec("xdist") is None, reason="needs pytest-xdist")

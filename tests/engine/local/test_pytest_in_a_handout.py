@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.engine.local.handout_kit import FLOW, GAN, MARKS, checks, edit, solve
@@ -50,7 +51,10 @@ def test_a_failure_shows_the_feedback_and_a_snippet_that_runs(homework: Path) ->
     assert "log_det[0]: got -1.10071, expected 1.10071, allowed" in text
     assert "The log-determinant of inverse() has the wrong sign" in text
     assert "Captured stdout call" in done.stdout
-    assert "MY PRINT" in done.stdout
+    # Of the three problems and a fourth, only the one that is reported.
+    assert done.stdout.count("MY PRINT") == 1
+    assert checks(homework, "-q", "-s", "-k", "1.2.7").stdout.count("MY PRINT") == 1
+    assert "Gradescope only, decide 4 of the 5 points of 1.2." in text
     assert re.search(
         r"^1\.2 MADE\.inverse +0\.5 of 1 point +1\.2\.7 failed$", done.stdout, re.MULTILINE
     )
@@ -78,21 +82,36 @@ def test_an_exception_shows_the_students_frames_only(homework: Path) -> None:
     assert ">       g_loss = nothing(d(g(z))).mean()" in done.stdout
     assert "E       NameError: name 'nothing' is not defined" in done.stdout
     assert re.search(r"codebase/gan\.py, line \d+ raised NameError\.$", done.stdout, re.MULTILINE)
-    assert "raised NameError. The same as 2.2.11, see above." in " ".join(done.stdout.split())
+    assert "Same cause as 2.2.11, see above." in done.stdout
     assert done.stdout.count("E       NameError") == 1
     assert "autograder/engine" not in done.stdout
 
 
-def test_a_syntax_error_is_reported_once(homework: Path) -> None:
-    """With Python's reason and the line; the other checks refer to it."""
+def test_a_shape_that_fits_only_28_images_is_explained(homework: Path) -> None:
+    """The exception is the student's, the explanation ours; the other checks refer to it."""
     solve(homework)
-    edit(homework / FLOW, "class MADE(", "class class MADE(")
-    done = checks(homework, "-k", "1.1 or 1.2")
+    edit(homework / GAN, "torch.rand(batch_size, 1, 1, 1, device", "torch.rand(batch_size, device")
+    done = checks(homework, "-k", "5.5")
+    assert "E       RuntimeError: The size of tensor a (2) must match" in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "one number for each image needs the shape (B, 1, 1, 1) before you combine" in text
+    assert done.stdout.count("Same cause as 5.5.5, see above.") == 3
+    assert "Misuse" not in done.stdout
+
+
+def test_a_syntax_error_is_reported_once(homework: Path) -> None:
+    """With Python's reason and the line; the other checks refer to it, and advice has nothing."""
+    solve(homework)
+    edit(homework / FLOW, "        z = (x - mu) *", "        z = class (x - mu) *")
+    done = checks(homework, "-rs", "-k", "1.1 or 1.2 or 1.3.5 or 1.3.9")
     assert done.stdout.count("SyntaxError: invalid syntax") == 1
-    assert "    class class MADE(" in done.stdout
+    assert "    z = class (x - mu) *" in done.stdout
+    assert "1.3.5: this code did not run, so there is no advice on it" in done.stdout
+    assert "1.3.9: this code did not run, so there is no advice on it" in done.stdout
+    assert "3 failed, 2 skipped" in done.stdout
     # pytest's own summary at the end repeats first lines, as wide as the terminal.
     reported = done.stdout.partition("short test summary info")[0]
-    assert " ".join(reported.split()).count("The same as 1.1.6, see above.") == 2
+    assert " ".join(reported.split()).count("Same cause as 1.1.6, see above.") == 2
     assert "try.py" not in done.stdout
 
 
@@ -146,6 +165,24 @@ def test_leaving_the_debugger_ends_the_run(homework: Path) -> None:
     assert "works on a batch" not in done.stdout
 
 
+def test_a_breakpoint_without_input_ends_the_run_with_one_sentence(homework: Path) -> None:
+    """As in `pytest < /dev/null`; a process of pytest-xdist reports it as a failed check."""
+    solve(homework)
+    edit(homework / FLOW, "        x = torch.zeros_like(z)\n", "        breakpoint()\n")
+    done = checks(homework, "-k", "1.1 or 1.2")
+    assert re.search(
+        r"The debugger at codebase/flow_network\.py, line \d+ got no input", done.stdout
+    )
+    assert "Run pytest in a terminal" in done.stdout
+    assert done.stdout.count("(Pdb)") == 1
+    assert "BdbQuit" not in done.stdout
+    if find_spec("xdist"):
+        done = checks(homework, "-q", "-n", "1", "-k", "1.1")
+        text = " ".join(done.stdout.split())
+        assert "got no input. Run pytest in a terminal and without -n" in text
+        assert "crashed" not in done.stdout
+
+
 def test_a_file_that_is_missing_is_named(homework: Path) -> None:
     """Its checks are skipped; the other file's run."""
     solve(homework)
@@ -167,6 +204,16 @@ def test_advice_is_neither_a_pass_nor_a_failure(homework: Path) -> None:
     assert "Advice, no points: 2.2.9 codebase/gan.py" in done.stdout
     without = checks(homework, "--collect-only", "-q", "-m", "not advice").stdout
     assert "18/26 tests collected (8 deselected)" in without
+
+
+def test_advice_on_devices_finds_a_tensor_on_the_cpu(homework: Path) -> None:
+    """On torch's meta device, whose first use imports what reads this process's settings."""
+    solve(homework)
+    edit(homework / GAN, "torch.rand(batch_size, 1, 1, 1, device=device)", "torch.rand(1)")
+    done = checks(homework, "-q", "-k", "2.2.8 or 5.5.9")
+    assert "1 passed" in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "On a GPU this would fail: loss_wasserstein_gp_d combines" in text
 
 
 def test_a_check_that_is_not_counted_yet_says_so(homework: Path) -> None:

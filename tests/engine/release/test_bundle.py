@@ -16,26 +16,28 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
-from autograder.engine.homework import Assignment, load_assignment
+from autograder.commands.common import HOMEWORK
+from autograder.engine.homework import Homework, load_homework
 from autograder.engine.release.archive import File, write_zip
 from autograder.engine.release.bundle import TORCH_INDEX_FILE, collect, unpack
 from autograder.engine.release.preflight import Preflight, Result
 from autograder.engine.sandbox.isolated import ROOT
+from tests.this_homework import THIS
 
 TEMPLATE = ROOT / "student_template"
 EXAMPLE = ROOT / "docs" / "examples" / "term.toml"
 
 
 @pytest.fixture(scope="module")
-def assignment() -> Assignment:
+def homework() -> Homework:
     """The real settings."""
-    return load_assignment("autograder.homework")
+    return THIS
 
 
 @pytest.fixture(scope="module")
-def files(assignment: Assignment) -> dict[str, File]:
+def files(homework: Homework) -> dict[str, File]:
     """The real bundle."""
-    return collect(assignment, TEMPLATE)
+    return collect(homework)
 
 
 # ---- its files ----------------------------------------------------------------------------
@@ -58,8 +60,8 @@ def test_neither_solutions_nor_tools_are_packed(files: dict[str, File]) -> None:
     """No reference, no correct solution of the catalogue, no tests, docs or caches."""
     tops = {name.partition("/")[0] for name in files}
     assert tops == {
-        *("setup.sh", "run_autograder", "pyproject.toml", "constraints.txt"),
-        *("README.md", "LICENSE", "autograder", "student_template"),
+        *("setup.sh", "run_autograder", "constraints.txt", "requirements.lock"),
+        *("LICENSE", "autograder", "student_template"),
     }
     for name, file in files.items():
         assert "right" not in Path(name).stem, name
@@ -73,7 +75,7 @@ def test_neither_solutions_nor_tools_are_packed(files: dict[str, File]) -> None:
 
 def test_other_settings_are_packed_as_the_homeworks_own(tmp_path: Path) -> None:
     """The platform reads the file that --config names."""
-    files = collect(load_assignment("autograder.homework", EXAMPLE), TEMPLATE)
+    files = collect(load_homework(HOMEWORK, EXAMPLE))
     assert files["autograder/homework/assignment.toml"].data == EXAMPLE.read_bytes()
     unpack(files, tmp_path)
     here = hashed(ROOT, EXAMPLE)
@@ -85,9 +87,10 @@ def hashed(root: Path, config: Path) -> str:
     """The hash of the checks, as that copy of the project computes it."""
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from autograder.engine.homework import load_assignment\n"
+        "from autograder.engine.homework import load_homework\n"
         "from autograder.engine.grading.plan import hash_of_checks\n"
-        "print(hash_of_checks(load_assignment('autograder.homework', Path(sys.argv[2]))))"
+        "homework = Path(sys.argv[1]) / 'autograder' / 'homework'\n"
+        "print(hash_of_checks(load_homework(homework, Path(sys.argv[2]))))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, root, config],
@@ -98,10 +101,10 @@ def hashed(root: Path, config: Path) -> str:
     return done.stdout
 
 
-def test_an_index_for_torch_is_packed_only_when_it_is_given(assignment: Assignment) -> None:
+def test_an_index_for_torch_is_packed_only_when_it_is_given(homework: Homework) -> None:
     """setup.sh reads it from its own folder."""
-    assert TORCH_INDEX_FILE not in collect(assignment, TEMPLATE)
-    given = collect(assignment, TEMPLATE, "https://example.org/cpu")
+    assert TORCH_INDEX_FILE not in collect(homework)
+    given = collect(homework, "https://example.org/cpu")
     assert given[TORCH_INDEX_FILE].data == b"https://example.org/cpu\n"
     assert TORCH_INDEX_FILE in (ROOT / "setup.sh").read_text(encoding="utf-8")
 
@@ -114,11 +117,11 @@ from pathlib import Path
 root = Path(sys.argv[1])
 sys.path.insert(0, str(root))
 os.umask(int(sys.argv[3], 8))
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.release.archive import write_zip
 from autograder.engine.release.bundle import collect
-assignment = load_assignment("autograder.homework")
-write_zip(Path(sys.argv[2]), collect(assignment, root / "student_template"), compress=False)
+homework = load_homework(root / "autograder" / "homework")
+write_zip(Path(sys.argv[2]), collect(homework), compress=False)
 """
 
 

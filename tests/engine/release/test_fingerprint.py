@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.homework import load_assignment
 from autograder.engine.release.fingerprint import Fingerprint, explain, parse, take
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def taken() -> Fingerprint:
     """The fingerprint of the reference on this machine."""
-    return take(load_assignment("autograder.homework"), ROOT / "reference")
+    return take(THIS, ROOT / "reference")
 
 
 def test_a_fingerprint_survives_being_pasted() -> None:
@@ -57,5 +57,5 @@ def test_every_difference_is_explained(old: str, new: str, reason: str) -> None:
 
 def test_a_file_that_is_missing_here_is_named(tmp_path: Path) -> None:
     """An empty folder can be compared."""
-    here = take(load_assignment("autograder.homework"), tmp_path)
+    here = take(THIS, tmp_path)
     assert any("gan.py is not in this folder" in line for line in explain(here, taken()))

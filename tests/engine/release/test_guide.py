@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from autograder.cli import main
-from autograder.commands.guide import PARTS
 from autograder.engine.release.guide import (
     GuideError,
     build_guide,
@@ -181,7 +180,7 @@ def test_the_guide_of_this_project_is_built(
     for number in ("1.4", "2.1", "3.1", "3.2", "3.3", "3.4", "4.1", "5.1", "5.2", "5.3", "5.4"):
         assert re.search(rf"<h2[^>]*>\s*{re.escape(number)}\s", html), number
     assert html.count("data:image/png;base64,") == len(
-        re.findall(r"!\[", PARTS[-1].read_text(encoding="utf-8"))
+        re.findall(r"!\[", (ROOT / "reference" / "README.md").read_text(encoding="utf-8"))
     )
     shown = re.sub(r"<annotation.*?</annotation>|<style.*?</style>", "", html, flags=re.DOTALL)
     assert "$" not in shown
@@ -190,7 +189,7 @@ def test_the_guide_of_this_project_is_built(
 
 def test_students_get_neither_key_nor_measurements(tmp_path: Path) -> None:
     """The template holds no written answer, no measuring script, and no word of the results."""
-    written = make_template(ROOT / "reference", tmp_path / "template")
+    written = make_template(ROOT / "reference", tmp_path / "template", "codebase")
     names = {path.relative_to(tmp_path / "template").as_posix() for path in written}
     assert "README.md" in names
     assert not [name for name in names if name.startswith(("written", "measure"))]

@@ -13,24 +13,21 @@ from packaging.requirements import Requirement
 
 from autograder.cli import main
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
 from autograder.engine.local.planned import public_plan, read_plan, write_plan
 from autograder.engine.release import handout
 from autograder.engine.release.archive import File
-from autograder.engine.release.handout import ZIP, HandoutError, Sources, build_handout
+from autograder.engine.release.handout import ZIP, HandoutError, build_handout
 from autograder.engine.release.template import solution_regions
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = Sources(
-    load_assignment("autograder.homework"), ROOT / "reference", ROOT / "student_template"
-)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built handout."""
     folder = tmp_path_factory.mktemp("built")
-    build_handout(SOURCES, folder)
+    build_handout(THIS, folder)
     return folder / ZIP
 
 
@@ -38,19 +35,19 @@ def test_the_submission_script_knows_the_graders_python(built: Path) -> None:
     """The settings name it; without that, the script stays unchanged."""
     name = "make_submission.py"
     with zipfile.ZipFile(built) as archive:
-        assert f'GRADER_PYTHON = "{SOURCES.assignment.python}"\n' in archive.read(name).decode()
-    without = replace(SOURCES, assignment=replace(SOURCES.assignment, python=None))
+        assert f'GRADER_PYTHON = "{THIS.python}"\n' in archive.read(name).decode()
+    without = replace(THIS, python=None)
     packed = handout.handout_files(without)[name].data
-    assert packed == (SOURCES.template / name).read_bytes()
+    assert packed == (THIS.template / name).read_bytes()
 
 
 def test_a_script_without_a_line_for_the_version_stops_the_build(tmp_path: Path) -> None:
     """Its warnings would be lost silently."""
     template = tmp_path / "template"
-    shutil.copytree(SOURCES.template, template)
+    shutil.copytree(THIS.template, template)
     (template / "make_submission.py").write_text("GRADER = 1\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"must contain the line GRADER_PYTHON"):
-        handout.handout_files(replace(SOURCES, template=template))
+        handout.handout_files(replace(THIS, template=template))
 
 
 def test_the_zip_contains_all_that_a_student_needs(built: Path) -> None:
@@ -80,28 +77,28 @@ def test_the_zip_contains_all_that_a_student_needs(built: Path) -> None:
 
 
 def test_the_readme_explains_how_to_run_the_checks(built: Path) -> None:
-    """It is the handout's; the template's README becomes TRAINING.md."""
+    """It is the handout's; the template's README becomes CODE.md."""
     with zipfile.ZipFile(built) as archive:
-        readme, training = archive.read("README.md"), archive.read("TRAINING.md")
-    assert readme == (SOURCES.assignment.folder / "handout" / "README.md").read_bytes()
+        readme, training = archive.read("README.md"), archive.read("CODE.md")
+    assert readme == (THIS.folder / "handout" / "README.md").read_bytes()
     assert b"requirements.txt" in readme
     assert b"pytest -k" in readme
-    assert b"TRAINING.md" in readme
+    assert b"CODE.md" in readme
     assert training == (ROOT / "student_template" / "README.md").read_bytes()
 
 
 def test_no_file_hides_another(tmp_path: Path) -> None:
     """Two files with the same path in the zip are our error."""
     template = tmp_path / "template"
-    shutil.copytree(SOURCES.template, template)
+    shutil.copytree(THIS.template, template)
     (template / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"pytest\.ini is in both the template and handout/"):
-        handout.handout_files(replace(SOURCES, template=template))
+        handout.handout_files(replace(THIS, template=template))
 
 
 def test_the_same_input_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """Neither time nor the order of a folder shows."""
-    build_handout(SOURCES, tmp_path)
+    build_handout(THIS, tmp_path)
     assert (tmp_path / ZIP).read_bytes() == built.read_bytes()
 
 
@@ -127,10 +124,10 @@ def test_a_leak_stops_the_build_and_leaves_no_zip(
 ) -> None:
     """The error names the place; an older zip stays unchanged."""
     (tmp_path / ZIP).write_bytes(b"older")
-    honest = handout.handout_files(SOURCES)
+    honest = handout.handout_files(THIS)
     monkeypatch.setattr(handout, "handout_files", lambda _: {**honest, name: File(content)})
     with pytest.raises(HandoutError, match="it would reveal secrets") as error:
-        build_handout(SOURCES, tmp_path)
+        build_handout(THIS, tmp_path)
     assert f"\nhandout.zip!/{name}" in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == [ZIP]
     assert (tmp_path / ZIP).read_bytes() == b"older"
@@ -142,7 +139,7 @@ def test_an_outdated_template_is_not_packed(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "student_template", template)
     (template / "run_flow.py").write_text("changed")
     with pytest.raises(HandoutError, match="the template is out of date"):
-        build_handout(replace(SOURCES, template=template), tmp_path / "out")
+        build_handout(replace(THIS, template=template), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -180,13 +177,15 @@ def test_no_old_torch_is_installed_beside_a_new_numpy(
 
 def test_points_are_those_of_gradescope(tmp_path: Path) -> None:
     """A public check is worth the same on a student's machine."""
-    plan = public_plan(SOURCES.assignment)
+    plan = public_plan(THIS)
     (tmp_path / "public_plan.json").write_text(write_plan(plan), encoding="utf-8")
     assert read_plan(tmp_path) == plan
-    everything = {check.check_id: check for check in plan_checks(SOURCES.assignment)}
+    everything = {check.check_id: check for check in plan_checks(THIS)}
     assert all(everything[check.check_id] == check for check in plan.checks)
+    numbers = {check.number for check in everything.values()}
+    assert {*plan.private, *(check.number for check in plan.checks)} == numbers
     assert {check.part for check in plan.checks if check.points} == {
-        part.number for part in SOURCES.assignment.parts
+        part.number for part in THIS.parts
     }
 
 
@@ -209,7 +208,7 @@ def test_the_command_explains_why_nothing_was_built(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A leak gives status 1 and its place."""
-    honest = handout.handout_files(SOURCES)
+    honest = handout.handout_files(THIS)
     spoiled = {**honest, "x.txt": File(SOLUTION.encode())}
     monkeypatch.setattr(handout, "handout_files", lambda _: spoiled)
     assert main(["handout", "--out", str(tmp_path)]) == 1

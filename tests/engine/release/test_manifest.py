@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autograder.engine.homework import load_assignment
+from autograder.engine import homework as engine_homework
+from autograder.engine.homework import Homework
 from autograder.engine.release import manifest
 from autograder.engine.release.manifest import (
     SecretFileNeeded,
@@ -17,6 +18,7 @@ from autograder.engine.release.manifest import (
     public_files,
 )
 from autograder.engine.sandbox.isolated import ROOT
+from tests.this_homework import THIS
 
 HOMEWORK = ROOT / "autograder" / "homework"
 
@@ -28,7 +30,9 @@ def graded_files(folder: Path, files: dict[str, str]) -> list[str]:
     for name, text in files.items():
         (folder / "hw" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "hw" / name).write_text(text, encoding="utf-8")
-    return [name for name in files_that_grade(folder / "hw", "hw") if name.startswith("hw/")]
+    (folder / "hw" / "checks").mkdir(parents=True, exist_ok=True)
+    small = replace(THIS, folder=folder / "hw", package="hw")
+    return [name for name in files_that_grade(small) if name.startswith("hw/")]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +93,25 @@ def test_data_in_the_same_folders_is_included(tmp_path: Path) -> None:
     ]
 
 
+def test_what_the_engine_finds_by_name_is_included(tmp_path: Path) -> None:
+    """No check imports a homework's settings, experiments and mistakes, files or folders."""
+    files = {
+        "checks/a.py": "",
+        "experiments.py": "",
+        "mistakes.py": "from hw import oracles",
+        "oracles.py": "",
+        "settings.py": "",
+    }
+    assert graded_files(tmp_path / "files", {**files, "catalogue.py": ""}) == [
+        f"hw/{name}" for name in files
+    ]
+    files = {"mistakes/__init__.py": "from hw.mistakes import x", "mistakes/x.py": ""}
+    assert graded_files(tmp_path / "folders", files) == [f"hw/{name}" for name in files]
+
+
 def test_both_sides_of_the_real_homework_are_found() -> None:
     """Modules that are started by name are included: judge, zygote, checks."""
-    assignment = load_assignment("autograder.homework")
-    files = files_that_grade(assignment.folder, assignment.package)
+    files = files_that_grade(THIS)
     for name in (
         "autograder/__init__.py",
         "autograder/__main__.py",
@@ -104,15 +123,14 @@ def test_both_sides_of_the_real_homework_are_found() -> None:
         "autograder/homework/assignment.toml",
         "autograder/homework/checks/conftest.py",
         "autograder/homework/experiments/training.py",
-        "autograder/engine/catalogue/diagnosis.py",
+        "autograder/engine/judge/diagnosis.py",
     ):
         assert files[name] == ROOT / name
 
 
 def test_no_tool_and_no_correct_solution_is_included() -> None:
     """The walk reaches neither the instructors' tools nor the catalogue's solutions."""
-    assignment = load_assignment("autograder.homework")
-    files = files_that_grade(assignment.folder, assignment.package)
+    files = files_that_grade(THIS)
     tools = ("/audit", "release/bundle", "/preflight", "/leaks", "commands/template")
     assert not [
         name for name in files if any(word in name for word in (*tools, "/right", "/cases"))
@@ -123,21 +141,20 @@ def test_no_tool_and_no_correct_solution_is_included() -> None:
 
 
 @pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homework:
     """A copy of the grader for tests to change."""
     shutil.copytree(
         ROOT / "autograder", tmp_path / "autograder", ignore=shutil.ignore_patterns("__pycache__")
     )
     monkeypatch.setattr(manifest, "ROOT", tmp_path)
+    monkeypatch.setattr(engine_homework, "ROOT", tmp_path)
     monkeypatch.setattr(manifest, "__file__", str(tmp_path / "autograder/engine/release/x.py"))
-    public_files.cache_clear()
-    yield tmp_path / "autograder" / "homework"
-    public_files.cache_clear()
+    return replace(THIS, folder=tmp_path / "autograder" / "homework")
 
 
 def test_public_checks_need_no_secret_file() -> None:
     """No oracle, mistake, private check or command is among their files; all public checks are."""
-    names = {path.relative_to(ROOT).as_posix() for path in public_files(HOMEWORK)}
+    names = set(public_files(THIS))
     for name in names:
         for secret in ("oracles", "mistakes", "private", "commands", "strategies"):
             assert secret not in name
@@ -160,23 +177,23 @@ def test_public_checks_need_no_secret_file() -> None:
         'NAME = "autograder.homework.mistakes.catalogue"',
     ],
 )
-def test_a_public_check_that_imports_a_secret_file_is_an_error(copy: Path, line: str) -> None:
+def test_a_public_check_that_imports_a_secret_file_is_an_error(copy: Homework, line: str) -> None:
     """Also through other modules; the message is the import chain."""
-    with (copy / "tolerances.py").open("a", encoding="utf-8") as file:
+    with (copy.folder / "tolerances.py").open("a", encoding="utf-8") as file:
         file.write(f"\n{line}\n")
     with pytest.raises(SecretFileNeeded, match=r"imports a secret file: .* -> .*tolerances"):
         public_files(copy)
 
 
-def test_the_hash_depends_on_all_that_decides_a_public_check(copy: Path) -> None:
+def test_the_hash_depends_on_all_that_decides_a_public_check(copy: Homework) -> None:
     """A check and its imports change it; settings, private checks and line endings do not."""
     before = hash_of_public_checks(copy)
     for name in ("assignment.toml", "oracles/flow.py", "checks/private/test_1_3_maf.py"):
-        with (copy / name).open("a", encoding="utf-8") as file:
+        with (copy.folder / name).open("a", encoding="utf-8") as file:
             file.write("# more\n")
-    check = copy / "checks/public/test_edits.py"
+    check = copy.folder / "checks/public/test_edits.py"
     check.write_bytes(check.read_bytes().replace(b"\n", b"\r\n"))
     assert hash_of_public_checks(copy) == before
-    with (copy / "sampling/checks.py").open("a", encoding="utf-8") as file:
+    with (copy.folder / "sampling/checks.py").open("a", encoding="utf-8") as file:
         file.write("# more\n")
     assert hash_of_public_checks(copy) != before

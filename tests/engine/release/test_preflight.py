@@ -12,19 +12,20 @@ import pytest
 from autograder.engine.catalogue.audit import Case, Row
 from autograder.engine.grading.ledger import Entry, Verdict
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import Assignment, CheckSettings, load_assignment
+from autograder.engine.homework import CheckSettings, Homework
 from autograder.engine.release import preflight
 from autograder.engine.release.archive import File
 from autograder.engine.release.preflight import Preflight, sample
 from autograder.engine.sandbox.isolated import ROOT
+from tests.this_homework import THIS
 
 TEMPLATE = ROOT / "student_template"
 
 
 @pytest.fixture(scope="module")
-def assignment() -> Assignment:
+def homework() -> Homework:
     """The real settings."""
-    return load_assignment("autograder.homework")
+    return THIS
 
 
 def test_the_sample_covers_all_parts_and_depends_on_the_seed() -> None:
@@ -44,10 +45,10 @@ def test_the_sample_covers_all_parts_and_depends_on_the_seed() -> None:
     assert sample(cases, ["1.1", "1.2", "2.2"], seed=2, each=2) != chosen
 
 
-def results_of(assignment: Assignment, *, full: bool, **changes: Any) -> dict[str, Any]:
+def results_of(homework: Homework, *, full: bool, **changes: Any) -> dict[str, Any]:
     """The correct results of the reference (or the template), with changes by check number."""
     tests = []
-    for check in plan_checks(assignment):
+    for check in plan_checks(homework):
         test: dict[str, Any] = {
             "name": f"{check.number} {check.title}",
             "output": "text",
@@ -59,15 +60,13 @@ def results_of(assignment: Assignment, *, full: bool, **changes: Any) -> dict[st
     return {"output": "", "tests": tests}
 
 
-def fake(assignment: Assignment, results: dict[str, Any], **changes: Any) -> Preflight:
+def fake(homework: Homework, results: dict[str, Any], **changes: Any) -> Preflight:
     """A preflight whose bundle gives these results for any submission."""
     lines = ("#!/bin/sh", "mkdir results", "cat > results/results.json <<'END'")
     script = "\n".join((*lines, json.dumps(results), "END", ""))
     made = Preflight(
-        assignment=assignment,
+        homework=homework,
         files={"run_autograder": File(script.encode(), executable=True)},
-        reference=ROOT / "reference",
-        pristine=TEMPLATE,
         cases=[],
         leaks=lambda: [],
         jobs=1,
@@ -80,7 +79,7 @@ def no_audit(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """Rows instead of the grading of the catalogue's cases."""
     rows: list[Row] = []
 
-    def audit(_package: str, _cases: Sequence[Case], *_rest: object) -> Iterator[Row]:
+    def audit(_homework: Homework, _cases: Sequence[Case], *_rest: object) -> Iterator[Row]:
         yield from rows
 
     monkeypatch.setattr(preflight, "audit", audit)
@@ -93,13 +92,13 @@ def problems_of(made: Preflight) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.usefixtures("no_audit")
-def test_a_correct_bundle_passes(assignment: Assignment) -> None:
+def test_a_correct_bundle_passes(homework: Homework) -> None:
     """Full marks are correct for the reference and a problem for the template."""
-    passing = fake(assignment, results_of(assignment, full=True), leaks=lambda: [])
+    passing = fake(homework, results_of(homework, full=True), leaks=lambda: [])
     points, reference, template, catalogue, leaks = problems_of(passing)
     assert (points, reference, catalogue, leaks) == ((), (), (), ())
     assert "it gets 65 points" in template
-    empty = fake(assignment, results_of(assignment, full=False))
+    empty = fake(homework, results_of(homework, full=False))
     _, reference, template, _, _ = problems_of(empty)
     assert template == ()
     assert "it gets 0 points" in reference
@@ -115,28 +114,28 @@ def test_a_correct_bundle_passes(assignment: Assignment) -> None:
     ],
 )
 def test_points_that_the_reference_loses_are_named(
-    assignment: Assignment, changes: dict[str, Any], problem: str
+    homework: Homework, changes: dict[str, Any], problem: str
 ) -> None:
     """A lost point, a wrong maximum and an error of the grader are problems."""
-    problems = problems_of(fake(assignment, results_of(assignment, full=True, **changes)))
+    problems = problems_of(fake(homework, results_of(homework, full=True, **changes)))
     assert any(line.startswith(problem) for line in problems[1]), problems[1]
 
 
 @pytest.mark.usefixtures("no_audit")
-def test_a_bundle_without_results_fails(assignment: Assignment) -> None:
+def test_a_bundle_without_results_fails(homework: Homework) -> None:
     """Its output is quoted, such as the name of a missing module."""
     broken = {"run_autograder": File(b"#!/bin/sh\necho no module x\nexit 1\n", executable=True)}
-    problems = problems_of(fake(assignment, {}, files=broken))
+    problems = problems_of(fake(homework, {}, files=broken))
     for problem in problems[1:3]:
         assert problem[0].startswith("no results: ")
         assert "no module x" in problem[0]
 
 
 @pytest.mark.usefixtures("no_audit")
-def test_an_assignment_without_points_and_a_leak_are_problems(assignment: Assignment) -> None:
+def test_an_assignment_without_points_and_a_leak_are_problems(homework: Homework) -> None:
     """The sum must be above 0, and leaks are passed on."""
-    parts = tuple(replace(part, points=0.0) for part in assignment.parts)
-    worthless = replace(assignment, parts=parts)
+    parts = tuple(replace(part, points=0.0) for part in homework.parts)
+    worthless = replace(homework, parts=parts)
     leaking = fake(worthless, {}, leaks=lambda: ["a.py tells z"])
     problems = problems_of(leaking)
     assert problems[0] == ("the checks are worth 0 points, the parts 0",)
@@ -144,15 +143,15 @@ def test_an_assignment_without_points_and_a_leak_are_problems(assignment: Assign
 
 
 def test_a_missed_case_is_a_problem_unless_its_check_has_no_weight(
-    assignment: Assignment, no_audit: list[Row]
+    homework: Homework, no_audit: list[Row]
 ) -> None:
     """The problem names the case; settings that give its check no points excuse it."""
     case = Case("swapped", "wrong", "Swaps them.", {}, parts=frozenset({"1.1"}))
-    check = next(c for c in plan_checks(assignment) if c.number == "1.1.1")
+    check = next(c for c in plan_checks(homework) if c.number == "1.1.1")
     entries = {check.check_id: Entry(check.check_id, Verdict.FAILED, 0.0, "no")}
     no_audit.append(Row(case, entries, 0.1, ("keeps full marks in 1.1",)))
-    stopped = fake(assignment, results_of(assignment, full=True))
+    stopped = fake(homework, results_of(homework, full=True))
     assert problems_of(stopped)[3] == ("swapped (Swaps them.) keeps full marks in 1.1",)
-    weightless = replace(assignment, checks={"1.1.1": CheckSettings(weight=0.0)})
+    weightless = replace(homework, checks={"1.1.1": CheckSettings(weight=0.0)})
     excused = fake(weightless, results_of(weightless, full=True))
     assert problems_of(excused)[3] == ()

@@ -117,6 +117,24 @@ def test_a_check_that_says_exactly_the_same_only_refers() -> None:
     assert feedback_of(both[1], both) == "Same cause as 2.2.1."
 
 
+def test_no_reference_leads_to_another_reference() -> None:
+    """The third check names the one that says it in full."""
+    cannot = "Python cannot read gan.py; see check 2.2.1."
+    first = failed("2.2.1", "Python cannot read gan.py, line 3.")
+    others = [failed(number, cannot, same_as="2.2.1") for number in ("2.2.2", "4.2.1")]
+    all_rows = rows(first, *others)
+    assert feedback_of(all_rows[1], all_rows).startswith(cannot)
+    assert feedback_of(all_rows[2], all_rows) == "Same cause as 2.2.1."
+
+
+def test_a_cause_in_several_parts_has_all_their_numbers() -> None:
+    """A file that cannot be read is not the fault of the first part that needs it."""
+    entries = failed("1.1.1", "Python cannot read it."), failed("1.2.1", same_as="1.1.1")
+    plan = [check(e.check_id) for e in entries]
+    text = summary(plan, entries, {"1.1": "MADE.forward", "1.2": "MADE.inverse"})
+    assert "- 1.1, 1.2, -2 points: Python cannot read it. (1.1.1, 1.2.1)" in text
+
+
 def test_nothing_refers_to_a_check_that_its_reader_does_not_see() -> None:
     """A hidden check's verdict must not show."""
     both = rows(failed("1.2.1", mistake="sign"), failed("1.2.2", mistake="sign"), _1_2_1="hidden")
@@ -137,3 +155,12 @@ def test_nothing_refers_to_advice() -> None:
     plan = [advice, check("2.2.1")]
     both = rows_of(plan, [failed("1.3.5", "It exited."), failed("2.2.1", "It exited.")])
     assert feedback_of(both[1], both) == both[1].entry.feedback
+
+
+def test_a_reference_to_a_check_is_not_referred_to() -> None:
+    """The third check names the first, not the second, which only refers to it."""
+    first = failed("2.2.1", "Python cannot read gan.py: it is UTF-16.")
+    others = [failed(n, "Python cannot read gan.py; see 2.2.1.", same_as="2.2.1") for n in "34"]
+    _, second, third = listed = rows(first, *others)
+    assert feedback_of(second, listed) == second.entry.feedback
+    assert feedback_of(third, listed) == "Same cause as 2.2.1."

@@ -27,6 +27,7 @@ from autograder.engine.sandbox.frames import (
     send,
 )
 from tests.engine.sandbox.frame_kit import frame_bytes, received, soon
+from tests.processes import PATIENCE_S
 
 MIB = 1024 * 1024
 
@@ -179,7 +180,7 @@ def test_a_peer_that_stops_in_the_middle_meets_the_deadline(pair: Pair, sent: by
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match="did not send a whole frame in time"):
         receive(ours, began + 0.2)
-    assert 0.2 <= time.monotonic() - began < 3.0  # the machine may be busy
+    assert 0.2 <= time.monotonic() - began < PATIENCE_S
 
 
 def test_a_slow_peer_meets_the_same_deadline(pair: Pair) -> None:

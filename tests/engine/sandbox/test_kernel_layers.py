@@ -42,6 +42,11 @@ def outcome(action):
 
 FILES = "landlock.restrict(landlock.Paths(readable, (Path(sys.argv[1]),)))"
 CALLS = "seccomp.restrict()"
+HIDES = """
+from autograder.engine.sandbox.confine import without
+names = without(Path(sys.argv[1]), readable + (Path(sys.argv[2]),))
+landlock.restrict(landlock.Paths(names[0], (), names[1]))
+"""
 
 
 @needs_landlock
@@ -125,6 +130,30 @@ def test_restrictions_hold_in_children_too(tmp_path: Path) -> None:
     assert under(CALLS, code) == "PermissionError"
 
 
+@needs_landlock
+def test_a_hidden_folder_among_the_libraries_cannot_be_read(tmp_path: Path) -> None:
+    """Such as this package in site-packages; what lies beside it is found and imported."""
+    hidden = tmp_path / "lib" / "site-packages" / "autograder"
+    hidden.mkdir(parents=True)
+    (hidden / "solution.py").write_text("x = 42\n", encoding="utf-8")
+    (hidden.parent / "numbers_beside.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "lib64").symlink_to("lib")
+    (hidden.parent / "loop").symlink_to("..")
+    (hidden.parent / "link").symlink_to("autograder")
+    code = """
+    packages = sys.argv[1].removesuffix("/autograder")
+    sys.path.append(packages)
+    import numbers_beside
+    print(len(os.listdir(packages)))
+    for path in ("autograder", "link", "loop/site-packages/autograder"):
+        print(outcome(lambda: open(f"{packages}/{path}/solution.py")))
+    lib64 = packages.replace("/lib/", "/lib64/")
+    print(outcome(lambda: open(f"{lib64}/autograder/solution.py")))
+    """
+    outcomes = under(HIDES, code, str(hidden), str(tmp_path)).split()
+    assert outcomes == ["4", *["PermissionError"] * 4]
+
+
 # ---- folders with libraries -----------------------------------------------------------------
 
 
@@ -151,3 +180,29 @@ def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
         assert real.is_relative_to(environment) or not (
             real.is_relative_to(ROOT) or ROOT.is_relative_to(real)
         )
+
+
+def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
+    """Its folder has the solution; importing its experiments must not open it to workers."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    for name in ("__init__", "experiments"):
+        (folder / f"{name}.py").write_text("EXPERIMENTS = {}\n", encoding="utf-8")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from autograder.engine.sandbox import confine, zygote\n"
+        "zygote.prepare(sys.argv[2])\n"
+        "assert 'outside.experiments' in sys.modules\n"
+        "print(*confine.libraries(), sep='\\n')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(ROOT), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    libraries = [Path(line) for line in done.stdout.splitlines()]
+    assert libraries
+    assert not any(folder.is_relative_to(library) for library in libraries)

@@ -29,7 +29,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
         del sys.modules[name]
     (tmp_path / "codebase").mkdir()
     (tmp_path / "codebase" / "network.py").write_text("")
-    student = StudentCode(tmp_path)
+    student = StudentCode(tmp_path, "codebase")
 
     def write_and_load(gan: str, **others: str) -> ModuleType:
         for name, text in {"gan": gan, **others}.items():
@@ -167,7 +167,9 @@ def test_the_end_of_a_worker_restores_the_import(load: Load) -> None:
         load("import nothing_x")
         assert builtins.__import__ is not before
     finally:
-        StudentCode(Path("/nowhere")).stand_ins.close()  # knows of no line: changes nothing
+        StudentCode(
+            Path("/nowhere"), "codebase"
+        ).stand_ins.close()  # knows of no line: changes nothing
     assert builtins.__import__ is not before
 
 

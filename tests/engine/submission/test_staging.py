@@ -164,7 +164,7 @@ def test_odd_encodings_stay_as_they_are_and_are_noted(
     staged = take(make(tmp_path, {**BOTH, GAN: content}), pristine)
     assert (staged.root / GAN).read_bytes() == content
     [note] = staged.notes
-    assert note.startswith(f"Python cannot read {GAN}: it {fault}")
+    assert note.startswith(f"{GAN} {fault}")
     assert note.endswith(SAVE_AS_UTF8)
 
 
@@ -284,7 +284,7 @@ def test_without_any_wanted_file_the_message_says_what_was_found(
         expected = expected.replace(", 'codebase/'", "")
     message = refused(make(tmp_path, files), pristine, expected)
     assert f"Expected: {FLOW} and {GAN}, as in the template." in message
-    assert "make_submission.sh" in message
+    assert "make_submission.py" in message
 
 
 @either

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.base_plugin import JUDGE
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.homework.mistakes.catalogue import WRONG
 from autograder.homework.training_runs.flow_training import FlowTraining
 

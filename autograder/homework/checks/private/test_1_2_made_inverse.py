@@ -11,11 +11,11 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
 from autograder.engine.judge.compare import close, difference, excess
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
+from autograder.engine.judge.gradients import gradient_error
 from autograder.homework import tolerances
-from autograder.homework.gradients import gradient_error
 from autograder.homework.oracles import flow
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.strategies import STEEP, USED, MadeCase, and_special, made_cases
@@ -62,7 +62,7 @@ def _check_mapping(case: MadeCase, z: Array) -> None:
     if not close(z, expected, tolerances.FLOW):
         raise CheckFailed(
             "MADE.inverse() does not give z_i = (x_i - mu_i) / exp(alpha_i).",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("z", z, expected, tolerances.FLOW),
         )
 
@@ -72,7 +72,7 @@ def _check_log_det(case: MadeCase, log_det: Array) -> None:
     if not close(log_det, expected, tolerances.LOG_DET):
         raise CheckFailed(
             "The log-determinant of MADE.inverse() is not minus the sum of alpha.",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("log_det", log_det, expected, tolerances.LOG_DET),
         )
 
@@ -82,7 +82,7 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
     if not close(above, np.zeros_like(above), tolerances.FLOW):
         raise CheckFailed(
             "z_i depends on a later x_j: the Jacobian of MADE.inverse() is not triangular.",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("dz/dx", above, np.zeros_like(above), tolerances.FLOW),
         )
     alpha = flow.conditioner(case.weights, case.x)[1]
@@ -90,7 +90,7 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
     if not close(diagonal, np.exp(-alpha), tolerances.FLOW):
         raise CheckFailed(
             "The diagonal of the Jacobian of MADE.inverse() is not exp(-alpha).",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("dz_i/dx_i", diagonal, np.exp(-alpha), tolerances.FLOW),
         )
     expected = flow.made_inverse_jacobian(case.weights, case.x)
@@ -98,14 +98,14 @@ def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
         raise CheckFailed(
             "z_i does not depend on the earlier x_j as it should: the Jacobian of MADE.inverse() "
             "is incorrect below its diagonal.",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("dz/dx", found, expected, tolerances.FLOW),
         )
     own = np.log(np.abs(diagonal)).sum(axis=1)
     if not close(log_det, own, tolerances.LOG_DET):
         raise CheckFailed(
             "log_det is not the log-determinant of the map that MADE.inverse() computes.",
-            where=f"Smallest case found: {case}.",
+            where=f"Smallest case found: {case.with_x}.",
             numbers=difference("log_det", log_det, own, tolerances.LOG_DET),
         )
 
@@ -194,7 +194,7 @@ def test_gradients_reach_every_parameter(
                 raise CheckFailed(
                     f"No gradient flows from {output} to {name.removeprefix('block0.')}, a "
                     "parameter of MADE.net.",
-                    where=f"Smallest case found: {case}.",
+                    where=f"Smallest case found: {case.with_x}.",
                     numbers=f"{int(missing.sum())} of {int(should.sum())} entries that should "
                     "have a gradient have none.",
                     hint="Look for detach(), no_grad(), .item() or .data, and for clamp() and "
@@ -207,7 +207,7 @@ def test_gradients_reach_every_parameter(
         if error:
             raise CheckFailed(
                 f"The gradient of {output} with respect to the parameters of MADE.net is wrong.",
-                where=f"Smallest case found: {case}.",
+                where=f"Smallest case found: {case.with_x}.",
                 numbers=error,
             )
 

@@ -3,7 +3,7 @@
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import given, settings
 
-from autograder.engine.catalogue.diagnosis import Diagnosis
+from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.homework.losses.checks import check_gradient, check_value
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.strategies import gan_cases

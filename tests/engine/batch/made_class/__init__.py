@@ -13,11 +13,11 @@ from autograder.engine.batch.page import About
 from autograder.engine.batch.store import Listed, Record, Store
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict
 from autograder.engine.grading.plan import plan_checks
-from autograder.engine.homework import load_assignment
 from autograder.engine.results.gradescope import to_results
 from autograder.engine.results.summary import summary
+from tests.this_homework import THIS
 
-_ASSIGNMENT = load_assignment("autograder.homework")
+_ASSIGNMENT = THIS
 PLAN = plan_checks(_ASSIGNMENT)
 PARTS = _ASSIGNMENT.part_titles
 WORTH = {part.number: part.points for part in _ASSIGNMENT.parts}

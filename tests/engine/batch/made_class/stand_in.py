@@ -19,8 +19,9 @@ from typing import Any
 
 from autograder.engine.batch.worker_process import fingerprint
 from autograder.engine.grading.ledger import Entry, Verdict
-from autograder.engine.homework import load_assignment
+from autograder.engine.homework import load_homework
 from autograder.engine.sandbox.confine import die_with_parent
+from autograder.engine.sandbox.isolated import ROOT
 from tests.engine.batch.made_class import PLAN, record, results_of
 
 
@@ -28,7 +29,7 @@ def main() -> int:
     """Serve as `autograder.engine.batch.worker_process` does."""
     die_with_parent()
     settings = json.loads(sys.stdin.readline())
-    checks = fingerprint(load_assignment(settings["package"]), tuple(settings["only"]))
+    checks = fingerprint(load_homework(ROOT / settings["folder"]), tuple(settings["only"]))
     right = record("any").results
     error = results_of(Entry(c.check_id, Verdict.GRADER_ERROR, 0.0, "no zygote") for c in PLAN)
     print("{}", flush=True)

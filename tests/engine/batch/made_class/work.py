@@ -12,18 +12,15 @@ from autograder.engine.batch.privacy import Names
 from autograder.engine.batch.scheduler import Grading, grade_due, make_plan
 from autograder.engine.batch.store import Record, Store
 from autograder.engine.batch.worker_process import Settings, fingerprint
-from autograder.engine.homework import load_assignment
+from tests.this_homework import THIS
 
 STAND_IN = "tests.engine.batch.made_class.stand_in"
-PACKAGE = "autograder.homework"
-TEMPLATE = Path(__file__).resolve().parents[4] / "student_template"
 
 
 def grading(timeout_s: float = 30.0, only: tuple[str, ...] = ()) -> Grading:
     """The settings that the command would use."""
-    assignment = load_assignment(PACKAGE)
-    settings = Settings.of(assignment, TEMPLATE, only)
-    return Grading(settings, fingerprint(assignment, only), assignment.files, timeout_s)
+    settings = Settings.of(THIS, only)
+    return Grading(settings, fingerprint(THIS, only), THIS.files, timeout_s)
 
 
 def class_of(folder: Path, *asks: str) -> Path:

@@ -18,7 +18,7 @@ from autograder.engine.sandbox.launch import ZygoteHolder, open_prefork
 from tests.processes import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[4]
-HOMEWORK = "tests.small_homework"
+HOMEWORK = Path(__file__).resolve().parents[3] / "small_homework"
 VECTOR = np.array([1.0, 2.0, 3.0], np.float32)
 SOLUTION = (ROOT / "tests" / "small_homework" / "solution.py").read_text()
 
@@ -95,7 +95,7 @@ class Grader:
         self,
         submission: Path,
         folder: Path,
-        homework: str = HOMEWORK,
+        homework: Path = HOMEWORK,
         *,
         prefork: bool = False,
         modules: tuple[str, ...] = (),
@@ -107,7 +107,9 @@ class Grader:
         self.log = folder / "log"
         self.holder = ZygoteHolder(homework, self.temporary, self.log, self.prefork)
         self.control = self.holder.connect()
-        self.launcher = Launcher(self.control, submission, PATIENCE_S, modules=modules)
+        self.launcher = Launcher(
+            self.control, submission, PATIENCE_S, code="codebase", modules=modules
+        )
 
     @property
     def zygote(self) -> psutil.Process:

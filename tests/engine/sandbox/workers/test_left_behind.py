@@ -88,9 +88,9 @@ def test_a_user_whose_processes_are_all_dead_has_none() -> None:
             os._exit(1)
     wait_until(lambda: identity.has_processes(uid), "the other user's process")
     started = time.monotonic()
-    identity.kill_all(uid, lambda: None)
+    identity.kill_all(uid, lambda: None, give_up_s=2 * PATIENCE_S)
     assert not identity.has_processes(uid)
-    assert time.monotonic() - started < 4  # it gives up after five
+    assert time.monotonic() - started < PATIENCE_S
     assert os.waitpid(pid, 0)[1] == signal.SIGKILL
 
 
@@ -147,10 +147,10 @@ def _kill_and_watch(judge: subprocess.Popen[str]) -> None:
 
 def test_a_zygote_that_cannot_start_is_an_error_at_once(submission: Path, tmp_path: Path) -> None:
     """A missing homework is the grader's fault; the log names it."""
-    grader = Grader(submission, tmp_path, "tests.no_such_homework")
+    grader = Grader(submission, tmp_path, tmp_path / "no_such_homework")
     try:
         with pytest.raises(ZygoteGone, match="the zygote"):
             grader.launcher.open()
     finally:
         grader.holder.close()
-    assert "No module named 'tests.no_such_homework'" in grader.log.read_text()
+    assert "there is no folder" in grader.log.read_text()

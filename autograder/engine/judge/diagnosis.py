@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograder.engine.catalogue.solutions import Family
 from autograder.engine.judge.compare import Tolerance, close
 from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 
@@ -23,6 +22,39 @@ from autograder.engine.judge.exceptions import CheckFailed, CheckStopped
 # must be the mistake's, not merely close to it.
 SAME_ANSWER = Tolerance(rtol=2e-3, atol=2e-4)
 _MAX_OBSERVATIONS = 40
+
+
+@dataclass(frozen=True)
+class Family:
+    """Scalar answers of a mistake with a constant that the student chose, such as a clamp.
+
+    Args:
+        predict: the answer, from the observation and the constant.
+        number: the constant in the entry's code.
+        hint: shown if some constant explains all observations.
+    """
+
+    predict: Callable[[Any, float], float]
+    number: float
+    hint: Callable[[float], str]
+
+    def __call__(self, about: Any) -> float:
+        """The answer with the constant in the entry's code."""
+        return self.predict(about, self.number)
+
+    def fitted(self, about: Any, got: float) -> Family:
+        """Return the family with the constant, 1e-6 to 0.5, that gives the closest answer."""
+
+        def error(number: float) -> float:
+            with np.errstate(all="ignore"):
+                return abs(got - self.predict(about, number))
+
+        logarithms = np.linspace(np.log(1e-6), np.log(0.5), 60)
+        for _ in range(4):  # next time between the neighbours of the best
+            step = logarithms[1] - logarithms[0]
+            best = min(logarithms, key=lambda one: error(float(np.exp(one))))
+            logarithms = np.linspace(best - step, best + step, 21)
+        return replace(self, number=float(np.exp(best)))
 
 
 @dataclass(frozen=True, eq=False)

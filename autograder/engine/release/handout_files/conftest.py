@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = "autograder.homework"
 sys.path.insert(0, str(HERE / "grader"))
 
 from autograder.engine.local import hooks  # noqa: E402 - found by the line above
@@ -18,10 +17,10 @@ pytest_addoption = hooks.pytest_addoption
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the checks the same verdicts as on Gradescope."""
-    hooks.set_up(config, HERE, PACKAGE)
+    hooks.set_up(config, HERE)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Explain a fingerprint, for `--compare`."""
-    return hooks.compare(config, HERE, PACKAGE)
+    return hooks.compare(config, HERE)

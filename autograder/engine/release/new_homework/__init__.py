@@ -1,0 +1,1 @@
+"""The homework new_homework: docs/authors.md explains each file."""

@@ -1,0 +1,1 @@
+"""Fixed problems with known answers, for the public checks."""
