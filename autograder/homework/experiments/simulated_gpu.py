@@ -31,7 +31,8 @@ _TAKE_BOTH = frozenset(
         Tensor.reshape_as,
         Tensor.view_as,
         torch.broadcast_tensors,
-        torch._has_compatible_shallow_copy_type,  # asked when a module moves
+        # Asked when a module moves; internal, so it may disappear.
+        getattr(torch, "_has_compatible_shallow_copy_type", None),
         torch.is_same_size,
         torch.result_type,
         *_TO_OTHER,
@@ -175,8 +176,8 @@ def _address(tensor: Tensor) -> int:
 
 def _plain(tensor: Tensor) -> Tensor:
     """The tensor itself where torch.func's `grad` and `vmap` have wrapped it."""
-    functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(tensor):
+    functorch = getattr(torch._C, "_functorch", None)  # internal, so it may disappear
+    while functorch is not None and functorch.is_functorch_wrapped_tensor(tensor):
         tensor = functorch.get_unwrapped(tensor)
     return tensor
 
