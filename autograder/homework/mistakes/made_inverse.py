@@ -274,7 +274,7 @@ WRONG: tuple[Wrong, ...] = (
         "inverse-first-64-examples",
         "Maps only the first 64 examples of a batch.",
         but(MADE_INVERSE, (_STEP, f"{_STEP}; z = torch.cat([z[:64], x[64:]])")),
-        says="batch=300",
+        says="batch 300",
     ),
     _wrong(
         "inverse-alpha-clamped",

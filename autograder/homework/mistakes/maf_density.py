@@ -140,7 +140,7 @@ WRONG: tuple[Wrong, ...] = (
             values.append((self.base_dist.log_prob(z).sum(dim=1) + total).mean())
         log_prob = torch.stack(values).mean()
         """,
-        says="batch=100",
+        says="batch 100",
     ),
     _wrong(
         "maf-first-example",
