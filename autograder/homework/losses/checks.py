@@ -31,7 +31,7 @@ def check_value(student: Student, diagnosis: Diagnosis, case: GanCase, function:
     """Check that the loss equals the assignment's formula on the inputs of the networks."""
     for other in _cases_for_diagnosis(case, function):
         diagnosis.ask_if_failed(
-            str(other), partial(_observe_value, student, diagnosis, other, function)
+            repr(other), partial(_observe_value, student, diagnosis, other, function)
         )
     for each in _with_special_cases(case, function):
         record, call, expected = _observe_value(student, diagnosis, each, function)
@@ -46,7 +46,7 @@ def check_gradient(student: Student, diagnosis: Diagnosis, case: GanCase, functi
     """Check the gradient of the loss by the network that it trains."""
     for other in _cases_for_diagnosis(case, function):
         diagnosis.ask_if_failed(
-            str(other), partial(_observe_gradient, student, diagnosis, other, function)
+            repr(other), partial(_observe_gradient, student, diagnosis, other, function)
         )
     for each in _with_special_cases(case, function):
         record, call, expected = _observe_gradient(student, diagnosis, each, function)

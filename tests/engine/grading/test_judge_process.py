@@ -47,12 +47,17 @@ def control() -> Iterator[socket.socket]:
 
 
 def write_job(folder: Path, only: tuple[str, ...]) -> Path:
-    """A job that grades the reference, in a new folder."""
-    folder.mkdir()
+    """A job that grades the reference with a line more, in a new folder."""
+    submission = folder / "submission"
+    for name in THIS.files:
+        (submission / name).parent.mkdir(parents=True, exist_ok=True)
+        text = (REFERENCE / name).read_text(encoding="utf-8")
+        # An edit: the advice on it calls no worker.
+        (submission / name).write_text(f"EXTRA = 1\n{text}", encoding="utf-8")
     Job(
         homework=str(HOMEWORK),
         config=str(ASSIGNMENT.folder / "assignment.toml"),
-        submission=str(REFERENCE),
+        submission=str(submission),
         pristine=str(TEMPLATE),
         missing=(),
         ledger=str(folder / "ledger"),
@@ -65,7 +70,7 @@ def write_job(folder: Path, only: tuple[str, ...]) -> Path:
 def entries_of(judges: Judges, job: Path, control: socket.socket) -> dict[str, Entry]:
     """The ledger after a judge has done this job, without the times."""
     running = judges.start(job, control.fileno(), job.parent / "log")
-    assert running.wait(PATIENCE_S) == 0
+    assert running.wait(PATIENCE_S) == 1  # there is advice
     entries = read_ledger(job.parent / "ledger", PLAN)
     return {name: replace(entry, seconds=0.0) for name, entry in entries.items()}
 
@@ -77,7 +82,7 @@ def test_a_fork_writes_what_a_fresh_process_writes(
     fresh = entries_of(ColdJudges(), write_job(tmp_path / "cold", READS_FILES), control)
     for name in ("first", "second"):
         assert entries_of(warm, write_job(tmp_path / name, READS_FILES), control) == fresh
-    assert {fresh[check].verdict.value for check in READS_FILES} == {"passed"}
+    assert {fresh[check].verdict.value for check in READS_FILES} == {"failed"}
 
 
 def test_a_killed_judge_reports_the_signal(
