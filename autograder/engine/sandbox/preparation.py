@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -46,13 +47,15 @@ def import_all(modules: Iterable[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _undone() -> Iterator[None]:
-    """Restore the current folder, the umask and the signal handlers."""
+    """Restore the folder, the umask, signal handlers and warnings, of which none is shown."""
     folder = Path.cwd()
     mask = os.umask(0o077)
     os.umask(mask)
     handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         os.chdir(folder)
         os.umask(mask)
