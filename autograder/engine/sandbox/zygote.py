@@ -38,7 +38,6 @@ from autograder.engine.sandbox import (
     frames,
     huge_pages,
     identity,
-    lean_torch,
     preparation,
     watch,
 )
@@ -50,7 +49,6 @@ _HELLO_S = 60.0
 # Processor time for importing torch and the experiments on the machine that all time limits were
 # set for. On a slower machine, all time limits grow in proportion.
 _NOMINAL_IMPORT_S = 1.6
-_NOMINAL_LEAN_IMPORT_S = 1.05  # see lean_torch; their ratio is the same on every machine
 _SLOWEST = 8.0
 
 
@@ -92,7 +90,6 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
         many: whether many gradings follow, so that expensive preparations pay.
     """
     gc.disable()  # the collector finds nothing in what is imported, and takes a tenth of the time
-    late = lean_torch.import_torch()
     import torch
 
     torch.set_num_threads(1)
@@ -103,10 +100,9 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     weight = torch.ones(2, requires_grad=True)
     (weight * weight).sum().backward()  # type: ignore[no-untyped-call]
     # Measured here: the nominal time covers the imports above only.
-    nominal_s = _NOMINAL_LEAN_IMPORT_S if late else _NOMINAL_IMPORT_S
-    speed = min(max(time.process_time() / nominal_s, 1.0), _SLOWEST)
+    speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     if many:
-        preparation.import_all(lean_torch.FIRST_USED)
+        preparation.import_all(preparation.FIRST_USED)
     _hide(Path(homework))
     # A worker's garbage collector must not touch, and so copy, the shared pages.
     if many:

@@ -1,4 +1,4 @@
-"""Torch without its late modules: a student's code can tell by the time only."""
+"""What torch imports at the first use of a function is there before the workers are forked."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.sandbox.lean_torch import FIRST_USED, LATE, WITH_IT
+from autograder.engine.sandbox.preparation import FIRST_USED
 from autograder.engine.submission.imports import modules_to_prepare
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,15 +29,12 @@ USES = {
 _BEGIN = """
 import importlib, sys, warnings
 warnings.simplefilter("ignore")
-from autograder.engine.sandbox import lean_torch
 """
 _USED = """
-assert lean_torch.import_torch()
 import torch
 from torch.utils.checkpoint import checkpoint
 x = torch.ones(3, requires_grad=True)
 (x * x).sum().backward()
-assert lean_torch.LATE not in sys.modules and "torch._refs" not in sys.modules
 for name in eval(sys.argv[2]):
     importlib.import_module(name)
 before = set(sys.modules)
@@ -65,35 +62,3 @@ def test_what_a_submission_uses_is_there_before_its_workers(text: str, tmp_path:
     assert set(modules) <= set(FIRST_USED)
     imported = run(_USED, text, repr(modules))
     assert USES[text] or imported == "[]"
-
-
-_LEFT_OUT = """
-importlib.import_module("torch") if sys.argv[1] == "whole" else lean_torch.import_torch()
-print(sorted(name for name in sys.modules if name.startswith("torch")))
-"""
-
-
-@pytest.mark.slow
-def test_the_list_of_late_modules_is_that_of_this_release() -> None:
-    """Each module that a whole import has and a lean one has not is on the list, or inside one."""
-    whole, lean = (set(eval(run(_LEFT_OUT, how))) for how in ("whole", "lean"))
-    late = whole - lean
-    assert late
-    assert not lean - whole
-    assert [name for name in late if not _is_on_list(name)] == []
-
-
-def _is_on_list(name: str) -> bool:
-    return any(name == each or name.startswith(f"{each}.") for each in (LATE, *WITH_IT))
-
-
-_UNKNOWN = """
-lean_torch._RELEASE = "1.0"
-assert not lean_torch.import_torch()
-print("torch._refs" in sys.modules)
-"""
-
-
-def test_an_unknown_release_is_imported_as_a_whole() -> None:
-    """Its modules are not on the list."""
-    assert run(_UNKNOWN) == "True"
