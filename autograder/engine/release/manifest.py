@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from autograder import API
@@ -25,7 +26,8 @@ _GRADING = (
     "autograder/engine/judge/__main__.py",
 )
 # A homework's modules that the engine finds by their names, where there are any.
-_FOUND_BY_NAME = ("settings.py", "experiments.py", "mistakes.py", "mistakes/__init__.py")
+_SHARED_BY_NAME = ("settings.py", "experiments.py")  # students get these, too
+_FOUND_BY_NAME = (*_SHARED_BY_NAME, "mistakes.py", "mistakes/__init__.py")
 _SECRET = {"oracles", "mistakes", "catalogue", "private"}  # of a homework
 _DATA = {".toml", ".ini", ".json", ".npz", ".safetensors"}
 _QUOTED = re.compile(r"[\"'](\w+(?:\.\w+)+)[\"']")
@@ -46,7 +48,7 @@ def files_that_grade(homework: Homework) -> dict[str, Path]:
     starts += [folder / name for name in _FOUND_BY_NAME]
     for room in ("checks", "experiments"):
         starts += sorted((folder / room).rglob("*.py"))
-    files = set(_follow(starts, _packages(homework)))
+    files = set(_follow(starts, _packages(folder, homework.package)))
     for parent in {path.parent for path in files} | {folder}:
         files |= {path for path in parent.iterdir() if path.suffix in _DATA and path.is_file()}
     return dict(sorted((homework.path_in_project(path), path) for path in files))
@@ -63,15 +65,7 @@ def public_files(homework: Homework) -> dict[str, Path]:
     engine = Path(__file__).resolve().parents[1]
     folder = homework.folder
     public = folder / "checks" / "public"
-    chains = _follow(
-        [
-            *(folder / name for name in ("settings.py", "experiments.py", "checks/conftest.py")),
-            *sorted(public.glob("*.py")),
-            *sorted((folder / "experiments").glob("*.py")),
-            *sorted((engine / "local").glob("*.py")),
-        ],
-        _packages(homework),
-    )
+    chains = _needed_by_public_checks(folder, homework.package, engine / "local")
     for path, chain in chains.items():
         if _is_secret(path, homework):
             names = " -> ".join(homework.path_in_project(one) for one in (*chain, path))
@@ -85,14 +79,27 @@ def public_files(homework: Homework) -> dict[str, Path]:
     return dict(sorted((homework.path_in_project(path), path) for path in {*chains, *data}))
 
 
+@lru_cache(maxsize=8)  # every grading of a class asks
+def _needed_by_public_checks(
+    folder: Path, package: str, local: Path
+) -> Mapping[Path, tuple[Path, ...]]:
+    starts = [
+        *(folder / name for name in (*_SHARED_BY_NAME, "checks/conftest.py")),
+        *sorted((folder / "checks" / "public").glob("*.py")),
+        *sorted((folder / "experiments").glob("*.py")),
+        *sorted(local.glob("*.py")),
+    ]
+    return _follow(starts, _packages(folder, package))
+
+
 def _is_secret(path: Path, homework: Homework) -> bool:
     above = homework.folder if path.is_relative_to(homework.folder) else ROOT / "autograder"
     secret = _SECRET if above == homework.folder else {"commands"}
     return not secret.isdisjoint(path.relative_to(above).with_suffix("").parts)
 
 
-def _packages(homework: Homework) -> dict[str, Path]:
-    return {"autograder": ROOT / "autograder", homework.package: homework.folder}
+def _packages(folder: Path, package: str) -> dict[str, Path]:
+    return {"autograder": ROOT / "autograder", package: folder}
 
 
 def hash_of_public_checks(homework: Homework) -> str:
