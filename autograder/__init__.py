@@ -20,7 +20,7 @@ API = {
     "Student": "judge.student",
     "Tolerance": "judge.compare",
     "Wrong": "catalogue.solutions",
-    "assert_close": "judge.student",
+    "assert_close": "judge.compare",
     "blocked_by": "judge.decorators",
     "number": "judge.decorators",
     "requires_any_of": "judge.decorators",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autograder.engine.judge.exceptions import CheckFailed
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -72,6 +74,34 @@ def close_to_any(got: ArrayLike, candidates: Sequence[ArrayLike], tolerance: Tol
     multiple = min(excess(got, candidate, tolerance) for candidate in candidates)
     note(multiple)
     return multiple <= 1.0
+
+
+def assert_close(
+    got: ArrayLike,
+    expected: ArrayLike,
+    tolerance: Tolerance,
+    what: str,
+    *,
+    name: str = "result",
+    where: str = "",
+) -> None:
+    """Fail the check unless all entries are within the tolerance.
+
+    Args:
+        got: the student's answer.
+        expected: the correct one, of the same shape.
+        tolerance: |got - expected| <= atol + rtol * |expected|.
+        what: the sentence that a student reads if it is not, on what is wrong.
+        name: of the answer, in the line with the numbers.
+        where: a sentence on the case.
+
+    Raises:
+        CheckFailed: they differ.
+        OracleError: an expected value is NaN or infinite.
+    """
+    if not close(got, expected, tolerance):
+        numbers = difference(name, got, expected, tolerance)
+        raise CheckFailed(what, where=where, numbers=numbers)
 
 
 def excess(got: ArrayLike, expected: ArrayLike, tolerance: Tolerance) -> float:

@@ -1,4 +1,4 @@
-"""Call a student's functions with named arrays, and compare what they return.
+"""Call a student's functions with named arrays.
 
 A homework that needs no more than `Student.call` has no code that runs in a worker.
 """
@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 
 from autograder.engine.homework import Homework
 from autograder.engine.judge.calls import CALL, Array, Call, Caller
-from autograder.engine.judge.compare import Tolerance, close, difference
-from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.reply import Reply
 
 
@@ -120,31 +118,3 @@ class Student:
 
 def _sent(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
-
-
-def assert_close(
-    got: ArrayLike,
-    expected: ArrayLike,
-    tolerance: Tolerance,
-    what: str,
-    *,
-    name: str = "result",
-    where: str = "",
-) -> None:
-    """Fail the check unless all entries are within the tolerance.
-
-    Args:
-        got: the student's answer.
-        expected: the correct one, of the same shape.
-        tolerance: |got - expected| <= atol + rtol * |expected|.
-        what: the sentence that a student reads if it is not, on what is wrong.
-        name: of the answer, in the line with the numbers.
-        where: a sentence on the case.
-
-    Raises:
-        CheckFailed: they differ.
-        OracleError: an expected value is NaN or infinite.
-    """
-    if not close(got, expected, tolerance):
-        numbers = difference(name, got, expected, tolerance)
-        raise CheckFailed(what, where=where, numbers=numbers)

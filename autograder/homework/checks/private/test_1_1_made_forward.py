@@ -11,7 +11,7 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
-from autograder.engine.judge.compare import close, difference, excess
+from autograder.engine.judge.compare import assert_close, close, difference, excess
 from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework import tolerances
@@ -59,23 +59,27 @@ def _right_log_det(case: MadeCase, answer: Forward) -> Array:
 
 def _check_mapping(case: MadeCase, x: Array) -> None:
     expected, _ = flow.made_forward(case.weights, case.z)
-    if not close(x, expected, tolerances.FLOW):
-        raise CheckFailed(
-            "MADE.forward() does not give x_i = mu_i + z_i exp(alpha_i).",
-            where=f"Smallest case found: {case.with_z}.",
-            numbers=difference("x", x, expected, tolerances.FLOW),
-        )
+    assert_close(
+        x,
+        expected,
+        tolerances.FLOW,
+        "MADE.forward() does not give x_i = mu_i + z_i exp(alpha_i).",
+        name="x",
+        where=f"Smallest case found: {case.with_z}.",
+    )
 
 
 def _check_log_det(case: MadeCase, answer: Forward) -> None:
     right = _right_log_det(case, answer)
-    if not close(answer.log_det, right, tolerances.LOG_DET):
-        raise CheckFailed(
-            "The log-determinant of MADE.forward() is neither the sum of alpha over the variables "
-            "nor minus that.",
-            where=f"Smallest case found: {case.with_z}.",
-            numbers=difference("log_det", answer.log_det, right, tolerances.LOG_DET),
-        )
+    assert_close(
+        answer.log_det,
+        right,
+        tolerances.LOG_DET,
+        "The log-determinant of MADE.forward() is neither the sum of alpha over the variables "
+        "nor minus that.",
+        name="log_det",
+        where=f"Smallest case found: {case.with_z}.",
+    )
 
 
 @number("1.1.1")

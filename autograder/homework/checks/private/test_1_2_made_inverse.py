@@ -11,7 +11,7 @@ import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
-from autograder.engine.judge.compare import close, difference, excess
+from autograder.engine.judge.compare import assert_close, excess
 from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.gradients import gradient_error
@@ -59,55 +59,67 @@ def _ask_others(student: Student, diagnosis: Diagnosis, *, jacobian: bool = Fals
 
 def _check_mapping(case: MadeCase, z: Array) -> None:
     expected, _ = flow.made_inverse(case.weights, case.x)
-    if not close(z, expected, tolerances.FLOW):
-        raise CheckFailed(
-            "MADE.inverse() does not give z_i = (x_i - mu_i) / exp(alpha_i).",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("z", z, expected, tolerances.FLOW),
-        )
+    assert_close(
+        z,
+        expected,
+        tolerances.FLOW,
+        "MADE.inverse() does not give z_i = (x_i - mu_i) / exp(alpha_i).",
+        name="z",
+        where=f"Smallest case found: {case.with_x}.",
+    )
 
 
 def _check_log_det(case: MadeCase, log_det: Array) -> None:
     _, expected = flow.made_inverse(case.weights, case.x)
-    if not close(log_det, expected, tolerances.LOG_DET):
-        raise CheckFailed(
-            "The log-determinant of MADE.inverse() is not minus the sum of alpha.",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("log_det", log_det, expected, tolerances.LOG_DET),
-        )
+    assert_close(
+        log_det,
+        expected,
+        tolerances.LOG_DET,
+        "The log-determinant of MADE.inverse() is not minus the sum of alpha.",
+        name="log_det",
+        where=f"Smallest case found: {case.with_x}.",
+    )
 
 
 def _check_jacobian(case: MadeCase, found: Array, log_det: Array) -> None:
     above = np.triu(found, k=1)
-    if not close(above, np.zeros_like(above), tolerances.FLOW):
-        raise CheckFailed(
-            "z_i depends on a later x_j: the Jacobian of MADE.inverse() is not triangular.",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("dz/dx", above, np.zeros_like(above), tolerances.FLOW),
-        )
+    assert_close(
+        above,
+        np.zeros_like(above),
+        tolerances.FLOW,
+        "z_i depends on a later x_j: the Jacobian of MADE.inverse() is not triangular.",
+        name="dz/dx",
+        where=f"Smallest case found: {case.with_x}.",
+    )
     alpha = flow.conditioner(case.weights, case.x)[1]
     diagonal = np.diagonal(found, axis1=1, axis2=2)
-    if not close(diagonal, np.exp(-alpha), tolerances.FLOW):
-        raise CheckFailed(
-            "The diagonal of the Jacobian of MADE.inverse() is not exp(-alpha).",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("dz_i/dx_i", diagonal, np.exp(-alpha), tolerances.FLOW),
-        )
+    assert_close(
+        diagonal,
+        np.exp(-alpha),
+        tolerances.FLOW,
+        "The diagonal of the Jacobian of MADE.inverse() is not exp(-alpha).",
+        name="dz_i/dx_i",
+        where=f"Smallest case found: {case.with_x}.",
+    )
     expected = flow.made_inverse_jacobian(case.weights, case.x)
-    if not close(found, expected, tolerances.FLOW):
-        raise CheckFailed(
-            "z_i does not depend on the earlier x_j as it should: the Jacobian of MADE.inverse() "
-            "is incorrect below its diagonal.",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("dz/dx", found, expected, tolerances.FLOW),
-        )
+    assert_close(
+        found,
+        expected,
+        tolerances.FLOW,
+        "z_i does not depend on the earlier x_j as it should: the Jacobian of MADE.inverse() "
+        "is incorrect below its diagonal.",
+        name="dz/dx",
+        where=f"Smallest case found: {case.with_x}.",
+    )
     own = np.log(np.abs(diagonal)).sum(axis=1)
-    if not close(log_det, own, tolerances.LOG_DET):
-        raise CheckFailed(
-            "log_det is not the log-determinant of the map that MADE.inverse() computes.",
-            where=f"Smallest case found: {case.with_x}.",
-            numbers=difference("log_det", log_det, own, tolerances.LOG_DET),
-        )
+    assert_close(
+        log_det,
+        own,
+        tolerances.LOG_DET,
+        "log_det is not the log-determinant of the map that MADE.inverse() computes.",
+        name="log_det",
+        where=f"Smallest case found: {case.with_x}.",
+    )
 
 
 @number("1.2.1")

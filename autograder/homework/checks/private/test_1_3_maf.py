@@ -14,7 +14,7 @@ from gradescope_utils.autograder_utils.decorators import number, weight
 from hypothesis import example, given, settings
 
 from autograder.engine.homework import Homework
-from autograder.engine.judge.compare import close, difference
+from autograder.engine.judge.compare import assert_close
 from autograder.engine.judge.diagnosis import Diagnosis
 from autograder.engine.judge.exceptions import CheckFailed, Figure
 from autograder.engine.judge.gradients import flat
@@ -65,12 +65,14 @@ def _expected(case: MafCase, blocks: Sequence[flow.AnyBlock]) -> float:
 
 def _check_value(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock]) -> None:
     expected = _expected(case, blocks)
-    if not close(got.value, expected, tolerances.LOSS):
-        raise CheckFailed(
-            "MAF.log_probs() does not give the mean over the batch of log p(x).",
-            where=f"Smallest case found: {case.with_x}; known maps replace the MADE blocks.",
-            numbers=difference("log_probs", got.value, expected, tolerances.LOSS),
-        )
+    assert_close(
+        got.value,
+        expected,
+        tolerances.LOSS,
+        "MAF.log_probs() does not give the mean over the batch of log p(x).",
+        name="log_probs",
+        where=f"Smallest case found: {case.with_x}; known maps replace the MADE blocks.",
+    )
 
 
 def _check_gradient(case: MafCase, got: LogProbs, blocks: Sequence[flow.AnyBlock]) -> None:
@@ -155,12 +157,14 @@ def _check_integral(student: Student, case: MafCase, blocks: Sequence[flow.AnyBl
     points = points.astype(np.float32).astype(np.float64)
     area = float(axis[1] - axis[0]) ** 2
     total = _integral(student.log_probs_at_points(case, blocks, points), area)
-    if not close(total, 1.0, tolerances.INTEGRAL):
-        raise CheckFailed(
-            "The density from MAF.log_probs() does not integrate to 1.",
-            where="A flow of two known maps in two dimensions, on a grid of 31 x 31 points.",
-            numbers=difference("integral", total, 1.0, tolerances.INTEGRAL),
-        )
+    assert_close(
+        total,
+        1.0,
+        tolerances.INTEGRAL,
+        "The density from MAF.log_probs() does not integrate to 1.",
+        name="integral",
+        where="A flow of two known maps in two dimensions, on a grid of 31 x 31 points.",
+    )
 
 
 def _integral(log_density: Array, area: float) -> float:
