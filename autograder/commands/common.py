@@ -111,7 +111,6 @@ def load_homework(options: argparse.Namespace, *needed: str) -> Homework:
 
 def _default() -> Path:
     """Return this project's homework; in a bundle of another one, the only one there."""
-    others = ROOT.glob(f"*/{homework.SETTINGS}")
     if (HOMEWORK / homework.SETTINGS).is_file():
         return HOMEWORK
-    return next((path.parent for path in others), HOMEWORK)
+    return next((path.parent for path in ROOT.glob(f"*/{homework.SETTINGS}")), HOMEWORK)

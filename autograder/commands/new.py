@@ -57,7 +57,7 @@ def _new(options: argparse.Namespace) -> int:
 def _package_name(folder: Path) -> str:
     """Return the package that an empty folder will be; remove the folder if it cannot be one."""
     try:
-        return importable(str(folder))
+        return importable(folder)
     except ModuleNotFoundError as error:
         folder.rmdir()
         raise UsageError(str(error)) from None

@@ -190,7 +190,7 @@ def load_homework(folder: Path, config: Path | None = None) -> Homework:
     if not (folder / SETTINGS).is_file():
         raise HomeworkError(f"there is no homework in {folder}: it has no {SETTINGS}")
     try:
-        package = importable(str(folder))
+        package = importable(folder)
     except ModuleNotFoundError as error:
         raise HomeworkError(str(error)) from None
     own: Any = None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.engine.judge.calls import IMPORT, Call, Caller, Outcome, PendingCall
+from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall, import_of
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.reply import split_reply
 from autograder.homework.problems.arrays import (
@@ -121,8 +121,7 @@ class Student:
 
     def import_file(self, file: str) -> None:
         """Import a file of the submission, such as "codebase/gan.py"; raises as its calls do."""
-        module = file.removesuffix(".py").replace("/", ".")
-        self._caller.call(Call(IMPORT, {"module": module}, seed=0, needs=file))
+        self._caller.call(import_of(file))
 
     # ---- problem 1 --------------------------------------------------------------------------
 

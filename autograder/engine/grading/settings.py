@@ -19,7 +19,7 @@ _LONGEST_VALUE = 80  # characters of a wrong value that an error quotes
 
 
 class HomeworkError(ValueError):
-    """A wrong entry of assignment.toml; the text names file, key, value and what is allowed."""
+    """A homework cannot be used; of a wrong setting, the text names file, key, value and rule."""
 
 
 class Table:

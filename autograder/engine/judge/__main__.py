@@ -23,7 +23,7 @@ from autograder.engine.sandbox.container import container
 # Importing torch takes the zygote about a second; on half a core, with a cold disk, far more.
 _ZYGOTE_START_S = 90.0
 _MOST_BYTES = 2_000_000_000
-# New objects until the collector runs; Python's 700 take a tenth of a grading's time.
+# New objects until the garbage collector runs; with Python's 700 it runs hundreds of times.
 _COLLECT_AFTER = 10_000
 
 

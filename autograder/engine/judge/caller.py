@@ -16,6 +16,7 @@ from autograder.engine.judge.calls import (
     Ending,
     Outcome,
     OutOfMemory,
+    import_of,
 )
 from autograder.engine.judge.client import Launcher, PendingCall
 from autograder.engine.judge.client import Worker as WorkerProcess
@@ -206,10 +207,8 @@ class Caller:
         )
         if self._hangs.given_up([called]):
             raise hung
-        module = {"module": needs.removesuffix(".py").replace("/", ".")}
         timeout_s = _IMPORTS_TAKE * self._timeout_s
-        importing = Call(IMPORT, module, seed=0, needs=needs)
-        outcome = self._start(importing, (called,), timeout_s).result()
+        outcome = self._start(import_of(needs), (called,), timeout_s).result()
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung

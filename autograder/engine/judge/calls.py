@@ -121,6 +121,12 @@ class Call:
         return tuple(self.functions) or (self.experiment,)
 
 
+def import_of(file: str) -> Call:
+    """Return the call that imports a file of the submission, such as "code/model.py"."""
+    module = file.removesuffix(".py").replace("/", ".")
+    return Call(IMPORT, {"module": module}, seed=0, needs=file)
+
+
 class PendingCall(Protocol):
     """A call that was started; the rest of it is known only to its caller."""
 

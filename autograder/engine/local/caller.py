@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.engine.judge.calls import IMPORT, NOT_AGAIN, Call, Outcome
+from autograder.engine.judge.calls import NOT_AGAIN, Call, Outcome, import_of
 from autograder.engine.judge.exceptions import NotAttempted, WorkerLost
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class LocalCaller:
         """Import a file alone, so that no function is blamed for its faults."""
         if not needs or needs in self._imported:
             return
-        module = {"module": needs.removesuffix(".py").replace("/", ".")}
+        importing = import_of(needs)
         try:
-            self._runner().run(IMPORT, module, {}, 0)
+            self._runner().run(importing.experiment, importing.arguments, {}, importing.seed)
         except bdb.BdbQuit as quit_:
             raise _no_input(quit_, self._runner()) from None
         except _PASS_ON:

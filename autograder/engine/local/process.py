@@ -83,9 +83,8 @@ class Runner:
         self.missing = missing
         self.hung: set[str] = set()
         self._settings = settings
-        name = settings.module("experiments")
         self.experiments: Mapping[str, Experiment] = (
-            importlib.import_module(name).EXPERIMENTS if name else {}
+            settings.value("experiments", "EXPERIMENTS") or {}
         )
 
     @cached_property

@@ -13,7 +13,7 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -79,7 +79,7 @@ class StudentCode:
         Raises:
             BaseException: the student's file raises while it is imported.
         """
-        return self.load(".".join(filter(None, (*self.code.split("/"), name))))
+        return self.load(".".join(PurePosixPath(self.code, name).parts))
 
     def unseen(self) -> contextlib.AbstractContextManager[None]:
         """Hide what the code prints in a call that only explains a failure; a worker hides all."""
@@ -110,9 +110,8 @@ class StudentCode:
         """
         value = getattr(self.module(module), name, None)
         if value is None:
-            file = "/".join(
-                filter(None, (self.code, f"{module}.py"))
-            )  # one blank: the judge knows the files' whole names
+            # One blank in the message: the judge knows the files' whole names.
+            file = PurePosixPath(self.code, f"{module}.py").as_posix()
             raise Misuse(f"{file} does not define {name}")
         return value
 
@@ -229,7 +228,9 @@ def _call(
     sum(bar * result NAME) is recorded for every floating argument, as `grad.ARGUMENT`.
     """
     function = student.attribute(arguments["module"], arguments["function"])
-    bars = {name[4:]: bar for name, bar in tensors.items() if name.startswith("bar.")}
+    bars = {
+        name.removeprefix("bar."): bar for name, bar in tensors.items() if name.startswith("bar.")
+    }
     given: dict[str, Any] = {**arguments["values"]}
     for name in arguments["order"]:
         if name in tensors:

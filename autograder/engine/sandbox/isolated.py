@@ -38,7 +38,7 @@ def package_and_root(folder: Path) -> tuple[str, Path]:
     return ".".join(reversed(names)), above
 
 
-def importable(folder: str) -> str:
+def importable(folder: Path) -> str:
     """Make the package in a homework's folder importable; return its name.
 
     Its root goes to the end of `sys.path`: no file in it can shadow another package.
@@ -46,7 +46,7 @@ def importable(folder: str) -> str:
     Raises:
         ModuleNotFoundError: the name is no package's, or belongs to another package.
     """
-    package, root = package_and_root(Path(folder))
+    package, root = package_and_root(folder)
     if str(root) not in sys.path:
         sys.path.append(str(root))
     if not all(p.isidentifier() and not keyword.iskeyword(p) for p in package.split(".")):
@@ -57,7 +57,7 @@ def importable(folder: str) -> str:
     if spec is None:
         raise ModuleNotFoundError(f"there is no folder {folder}", name=package)
     places = [Path(place) for place in spec.submodule_search_locations or ()]
-    if Path(folder).resolve() not in [place.resolve() for place in places]:
+    if folder.resolve() not in [place.resolve() for place in places]:
         raise ModuleNotFoundError(
             f"another package is called {package!r}; rename {folder}", name=package
         )

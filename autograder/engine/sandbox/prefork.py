@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     confine.die_with_parent()
     confine.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the graders handle Ctrl-C
-    prepared = zygote.prepare(argv[1], many=True)
+    prepared = zygote.prepare(Path(argv[1]), many=True)
     prefork = os.getpid()
 
     def fork_zygote(request: Mapping[str, Any], descriptors: list[int]) -> int:

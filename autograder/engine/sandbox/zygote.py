@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     """Run the zygote until the judge's end of the control socket closes."""
     parser = argparse.ArgumentParser(prog="zygote")
     parser.add_argument("--control-fd", type=int, required=True)
-    parser.add_argument("--homework", required=True, help="the homework's folder")
+    parser.add_argument("--homework", type=Path, required=True, help="the homework's folder")
     parser.add_argument("--temporary", type=Path, required=True)
     options = parser.parse_args(argv)
 
@@ -82,14 +82,14 @@ class Prepared:
     speed: float = 1.0
 
 
-def prepare(homework: str, *, many: bool = False) -> Prepared:
+def prepare(homework: Path, *, many: bool = False) -> Prepared:
     """Import torch and a homework's experiments, and make forks of this process cheap.
 
     Args:
         homework: the homework's folder; its `experiments` are optional.
         many: whether many gradings follow, so that expensive preparations pay.
     """
-    gc.disable()  # the collector finds nothing in what is imported, and takes a tenth of the time
+    gc.disable()  # it finds nothing in what is imported
     import torch
 
     torch.set_num_threads(1)
@@ -103,7 +103,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     speed = min(max(time.process_time() / _NOMINAL_IMPORT_S, 1.0), _SLOWEST)
     if many:
         preparation.import_all(preparation.FIRST_USED)
-    _hide(Path(homework))
+    _hide(homework)
     # A worker's garbage collector must not touch, and so copy, the shared pages.
     if many:
         gc.collect()
@@ -114,7 +114,7 @@ def prepare(homework: str, *, many: bool = False) -> Prepared:
     return Prepared(getattr(module, "EXPERIMENTS", {}), speed)
 
 
-def _experiments(homework: str) -> ModuleType | None:
+def _experiments(homework: Path) -> ModuleType | None:
     """Import a homework's experiments, if it has any; leave `sys.path` as it was."""
     path = list(sys.path)
     name = f"{importable(homework)}.experiments"

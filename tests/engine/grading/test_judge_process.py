@@ -23,8 +23,7 @@ from autograder.engine.judge.warm import preload
 from tests.this_homework import REFERENCE, TEMPLATE, THIS
 
 PATIENCE_S = 120.0
-ASSIGNMENT = THIS
-PLAN = plan_checks(ASSIGNMENT)
+PLAN = plan_checks(THIS)
 # Two checks that read files only, and one whose worker never comes: nobody serves the socket.
 READS_FILES = tuple(check.check_id for check in PLAN if "changed_in_its_regions" in check.check_id)
 NEEDS_A_WORKER = (PLAN[0].check_id,)
@@ -56,7 +55,7 @@ def write_job(folder: Path, only: tuple[str, ...]) -> Path:
         (submission / name).write_text(f"EXTRA = 1\n{text}", encoding="utf-8")
     Job(
         homework=str(HOMEWORK),
-        config=str(ASSIGNMENT.folder / "assignment.toml"),
+        config=str(THIS.folder / "assignment.toml"),
         submission=str(submission),
         pristine=str(TEMPLATE),
         missing=(),

@@ -17,10 +17,9 @@ from autograder.engine.results.gradescope import to_results
 from autograder.engine.results.summary import summary
 from tests.this_homework import THIS
 
-_ASSIGNMENT = THIS
-PLAN = plan_checks(_ASSIGNMENT)
-PARTS = _ASSIGNMENT.part_titles
-WORTH = {part.number: part.points for part in _ASSIGNMENT.parts}
+PLAN = plan_checks(THIS)
+PARTS = THIS.part_titles
+WORTH = {part.number: part.points for part in THIS.parts}
 ABOUT = About("Homework", PARTS, WORTH, {"gp-missing": "There is no penalty."})
 _FIRST = ("Ada", "Alan", "Grace", "Emmy", "Noor", "Li", "Søren", "Renée", "Jürgen", "Yuki", "Zoë")
 _LAST = ("Lovelace", "Turing", "Hopper", "Noether", "Hassan", "Wei", "Müller", "Silva", "O'Brien")
