@@ -189,9 +189,9 @@ def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
     for name in ("__init__", "experiments"):
         (folder / f"{name}.py").write_text("EXPERIMENTS = {}\n", encoding="utf-8")
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import pathlib, sys; sys.path.insert(0, sys.argv[1])\n"
         "from autograder.engine.sandbox import confine, zygote\n"
-        "zygote.prepare(sys.argv[2])\n"
+        "zygote.prepare(pathlib.Path(sys.argv[2]))\n"
         "assert 'outside.experiments' in sys.modules\n"
         "print(*confine.libraries(), sep='\\n')\n"
     )
