@@ -168,6 +168,7 @@ LOSSES = {
 @pytest.mark.parametrize("code", LOSSES)
 def test_a_simulated_gpu_tells_where_a_tensor_is(code: str) -> None:
     """Views, parameters, numbers and indices are where torch would have them."""
+
     def loss(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
         names = {"torch": torch, "g": g, "d": d, "x_real": x_real, "device": device}
         return eval(code, names)  # type: ignore[no-any-return]

@@ -148,7 +148,8 @@ class FakeZygote:
             while True:
                 request = frames.receive(sock, math.inf)
                 experiment = request.header["experiment"]
-                if experiment in ("import", "self_test") and experiment not in self.behaviours:
+                ours = experiment in ("import", "self_test", "fresh")
+                if ours and experiment not in self.behaviours:
                     frames.send(
                         sock,
                         frames.Frame({"id": request.header["id"], "values": {}}),

@@ -325,3 +325,28 @@ def imports_from_nowhere() -> None:
     module = type(sys)("nowhere")
     module.__path__ = ["/etc"]  # it is there, and no worker may read it
     sys.modules["nowhere"] = module
+
+
+def leaves_settings(x: Tensor) -> Tensor:
+    """Change what a later call would notice."""
+    global calls
+    calls += 1
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(2)
+    sys.path.insert(0, "/elsewhere")
+    return x
+
+
+def settings() -> str:
+    return json.dumps(
+        [
+            calls,
+            torch.is_grad_enabled(),
+            str(torch.get_default_dtype()),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.get_num_threads(),
+            "/elsewhere" in sys.path,
+        ]
+    )

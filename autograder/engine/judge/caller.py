@@ -80,7 +80,8 @@ class Caller:
     """Calls experiments in one fresh worker; a call that fails raises the check's conclusion.
 
     `timeout_s` is for one call, `budget_s` for all together except those with their own timeout;
-    `hangs` are those of the grading so far; `messages` is called for the first error.
+    `hangs` are those of the grading so far; `messages` is called for the first error. Checks of the
+    same `part` hand on their worker until one fails; without a part it is the caller's alone.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Caller:
         missing: tuple[str, ...],
         budget_s: float = math.inf,
         messages: Callable[[], TrustedMessages] = lambda: NO_MESSAGES,
+        part: str = "",
     ) -> None:
         self._launcher = launcher
         self._hangs = hangs
@@ -98,6 +100,7 @@ class Caller:
         self._missing = missing
         self._budget_s = budget_s
         self._messages = messages
+        self._part = part
         self._spent_s = 0.0
         self._calls = 0
         self._failed = False
@@ -149,7 +152,7 @@ class Caller:
         if timeout_s is None:
             allowed_s = min(allowed_s, self._left_s(functions))
         if self._worker is None:
-            self._worker = self._launcher.open()
+            self._worker = self._launcher.open(self._part)
         pending = self._worker.start(
             call.experiment, call.arguments, call.arrays, seed=call.seed, limit_s=allowed_s
         )
@@ -209,6 +212,12 @@ class Caller:
             raise hung
         timeout_s = _IMPORTS_TAKE * self._timeout_s
         outcome = self._start(import_of(needs), (called,), timeout_s).result()
+        worker = self._worker
+        if outcome.ending is Ending.RAISED and worker is not None and worker.served_before:
+            # A file that registers something with torch cannot be imported twice in a process.
+            self.close()
+            self._part = ""
+            outcome = self._start(import_of(needs), (called,), timeout_s).result()
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung
@@ -252,12 +261,16 @@ class Caller:
             hung=functions,
         )
 
-    def close(self) -> None:
-        """End the worker, if one was started."""
-        if self._worker is not None:
+    def close(self, *, passed: bool = False) -> None:
+        """End the worker, if one was started, or hand it on if its check has passed."""
+        if self._worker is None:
+            return
+        if passed and self._part:
+            self._launcher.keep(self._worker, self._part)
+        else:
             self._worker.dismiss()
-            self._worker = None
-            self._imported.clear()
+        self._worker = None
+        self._imported.clear()
 
 
 def _timed_out(pending: PendingCall, outcome: Outcome) -> str:

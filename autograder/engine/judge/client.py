@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.judge.calls import Death, Ending, Outcome, OutOfMemory, RaisedError
-from autograder.engine.judge.clock import TICK_S, WorkerClock
+from autograder.engine.judge.clock import TICK_S, WorkerClock, processor_time_s
 from autograder.engine.judge.control import Control, ZygoteGone
 from autograder.engine.sandbox import frames
 
@@ -26,6 +26,9 @@ _KILL_TIMEOUT_S = 60.0
 # For receiving a whole request, or for sending a whole reply once it has begun.
 _TRANSFER_S = 10.0
 _SELF_TEST_S = 60.0
+# A worker that has used more than this, or cannot be made fresh, serves no other check.
+_MOST_USED_S = 20.0
+_FRESH_S = 5.0
 
 
 class WorkerNotReady(BaseException):
@@ -73,10 +76,12 @@ class Launcher:
         self._untried = tries_environment
         # The next worker: our end of its socket, and the number of the request for it.
         self._next: tuple[socket.socket, int] | None = None
+        # A worker that waits for the next check of a part.
+        self._kept: tuple[str, Worker] | None = None
         self._last_end: int | None = None
 
-    def open(self) -> Worker:
-        """Return a fresh worker.
+    def open(self, part: str = "") -> Worker:
+        """Return a new worker, or a fresh one that an earlier check of this part has left.
 
         Raises:
             ZygoteGone: the zygote died or does not answer.
@@ -84,7 +89,18 @@ class Launcher:
         """
         if self._untried:
             self._try_environment()
+        if part and self._kept is not None:
+            (left_by, worker), self._kept = self._kept, None
+            if left_by == part and worker.becomes_fresh():
+                return worker
+            worker.dismiss()
         return self._open()
+
+    def keep(self, worker: Worker, part: str) -> None:
+        """Keep a worker whose check has passed for the next check of its part."""
+        if self._kept is not None:
+            self._kept[1].dismiss()
+        self._kept = (part, worker)
 
     def _try_environment(self) -> None:
         """Let a worker use torch and read the files that student code imports."""
@@ -134,6 +150,9 @@ class Launcher:
     def close(self) -> None:
         """End the worker that was forked ahead; wait until all dismissed workers are gone."""
         with contextlib.suppress(ZygoteGone):  # then its workers are gone as well
+            if self._kept is not None:
+                self._kept[1].dismiss()
+                self._kept = None
             if self._next is not None:
                 (ours, number), self._next = self._next, None
                 ours.close()
@@ -179,6 +198,7 @@ class Worker:
         self._process = _descriptor_of(pid)
         self._ready_until = time.monotonic() + start_timeout_s
         self._is_ready = False
+        self.served_before = False
         self._calls = 0
         self._closed = False
 
@@ -211,6 +231,14 @@ class Worker:
         except (frames.DeadlineExceeded, frames.PeerClosed) as error:
             failed = error
         return PendingCall(self, self._calls, clock, limit_s, failed)
+
+    def becomes_fresh(self) -> bool:
+        """Whether it has the state of a new worker again, for another check."""
+        if (processor_time_s(self._pid) or 0.0) > _MOST_USED_S * self._speed:
+            return False
+        self.served_before = True
+        outcome = self.start("fresh", {}, {}, seed=0, limit_s=_FRESH_S).result()
+        return outcome.ending is Ending.RETURNED
 
     def wait(self, call: PendingCall) -> Outcome:
         """Wait for the reply of a started call."""

@@ -68,7 +68,7 @@ class JudgePlugin(BasePlugin):
     def id_of(self, item: pytest.Item) -> str:
         return item.nodeid
 
-    def new_caller(self, budget_s: float = math.inf) -> Caller:
+    def new_caller(self, budget_s: float = math.inf, part: str = "") -> Caller:
         return Caller(
             self._launcher,
             self._hangs,
@@ -76,6 +76,7 @@ class JudgePlugin(BasePlugin):
             self._submitted.missing,
             budget_s,
             lambda: self._messages,
+            part,
         )
 
     @cached_property
@@ -90,13 +91,14 @@ class JudgePlugin(BasePlugin):
             self._current.note_failure()
 
     @pytest.fixture
-    def caller(self) -> Iterator[Caller]:
+    def caller(self, request: pytest.FixtureRequest) -> Iterator[Caller]:
         """A fresh worker for one check, started at its first call."""
-        caller = self.new_caller(budget_s=self.settings.check_timeout_s)
+        check = self._plan.get(request.node.nodeid)
+        caller = self.new_caller(self.settings.check_timeout_s, check.part if check else "")
         self._current = caller
         yield caller
         self._current = None
-        caller.close()
+        caller.close(passed=request.node.stash.get(_PASSED, False))
 
     # ---- hooks ----------------------------------------------------------------------------
 
@@ -147,6 +149,7 @@ class JudgePlugin(BasePlugin):
         """Write the check's line to the ledger once it has ended."""
         yield
         error = None if call.excinfo is None else call.excinfo.value
+        item.stash[_PASSED] = call.when == "call" and error is None
         if isinstance(error, OutOfMemory) and not self._last_try:
             self._again.append(item)
         elif call.when == "call" or (error is not None and item.nodeid not in self._requirements):
@@ -190,3 +193,4 @@ class JudgePlugin(BasePlugin):
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
+_PASSED: pytest.StashKey[bool] = pytest.StashKey()

@@ -34,6 +34,7 @@ from autograder.engine.sandbox.experiment import (
     run,
     run_eagerly,
 )
+from autograder.engine.sandbox.fresh import Settings
 
 
 class OwnCode(StudentCode):
@@ -68,8 +69,15 @@ class OwnCode(StudentCode):
         finally:
             sys.breakpointhook, pdb.set_trace = hook, set_trace
 
-    def _forget(self) -> None:
-        forget(self)
+    def forget(self) -> None:
+        """Remove the student's modules from memory, under all names they were imported by."""
+        package = self.code.partition("/")[0]
+        own = {path.stem for path in self.folder.glob("*.py")}
+        for name in [name for name in sys.modules if name.partition(".")[0] in {package, *own}]:
+            file = getattr(sys.modules[name], "__file__", None)
+            if name.partition(".")[0] == package or (file and self.place_of(file)):
+                del sys.modules[name]
+        importlib.invalidate_caches()
 
 
 class Runner:
@@ -95,15 +103,13 @@ class Runner:
     @contextlib.contextmanager
     def fresh(self) -> Iterator[None]:
         """Give a check the modules and library settings of a process that has just started."""
-        forget(self.code)
-        path = list(sys.path)
-        sys.path += self._path
-        try:
-            with _as_before():
+        self.code.forget()
+        with _as_before():
+            sys.path += self._path
+            try:
                 yield
-        finally:
-            self.code.stand_ins.close()
-            sys.path[:] = path
+            finally:
+                self.code.stand_ins.close()
 
     def run(
         self, experiment: str, arguments: Mapping[str, Any], arrays: Mapping[str, Array], seed: int
@@ -149,26 +155,12 @@ def _absent(is_available: Callable[[], bool]) -> Any:
     return absent
 
 
-def forget(code: OwnCode) -> None:
-    """Remove the student's modules from memory, under all names they were imported by."""
-    package = code.code.partition("/")[0]
-    own = {path.stem for path in code.folder.glob("*.py")}
-    for name in [name for name in sys.modules if name.partition(".")[0] in {package, *own}]:
-        file = getattr(sys.modules[name], "__file__", None)
-        if name.partition(".")[0] == package or (file and code.place_of(file)):
-            del sys.modules[name]
-    importlib.invalidate_caches()
-
-
 @contextlib.contextmanager
 def _as_before() -> Iterator[None]:
     """Run a check on one thread without a GPU, as Gradescope does; then restore the settings."""
     python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
-    distribution: Any = torch.distributions.Distribution
-    validates = distribution._validate_args
+    settings = Settings.now()
     cuda, mps = torch.cuda.is_available, torch.backends.mps.is_available
-    deterministic = torch.are_deterministic_algorithms_enabled()
     compiles, torch.compile = torch.compile, run_eagerly
     torch.cuda.is_available, torch.backends.mps.is_available = _absent(cuda), _absent(mps)
     torch.set_num_threads(1)
@@ -177,14 +169,7 @@ def _as_before() -> Iterator[None]:
     finally:
         torch.cuda.is_available, torch.backends.mps.is_available = cuda, mps
         torch.compile = compiles
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.set_default_device(None)
-        torch.set_grad_enabled(True)
-        torch.autograd.set_detect_anomaly(False)
-        if torch.are_deterministic_algorithms_enabled() != deterministic:  # it imports for seconds
-            torch.use_deterministic_algorithms(deterministic)
-        distribution.set_default_validate_args(validates)
+        settings.restore()
         random.setstate(python)
         np.random.set_state(numpy)
         torch.set_rng_state(torch_state)

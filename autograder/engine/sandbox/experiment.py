@@ -93,9 +93,9 @@ class StudentCode:
             except ModuleNotFoundError as error:
                 if not self.stand_ins.admit(error):
                     raise
-                self._forget()
+                self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Remove the submission's modules, so that they are imported again."""
         inside = f"{self.root}{os.sep}"
         for name, module in list(sys.modules.items()):

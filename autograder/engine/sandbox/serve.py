@@ -29,19 +29,29 @@ from autograder.engine.sandbox.experiment import (
     run,
     run_eagerly,
 )
+from autograder.engine.sandbox.fresh import Settings
 
 
 def serve(sock: socket.socket, experiments: Mapping[str, Experiment], student: StudentCode) -> None:
     """Answer requests until the judge closes the connection; see `StudentCode`."""
     _refuse_dialogues()
     torch.compile = run_eagerly
+    settings = Settings.now()
+
+    def fresh(student: StudentCode, *_: object) -> None:
+        """Give the next check the state of a worker that has just started."""
+        student.stand_ins.close()
+        student.forget()
+        settings.restore()
+
+    available = {**experiments, "self_test": _self_test, "fresh": fresh}
     try:
         while True:
             try:
                 request = frames.receive(sock, math.inf)
             except frames.PeerClosed:
                 return
-            frames.send_encoded(sock, _answer(request, experiments, student), math.inf)
+            frames.send_encoded(sock, _answer(request, available, student), math.inf)
     finally:
         student.stand_ins.close()
 
@@ -82,8 +92,7 @@ def _answer(
     header = request.header
     number, name, seed = header["id"], header["experiment"], int(header["seed"])
     try:
-        available = {**experiments, "self_test": _self_test}
-        recorder = run(name, header["arguments"], request.arrays, seed, student, available)
+        recorder = run(name, header["arguments"], request.arrays, seed, student, experiments)
         return frames.encode(
             frames.Frame({"id": number, "values": recorder.values}, recorder.arrays)
         )

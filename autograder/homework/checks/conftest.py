@@ -16,7 +16,7 @@ from autograder.homework.training_runs.gan_training import GanTraining
 
 @pytest.fixture
 def student(caller: Caller, homework: Homework) -> Student:
-    """The submission, called in a worker of its own for each check."""
+    """The submission, called in a fresh worker for each check."""
     return Student(caller, homework.seed)
 
 

@@ -48,17 +48,20 @@ def computing(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_caller(zygote: FakeZygote, tmp_path: Path) -> Iterator[MakeCaller]:
     """Callers as the checks get them, closed in the end."""
     made = []
+    launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
 
     def make(
         hangs: HangTracker | None = None,
         timeout_s: float = PATIENCE_S,
         missing: tuple[str, ...] = (),
         budget_s: float = math.inf,
+        part: str = "",
     ) -> Caller:
-        launcher = Launcher(zygote.control, tmp_path, PATIENCE_S)
-        made.append(Caller(launcher, hangs or HangTracker(), timeout_s, missing, budget_s))
+        hangs = hangs or HangTracker()
+        made.append(Caller(launcher, hangs, timeout_s, missing, budget_s, part=part))
         return made[-1]
 
     yield make
     for caller in made:
         caller.close()
+    launcher.close()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.engine.judge import clock
+from autograder.engine.judge import client, clock
 from autograder.engine.judge.caller import Caller, HangTracker
 from autograder.engine.judge.calls import Call, OutOfMemory
 from autograder.engine.judge.client import Launcher, WorkerNotReady
@@ -45,6 +45,57 @@ def test_one_worker_serves_all_calls_of_a_caller(
     caller.close()
     caller.close()
     assert zygote.ended == [1]
+
+
+def test_checks_of_a_part_hand_on_their_worker_until_one_fails(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """It is made fresh for the next check, which imports the file again; others get their own."""
+    for passed in (True, True, False):
+        caller = make_caller(part="1.1")
+        call(caller, "answer")
+        caller.close(passed=passed)
+    assert (zygote.opened, zygote.ended) == (1, [1])
+    alone = make_caller()
+    call(alone, "answer")
+    alone.close(passed=True)
+    assert (zygote.opened, zygote.ended) == (2, [1, 2])
+    for part in ("1.1", "1.2"):
+        caller = make_caller(part=part)
+        call(caller, "answer")
+        caller.close(passed=True)
+    assert (zygote.opened, zygote.ended) == (4, [1, 2, 3])
+
+
+@pytest.mark.parametrize("broken", ["fresh", "slow"])
+def test_a_worker_that_cannot_be_made_fresh_is_replaced(
+    make_caller: MakeCaller, zygote: FakeZygote, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that sends something of its own, or has worked for long, serves no other check."""
+    first, second = make_caller(part="1.1"), make_caller(part="1.1")
+    call(first, "answer")
+    first.close(passed=True)
+    if broken == "fresh":
+        zygote.behaviours["fresh"] = lambda _: b"x" * 100
+    else:
+        monkeypatch.setattr(client, "processor_time_s", lambda _: 1000.0)
+    assert call(second, "answer").values == {"x": 1}
+    assert (zygote.opened, zygote.ended) == (2, [1])
+
+
+def test_a_file_that_can_be_imported_once_is_imported_in_a_new_worker(
+    make_caller: MakeCaller, zygote: FakeZygote
+) -> None:
+    """The check sees nothing of it."""
+    first, second = make_caller(part="1.1"), make_caller(part="1.1")
+    call(first, "answer")
+    first.close(passed=True)
+    imports = iter([raises("RuntimeError", "registered twice"), returns()])
+    zygote.behaviours["import"] = lambda request: next(imports)(request)
+    assert call(second, "answer").values == {"x": 1}
+    assert (zygote.opened, zygote.ended) == (2, [1])
+    second.close(passed=True)
+    assert zygote.ended == [1, 2]
 
 
 def test_a_call_after_close_starts_a_fresh_worker(

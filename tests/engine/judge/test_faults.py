@@ -245,3 +245,24 @@ def test_a_broken_environment_is_the_autograders_fault(tmp_path: Path) -> None:
         assert "the autograder's fault, not yours" in session.entry(name).feedback
     assert "a worker cannot use the environment" in session.log
     assert "torch cannot be read" in session.log
+
+
+def test_the_checks_of_a_part_share_a_worker_while_they_pass(tmp_path: Path) -> None:
+    """Here all pass; with a failure before the last one, that one gets a worker of its own."""
+    passing = FIRST.replace("end of the zygote", "answer") + '    call(caller, "answer")\n'
+    failing = passing.replace(
+        'call(caller, "answer")\n\n@number("1.1.3")',
+        'call(caller, "answer")\n    raise CheckFailed("no")\n\n@number("1.1.3")',
+    )
+    assert failing != passing
+    opened = []
+    for number, text in enumerate((passing, failing)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_homework(folder, {"private/test_a.py": HEAD + text, "public/test_a.py": ""}, ONE_PART)
+        with FakeZygote(BEHAVIOURS) as zygote:
+            session = judge(folder, zygote)
+            opened.append(zygote.opened)
+        assert session.entry("test_third").verdict is Verdict.PASSED
+    # One tries the environment, and one is always forked ahead.
+    assert opened == [3, 4]

@@ -241,3 +241,12 @@ def test_a_package_that_cannot_be_read_fails_the_test_of_the_environment(hand: H
     assert outcome.ending is Ending.RAISED
     assert outcome.error is not None
     assert outcome.error.type == "PermissionError"
+
+
+def test_a_fresh_worker_is_like_a_new_one(hand: Hand) -> None:
+    """Neither the file's variables nor torch's settings stay."""
+    new = hand.value("settings")
+    hand.call("leaves_settings", VECTOR)
+    assert hand.value("settings") != new
+    assert hand.worker.becomes_fresh()
+    assert hand.value("settings") == new
