@@ -149,6 +149,7 @@ def confine_self(
     limits: ResourceLimits,
     folder: Path,
     submission: Path,
+    libraries: landlock.Paths,
     layers: Layers,
     uid: int | None,
     parent: int,
@@ -159,6 +160,7 @@ def confine_self(
         limits: the rlimits to set.
         folder: this worker's private working folder.
         submission: the staged submission, to be read.
+        libraries: what every worker may reach, see `reachable_libraries`.
         layers: the layers to apply.
         uid: the user to become, or None without a separate user.
         parent: the zygote; the worker dies with it, also if it has died already.
@@ -189,24 +191,33 @@ def confine_self(
         identity.become(uid)
     die_with_parent(parent)  # after the change of user, which would undo it
     if layers.files:
-        landlock.restrict(_reachable(folder, submission))
+        landlock.restrict(
+            landlock.Paths(
+                (submission, *libraries.readable),
+                (folder, *libraries.writable),
+                libraries.listable,
+            )
+        )
     if layers.calls:
         seccomp.restrict()
 
 
-def _reachable(folder: Path, submission: Path) -> landlock.Paths:
-    """Return the files that a worker needs: libraries, the submission, its private folder."""
+def reachable_libraries() -> landlock.Paths:
+    """Return the files that every worker needs: the libraries, and some of the system's.
+
+    The zygote does this once for all workers: it visits every module, and a worker that did so
+    would copy the shared page of each.
+    """
     system = map(Path, ("/usr/lib", "/usr/local/lib", "/lib", "/lib64"))
     readable, listable = without(OURS, (*libraries(), *system))
     return landlock.Paths(
         readable=(
-            submission,
             *readable,
             Path("/etc/ld.so.cache"),
             *map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")),
             *map(Path, ("/dev/urandom", "/dev/random")),
         ),
-        writable=(folder, Path("/dev/null")),
+        writable=(Path("/dev/null"),),
         listable=listable,
     )
 

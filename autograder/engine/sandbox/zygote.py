@@ -90,6 +90,8 @@ def prepare(homework: Path, *, many: bool = False) -> Prepared:
         many: whether many gradings follow, so that expensive preparations pay.
     """
     gc.disable()  # it finds nothing in what is imported
+    # numpy imports it at its first use, which would be in every worker.
+    import numpy.random  # noqa: F401
     import torch
 
     torch.set_num_threads(1)
@@ -109,8 +111,7 @@ def prepare(homework: Path, *, many: bool = False) -> Prepared:
         gc.collect()
     gc.freeze()
     gc.enable()
-    if many:
-        huge_pages.gather()
+    huge_pages.gather()
     return Prepared(getattr(module, "EXPERIMENTS", {}), speed)
 
 
@@ -173,6 +174,7 @@ class Zygote:
         self._excesses: dict[int, str] = {}
         self._watched = time.monotonic()
         self._layers = confine.Layers.probe()
+        self._libraries = confine.reachable_libraries()
         print(self._layers.log, flush=True)  # into the staff's log
         slower = f"time limits are multiplied by {prepared.speed:.2g} on this machine"
         print(f"container: {container.container()}; {slower}", flush=True)
@@ -197,8 +199,7 @@ class Zygote:
         request = json.loads(packet)
         answer: dict[str, int | float | str | None]
         if request["op"] == "spawn":
-            for name in preparation.import_all(request["modules"]):
-                print(f"prepare: importing {name} started a thread", flush=True)
+            self._import(request["modules"])
             try:
                 submission = Submission(Path(request["submission"]), request["code"])
                 pid = self._spawn(descriptors[0], submission)
@@ -214,6 +215,13 @@ class Zygote:
         except BrokenPipeError:  # the judge was killed
             return False
         return True
+
+    def _import(self, modules: list[str]) -> None:
+        before = len(sys.modules)
+        for name in preparation.import_all(modules):
+            print(f"prepare: importing {name} started a thread", flush=True)
+        if len(sys.modules) != before:
+            self._libraries = confine.reachable_libraries()
 
     def _spawn(self, descriptor: int, submission: Submission) -> int:
         user = identity.reserve() if self._layers.own_user else None
@@ -242,7 +250,8 @@ class Zygote:
             try:
                 limits = confine.ResourceLimits().on(self._prepared.speed)
                 folder, uid = home.folder, home.uid
-                confine.confine_self(limits, folder, submission.root, self._layers, uid, zygote)
+                root, libraries = submission.root, self._libraries
+                confine.confine_self(limits, folder, root, libraries, self._layers, uid, zygote)
             except BaseException:
                 why = traceback.format_exc()[-4000:]
                 frames.send(sock, frames.Frame({"failed": why}), time.monotonic() + _HELLO_S)

@@ -8,6 +8,7 @@ import pytest
 
 from autograder.engine.sandbox.preparation import FIRST_USED
 from autograder.engine.submission.imports import modules_to_prepare
+from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[3]
 # By text of a submission; each is also run.
@@ -62,3 +63,21 @@ def test_what_a_submission_uses_is_there_before_its_workers(text: str, tmp_path:
     assert set(modules) <= set(FIRST_USED)
     imported = run(_USED, text, repr(modules))
     assert USES[text] or imported == "[]"
+
+
+_REQUEST = """
+from pathlib import Path
+from autograder.engine.sandbox import experiment, serve, zygote
+prepared = zygote.prepare(Path(sys.argv[1]))
+student = experiment.StudentCode(Path(sys.argv[2]), "")
+before = set(sys.modules)
+experiment.run("self_test", {}, {}, 0, student, {"self_test": serve._self_test})
+experiment.run("import", {"module": "gan"}, {}, 0, student, prepared.experiments)
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_worker_imports_only_the_file_of_the_student(tmp_path: Path) -> None:
+    """Seeding, autograd and all else that each worker uses is there before the fork."""
+    (tmp_path / "gan.py").write_text("import numpy, random, torch\nnumpy.random.default_rng()\n")
+    assert run(_REQUEST, str(THIS.folder), str(tmp_path)) == "['gan']"

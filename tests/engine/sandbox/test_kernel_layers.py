@@ -206,3 +206,29 @@ def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
     libraries = [Path(line) for line in done.stdout.splitlines()]
     assert libraries
     assert not any(folder.is_relative_to(library) for library in libraries)
+
+
+def test_workers_reach_the_folders_of_packages_that_were_imported_for_them(tmp_path: Path) -> None:
+    """The zygote finds the libraries once, and again after it has imported what a request names."""
+    (tmp_path / "elsewhere").mkdir()
+    text = f"import sys\nsys.path.append({str(tmp_path / 'elsewhere')!r})\n"
+    (tmp_path / "extends_the_path.py").write_text(text, encoding="utf-8")
+    code = (
+        "import pathlib, socket, sys; sys.path += sys.argv[1:]\n"
+        "from autograder.engine.sandbox import zygote\n"
+        "one = zygote.Zygote(socket.socketpair()[0], zygote.Prepared({}), pathlib.Path('/tmp'))\n"
+        "place = pathlib.Path(sys.argv[2], 'elsewhere')\n"
+        "print('reached', place in one._libraries.readable)\n"
+        "one._import(['extends_the_path'])\n"
+        "print('reached', place in one._libraries.readable)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(ROOT), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    reached = [line for line in done.stdout.splitlines() if line.startswith("reached")]
+    assert reached == ["reached False", "reached True"]
