@@ -82,18 +82,16 @@ class Launcher:
             ZygoteGone: the zygote died or does not answer.
             WorkerNotReady: the zygote could not fork, or workers cannot use the environment.
         """
-        if self._untried:
-            self._try_environment()
-        return self._open()
-
-    def _try_environment(self) -> None:
-        """Let a worker use torch and read the files that student code imports."""
         worker = self._open()
-        try:
-            outcome = worker.start("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S).result()
-        finally:
-            worker.dismiss()
+        if self._untried:
+            self._try_environment(worker)
+        return worker
+
+    def _try_environment(self, worker: Worker) -> None:
+        """Let a worker use torch and read the files that student code imports."""
+        outcome = worker.start("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S).result()
         if outcome.ending is not Ending.RETURNED:
+            worker.dismiss()
             why = outcome.error or outcome.detail
             raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {why}")
         self._untried = False
