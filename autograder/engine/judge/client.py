@@ -87,14 +87,15 @@ class Launcher:
             ZygoteGone: the zygote died or does not answer.
             WorkerNotReady: the zygote could not fork, or workers cannot use the environment.
         """
-        if self._untried:
-            self._try_environment()
         if part and self._kept is not None:
             (left_by, worker), self._kept = self._kept, None
             if left_by == part and worker.becomes_fresh():
                 return worker
             worker.dismiss()
-        return self._open()
+        worker = self._open()
+        if self._untried:
+            self._try_environment(worker)
+        return worker
 
     def keep(self, worker: Worker, part: str) -> None:
         """Keep a worker whose check has passed for the next check of its part."""
@@ -102,14 +103,11 @@ class Launcher:
             self._kept[1].dismiss()
         self._kept = (part, worker)
 
-    def _try_environment(self) -> None:
+    def _try_environment(self, worker: Worker) -> None:
         """Let a worker use torch and read the files that student code imports."""
-        worker = self._open()
-        try:
-            outcome = worker.start("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S).result()
-        finally:
-            worker.dismiss()
+        outcome = worker.start("self_test", {}, {}, seed=0, limit_s=_SELF_TEST_S).result()
         if outcome.ending is not Ending.RETURNED:
+            worker.dismiss()
             why = outcome.error or outcome.detail
             raise WorkerNotReady(f"a worker cannot use the environment: {outcome.ending}, {why}")
         self._untried = False

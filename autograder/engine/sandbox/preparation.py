@@ -17,11 +17,14 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from autograder.engine.sandbox.lean_torch import LATE
+
 # setup.sh stores matplotlib's list of fonts here; making it takes seconds.
 _FONT_LISTS = Path(sys.prefix) / "share" / "matplotlib-cache"
 # What torch imports at the first use of some functions, in up to two seconds; a process that serves
 # many submissions imports it once. For one submission, `submission/imports.py` chooses.
 FIRST_USED = (
+    LATE,
     "torch._decomp.decompositions_for_jvp",
     "torch._dynamo",
     "torch.fx.experimental.symbolic_shapes",

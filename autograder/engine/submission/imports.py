@@ -47,14 +47,18 @@ _NOT_READY = frozenset({"conftest", "tests", "setup"})
 # Comments and strings count too: a module too many only costs time.
 _COMPILER = "torch._dynamo"
 _SYMBOLS = "torch.fx.experimental.symbolic_shapes"
+_META = "torch._meta_registrations"  # left out by sandbox/lean_torch.py
 _FORWARD_MODE = "torch._decomp.decompositions_for_jvp"
 _FIRST_USE = {
     re.compile(pattern): modules
     for pattern, modules in {
-        r"\b(?:hessian|jacfwd|jvp|linearize|forward_ad)\b": (_FORWARD_MODE,),
+        r"\b(?:hessian|jacfwd|jvp|linearize|forward_ad)\b": (_META, _FORWARD_MODE),
         r"\b(?:func|functorch|checkpoint|use_deterministic_algorithms|optim)\b": (_COMPILER,),
         r"\b(?:grad_outputs|MultivariateNormal)\b": (_SYMBOLS,),
-        r"\bmeta\b": (_COMPILER,),
+        r"\b(?:vmap|vectorize|MultivariateNormal|jit|profile|custom_op|prims)\b": (_META,),
+        r"torch\.(?:testing|profiler|fx)\b|__torch_dispatch__": (_META,),
+        r"[Ff]ake_?[Tt]ensor|FlopCounter": (_META,),
+        r"\bmeta\b": (_META, _COMPILER),
     }.items()
 }
 

@@ -102,7 +102,7 @@ def staged(folder: Path, gan: str) -> Path:
     return folder
 
 
-FORWARD = ["torch._decomp.decompositions_for_jvp"]
+FORWARD = ["torch._meta_registrations", "torch._decomp.decompositions_for_jvp"]
 PREPARED = {
     "import matplotlib.pyplot as plt": ["matplotlib.pyplot"],
     "def f():\n    from sklearn import datasets": ["sklearn", "sklearn.datasets"],
@@ -115,7 +115,8 @@ PREPARED = {
     "from torch.func import jvp": [*FORWARD, "torch._dynamo"],
     "from functorch import jvp": [*FORWARD, "torch._dynamo", "functorch", "functorch.jvp"],
     "import torch.autograd.forward_ad as fwAD": FORWARD,
-    "x.to('meta')": ["torch._dynamo"],
+    "torch.jit.trace(f, x)": ["torch._meta_registrations"],
+    "x.to('meta')": ["torch._meta_registrations", "torch._dynamo"],
     "grad(y, x, grad_outputs=g)": ["torch.fx.experimental.symbolic_shapes"],
     # What a zygote has anyway, the student's own, and what is on no list.
     "import os, numpy, torch.nn.utils\nimport network": [],
@@ -151,7 +152,7 @@ READY = (
     *("functorch", "matplotlib.pyplot", "mpl_toolkits.mplot3d", "PIL.Image", "scipy.stats"),
     *("sklearn.datasets", "sklearn.linear_model", "torchvision", "torchvision.datasets"),
     *("torchvision.transforms", "tqdm.auto", "torch._decomp.decompositions_for_jvp"),
-    "torch.fx.experimental.symbolic_shapes",
+    *("torch._meta_registrations", "torch.fx.experimental.symbolic_shapes"),
 )
 _TRIED = """
 import json, os, signal, sys, torch, torch._dynamo
