@@ -77,12 +77,12 @@ class RecoveredInputs:
     @property
     def fakes_made(self) -> int:
         """The number of different images that g made."""
-        return len(np.unique(_first_equal(self.z, self.g_labels)))
+        return len(set(_first_equal(self.z, self.g_labels).tolist()))
 
     @property
     def fakes_shown(self) -> int:
         """The number of different images of g among `fake`."""
-        return len(np.unique(_first_equal(self.fake_z, self.fake.labels)))
+        return len(set(_first_equal(self.fake_z, self.fake.labels).tolist()))
 
     @property
     def shows_whole_batch(self) -> bool:
@@ -171,10 +171,11 @@ def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
     pairs = matches.pairs[other & is_mixture]
     # By value, not by index: g may have been called twice with the same latent.
     first = _first_equal(z, g_labels)
-    shown = np.concatenate([matches.fake[is_fake], pairs[:, 1]])
+    is_shown = np.zeros(len(z), np.bool_)
+    is_shown[first[np.concatenate([matches.fake[is_fake], pairs[:, 1]])]] = True
     inputs = RecoveredInputs(
         z=z,
-        z_shown=np.isin(first, first[shown]),
+        z_shown=is_shown[first],
         g_labels=g_labels,
         fake_z=z[used],
         fake=Rows(images[used], None if g_labels is None else g_labels[used]),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
 
 from autograder.engine.judge.base_plugin import JUDGE
-from autograder.engine.judge.diagnosis import Diagnosis
-from autograder.homework.mistakes.catalogue import WRONG
+from autograder.engine.judge.diagnosis import Diagnosis, Mistake
 from autograder.homework.training_runs.flow_training import FlowTraining
 
 
 @pytest.fixture
 def diagnosis() -> Diagnosis:
     """Names the mistake behind a failed check."""
-    return Diagnosis(WRONG)
+    return Diagnosis(_mistakes)
+
+
+def _mistakes() -> Sequence[Mistake]:
+    from autograder.homework.mistakes.catalogue import WRONG  # only a failed check needs them
+
+    return WRONG
 
 
 _TRAINING: pytest.StashKey[FlowTraining] = pytest.StashKey()
