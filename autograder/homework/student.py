@@ -6,9 +6,10 @@ check with a sentence on what was returned instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall, import_of
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.reply import split_reply
+from autograder.homework.kept_replies import KeptReplies
 from autograder.homework.problems.arrays import (
     Block,
     GanProblem,
@@ -109,11 +111,18 @@ class LossRecord:
 
 
 class Student:
-    """The submission, as checks see it."""
+    """The submission, as checks see it.
 
-    def __init__(self, caller: Caller, seed: int) -> None:
+    Args:
+        caller: calls experiments for this check.
+        seed: the assignment's.
+        kept: replies to earlier checks of the submission.
+    """
+
+    def __init__(self, caller: Caller, seed: int, kept: KeptReplies | None = None) -> None:
         self._caller = caller
         self.seed = seed
+        self._kept = kept or KeptReplies()
 
     def unseen(self) -> AbstractContextManager[None]:
         """Hide what the submission prints in calls that only explain a failure."""
@@ -122,6 +131,12 @@ class Student:
     def import_file(self, file: str) -> None:
         """Import a file of the submission, such as "codebase/gan.py"; raises as its calls do."""
         self._caller.call(import_of(file))
+
+    def _reply(self, function: str, call: Call, question: Hashable) -> Outcome:
+        """Call a function, unless the same question (None: a question of its own) was asked."""
+        if question is None:
+            return self._caller.call(call)
+        return self._kept.reply(function, question, partial(self._caller.call, call))
 
     # ---- problem 1 --------------------------------------------------------------------------
 
@@ -133,16 +148,16 @@ class Student:
             z: noise; the case's own by default.
         """
         noise = case.z if z is None else z
-        reply = self._caller.call(
-            Call(
-                "made_forward",
-                made_sizes(case),
-                {**made_arrays(case.weights), "z": float32(noise)},
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "made_forward",
+            made_sizes(case),
+            {**made_arrays(case.weights), "z": float32(noise)},
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MADE.forward")
+        form = Form(
+            self._reply("MADE.forward", call, (case,) if z is None else None), "MADE.forward"
+        )
         form.several(("x", "log_det"))
         x = form.array("x", noise.shape, "(B, D)")
         return Forward(log_det_or_failure=form.log_det(len(noise)), x=x)
@@ -167,16 +182,15 @@ class Student:
         arrays = {**made_arrays(case.weights), "x": float32(data)}
         if cotangents is not None:
             arrays["z_bar"], arrays["log_det_bar"] = (float32(bar) for bar in cotangents)
-        reply = self._caller.call(
-            Call(
-                "made_inverse",
-                {**made_sizes(case), "jacobian": jacobian},
-                arrays,
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "made_inverse",
+            {**made_sizes(case), "jacobian": jacobian},
+            arrays,
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MADE.inverse")
+        question = (case, jacobian) if x is None and cotangents is None else None
+        form = Form(self._reply("MADE.inverse", call, question), "MADE.inverse")
         form.several(("z", "log_det"))
         batch, size = data.shape
         return Inverse(
@@ -189,16 +203,14 @@ class Student:
 
     def log_probs(self, case: MafProblem, blocks: Sequence[Block]) -> LogProbs:
         """Call the student's MAF.log_probs on the case's x, with these blocks for its MADEs."""
-        reply = self._caller.call(
-            Call(
-                "maf_log_probs",
-                maf_sizes(case),
-                {**maf_arrays(blocks), "x": float32(case.x)},
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "maf_log_probs",
+            maf_sizes(case),
+            {**maf_arrays(blocks), "x": float32(case.x)},
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MAF.log_probs")
+        form = Form(self._reply("MAF.log_probs", call, (case, tuple(blocks))), "MAF.log_probs")
         return LogProbs(form.scalar("log_prob"), form.gradients())
 
     def log_probs_at_points(
@@ -229,7 +241,13 @@ class Student:
             images: whether to record the images that d was given.
         """
         (reply,) = self._gan_losses(
-            function, case, case.critic, [case.seed], images=images, gradient=True
+            function,
+            case,
+            case.critic,
+            [case.seed],
+            images=images,
+            gradient=True,
+            question=(case, images),
         )
         return _loss_record(function, case, reply, images=images)
 
@@ -261,26 +279,25 @@ class Student:
         *,
         images: bool,
         gradient: bool,
+        question: Hashable = None,
     ) -> list[Outcome]:
-        reply = self._caller.call(
-            Call(
-                "gan_losses",
-                {
-                    "function": function,
-                    "seeds": list(seeds),
-                    "conditional": case.conditional,
-                    "trains": function[-1],
-                    "images": images,
-                    "gradient": gradient,
-                },
-                gan_arrays(case, critic),
-                seed=case.seed,
-                needs=GAN_FILE,
-                functions=[function],
-                times=len(seeds),
-            )
+        call = Call(
+            "gan_losses",
+            {
+                "function": function,
+                "seeds": list(seeds),
+                "conditional": case.conditional,
+                "trains": function[-1],
+                "images": images,
+                "gradient": gradient,
+            },
+            gan_arrays(case, critic),
+            seed=case.seed,
+            needs=GAN_FILE,
+            functions=[function],
+            times=len(seeds),
         )
-        return split_reply(reply, len(seeds))
+        return split_reply(self._reply(function, call, question), len(seeds))
 
     def start_device_use(self) -> PendingCall:
         """Start to run every function on a simulated GPU."""

@@ -43,7 +43,7 @@ class Cases(Generic[Case]):
         """
         yield self._case(values[0] for values in self._arguments.values())
         arguments = [(name, str(values)) for name, values in self._arguments.items()]
-        rng = random.Random(f"{seed} {self._make.__qualname__} {arguments}")
+        rng = random.Random(" ".join((str(seed), self._make.__qualname__, str(arguments))))
         while True:
             yield self._case(
                 values[int(rng.random() * len(values))] for values in self._arguments.values()

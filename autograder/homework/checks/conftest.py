@@ -9,15 +9,22 @@ import pytest
 from autograder.engine.homework import Homework
 from autograder.engine.judge.base_plugin import JUDGE
 from autograder.engine.judge.calls import Caller
+from autograder.homework.kept_replies import KeptReplies
 from autograder.homework.student import Student
 from autograder.homework.training_runs.device_advice import DeviceAdvice
 from autograder.homework.training_runs.gan_training import GanTraining
 
 
+@pytest.fixture(scope="session")
+def kept_replies() -> KeptReplies:
+    """Replies to earlier checks."""
+    return KeptReplies()
+
+
 @pytest.fixture
-def student(caller: Caller, homework: Homework) -> Student:
-    """The submission, called in a worker of its own for each check."""
-    return Student(caller, homework.seed)
+def student(caller: Caller, homework: Homework, kept_replies: KeptReplies) -> Student:
+    """The submission, called in a worker of its own for each check that asks something new."""
+    return Student(caller, homework.seed, kept_replies)
 
 
 _DEVICES: pytest.StashKey[DeviceAdvice] = pytest.StashKey()
