@@ -87,7 +87,7 @@ fi
 MPLCONFIGDIR="$venv/share/matplotlib-cache" "$venv/bin/python" -c 'import matplotlib.font_manager'
 if [ $on_gradescope = yes ]; then
   # Every submission starts from this image: compile here, not in every grading.
-  "$venv/bin/python" -m compileall -q "$here/autograder"
+  "$venv/bin/python" -m compileall -q "$here/autograder" || true # a grading names a broken file
   # A second lock: workers need nothing of ours but the environment.
   chmod -R go-rwx "$here"/*/
 fi

@@ -57,9 +57,11 @@ def match_rows(rows: Array, calls: tuple[NetworkCall, ...], real: Array, fake: A
         fake: all images that g made, (m, 784).
     """
     places, batches = _places_and_batches(calls, len(real))
-    real_match, fake_match = _equal_rows(rows, real, places), np.full(len(rows), -1, np.int64)
-    others = real_match < 0
-    fake_match[others] = _equal_rows(rows[others], fake, places[others])
+    real_match, fake_match = (np.full(len(rows), -1, np.int64) for _ in range(2))
+    for search in (_equal_at_place, _equal_anywhere):  # nearly all are at their place
+        for match, images in ((real_match, real), (fake_match, fake)):
+            rest = np.flatnonzero((real_match < 0) & (fake_match < 0))
+            match[rest] = search(rows[rest], images, places[rest])
     unmatched = (real_match < 0) & (fake_match < 0)
     alpha, pairs = _mixtures(rows, unmatched, places, real, fake)
     # A mixture of weight 0 or 1 equals one of its images. It is a mixture all the same if it comes
@@ -117,23 +119,22 @@ def _surplus(match: NDArray[np.int64]) -> NDArray[np.bool_]:
     return surplus
 
 
-def _equal_rows(rows: Array, images: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For every row, the index of the image it equals, or -1. Its own place is tried first."""
-    match = np.full(len(rows), -1, np.int64)
+def _equal_at_place(rows: Array, images: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every row, the index of its place if it equals the image there, or -1."""
     if len(rows) == 0 or len(images) == 0:
-        return match
+        return np.full(len(rows), -1, np.int64)
     own = places % len(images)
-    fits = _are_equal(rows, images[own])
-    match[fits] = own[fits]
-    others = np.flatnonzero(~fits)
-    if len(others) == 0:
-        return match
+    return np.where(_are_equal(rows, images[own]), own, -1)
+
+
+def _equal_anywhere(rows: Array, images: Array, _: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every row, the index of the image it equals, or -1."""
+    if len(rows) == 0 or len(images) == 0:
+        return np.full(len(rows), -1, np.int64)
     # |a - b|^2 = |a|^2 - 2 a b + |b|^2 of projections; the nearest image is compared in all pixels.
-    projected, of_images = rows[others] @ _projections(), images @ _projections()
+    projected, of_images = rows @ _projections(), images @ _projections()
     nearest = np.argmin((of_images**2).sum(axis=1) - 2.0 * projected @ of_images.T, axis=1)
-    equal = _are_equal(rows[others], images[nearest])
-    match[others[equal]] = nearest[equal]
-    return match
+    return np.where(_are_equal(rows, images[nearest]), nearest, -1)
 
 
 def _are_equal(rows: Array, images: Array) -> NDArray[np.bool_]:
