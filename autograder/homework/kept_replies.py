@@ -6,6 +6,11 @@ from collections.abc import Callable, Hashable
 
 from autograder.engine.judge.calls import Outcome
 
+# For the replies that are kept. Those about a loss take 2 MB; a worker may send more, and a search
+# for the smallest case asks for hundreds.
+_MOST_BYTES = 16 * 2**20
+_VALUES_BYTES = 64 * 1024  # the most that a reply's values take
+
 
 class KeptReplies:
     """Replies to questions about one function, until one about another function is asked.
@@ -17,11 +22,17 @@ class KeptReplies:
     def __init__(self) -> None:
         self._function = ""
         self._replies: dict[Hashable, Outcome] = {}
+        self._room = _MOST_BYTES
 
     def reply(self, function: str, question: Hashable, ask: Callable[[], Outcome]) -> Outcome:
         """Return the reply to a question, which `ask` asks if nobody has before."""
-        if function != self._function:  # one function's replies are some megabytes
-            self._function, self._replies = function, {}
-        if question not in self._replies:
-            self._replies[question] = ask()
-        return self._replies[question]
+        if function != self._function:
+            self._function, self._replies, self._room = function, {}, _MOST_BYTES
+        if question in self._replies:
+            return self._replies[question]
+        reply = ask()
+        size = _VALUES_BYTES + sum(array.nbytes for array in reply.arrays.values())
+        if size <= self._room:
+            self._replies[question] = reply
+            self._room -= size
+        return reply

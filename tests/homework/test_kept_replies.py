@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograder.engine.judge.caller import Caller
-from autograder.engine.judge.calls import Call, Outcome
+from autograder.engine.judge.calls import Call, Ending, Outcome
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework.kept_replies import KeptReplies
 from autograder.homework.problems.gan_case import GanCase
@@ -114,6 +114,24 @@ def test_another_functions_question_drops_the_replies() -> None:
     student.gan_loss(G_LOSS, GAN)
     student.gan_loss(D_LOSS, GAN)
     assert caller.calls == 3
+
+
+def test_replies_are_kept_as_long_as_there_is_room() -> None:
+    """A worker that sends a lot, again and again, must not fill the judge's memory."""
+    kept, asked = KeptReplies(), []
+    large = Outcome(Ending.RETURNED, arrays={"x": np.zeros(2**19)})  # 4 MiB
+
+    def ask() -> Outcome:
+        asked.append(large)
+        return large
+
+    for _ in range(2):
+        for question in range(5):
+            assert kept.reply("loss", question, ask) is large
+    assert len(asked) == 5 + 2  # three are kept
+    kept.reply("another loss", 0, ask)
+    kept.reply("another loss", 0, ask)
+    assert len(asked) == 5 + 2 + 1
 
 
 def test_a_call_that_failed_is_made_again() -> None:
