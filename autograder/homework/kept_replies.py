@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 from autograder.engine.judge.calls import Outcome
+
+Read = TypeVar("Read")
 
 # For the replies that are kept. Those about a loss take 2 MB; a worker may send more, and a search
 # for the smallest case asks for hundreds.
@@ -21,18 +24,26 @@ class KeptReplies:
 
     def __init__(self) -> None:
         self._function = ""
-        self._replies: dict[Hashable, Outcome] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._room = _MOST_BYTES
 
-    def reply(self, function: str, question: Hashable, ask: Callable[[], Outcome]) -> Outcome:
-        """Return the reply to a question, which `ask` asks if nobody has before."""
+    def answer(
+        self,
+        function: str,
+        question: Hashable,
+        ask: Callable[[], Outcome],
+        read: Callable[[Outcome], Read],
+    ) -> Read:
+        """Return what `read` makes of the reply to a question; ask unless it was asked before."""
         if function != self._function:
-            self._function, self._replies, self._room = function, {}, _MOST_BYTES
-        if question in self._replies:
-            return self._replies[question]
+            self._function, self._kept, self._room = function, {}, _MOST_BYTES
+        if question in self._kept:
+            kept: Read = self._kept[question]
+            return kept
         reply = ask()
+        answer = read(reply)
         size = _VALUES_BYTES + sum(array.nbytes for array in reply.arrays.values())
         if size <= self._room:
-            self._replies[question] = reply
+            self._kept[question] = answer
             self._room -= size
-        return reply
+        return answer

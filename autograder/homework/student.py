@@ -89,7 +89,7 @@ class LogProbs:
     gradients: Mapping[str, Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LossRecord:
     """The result of one call of a loss, and the inputs of the probe networks during it.
 
@@ -133,10 +133,11 @@ class Student:
         self._caller.call(import_of(file))
 
     def _reply(self, function: str, call: Call, question: Hashable) -> Outcome:
-        """Call a function, unless the same question (None: a question of its own) was asked."""
+        """Call a function, unless the same question (None: one of its own) was asked before."""
         if question is None:
             return self._caller.call(call)
-        return self._kept.reply(function, question, partial(self._caller.call, call))
+        ask = partial(self._caller.call, call)
+        return self._kept.answer(function, question, ask, lambda reply: reply)
 
     # ---- problem 1 --------------------------------------------------------------------------
 
@@ -240,16 +241,13 @@ class Student:
             case: networks, images, labels.
             images: whether to record the images that d was given.
         """
-        (reply,) = self._gan_losses(
-            function,
-            case,
-            case.critic,
-            [case.seed],
-            images=images,
-            gradient=True,
-            question=(case, images),
-        )
-        return _loss_record(function, case, reply, images=images)
+        call = _call_of_loss(function, case, case.critic, [case.seed], images=images, gradient=True)
+
+        def read(reply: Outcome) -> LossRecord:
+            return _loss_record(function, case, *split_reply(reply, 1), images=images)
+
+        ask = partial(self._caller.call, call)
+        return self._kept.answer(function, (case, images), ask, read)
 
     def gan_losses(
         self, function: str, case: GanProblem, seeds: Sequence[int], *, images: bool
@@ -258,46 +256,15 @@ class Student:
 
         All calls are one request, with the time limit of one call.
         """
-        replies = self._gan_losses(
-            function, case, case.critic, seeds, images=images, gradient=False
-        )
+        call = _call_of_loss(function, case, case.critic, seeds, images=images, gradient=False)
+        replies = split_reply(self._caller.call(call), len(seeds))
         return [_loss_record(function, case, reply, images=images) for reply in replies]
 
     def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:
         """Return a loss's value with another critic; it may be infinite or NaN."""
-        (reply,) = self._gan_losses(
-            function, case, critic, [case.seed], images=False, gradient=False
-        )
+        call = _call_of_loss(function, case, critic, [case.seed], images=False, gradient=False)
+        (reply,) = split_reply(self._caller.call(call), 1)
         return Form(reply, function).scalar("loss", finite=False)
-
-    def _gan_losses(
-        self,
-        function: str,
-        case: GanProblem,
-        critic: Critic | LinearCritic,
-        seeds: Sequence[int],
-        *,
-        images: bool,
-        gradient: bool,
-        question: Hashable = None,
-    ) -> list[Outcome]:
-        call = Call(
-            "gan_losses",
-            {
-                "function": function,
-                "seeds": list(seeds),
-                "conditional": case.conditional,
-                "trains": function[-1],
-                "images": images,
-                "gradient": gradient,
-            },
-            gan_arrays(case, critic),
-            seed=case.seed,
-            needs=GAN_FILE,
-            functions=[function],
-            times=len(seeds),
-        )
-        return split_reply(self._reply(function, call, question), len(seeds))
 
     def start_device_use(self) -> PendingCall:
         """Start to run every function on a simulated GPU."""
@@ -362,6 +329,33 @@ class Student:
             for name, array in weights.items()
             if name.startswith("g.")
         }
+
+
+def _call_of_loss(
+    function: str,
+    case: GanProblem,
+    critic: Critic | LinearCritic,
+    seeds: Sequence[int],
+    *,
+    images: bool,
+    gradient: bool,
+) -> Call:
+    return Call(
+        "gan_losses",
+        {
+            "function": function,
+            "seeds": list(seeds),
+            "conditional": case.conditional,
+            "trains": function[-1],
+            "images": images,
+            "gradient": gradient,
+        },
+        gan_arrays(case, critic),
+        seed=case.seed,
+        needs=GAN_FILE,
+        functions=[function],
+        times=len(seeds),
+    )
 
 
 def _loss_record(function: str, case: GanProblem, reply: Outcome, *, images: bool) -> LossRecord:

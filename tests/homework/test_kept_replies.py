@@ -127,10 +127,10 @@ def test_replies_are_kept_as_long_as_there_is_room() -> None:
 
     for _ in range(2):
         for question in range(5):
-            assert kept.reply("loss", question, ask) is large
+            assert kept.answer("loss", question, ask, str) == str(large)
     assert len(asked) == 5 + 2  # three are kept
-    kept.reply("another loss", 0, ask)
-    kept.reply("another loss", 0, ask)
+    kept.answer("another loss", 0, ask, str)
+    kept.answer("another loss", 0, ask, str)
     assert len(asked) == 5 + 2 + 1
 
 

@@ -7,6 +7,7 @@ drew, in whatever order, and however it split or joined its batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +104,12 @@ class LossCall:
         """The discriminator."""
         return self.case.critic
 
-    @property
+    @cached_property
     def real(self) -> Array:
         """Logits of the real batch."""
         return self._logits(self.inputs.real)
 
-    @property
+    @cached_property
     def fake(self) -> Array:
         """Logits of the generated images, with the labels they were generated for."""
         return self._logits(self.inputs.fake)
@@ -118,7 +119,7 @@ class LossCall:
         """The interpolates as rows; the loss that has them has no labels."""
         return Rows(self.inputs.interpolates)
 
-    @property
+    @cached_property
     def norms(self) -> Array:
         """Gradient norms of the critic at the interpolates."""
         return gradient_norms(self.critic, self.interpolates)
@@ -144,6 +145,7 @@ class LossCall:
         return self.critic.logits(rows.x, rows.labels)
 
 
+@lru_cache(maxsize=32)  # the checks of value and gradient have the same records
 def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
     """Recover the inputs of a loss from the calls of its networks.
 

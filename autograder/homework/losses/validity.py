@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -83,6 +84,7 @@ def _objections(
         )
 
 
+@lru_cache(maxsize=32)  # the checks of value and gradient have the same calls
 def has_chosen_images(call: LossCall) -> bool:
     """Whether all generated images have nearly the same logit, and others would not.
 
@@ -126,6 +128,7 @@ def has_chosen_images(call: LossCall) -> bool:
     return by_ranks
 
 
+@lru_cache(maxsize=32)
 def has_chosen_slopes(call: LossCall) -> bool:
     """Whether the penalty is smaller at the interpolates than at nearly all others of their lines.
 
