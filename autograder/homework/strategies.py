@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the checks: weights, batches, latents and labels.
+"""Cases for the checks: weights, batches, latents and labels.
 
 A case has only sizes and a seed, so that it shrinks to the smallest sizes and its `repr` is a line
 that can be pasted into Python; `str` is what a student reads. Its arrays are drawn from them on
@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from autograder.engine.judge.drawn_cases import Cases
 from autograder.homework.oracles import flow
 from autograder.homework.problems.arrays import made_in_words, maf_in_words, short_array
 from autograder.homework.problems.flow_parameters import Array, masks
@@ -70,6 +70,21 @@ class MadeCase:
     def z(self) -> Array:
         """Noise (B, D)."""
         return self._drawn[2]
+
+    @cached_property
+    def from_z(self) -> tuple[Array, Array]:
+        """The correct x and alpha (B, D) of z."""
+        return flow.made_forward(self.weights, self.z)
+
+    @cached_property
+    def from_x(self) -> tuple[Array, Array]:
+        """The correct z (B, D) and log-determinant (B,) of x."""
+        return flow.made_inverse(self.weights, self.x)
+
+    @cached_property
+    def jacobian(self) -> Array:
+        """The correct dz_i/dx_j at x, (B, D, D)."""
+        return flow.made_inverse_jacobian(self.weights, self.x)
 
     @property
     def with_x(self) -> str:
@@ -151,8 +166,8 @@ USED = UsedMadeCase(input_size=2, hidden_size=6, n_hidden=1, batch=300, seed=5)
 def and_special(case: AnyCase, *special: AnyCase) -> tuple[AnyCase, ...]:
     """Return a case, followed by the special ones if it is the simplest.
 
-    Hypothesis always draws the simplest first. If the special ones were explicit examples, every
-    failure would show them instead of the smallest case.
+    The simplest always comes first. If the special ones came before it, every failure would show
+    them instead of the smallest case.
     """
     return (case, *special) if case.seed == 0 else (case,)
 
@@ -239,45 +254,44 @@ class UsedMafCase(_Used, MafCase):
 USED_MAF = UsedMafCase(input_size=2, hidden_size=6, n_hidden=1, n_flows=6, batch=100, seed=5)
 
 
-def made_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MadeCase]:
+_SEEDS = range(2**32)
+
+
+def made_cases(least_size: int = 2, most_size: int = 6) -> Cases[MadeCase]:
     """MADEs with D 2..6 (so D > B and D > H too), H 2..12, one or two hidden layers, B 2..8."""
-    return st.builds(
+    return Cases(
         MadeCase,
-        input_size=st.integers(least_size, most_size),
-        hidden_size=st.integers(2, 12),
-        n_hidden=st.integers(1, 2),
-        batch=st.integers(2, 8),
-        seed=_seeds(),
+        input_size=range(least_size, most_size + 1),
+        hidden_size=range(2, 13),
+        n_hidden=range(1, 3),
+        batch=range(2, 9),
+        seed=_SEEDS,
     )
 
 
-def maf_cases(least_size: int = 2, most_size: int = 6) -> st.SearchStrategy[MafCase]:
+def maf_cases(least_size: int = 2, most_size: int = 6) -> Cases[MafCase]:
     """MAFs of one to three such MADEs."""
-    return st.builds(
+    return Cases(
         MafCase,
-        input_size=st.integers(least_size, most_size),
-        hidden_size=st.integers(2, 12),
-        n_hidden=st.integers(1, 2),
-        n_flows=st.integers(1, 3),
-        batch=st.integers(2, 8),
-        seed=_seeds(),
+        input_size=range(least_size, most_size + 1),
+        hidden_size=range(2, 13),
+        n_hidden=range(1, 3),
+        n_flows=range(1, 4),
+        batch=range(2, 9),
+        seed=_SEEDS,
     )
 
 
-def gan_cases(conditional: bool) -> st.SearchStrategy[GanCase]:
+def gan_cases(conditional: bool) -> Cases[GanCase]:
     """Probe networks with batches of 2..8 and latents of 3..12."""
-    return st.builds(
+    return Cases(
         GanCase,
-        batch=st.integers(2, 8),
-        dim_z=st.integers(3, 12),
-        scale=st.sampled_from((1.0, 1.5, 2.0)),
-        conditional=st.just(conditional),
-        seed=_seeds(),
+        batch=range(2, 9),
+        dim_z=range(3, 13),
+        scale=(1.0, 1.5, 2.0),
+        conditional=(conditional,),
+        seed=_SEEDS,
     )
-
-
-def _seeds() -> st.SearchStrategy[int]:
-    return st.integers(0, 2**32 - 1)
 
 
 def _normal_rows(rng: np.random.Generator, batch: int, size: int) -> Array:
@@ -305,20 +319,27 @@ def _milder(weights: flow.MadeWeights) -> flow.MadeWeights:
 
 def _tame(weights: flow.MadeWeights, x: Array) -> NDArray[np.bool_]:
     """Per row (B,): whether alpha, x and z = inverse(x) are small enough for float32."""
-    z, _ = flow.made_inverse(weights, x)
-    _, alpha = flow.conditioner(weights, x)
+    return _judged(weights, x)[0]
+
+
+def _judged(weights: flow.MadeWeights, x: Array) -> tuple[NDArray[np.bool_], list[Array], Array]:
+    """Whether each row is tame (B,); the inputs of the ReLUs; z = inverse(x)."""
+    *hidden, output = flow.pre_activations(weights, x)
+    mu, alpha = np.split(output, 2, axis=1)
+    z = (x - mu) * np.exp(-alpha)
     good = (np.abs(alpha) <= MAX_ALPHA) & (np.abs(x) <= MAX_SIZE) & (np.abs(z) <= MAX_SIZE)
-    return np.asarray(good.all(axis=1))  # (B,); NaN counts as not small
+    return np.asarray(good.all(axis=1)), hidden, z  # NaN counts as not small
 
 
 def is_well_conditioned(blocks: Sequence[flow.MadeWeights], x: Array) -> NDArray[np.bool_]:
     """Per row (B,): whether every block is tame and no ReLU is near its kink."""
     good = np.ones(len(x), dtype=np.bool_)
     for block in blocks:
-        good &= _tame(block, x)
-        for hidden in flow.pre_activations(block, x)[:-1]:
-            good &= (np.abs(hidden) > KINK_MARGIN).all(axis=1)
-        x = block.inverse(x)[0][:, ::-1]
+        tame, hidden, z = _judged(block, x)
+        good &= tame
+        for inputs in hidden:
+            good &= (np.abs(inputs) > KINK_MARGIN).all(axis=1)
+        x = z[:, ::-1]
     return good
 
 

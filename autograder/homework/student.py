@@ -6,9 +6,10 @@ check with a sentence on what was returned instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from autograder.engine.judge.calls import Call, Caller, Outcome, PendingCall, import_of
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.reply import split_reply
+from autograder.homework.kept_replies import KeptReplies
 from autograder.homework.problems.arrays import (
     Block,
     GanProblem,
@@ -87,7 +89,7 @@ class LogProbs:
     gradients: Mapping[str, Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LossRecord:
     """The result of one call of a loss, and the inputs of the probe networks during it.
 
@@ -109,11 +111,18 @@ class LossRecord:
 
 
 class Student:
-    """The submission, as checks see it."""
+    """The submission, as checks see it.
 
-    def __init__(self, caller: Caller, seed: int) -> None:
+    Args:
+        caller: calls experiments for this check.
+        seed: the assignment's.
+        kept: replies to earlier checks of the submission.
+    """
+
+    def __init__(self, caller: Caller, seed: int, kept: KeptReplies | None = None) -> None:
         self._caller = caller
         self.seed = seed
+        self._kept = kept or KeptReplies()
 
     def unseen(self) -> AbstractContextManager[None]:
         """Hide what the submission prints in calls that only explain a failure."""
@@ -122,6 +131,13 @@ class Student:
     def import_file(self, file: str) -> None:
         """Import a file of the submission, such as "codebase/gan.py"; raises as its calls do."""
         self._caller.call(import_of(file))
+
+    def _reply(self, function: str, call: Call, question: Hashable) -> Outcome:
+        """Call a function, unless the same question (None: one of its own) was asked before."""
+        if question is None:
+            return self._caller.call(call)
+        ask = partial(self._caller.call, call)
+        return self._kept.answer(function, question, ask, lambda reply: reply)
 
     # ---- problem 1 --------------------------------------------------------------------------
 
@@ -133,16 +149,16 @@ class Student:
             z: noise; the case's own by default.
         """
         noise = case.z if z is None else z
-        reply = self._caller.call(
-            Call(
-                "made_forward",
-                made_sizes(case),
-                {**made_arrays(case.weights), "z": float32(noise)},
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "made_forward",
+            made_sizes(case),
+            {**made_arrays(case.weights), "z": float32(noise)},
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MADE.forward")
+        form = Form(
+            self._reply("MADE.forward", call, (case,) if z is None else None), "MADE.forward"
+        )
         form.several(("x", "log_det"))
         x = form.array("x", noise.shape, "(B, D)")
         return Forward(log_det_or_failure=form.log_det(len(noise)), x=x)
@@ -167,16 +183,15 @@ class Student:
         arrays = {**made_arrays(case.weights), "x": float32(data)}
         if cotangents is not None:
             arrays["z_bar"], arrays["log_det_bar"] = (float32(bar) for bar in cotangents)
-        reply = self._caller.call(
-            Call(
-                "made_inverse",
-                {**made_sizes(case), "jacobian": jacobian},
-                arrays,
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "made_inverse",
+            {**made_sizes(case), "jacobian": jacobian},
+            arrays,
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MADE.inverse")
+        question = (case, jacobian) if x is None and cotangents is None else None
+        form = Form(self._reply("MADE.inverse", call, question), "MADE.inverse")
         form.several(("z", "log_det"))
         batch, size = data.shape
         return Inverse(
@@ -189,16 +204,14 @@ class Student:
 
     def log_probs(self, case: MafProblem, blocks: Sequence[Block]) -> LogProbs:
         """Call the student's MAF.log_probs on the case's x, with these blocks for its MADEs."""
-        reply = self._caller.call(
-            Call(
-                "maf_log_probs",
-                maf_sizes(case),
-                {**maf_arrays(blocks), "x": float32(case.x)},
-                seed=case.seed,
-                needs=FLOW_FILE,
-            )
+        call = Call(
+            "maf_log_probs",
+            maf_sizes(case),
+            {**maf_arrays(blocks), "x": float32(case.x)},
+            seed=case.seed,
+            needs=FLOW_FILE,
         )
-        form = Form(reply, "MAF.log_probs")
+        form = Form(self._reply("MAF.log_probs", call, (case, tuple(blocks))), "MAF.log_probs")
         return LogProbs(form.scalar("log_prob"), form.gradients())
 
     def log_probs_at_points(
@@ -228,10 +241,13 @@ class Student:
             case: networks, images, labels.
             images: whether to record the images that d was given.
         """
-        (reply,) = self._gan_losses(
-            function, case, case.critic, [case.seed], images=images, gradient=True
-        )
-        return _loss_record(function, case, reply, images=images)
+        call = _call_of_loss(function, case, case.critic, [case.seed], images=images, gradient=True)
+
+        def read(reply: Outcome) -> LossRecord:
+            return _loss_record(function, case, *split_reply(reply, 1), images=images)
+
+        ask = partial(self._caller.call, call)
+        return self._kept.answer(function, (case, images), ask, read)
 
     def gan_losses(
         self, function: str, case: GanProblem, seeds: Sequence[int], *, images: bool
@@ -240,47 +256,15 @@ class Student:
 
         All calls are one request, with the time limit of one call.
         """
-        replies = self._gan_losses(
-            function, case, case.critic, seeds, images=images, gradient=False
-        )
+        call = _call_of_loss(function, case, case.critic, seeds, images=images, gradient=False)
+        replies = split_reply(self._caller.call(call), len(seeds))
         return [_loss_record(function, case, reply, images=images) for reply in replies]
 
     def gan_loss_value(self, function: str, case: GanProblem, critic: LinearCritic) -> float:
         """Return a loss's value with another critic; it may be infinite or NaN."""
-        (reply,) = self._gan_losses(
-            function, case, critic, [case.seed], images=False, gradient=False
-        )
+        call = _call_of_loss(function, case, critic, [case.seed], images=False, gradient=False)
+        (reply,) = split_reply(self._caller.call(call), 1)
         return Form(reply, function).scalar("loss", finite=False)
-
-    def _gan_losses(
-        self,
-        function: str,
-        case: GanProblem,
-        critic: Critic | LinearCritic,
-        seeds: Sequence[int],
-        *,
-        images: bool,
-        gradient: bool,
-    ) -> list[Outcome]:
-        reply = self._caller.call(
-            Call(
-                "gan_losses",
-                {
-                    "function": function,
-                    "seeds": list(seeds),
-                    "conditional": case.conditional,
-                    "trains": function[-1],
-                    "images": images,
-                    "gradient": gradient,
-                },
-                gan_arrays(case, critic),
-                seed=case.seed,
-                needs=GAN_FILE,
-                functions=[function],
-                times=len(seeds),
-            )
-        )
-        return split_reply(reply, len(seeds))
 
     def start_device_use(self) -> PendingCall:
         """Start to run every function on a simulated GPU."""
@@ -345,6 +329,33 @@ class Student:
             for name, array in weights.items()
             if name.startswith("g.")
         }
+
+
+def _call_of_loss(
+    function: str,
+    case: GanProblem,
+    critic: Critic | LinearCritic,
+    seeds: Sequence[int],
+    *,
+    images: bool,
+    gradient: bool,
+) -> Call:
+    return Call(
+        "gan_losses",
+        {
+            "function": function,
+            "seeds": list(seeds),
+            "conditional": case.conditional,
+            "trains": function[-1],
+            "images": images,
+            "gradient": gradient,
+        },
+        gan_arrays(case, critic),
+        seed=case.seed,
+        needs=GAN_FILE,
+        functions=[function],
+        times=len(seeds),
+    )
 
 
 def _loss_record(function: str, case: GanProblem, reply: Outcome, *, images: bool) -> LossRecord:

@@ -45,7 +45,7 @@ def arrays_of(*blocks: flow.MadeWeights) -> list[Array]:
     return [array for block in blocks for layer in block.layers for array in layer]
 
 
-@given(case=made_cases())
+@given(case=made_cases().strategy())
 @repeatable
 def test_made_cases_are_as_documented(case: MadeCase) -> None:
     """Sizes in range, arrays float32-exact, biases non-zero, values small, no ReLU on its kink."""
@@ -69,7 +69,7 @@ def test_made_cases_are_as_documented(case: MadeCase) -> None:
             assert np.abs(hidden).min() > 1e-3
 
 
-@given(case=maf_cases())
+@given(case=maf_cases().strategy())
 @repeatable
 def test_maf_cases_are_as_documented(case: MafCase) -> None:
     """One to three float32-exact blocks and maps; every block sees small rows off the kinks."""
@@ -91,7 +91,7 @@ def test_maf_cases_are_as_documented(case: MafCase) -> None:
 def test_gan_cases_are_as_documented(conditional: bool) -> None:
     """Shapes, float32-exactness, images within [-1, 1], and logits bounded by construction."""
 
-    @given(case=gan_cases(conditional))
+    @given(case=gan_cases(conditional).strategy())
     @repeatable
     def check(case: GanCase) -> None:
         assert 2 <= case.batch <= 8
@@ -167,11 +167,15 @@ def test_labels_of_a_batch_are_never_all_equal() -> None:
 def test_cases_shrink_to_the_smallest_sizes() -> None:
     """Hypothesis shows the smallest case of all after shrinking."""
     quick = settings(database=None, deadline=None, derandomize=True)
-    assert find(made_cases(), lambda case: True, settings=quick) == MadeCase(2, 2, 1, 2, 0)
-    assert find(maf_cases(), lambda case: True, settings=quick) == MafCase(2, 2, 1, 1, 2, 0)
-    smallest = find(gan_cases(True), lambda case: True, settings=quick)
+    assert find(made_cases().strategy(), lambda case: True, settings=quick) == MadeCase(
+        2, 2, 1, 2, 0
+    )
+    assert find(maf_cases().strategy(), lambda case: True, settings=quick) == MafCase(
+        2, 2, 1, 1, 2, 0
+    )
+    smallest = find(gan_cases(True).strategy(), lambda case: True, settings=quick)
     assert smallest == GanCase(2, 3, 1.0, True, 0)
-    wide = find(made_cases(), lambda case: case.input_size > case.batch, settings=quick)
+    wide = find(made_cases().strategy(), lambda case: case.input_size > case.batch, settings=quick)
     assert wide == MadeCase(3, 2, 1, 2, 0)
 
 

@@ -111,7 +111,7 @@ class BasePlugin(ABC):
     @pytest.fixture
     def diagnosis(self) -> Diagnosis:
         """Names the mistake behind a failed check, of those in the homework's `mistakes`."""
-        return Diagnosis(self.settings.value("mistakes", "WRONG") or ())
+        return Diagnosis(lambda: self.settings.value("mistakes", "WRONG") or ())
 
     @pytest.fixture
     def figure(self) -> Figure:
@@ -135,12 +135,15 @@ class BasePlugin(ABC):
         """Put the checks in their order and seed those that draw cases."""
         sort_checks(items, self._plan, self.id_of)
         for item in items:
-            if hasattr(getattr(item, "obj", None), "hypothesis"):
+            check: Any = getattr(item, "obj", None)
+            check_id = self.id_of(item)
+            wrap = functools.partial(self._remember_failure, check_id)
+            if hasattr(check, "runs"):
+                check.runs.prepare(self.settings.seed, check_id, wrap)
+            if hasattr(check, "hypothesis"):
                 # Imported here: a student's machine may lack hypothesis.
                 from autograder.engine.judge import hypothesis_profile
 
-                check_id = self.id_of(item)
-                wrap = functools.partial(self._remember_failure, check_id)
                 hypothesis_profile.seed(item, check_id, self.settings.seed, wrap)
 
     def _remember_failure(self, check_id: str, check: Callable[..., None]) -> Callable[..., None]:

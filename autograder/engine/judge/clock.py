@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 # How often a worker that does not answer is looked at.
 TICK_S = 0.02
+# A shorter sleep is not looked for: that would take longer than many calls.
+_LEAST_SLEEP_S = TICK_S / 2
 # No call needs to sleep; one that sleeps longer has hung.
 _MOST_SLEEP_S = 10.0
 # The limit in wall time, as a multiple, where the system does not show whether a process sleeps.
@@ -81,10 +83,11 @@ class WorkerClock:
         last = processor_time_s(self.pid)
         if last is not None:
             self._last = last
-        asleep = sleeps(self.pid)
-        if asleep:
-            self.slept_s += now - self._looked
-        self._blind = self._first is None or asleep is None
+        if now - self._looked >= _LEAST_SLEEP_S:  # most calls are over before
+            asleep = sleeps(self.pid)
+            if asleep:
+                self.slept_s += now - self._looked
+            self._blind = self._first is None or asleep is None
         self._looked = now
 
     def skip(self) -> None:

@@ -95,9 +95,13 @@ class _Observation:
 
 
 class Diagnosis:
-    """Collects the answers that a check saw, and names the mistake if the check failed."""
+    """Collects the answers that a check saw, and names the mistake if the check failed.
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    Args:
+        mistakes: those that it may name, or a function that loads them when a check has failed.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake] | Callable[[], Sequence[Mistake]]) -> None:
         self._mistakes = mistakes
         self._seen: list[_Observation] = []
         self._room = _MAX_OBSERVATIONS
@@ -141,7 +145,8 @@ class Diagnosis:
         self._questions.clear()
         # As keys, they keep the order in which they were first seen.
         wrong = dict.fromkeys(s.answer for s in self._seen if not _same(s.got, s.right))
-        explained = [(m, self._explained(m, wrong)) for m in self._mistakes if m.hints]
+        mistakes = self._mistakes() if callable(self._mistakes) else self._mistakes
+        explained = [(m, self._explained(m, wrong)) for m in mistakes if m.hints]
         for answer in wrong:
             candidates = [(m, hints) for m, hints in explained if answer in hints]
             most = max((len(hints) for _, hints in candidates), default=0)

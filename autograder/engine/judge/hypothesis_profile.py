@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import hypothesis
@@ -60,7 +60,40 @@ def seed(
         wrap: wraps the property, to see each case.
     """
     if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis"):
-        digest = hashlib.sha256(f"{seed}:{check_id}".encode()).digest()
-        hypothesis.seed(int.from_bytes(digest[:8], "big"))(item.obj)
+        hypothesis.seed(seed_of(check_id, seed))(item.obj)
         inner: Any = item.obj.hypothesis
         inner.inner_test = wrap(inner.inner_test)
+
+
+def seed_of(check_id: str, seed: int) -> int:
+    """Return a check's own seed.
+
+    Args:
+        check_id: its name in the ledger.
+        seed: the assignment's.
+    """
+    digest = hashlib.sha256(f"{seed}:{check_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def search(
+    seed: int,
+    check: Callable[..., None],
+    strategies: Mapping[str, hypothesis.strategies.SearchStrategy[Any]],
+    count: int,
+    first: Iterable[Mapping[str, Any]],
+) -> Callable[..., None]:
+    """Return a check that looks for the smallest case that fails, and raises its failure.
+
+    Args:
+        seed: the check's own.
+        check: the check of one case.
+        strategies: by argument of the check.
+        count: how many cases are drawn, at most, until one fails.
+        first: arguments that are tried before.
+    """
+    set_up()
+    for arguments in first:
+        check = hypothesis.example(**arguments)(check)
+    searching = hypothesis.settings(max_examples=count)(hypothesis.given(**strategies)(check))
+    return hypothesis.seed(seed)(searching)

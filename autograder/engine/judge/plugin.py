@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -21,7 +22,6 @@ from autograder.engine.grading.ledger import (
     read_ledger,
 )
 from autograder.engine.homework import Homework
-from autograder.engine.judge import hypothesis_profile
 from autograder.engine.judge.base_plugin import BasePlugin, Submitted, error_lines
 from autograder.engine.judge.caller import Caller, HangTracker
 from autograder.engine.judge.calls import OutOfMemory
@@ -103,9 +103,13 @@ class JudgePlugin(BasePlugin):
     # ---- hooks ----------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Load the hypothesis profile, too."""
+        """Load the hypothesis profile, too, if a check may use it."""
         super().pytest_configure(config)
-        hypothesis_profile.set_up()
+        if any(map(_IMPORTS_HYPOTHESIS.search, _texts(self.settings.folder))):
+            # Imported here: it takes longer than several checks.
+            from autograder.engine.judge import hypothesis_profile
+
+            hypothesis_profile.set_up()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put the checks in their order and seed each of them."""
@@ -189,6 +193,13 @@ class JudgePlugin(BasePlugin):
         return number
 
 
+def _texts(folder: Path) -> Iterator[str]:
+    """Yield the text of every module of a homework."""
+    for path in folder.rglob("*.py"):
+        yield path.read_text(encoding="utf-8", errors="replace")
+
+
+_IMPORTS_HYPOTHESIS = re.compile(r"^\s*(import|from) hypothesis\b", re.MULTILINE)
 # In place of an infinite excess, which JSON cannot express.
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()

@@ -18,6 +18,7 @@ from typing import Any
 
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import HomeworkError, load_homework
+from autograder.engine.judge import hypothesis_profile
 from autograder.engine.judge.__main__ import judge
 from autograder.engine.judge.job import Job
 from autograder.engine.judge.trusted_messages import TrustedMessages
@@ -48,6 +49,7 @@ def preload(folder: Path) -> None:
     with contextlib.suppress(HomeworkError, OSError, SyntaxError):
         homework = load_homework(folder)
         plan_checks(homework)
+        hypothesis_profile.set_up()  # for gradings in which a check fails
         TrustedMessages.of_homework(homework.folder)
     for path in sorted((folder / "checks").rglob("*.py")):
         for each in read_imports(path.read_text(encoding="utf-8")):

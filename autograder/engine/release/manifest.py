@@ -8,6 +8,7 @@ reaches the instructors' tools or the catalogue's solutions.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -115,6 +116,7 @@ def hash_of_public_checks(homework: Homework) -> str:
 
 def _follow(starts: Iterable[Path], packages: Mapping[str, Path]) -> dict[Path, tuple[Path, ...]]:
     """Return every file reached from `starts`, with the chain of importing files before it."""
+    modules = _modules_below(packages)
     reached: dict[Path, tuple[Path, ...]] = {}
     waiting: list[tuple[Path, tuple[Path, ...]]] = [(path, ()) for path in starts]
     while waiting:
@@ -123,33 +125,44 @@ def _follow(starts: Iterable[Path], packages: Mapping[str, Path]) -> dict[Path, 
             continue
         reached[path] = chain
         for module in _modules_in(path.read_text(encoding="utf-8", errors="replace")):
-            waiting += [(file, (*chain, path)) for file in _files_of(module, packages)]
+            waiting += [(file, (*chain, path)) for file in _files_of(module, modules)]
     return reached
 
 
-def _modules_in(text: str) -> Iterator[str]:
-    """Yield every module that a text may import or start; too many do no harm."""
+@lru_cache(maxsize=512)  # a grading follows imports twice, and a class for every submission
+def _modules_in(text: str) -> tuple[str, ...]:
+    """Return every module that a text may import or start; too many do no harm."""
+    modules: dict[str, None] = {}
     for each in read_imports(text):
-        yield each.module
+        modules[each.module] = None
+        names = [f"{each.module}.{name}" for name in each.names]
         if each.module == "autograder":
-            yield from (f"autograder.engine.{API[name]}" for name in each.names if name in API)
-        yield from (f"{each.module}.{name}" for name in each.names)
-    yield from _QUOTED.findall(text)
+            names += (f"autograder.engine.{API[name]}" for name in each.names if name in API)
+        modules.update(dict.fromkeys(names))
+    return (*modules, *_QUOTED.findall(text))
 
 
-def _files_of(module: str, packages: Mapping[str, Path]) -> Iterator[Path]:
-    """Yield the file of a module in `packages`, and the `__init__.py` of each package above it."""
-    for package, folder in packages.items():
-        if module != package and not module.startswith(f"{package}."):
-            continue
-        parts = module.removeprefix(package).split(".")[1:]
-        base = folder.joinpath(*parts)
-        file = base.with_name(f"{base.name}.py")
-        if not file.is_file():
-            file = base / "__init__.py"
-        if file.is_file():
-            yield file
-            for depth in range(len(parts)):
-                above = folder.joinpath(*parts[:depth], "__init__.py")
-                if above.is_file():
-                    yield above
+def _modules_below(packages: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the file of every module in `packages`; that of a package is its `__init__.py`."""
+    modules: dict[str, Path] = {}
+    for package, root in packages.items():
+        for folder, _, names in os.walk(root):
+            parts = (package, *Path(folder).relative_to(root).parts)
+            for name in sorted(names):  # __init__.py comes before the modules
+                stem, dot, ending = name.partition(".")
+                if dot and ending == "py":
+                    own = parts if stem == "__init__" else (*parts, stem)
+                    modules[".".join(own)] = Path(folder, name)
+    return modules
+
+
+def _files_of(module: str, modules: Mapping[str, Path]) -> Iterator[Path]:
+    """Yield the file of a module, and the `__init__.py` of each package above it."""
+    if module not in modules:
+        return
+    yield modules[module]
+    package, dot, _ = module.rpartition(".")
+    while dot:
+        if package in modules and modules[package].name == "__init__.py":
+            yield modules[package]
+        package, dot, _ = package.rpartition(".")

@@ -15,7 +15,7 @@ def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
     U+200C and U+200D stay: scripts and emoji need them.
     """
     # Cut first to bound the work, and again because escapes lengthen the text.
-    shown = "".join(map(_visible, text[:limit].replace("\r\n", "\n")))
+    shown = _shown(text[:limit].replace("\r\n", "\n"))
     if len(text) <= limit and len(shown) <= limit:
         return shown
     note = f"\n[cut here: {len(text):,} characters in all]"
@@ -24,13 +24,19 @@ def clean_text(text: str, limit: int = MAX_OUTPUT) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Return a text on one line, escaped like `clean_text`, cut between words if too long."""
-    line = " ".join("".join(map(_visible, " ".join(text[: 4 * limit].split()))).split())
+    line = " ".join(_shown(" ".join(text[: 4 * limit].split())).split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 3]
     whole_words = cut[: cut.rfind(" ") + 1].rstrip() if line[limit - 3] != " " else cut
     # A text without spaces, or with a very long last word, is cut inside a word.
     return (whole_words if len(whole_words) > limit // 2 else cut) + "..."
+
+
+def _shown(text: str) -> str:
+    if text.replace("\n", " ").replace("\t", " ").isprintable():  # most texts are
+        return text
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

@@ -7,6 +7,7 @@ drew, in whatever order, and however it split or joined its batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +78,12 @@ class RecoveredInputs:
     @property
     def fakes_made(self) -> int:
         """The number of different images that g made."""
-        return len(np.unique(_first_equal(self.z, self.g_labels)))
+        return len(set(_first_equal(self.z, self.g_labels).tolist()))
 
     @property
     def fakes_shown(self) -> int:
         """The number of different images of g among `fake`."""
-        return len(np.unique(_first_equal(self.fake_z, self.fake.labels)))
+        return len(set(_first_equal(self.fake_z, self.fake.labels).tolist()))
 
     @property
     def shows_whole_batch(self) -> bool:
@@ -103,12 +104,12 @@ class LossCall:
         """The discriminator."""
         return self.case.critic
 
-    @property
+    @cached_property
     def real(self) -> Array:
         """Logits of the real batch."""
         return self._logits(self.inputs.real)
 
-    @property
+    @cached_property
     def fake(self) -> Array:
         """Logits of the generated images, with the labels they were generated for."""
         return self._logits(self.inputs.fake)
@@ -118,7 +119,7 @@ class LossCall:
         """The interpolates as rows; the loss that has them has no labels."""
         return Rows(self.inputs.interpolates)
 
-    @property
+    @cached_property
     def norms(self) -> Array:
         """Gradient norms of the critic at the interpolates."""
         return gradient_norms(self.critic, self.interpolates)
@@ -144,6 +145,7 @@ class LossCall:
         return self.critic.logits(rows.x, rows.labels)
 
 
+@lru_cache(maxsize=32)  # the checks of value and gradient have the same records
 def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
     """Recover the inputs of a loss from the calls of its networks.
 
@@ -171,10 +173,11 @@ def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
     pairs = matches.pairs[other & is_mixture]
     # By value, not by index: g may have been called twice with the same latent.
     first = _first_equal(z, g_labels)
-    shown = np.concatenate([matches.fake[is_fake], pairs[:, 1]])
+    is_shown = np.zeros(len(z), np.bool_)
+    is_shown[first[np.concatenate([matches.fake[is_fake], pairs[:, 1]])]] = True
     inputs = RecoveredInputs(
         z=z,
-        z_shown=np.isin(first, first[shown]),
+        z_shown=is_shown[first],
         g_labels=g_labels,
         fake_z=z[used],
         fake=Rows(images[used], None if g_labels is None else g_labels[used]),

@@ -19,6 +19,7 @@ from autograder.homework.reply import NetworkCall
 # Rows of 784 pixels whose entries differ by O(0.1): float32 rounding is below this, other rows far
 # above it, except a mixture whose weight happens to lie within 1e-5 of 0 or 1.
 _SAME_ROW = 2e-5
+_FEW = 28
 # An interpolation weight is found by division by fake - real, whose norm is about 10.
 _ON_LINE = 2e-3
 # A normal number used as a weight is still matched; a weight of a thousand is no mixture.
@@ -56,13 +57,18 @@ def match_rows(rows: Array, calls: tuple[NetworkCall, ...], real: Array, fake: A
         fake: all images that g made, (m, 784).
     """
     places, batches = _places_and_batches(calls, len(real))
-    real_match, fake_match = _equal_rows(rows, real, places), _equal_rows(rows, fake, places)
-    fake_match[real_match >= 0] = -1
+    real_match, fake_match = (np.full(len(rows), -1, np.int64) for _ in range(2))
+    for search in (_equal_at_place, _equal_anywhere):  # nearly all are at their place
+        for match, images in ((real_match, real), (fake_match, fake)):
+            rest = np.flatnonzero((real_match < 0) & (fake_match < 0))
+            match[rest] = search(rows[rest], images, places[rest])
     unmatched = (real_match < 0) & (fake_match < 0)
     alpha, pairs = _mixtures(rows, unmatched, places, real, fake)
     # A mixture of weight 0 or 1 equals one of its images. It is a mixture all the same if it comes
     # in a batch of mixtures and its image is not missed, or if it repeats an image once too often.
-    in_mixtures = np.isin(batches, batches[np.isfinite(alpha)])
+    has_mixtures = np.zeros(batches.max(initial=-1) + 1, np.bool_)
+    has_mixtures[batches[np.isfinite(alpha)]] = True
+    in_mixtures = has_mixtures[batches]
     mixed = _dispensable(real_match, in_mixtures, len(real))
     mixed |= _dispensable(fake_match, in_mixtures, len(real))
     mixed |= _surplus(np.where(mixed, -1, real_match)) | _surplus(np.where(mixed, -1, fake_match))
@@ -95,9 +101,9 @@ def _dispensable(
 
     Or that need not be, because a whole batch of images is shown elsewhere.
     """
-    elsewhere = np.unique(match[~within & (match >= 0)])
+    elsewhere = set(match[~within & (match >= 0)].tolist())
     dispensable = np.zeros(len(match), np.bool_)
-    for image in np.unique(match[within & (match >= 0)]):
+    for image in set(match[within & (match >= 0)].tolist()):
         first = 0 if len(elsewhere) >= batch or image in elsewhere else 1
         dispensable[np.flatnonzero((match == image) & within)[first:]] = True
     return dispensable
@@ -106,27 +112,37 @@ def _dispensable(
 def _surplus(match: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether a row shows its image (-1: none) more often than the least shown image is."""
     surplus = np.zeros(len(match), np.bool_)
-    images, counts = np.unique(match[match >= 0], return_counts=True)
-    for image in images[counts > counts.min(initial=len(match))]:
-        surplus[np.flatnonzero(match == image)[counts.min() :]] = True
+    counts = np.bincount(match[match >= 0])  # by image
+    least = counts[counts > 0].min(initial=len(match))
+    for image in np.flatnonzero(counts > least):
+        surplus[np.flatnonzero(match == image)[least:]] = True
     return surplus
 
 
-def _equal_rows(rows: Array, images: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For every row, the index of the image it equals, or -1. Its own place is tried first."""
-    match = np.full(len(rows), -1, np.int64)
+def _equal_at_place(rows: Array, images: Array, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every row, the index of its place if it equals the image there, or -1."""
     if len(rows) == 0 or len(images) == 0:
-        return match
+        return np.full(len(rows), -1, np.int64)
     own = places % len(images)
-    fits = np.abs(rows - images[own]).max(axis=1) < _SAME_ROW
-    match[fits] = own[fits]
-    others = np.flatnonzero(~fits)
+    return np.where(_are_equal(rows, images[own]), own, -1)
+
+
+def _equal_anywhere(rows: Array, images: Array, _: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every row, the index of the image it equals, or -1."""
+    if len(rows) == 0 or len(images) == 0:
+        return np.full(len(rows), -1, np.int64)
     # |a - b|^2 = |a|^2 - 2 a b + |b|^2 of projections; the nearest image is compared in all pixels.
-    projected, of_images = rows[others] @ _projections(), images @ _projections()
+    projected, of_images = rows @ _projections(), images @ _projections()
     nearest = np.argmin((of_images**2).sum(axis=1) - 2.0 * projected @ of_images.T, axis=1)
-    equal = np.abs(rows[others] - images[nearest]).max(axis=1) < _SAME_ROW
-    match[others[equal]] = nearest[equal]
-    return match
+    return np.where(_are_equal(rows, images[nearest]), nearest, -1)
+
+
+def _are_equal(rows: Array, images: Array) -> NDArray[np.bool_]:
+    """Whether a row equals its image, (n, 784) each; few pixels tell most others apart."""
+    equal = np.abs(rows[:, ::_FEW] - images[:, ::_FEW]).max(axis=1) < _SAME_ROW
+    some = np.flatnonzero(equal)
+    equal[some] = np.abs(rows[some] - images[some]).max(axis=1, initial=0.0) < _SAME_ROW
+    return np.asarray(equal)
 
 
 def _mixtures(
@@ -135,7 +151,13 @@ def _mixtures(
     """The weight of the fake image in every selected mixture, else NaN, and its two images."""
     alphas, pairs = np.full(len(rows), np.nan), np.full((len(rows), 2), -1, np.int64)
     candidates, searches = _Pairs(real, fake), _MAX_SEARCHED * len(real)
-    for i in np.flatnonzero(selected):
+    # Most are mixtures of the two images of their place: these are tried at once for all rows.
+    first = np.flatnonzero(selected & (places % len(real) < len(fake)))
+    own = places[first] % len(real)
+    alphas[first] = _weights_on_lines(rows[first], real[own], fake[own])
+    found = first[np.isfinite(alphas[first])]
+    pairs[found] = own[np.isfinite(alphas[first])][:, None]
+    for i in np.flatnonzero(selected & np.isnan(alphas)):
         alphas[i], *pairs[i] = candidates.of_place(rows[i], int(places[i]))
         if np.isnan(alphas[i]) and searches > 0:
             alphas[i], *pairs[i] = candidates.anywhere(rows[i])
@@ -191,9 +213,14 @@ def _projections() -> Array:
 
 def _weight_on_line(row: Array, real: Array, fake: Array) -> float:
     """The weight of the fake image if the row lies on the line through both, else NaN."""
-    direction = fake - real
-    alpha = float((row - real) @ direction / (direction @ direction))
-    if not abs(alpha) <= _MAX_ALPHA:
-        return np.nan
-    off = np.abs(row - real - alpha * direction).max()
-    return alpha if off < _ON_LINE else np.nan
+    return float(_weights_on_lines(row[None], real[None], fake[None])[0])
+
+
+def _weights_on_lines(rows: Array, real: Array, fake: Array) -> Array:
+    """The same for every row of (n, 784), each with images of its own: (n,)."""
+    direction, start = fake - real, rows - real
+    alphas = (start * direction).sum(axis=1) / (direction**2).sum(axis=1)
+    off = np.abs(start - alphas[:, None] * direction).max(axis=1, initial=0.0)
+    with np.errstate(invalid="ignore"):
+        fits = (np.abs(alphas) <= _MAX_ALPHA) & (off < _ON_LINE)
+    return np.where(fits, alphas, np.nan)

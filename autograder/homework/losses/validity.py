@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,7 +31,9 @@ _SAME_LOGITS = 1e-3
 # this with the probability above (Dvoretzky-Kiefer-Wolfowitz).
 _COMPARED, _RANK_ERROR = 20_000, 0.05
 _FEW_COMPARED = 500  # enough to estimate the deviation of logits
+_AT_ONCE = 2000
 _WEIGHTS = 1000  # points of a line between two images
+_SOME = 4  # every fourth of them is enough for nearly all calls
 _MAX_POINTS = 64  # more than any case's batch; further points of a record are ignored
 # Nobody would notice if a penalty below this were missing from the loss.
 _UNNOTICED = 0.01
@@ -81,6 +84,7 @@ def _objections(
         )
 
 
+@lru_cache(maxsize=32)  # the checks of value and gradient have the same calls
 def has_chosen_images(call: LossCall) -> bool:
     """Whether all generated images have nearly the same logit, and others would not.
 
@@ -89,24 +93,42 @@ def has_chosen_images(call: LossCall) -> bool:
     probability n r^(n - 1) at most.
     """
     inputs, critic = call.inputs, call.critic
-    z, first = np.unique(inputs.fake_z, axis=0, return_index=True)
-    count = len(z)
+    rows = inputs.fake_z.tolist()
+    different = {tuple(row): i for i, row in reversed(list(enumerate(rows)))}
+    first = [different[row] for row in sorted(different)]
+    z, count = inputs.fake_z[first], len(first)
     if not isinstance(critic, Critic) or count < _FEWEST:
         return False
     labels = None if inputs.fake.labels is None else inputs.fake.labels[first]
+    logits = _logits(call, critic, z, labels)
+    low, high = float(logits.min()), float(logits.max())
     by_ranks = count * _RANK_ERROR ** (count - 1) < _FALSE_ALARM  # enough images for ranks
     compared = _COMPARED if by_ranks else _FEW_COMPARED
-    rng = np.random.default_rng(0)
-    others = z.mean(axis=0) + z.std(axis=0) * rng.standard_normal((compared, z.shape[1]))
-    other_labels = None if labels is None else np.resize(labels, compared)
-    among = np.sort(_logits(call, critic, others, other_labels))
-    logits = _logits(call, critic, z, labels)
-    if np.ptp(logits) < _SAME_LOGITS * among.std():
+
+    def others() -> Iterator[Array]:
+        """The logits of others, a part at a time."""
+        rng = np.random.default_rng(0)
+        for start in range(0, compared, _AT_ONCE):
+            size = min(_AT_ONCE, compared - start)
+            drawn = z.mean(axis=0) + z.std(axis=0) * rng.standard_normal((size, z.shape[1]))
+            own = None if labels is None else labels[np.arange(start, start + size) % count]
+            yield _logits(call, critic, drawn, own)
+
+    # No deviation is above the bound, so most calls need no others for this.
+    if high - low < _SAME_LOGITS * _bound_of_deviation(critic) and (
+        high - low < _SAME_LOGITS * np.concatenate(list(others())).std()
+    ):
         return True
-    reach = float(np.ptp(np.searchsorted(among, logits))) / compared + _RANK_ERROR
-    return by_ranks and reach < 1.0 and count * reach ** (count - 1) < _FALSE_ALARM
+    between = 0
+    for part in others() if by_ranks else ():
+        between += int(((low <= part) & (part < high)).sum())
+        reach = between / compared + _RANK_ERROR
+        if reach >= 1.0 or count * reach ** (count - 1) >= _FALSE_ALARM:
+            return False  # more others can only make the reach greater
+    return by_ranks
 
 
+@lru_cache(maxsize=32)
 def has_chosen_slopes(call: LossCall) -> bool:
     """Whether the penalty is smaller at the interpolates than at nearly all others of their lines.
 
@@ -129,15 +151,29 @@ def has_chosen_slopes(call: LossCall) -> bool:
     real = inputs.real.x[pairs[:, 0]]
     fake = call.case.generator.images(inputs.z, inputs.g_labels)[pairs[:, 1]]
     weights = (np.arange(_WEIGHTS) + 0.5) / _WEIGHTS
-    others = (_norms_along(critic, real, fake - real, weights) - 1.0) ** 2
-    # Rounded up: a share is at most this small.
-    smaller = (others <= penalties[:, None]).sum(axis=1)
-    shares = np.minimum((2 + smaller) / (1 + _WEIGHTS), 1.0)
-    surprise = -float(np.log(shares).sum())
-    if surprise <= count:  # no more than expected
+    for some in (weights[::_SOME], weights):
+        others = (_norms_along(critic, real, fake - real, some) - 1.0) ** 2
+        # Rounded up: a share is at most this small. Among some of the points only, it looks smaller
+        # than it is; if that is no surprise, the share among all of them is none.
+        smaller = (others <= penalties[:, None]).sum(axis=1)
+        shares = np.minimum((2 + smaller) / (1 + _WEIGHTS), 1.0)
+        if not _is_surprising(-float(np.log(shares).sum()), count):
+            return False
+    return True
+
+
+def _is_surprising(total: float, count: int) -> bool:
+    """Whether a sum of `count` exponential variables is nearly never that large."""
+    if total <= count:  # no more than expected
         return False
-    logarithms = np.cumsum([0.0, *(math.log(surprise / k) for k in range(1, count))])
-    return bool(np.exp(logarithms - surprise).sum() < _FALSE_ALARM)
+    logarithms = np.cumsum([0.0, *(math.log(total / k) for k in range(1, count))])
+    return bool(np.exp(logarithms - total).sum() < _FALSE_ALARM)
+
+
+def _bound_of_deviation(critic: Critic) -> float:
+    """What the standard deviation of any logits is below: half of their range."""
+    most = np.abs(critic.w2).sum(axis=1)  # |tanh| < 1
+    return float((critic.b2 + most).max() - (critic.b2 - most).min()) / 2
 
 
 def _logits(call: LossCall, critic: Critic, z: Array, labels: Labels | None) -> Array:
@@ -156,5 +192,5 @@ def _norms_along(critic: Critic, start: Array, direction: Array, weights: Array)
     linear = (start @ critic.w1.T + critic.b1)[:, None, :]
     steps = (direction @ critic.w1.T)[:, None, :] * weights[None, :, None]
     slopes = critic.w2[0] * (1.0 - np.tanh(linear + steps) ** 2)  # (n, weights, K)
-    squares = np.einsum("nwk,kj,nwj->nw", slopes, critic.w1 @ critic.w1.T, slopes, optimize=True)
+    squares = ((slopes @ (critic.w1 @ critic.w1.T)) * slopes).sum(axis=2)
     return np.asarray(np.sqrt(np.maximum(squares, 0.0)))

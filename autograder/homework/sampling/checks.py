@@ -196,7 +196,7 @@ def check_interpolation(student: Student, function: str) -> None:
             )
         pooled.append(alpha)
     weights = np.concatenate(pooled)
-    values, counts = np.unique(np.round(weights, _DIGITS), return_counts=True)
+    values, counts = statistics.counted(np.round(weights, _DIGITS))
     piled = values[counts > _MAX_EQUAL]
     if 1 <= len(piled) <= 2:
         several = int(counts[counts > _MAX_EQUAL].sum())

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import example, given, settings
 
 from autograder.engine.judge.compare import assert_close, close, difference, excess
 from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.drawn_cases import for_cases
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.homework import tolerances
 from autograder.homework.oracles import flow
@@ -33,7 +33,7 @@ OTHERS = (
 def _observed(student: Student, diagnosis: Diagnosis, case: MadeCase) -> Forward:
     """Call the student's forward() and note its answer for the diagnosis."""
     answer = student.made_forward(case)
-    diagnosis.observe("MADE.forward.x", case, answer.x, flow.made_forward(case.weights, case.z)[0])
+    diagnosis.observe("MADE.forward.x", case, answer.x, case.from_z[0])
     if not isinstance(answer.log_det_or_failure, CheckFailed):
         right = _right_log_det(case, answer)
         # The assignment leaves the sign open; a mistake is the same with either sign.
@@ -49,7 +49,7 @@ def _ask_others(student: Student, diagnosis: Diagnosis) -> None:
 
 def _right_log_det(case: MadeCase, answer: Forward) -> Array:
     """Return the correct log-determinant (B,) closest to the answer, else the sum of alpha."""
-    expected: Array = flow.made_forward(case.weights, case.z)[1].sum(axis=1)
+    expected: Array = case.from_z[1].sum(axis=1)
     # The alphas of the student's own x are accepted: other checks cover a wrong mapping.
     own = flow.conditioner(case.weights, answer.x)[1].sum(axis=1)
     candidates = (expected, -expected, own, -own)
@@ -58,10 +58,9 @@ def _right_log_det(case: MadeCase, answer: Forward) -> Array:
 
 
 def _check_mapping(case: MadeCase, x: Array) -> None:
-    expected, _ = flow.made_forward(case.weights, case.z)
     assert_close(
         x,
-        expected,
+        case.from_z[0],
         tolerances.FLOW,
         "MADE.forward() does not give x_i = mu_i + z_i exp(alpha_i).",
         name="x",
@@ -84,8 +83,7 @@ def _check_log_det(case: MadeCase, answer: Forward) -> None:
 
 @number("1.1.1")
 @weight(0.5)
-@settings(max_examples=10)
-@given(case=made_cases(most_size=2))
+@for_cases(made_cases(most_size=2), 10)
 def test_forward_maps_as_the_handout_says(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
@@ -102,8 +100,7 @@ def test_forward_maps_as_the_handout_says(
 @number("1.1.2")
 @weight(1)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
-@settings(max_examples=10)
-@given(case=made_cases(most_size=2))
+@for_cases(made_cases(most_size=2), 10)
 def test_x_depends_on_earlier_noise_only(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
@@ -114,7 +111,7 @@ def test_x_depends_on_earlier_noise_only(
     step = 0.25
     _ask_others(student, diagnosis)
     x = _observed(student, diagnosis, case).x
-    expected, _ = flow.made_forward(case.weights, case.z)
+    expected, _ = case.from_z
     for j in range(case.input_size):
         z = case.z.copy()
         z[:, j] += step
@@ -140,8 +137,7 @@ def test_x_depends_on_earlier_noise_only(
 @number("1.1.3")
 @weight(1)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
-@settings(max_examples=10)
-@given(case=made_cases(most_size=2))
+@for_cases(made_cases(most_size=2), 10)
 def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
     """inverse(forward(z)) is z again (an incorrect inverse() costs no points here).
 
@@ -166,8 +162,7 @@ def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: Ma
 
 @number("1.1.4")
 @weight(1)
-@settings(max_examples=10)
-@given(case=made_cases(most_size=2))
+@for_cases(made_cases(most_size=2), 10)
 def test_log_det_is_the_sum_of_alpha(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:
@@ -182,9 +177,7 @@ def test_log_det_is_the_sum_of_alpha(
 
 @number("1.1.5")
 @weight(1)
-@settings(max_examples=12)
-@given(case=made_cases(least_size=3))
-@example(case=WIDE)
+@for_cases(made_cases(least_size=3), 12, WIDE)
 def test_forward_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MadeCase
 ) -> None:

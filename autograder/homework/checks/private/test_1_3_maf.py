@@ -11,11 +11,11 @@ from functools import partial
 import numpy as np
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import example, given, settings
 
 from autograder.engine.homework import Homework
 from autograder.engine.judge.compare import assert_close
 from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.drawn_cases import for_cases
 from autograder.engine.judge.exceptions import CheckFailed, Figure
 from autograder.engine.judge.gradients import flat
 from autograder.homework import tolerances
@@ -107,8 +107,7 @@ def _known_or_own(
 
 @number("1.3.1")
 @weight(1.5)
-@settings(max_examples=10)
-@given(case=maf_cases(most_size=2))
+@for_cases(maf_cases(most_size=2), 10)
 def test_log_probs_is_the_mean_log_likelihood(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:
@@ -123,8 +122,7 @@ def test_log_probs_is_the_mean_log_likelihood(
 
 @number("1.3.2")
 @weight(1.5)
-@settings(max_examples=10)
-@given(case=maf_cases(most_size=2))
+@for_cases(maf_cases(most_size=2), 10)
 def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: MafCase) -> None:
     """The gradient of log_probs() is correct and reaches the parameters of every block.
 
@@ -174,9 +172,7 @@ def _integral(log_density: Array, area: float) -> float:
 
 @number("1.3.6")
 @weight(1)
-@settings(max_examples=10)
-@given(case=maf_cases(least_size=3))
-@example(case=WIDE)
+@for_cases(maf_cases(least_size=3), 10, WIDE)
 def test_log_probs_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MafCase
 ) -> None:

@@ -1,9 +1,9 @@
 """2.2 The non-saturating GAN: value and gradient of both losses."""
 
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import given, settings
 
 from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.drawn_cases import for_cases
 from autograder.homework.losses.checks import check_gradient, check_value
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.strategies import gan_cases
@@ -12,8 +12,7 @@ from autograder.homework.student import Student
 
 @number("2.2.1")
 @weight(2.5)
-@settings(max_examples=15)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 15)
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_nonsaturating_d is -mean log D(x) - mean log(1 - D(G(z))).
 
@@ -24,8 +23,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("2.2.2")
 @weight(3)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_nonsaturating_d with respect to the discriminator is correct.
 
@@ -36,8 +34,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 @number("2.2.3")
 @weight(2.5)
-@settings(max_examples=15)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 15)
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_nonsaturating_g is -mean log D(G(z)).
 
@@ -48,8 +45,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("2.2.4")
 @weight(3)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_nonsaturating_g with respect to the generator is correct.
 

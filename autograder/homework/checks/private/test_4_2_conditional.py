@@ -1,9 +1,9 @@
 """4.2 The conditional GAN: value and gradient of both losses."""
 
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import given, settings
 
 from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.drawn_cases import for_cases
 from autograder.homework.losses.checks import check_gradient, check_value
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.strategies import gan_cases
@@ -12,8 +12,7 @@ from autograder.homework.student import Student
 
 @number("4.2.1")
 @weight(2.5)
-@settings(max_examples=15)
-@given(case=gan_cases(conditional=True))
+@for_cases(gan_cases(conditional=True), 15)
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """conditional_loss_nonsaturating_d is -mean log D(x, y) - mean log(1 - D(G(z, y), y)).
 
@@ -24,8 +23,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("4.2.2")
 @weight(2)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=True))
+@for_cases(gan_cases(conditional=True), 10)
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of conditional_loss_nonsaturating_d w.r.t. the discriminator is correct.
 
@@ -36,8 +34,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 @number("4.2.3")
 @weight(2.5)
-@settings(max_examples=15)
-@given(case=gan_cases(conditional=True))
+@for_cases(gan_cases(conditional=True), 15)
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """conditional_loss_nonsaturating_g is -mean log D(G(z, y), y).
 
@@ -48,8 +45,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("4.2.4")
 @weight(2)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=True))
+@for_cases(gan_cases(conditional=True), 10)
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of conditional_loss_nonsaturating_g w.r.t. the generator is correct.
 

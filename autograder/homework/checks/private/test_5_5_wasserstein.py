@@ -1,9 +1,9 @@
 """5.5 WGAN-GP: value and gradient of both losses."""
 
 from gradescope_utils.autograder_utils.decorators import number, weight
-from hypothesis import given, settings
 
 from autograder.engine.judge.diagnosis import Diagnosis
+from autograder.engine.judge.drawn_cases import for_cases
 from autograder.homework.losses.checks import check_gradient, check_value
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.strategies import gan_cases
@@ -12,8 +12,7 @@ from autograder.homework.student import Student
 
 @number("5.5.1")
 @weight(3)
-@settings(max_examples=15)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 15)
 def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_wasserstein_gp_d is mean D(G(z)) - mean D(x) + 10 mean (||grad D(r)|| - 1)^2.
 
@@ -24,8 +23,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("5.5.2")
 @weight(3)
-@settings(max_examples=12)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 12)
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_wasserstein_gp_d w.r.t. the critic is correct, penalty included.
 
@@ -36,8 +34,7 @@ def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCas
 
 @number("5.5.3")
 @weight(0.5)
-@settings(max_examples=12)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 12)
 def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """loss_wasserstein_gp_g is -mean D(G(z)).
 
@@ -48,8 +45,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("5.5.4")
 @weight(2)
-@settings(max_examples=10)
-@given(case=gan_cases(conditional=False))
+@for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_wasserstein_gp_g with respect to the generator is correct.
 
