@@ -125,3 +125,15 @@ def test_a_process_that_is_gone_has_no_time() -> None:
     process.wait()
     assert clock.processor_time_s(process.pid) is None
     assert clock.sleeps(process.pid) is None
+
+
+def test_a_sleep_of_milliseconds_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most calls end within them; looking at the process would take longer."""
+    monkeypatch.setattr(clock, "processor_time_s", lambda _: 0.0)
+    monkeypatch.setattr(clock, "sleeps", lambda _: True)
+    times = iter([0.0, 0.005, 0.105])
+    watched = WorkerClock(0, now=lambda: next(times))
+    watched.look()
+    assert watched.slept_s == 0.0
+    watched.look()
+    assert watched.slept_s == pytest.approx(0.1)

@@ -295,3 +295,15 @@ def test_twenty_thousand_values_are_fast() -> None:
     start = time.process_time()
     statistics.ks_distance_normal(sample)
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    "values", [[3.0], [2.0, 2.0], [1.0, 0.5, 1.0, -2.0, 0.5, 1.0], [0.0, -0.0]]
+)
+def test_values_are_counted_as_numpy_counts_them(values: list[float]) -> None:
+    """The different ones in order, and how often each occurs."""
+    array = np.array(values)
+    for got, expected in zip(
+        statistics.counted(array), np.unique(array, return_counts=True), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
