@@ -22,7 +22,8 @@ from autograder.homework.training_runs import start
 from autograder.homework.training_runs.run import Run
 
 # Data, initial weights and order of batches do not follow the assignment's seed. With this one,
-# correct solutions are steady (see benchmarks/training.py), and it helps nobody to know them.
+# correct solutions are steady (-1.206 nats, deviation 0.006, the worst of 50 orders at -1.219, by
+# `python -m benchmarks.training --runs 50`), and it helps nobody to know them.
 SEED = 236
 # A correct solution that had bad luck ends just below the threshold, or meets NaN: it is run again
 # with another order of the batches. One that is further off is not.
