@@ -1,6 +1,8 @@
 """How steady is the flow's training run? `.venv/bin/python -m benchmarks.training --runs 200`.
 
-`--known-blocks` measures the run with known maps in place of the MADE blocks.
+`--known-blocks` measures the run with known maps in place of the MADE blocks. `--gans` trains the
+small GANs, with another seed every time, and prints how far they moved. `--make-start` makes the
+weights that a grading's run starts from, before they are disturbed, and changes nothing else.
 
 Trains the reference's flow as check 1.3.4 does, with another order of the batches every time, which
 is what a right solution with other rounding comes to: chaos makes another run of it. Prints the
@@ -17,45 +19,124 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
+import numpy as np
 import torch
 
-from autograder.engine.sandbox.experiment import Recorder, StudentCode
-from autograder.homework.experiments.training import train_flow
+from autograder.engine.sandbox import frames
+from autograder.engine.sandbox.experiment import Recorder, StudentCode, set_seeds
+from autograder.homework.experiments.training import train_flow, train_gan
 from autograder.homework.oracles.moons import standardised_split
-from autograder.homework.problems.arrays import maf_arrays
+from autograder.homework.problems.arrays import float32, maf_arrays
+from autograder.homework.training_runs import start
 from autograder.homework.training_runs.flow_training import (
     KNOWN,
     ORDERS,
     OWN,
+    RECIPE,
     SEED,
+    Setup,
     held_out_mean,
     weights_of,
+)
+from autograder.homework.training_runs.gan_training import RECIPE as GAN_RECIPE
+from autograder.homework.training_runs.gan_training import (
+    REQUIRED_SHARE,
+    share_covered,
+    small_problem,
 )
 from tests.this_homework import REFERENCE, THIS
 
 # The grading's own orders are among the first right solutions of the audit; these are others.
 _FIRST_ORDER = 10_000
+_START_SEED = 4
+# Two trainings, one after the other, with the seeds of their orders.
+_START_RECIPES = (
+    ({"batch": 400, "epochs": 100, "peak_learning_rate": 1.5e-2, "average_decay": 0.99}, 4),
+    ({"batch": 800, "epochs": 150, "peak_learning_rate": 8e-3, "average_decay": 0.99}, 5),
+)
+_LOSSES = (
+    ("loss_nonsaturating_d", "loss_nonsaturating_g"),
+    ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g"),
+    ("loss_wasserstein_gp_d", "loss_wasserstein_gp_g"),
+)
+
+
+def trained(setup: Setup, order_seed: int) -> Recorder:
+    """Train the reference's flow once."""
+    torch.set_num_threads(1)
+    arrays: dict[str, frames.Array] = dict(maf_arrays(setup.blocks))
+    arrays["x_train"] = standardised_split(SEED)[0]
+    recorder = Recorder()
+    train_flow(
+        StudentCode(REFERENCE, THIS.code_folder),
+        {**setup.recipe, "order_seed": order_seed},
+        {name: torch.from_numpy(array.copy()) for name, array in arrays.items()},
+        recorder,
+    )
+    return recorder
 
 
 def run(order_seed: int, known: bool) -> tuple[float | None, float]:
     """Train once; return the held-out log-likelihood, None when given up, and CPU seconds."""
-    torch.set_num_threads(1)
     setup = KNOWN if known else OWN
-    train, _, held_out = standardised_split(SEED)
-    arrays = maf_arrays(setup.blocks)
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    tensors["x_train"] = torch.from_numpy(train.copy())
-    recorder, started = Recorder(), time.process_time()
-    train_flow(
-        StudentCode(REFERENCE, THIS.code_folder),
-        {**setup.recipe, "order_seed": order_seed},
-        tensors,
-        recorder,
-    )
+    started = time.process_time()
+    recorder = trained(setup, order_seed)
     seconds = time.process_time() - started
     if "gave_up_at_step" in recorder.values:
         return None, seconds
+    held_out = standardised_split(SEED)[2]
     return held_out_mean(weights_of(recorder.arrays, setup.blocks), held_out), seconds
+
+
+def run_gan(functions: tuple[str, str], seed: int) -> tuple[float, float]:
+    """Train a small GAN with the reference's losses; return how far it moved, and CPU seconds."""
+    torch.set_num_threads(1)
+    conditional = functions[0].startswith("conditional")
+    problem = small_problem(conditional, seed)
+    arrays = {name: float32(array) for name, array in problem.weights.items()}
+    arrays["x_train"], labels = float32(problem.images), torch.from_numpy(problem.labels)
+    arguments = {
+        **GAN_RECIPE,
+        "d_function": functions[0],
+        "g_function": functions[1],
+        "conditional": conditional,
+        "order_seed": seed,
+    }
+    recorder, started = Recorder(), time.process_time()
+    set_seeds(seed)
+    train_gan(
+        StudentCode(REFERENCE, THIS.code_folder),
+        arguments,
+        {**{name: torch.from_numpy(array) for name, array in arrays.items()}, "labels": labels},
+        recorder,
+    )
+    seconds = time.process_time() - started
+    moved = {name: array.astype(np.float64) for name, array in recorder.arrays.items()}
+    return share_covered(problem, moved), seconds
+
+
+def print_gans(pool: ProcessPoolExecutor, runs: int) -> None:
+    """Train and print the share of the way that the generators moved."""
+    for functions in _LOSSES:
+        ended = list(pool.map(partial(run_gan, functions), range(1, runs + 1)))
+        shares = [share for share, _ in ended]
+        print(
+            f"{functions[0]} and {functions[1]}: {runs} runs, "
+            f"{statistics.mean(s for _, s in ended):.2f} s CPU each: mean "
+            f"{statistics.mean(shares):.3f}, standard deviation {statistics.stdev(shares):.3f}, "
+            f"{min(shares):.3f} to {max(shares):.3f}; {REQUIRED_SHARE} is required"
+        )
+
+
+def make_start() -> None:
+    """Train a flow for long and write its weights to where a grading reads them."""
+    blocks = start.random_weights(np.random.default_rng(_START_SEED))
+    for recipe, order_seed in _START_RECIPES:
+        recorder = trained(Setup({**RECIPE, **recipe}, blocks, ()), order_seed)
+        blocks = start.read(recorder.arrays)
+    np.savez_compressed(start.TRAINED, allow_pickle=False, **recorder.arrays)
+    reached = held_out_mean(blocks, standardised_split(SEED)[2])
+    print(f"{start.TRAINED}: {reached:.3f} nats per held-out point")
 
 
 def main() -> None:
@@ -63,10 +144,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100, metavar="N")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
-    parser.add_argument("--known-blocks", action="store_true")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--known-blocks", action="store_true")
+    kind.add_argument("--gans", action="store_true")
+    kind.add_argument("--make-start", action="store_true")
     options = parser.parse_args()
+    if options.make_start:
+        make_start()
+        return
     enough = THIS.sections["training"]["full_log_likelihood"]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        if options.gans:
+            print_gans(pool, options.runs)
+            return
         one = partial(run, known=options.known_blocks)
         ended = list(pool.map(one, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))
     reached = sorted(value for value, _ in ended if value is not None)

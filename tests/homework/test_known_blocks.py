@@ -19,10 +19,13 @@ from autograder.homework.mistakes.flow_code import INVERSE, LOG_PROBS
 from autograder.homework.oracles import flow
 from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
+from autograder.homework.training_runs import start
 from autograder.homework.training_runs.flow_training import (
     KNOWN,
     ORDERS,
+    OWN,
     SEED,
+    Setup,
     held_out_mean,
     weights_of,
 )
@@ -125,20 +128,20 @@ def test_shapes_that_do_not_fit_are_rejected() -> None:
 # ---- which solutions pass with them -------------------------------------------------------------
 
 
-def reached(student: StudentCode) -> float:
+def reached(student: StudentCode, setup: Setup = KNOWN) -> float:
     """The held-out log-likelihood after the run of a grading, in this process."""
     train, _, held_out = standardised_split(SEED)
-    tensors = {**tensors_of(list(cast(Any, KNOWN.blocks))), "x_train": torch.from_numpy(train)}
+    tensors = {**tensors_of(list(cast(Any, setup.blocks))), "x_train": torch.from_numpy(train)}
     recorder = Recorder()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a worker; several would wait for each other
     try:
-        train_flow(student, {**KNOWN.recipe, "order_seed": ORDERS[0]}, tensors, recorder)
+        train_flow(student, {**setup.recipe, "order_seed": ORDERS[0]}, tensors, recorder)
     finally:
         torch.set_num_threads(threads)
     if "gave_up_at_step" in recorder.values:
         return -np.inf
-    return held_out_mean(weights_of(recorder.arrays, KNOWN.blocks), held_out)
+    return held_out_mean(weights_of(recorder.arrays, setup.blocks), held_out)
 
 
 @pytest.mark.slow
@@ -156,8 +159,7 @@ for block in self.nf:
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
+_WRONG = pytest.mark.parametrize(
     "log_probs",
     [
         # Ignores the blocks' density, but uses all parameters.
@@ -174,7 +176,27 @@ for block in self.nf:
     ],
     ids=["ignores the blocks", "forward", "moments", "half of it"],
 )
+
+
+@pytest.mark.slow
+@_WRONG
 def test_a_wrong_log_probs_gains_nothing_by_a_wrong_inverse(log_probs: str) -> None:
     """A deliberate mistake in 1.2 does not make 1.3.4 easier."""
     half = THIS.sections["training"]["half_log_likelihood"]
     assert reached(submission("raise RuntimeError", log_probs)) < half
+
+
+@pytest.mark.slow
+@_WRONG
+def test_a_wrong_log_probs_gains_nothing_by_the_start(log_probs: str) -> None:
+    """The first weights are a disturbed flow's; only the correct gradient finds the way back."""
+    half = THIS.sections["training"]["half_log_likelihood"]
+    assert not reached(submission(log_probs=log_probs), OWN) >= half
+
+
+def test_the_run_starts_from_a_good_flow_that_was_disturbed_enough() -> None:
+    """Correct code can reach full points from there, and a run that learns nothing gets none."""
+    limits = THIS.sections["training"]
+    held_out = standardised_split(SEED)[2]
+    assert held_out_mean(start.trained(), held_out) > limits["full_log_likelihood"] + 0.05
+    assert held_out_mean(cast(Any, OWN.blocks), held_out) < limits["half_log_likelihood"] - 0.5

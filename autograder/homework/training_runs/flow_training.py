@@ -18,60 +18,47 @@ from autograder.homework.oracles.moons import standardised_split
 from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.problems.flow_parameters import Array
 from autograder.homework.student import FLOW_FILE
+from autograder.homework.training_runs import start
 from autograder.homework.training_runs.run import Run
 
 # Data, initial weights and order of batches do not follow the assignment's seed. With this one,
-# correct solutions are steady (-1.20 nats, deviation 0.013; three of 300 orders end below -1.25,
-# see benchmarks/training.py), and it helps nobody to know them.
+# correct solutions are steady (-1.206 nats, deviation 0.006, the worst of 50 orders at -1.219, by
+# `python -m benchmarks.training --runs 50`), and it helps nobody to know them.
 SEED = 236
 # A correct solution that had bad luck ends just below the threshold, or meets NaN: it is run again
 # with another order of the batches. One that is further off is not.
-ORDERS = (SEED, SEED + 1, SEED + 2, SEED + 3)
+# With the first one, the reference reaches -1.20 nats.
+ORDERS = (SEED + 6, SEED + 2, SEED + 1, SEED + 5)
 _BAD_LUCK = 0.25
 # The moons' own density gives about -1.13 nats: no flow can be better.
 _IMPOSSIBLE = -1.05
 _MAX_WEIGHT = 1e3  # trained ones stay below 20; far above, rounding errors dominate
-HIDDEN_SIZE = 32
-N_FLOWS = 5
 RECIPE = {
-    "input_size": 2,
-    "hidden_size": HIDDEN_SIZE,
-    "n_hidden": 1,
-    "n_flows": N_FLOWS,
-    "batch": 270,
-    "epochs": 6,
-    "peak_learning_rate": 1.5e-2,
+    **start.SIZES,
+    "batch": 180,
+    "epochs": 1,
+    "peak_learning_rate": 6e-3,
     # A second moment with a short memory: with Adam's usual 0.999 the average result is the same,
     # but the spread is more than twice as wide, and some runs end far below.
     "betas": [0.9, 0.95],
-    "average_decay": 0.97,
+    "average_decay": 0.9,
     "clip_norm": 1.0,
 }
 # The same run with known maps in place of the MADE blocks, and with the same thresholds: correct
 # solutions reach -1.195 nats with a deviation of 0.004 (eight orders, the worst at -1.199, by
-# `python -m benchmarks.training --runs 8 --known-blocks`), in about the same time. The catalogue's
-# incorrect log_probs reach -1.44 at most, except those that only rescale or shift the correct one
-# or average over chunks.
+# `python -m benchmarks.training --runs 8 --known-blocks`). It is rarely needed, so it learns from
+# random weights and takes longer. The catalogue's incorrect log_probs reach -1.44 at most, except
+# those that only rescale or shift the correct one or average over chunks.
 KNOWN_FLOWS = 3
 _KNOWN_UNITS = 32
-KNOWN_RECIPE = {**RECIPE, "n_flows": KNOWN_FLOWS, "epochs": 7, "peak_learning_rate": 4e-2}
-
-
-def initial_weights(rng: np.random.Generator) -> tuple[flow.MadeWeights, ...]:
-    """Draw the weights of all blocks as torch's linear layers do: U(-1, 1) / sqrt(fan_in)."""
-    sizes = [(HIDDEN_SIZE, 2), (HIDDEN_SIZE, HIDDEN_SIZE), (4, HIDDEN_SIZE)]
-    return tuple(
-        flow.MadeWeights(
-            tuple(
-                (
-                    rng.uniform(-1, 1, (rows, columns)) / np.sqrt(columns),
-                    rng.uniform(-1, 1, rows) / np.sqrt(columns),
-                )
-                for rows, columns in sizes
-            )
-        )
-        for _ in range(N_FLOWS)
-    )
+KNOWN_RECIPE = {
+    **RECIPE,
+    "n_flows": KNOWN_FLOWS,
+    "batch": 270,
+    "epochs": 7,
+    "peak_learning_rate": 4e-2,
+    "average_decay": 0.97,
+}
 
 
 def initial_known(rng: np.random.Generator) -> tuple[flow.TrainableMap, ...]:
@@ -108,7 +95,7 @@ class Setup:
 
 OWN = Setup(
     RECIPE,
-    initial_weights(np.random.default_rng(SEED)),
+    start.disturbed(start.trained(), np.random.default_rng(SEED)),
     ("train_flow", "maf_log_probs", "made_inverse"),
 )
 KNOWN = Setup(

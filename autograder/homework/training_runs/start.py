@@ -1,0 +1,81 @@
+"""Initial weights of the flow's training run: a trained flow whose weights were disturbed.
+
+A run from random weights needs several times as many steps. The disturbed flow fits the data worse
+than one that does nothing at all, and only steps along the correct gradient lead back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autograder.homework.oracles.flow import MadeWeights
+from autograder.homework.problems.flow_parameters import Array
+
+SIZES = {"input_size": 2, "hidden_size": 16, "n_hidden": 1, "n_flows": 4}
+# The names are those of the experiment; made by `python -m benchmarks.training --make-start`.
+TRAINED = Path(__file__).with_name("trained_flow.npz")
+# In standard deviations of a linear layer's initial weights.
+_DISTURBANCE = 0.2
+
+
+def random_weights(rng: np.random.Generator) -> tuple[MadeWeights, ...]:
+    """Draw the weights of all blocks as torch's linear layers do: U(-1, 1) / sqrt(fan_in)."""
+    size, hidden = SIZES["input_size"], SIZES["hidden_size"]
+    widths = [size, *[hidden] * (SIZES["n_hidden"] + 1), 2 * size]
+    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    return tuple(
+        MadeWeights(
+            tuple(
+                (
+                    rng.uniform(-1, 1, (rows, columns)) / np.sqrt(columns),
+                    rng.uniform(-1, 1, rows) / np.sqrt(columns),
+                )
+                for rows, columns in shapes
+            )
+        )
+        for _ in range(SIZES["n_flows"])
+    )
+
+
+def trained() -> tuple[MadeWeights, ...]:
+    """Read the weights of a flow that was trained for a long time."""
+    with np.load(TRAINED) as arrays:
+        return read(arrays)
+
+
+def read(arrays: Mapping[str, Array]) -> tuple[MadeWeights, ...]:
+    """Return the blocks of arrays that have the experiment's names."""
+
+    def array(name: str) -> Array:
+        return np.asarray(arrays[name], dtype=np.float64)
+
+    return tuple(
+        MadeWeights(
+            tuple(
+                (array(f"block{k}.weight{j}"), array(f"block{k}.bias{j}"))
+                for j in range(SIZES["n_hidden"] + 2)
+            )
+        )
+        for k in range(SIZES["n_flows"])
+    )
+
+
+def disturbed(blocks: Sequence[MadeWeights], rng: np.random.Generator) -> tuple[MadeWeights, ...]:
+    """Add Gaussian noise to all weights, in proportion to a layer's initial ones."""
+
+    def moved(array: Array, fan_in: int) -> Array:
+        noise: Array = _DISTURBANCE / np.sqrt(3 * fan_in) * rng.standard_normal(array.shape)
+        return array + noise
+
+    return tuple(
+        MadeWeights(
+            tuple(
+                (moved(weight, weight.shape[1]), moved(bias, weight.shape[1]))
+                for weight, bias in block.layers
+            )
+        )
+        for block in blocks
+    )
