@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.judge.__main__ import main as judge
-from autograder.engine.judge.client import PendingCall, Worker
+from autograder.engine.judge.worker import PendingCall, Worker
 
 
 def main(argv: list[str]) -> int:

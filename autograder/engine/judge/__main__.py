@@ -14,8 +14,8 @@ import pytest
 from autograder.engine.grading.ledger import LedgerWriter
 from autograder.engine.grading.plan import plan_checks
 from autograder.engine.homework import Homework, load_homework
-from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.launcher import Launcher
 from autograder.engine.judge.plugin import JudgePlugin
 from autograder.engine.sandbox.confine import die_with_parent
 from autograder.engine.sandbox.container import container

@@ -18,9 +18,8 @@ from autograder.engine.judge.calls import (
     OutOfMemory,
     import_of,
 )
-from autograder.engine.judge.client import Launcher, PendingCall
-from autograder.engine.judge.client import Worker as WorkerProcess
 from autograder.engine.judge.exceptions import NotAttempted, TooSlow, WorkerLost
+from autograder.engine.judge.launcher import Launcher
 from autograder.engine.judge.student_errors import (
     NO_MESSAGES,
     conclusion_of_call,
@@ -28,6 +27,8 @@ from autograder.engine.judge.student_errors import (
     not_imported,
 )
 from autograder.engine.judge.trusted_messages import TrustedMessages
+from autograder.engine.judge.worker import PendingCall
+from autograder.engine.judge.worker import Worker as WorkerProcess
 
 # All times are seconds as `clock.WorkerClock` counts them: processor time, and time slept.
 # A function that hung or took too long twice is not called again.

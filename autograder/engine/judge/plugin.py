@@ -25,12 +25,12 @@ from autograder.engine.homework import Homework
 from autograder.engine.judge.base_plugin import BasePlugin, Submitted, error_lines
 from autograder.engine.judge.caller import Caller, HangTracker
 from autograder.engine.judge.calls import OutOfMemory
-from autograder.engine.judge.client import Launcher
 from autograder.engine.judge.compare import Meter, measuring
 from autograder.engine.judge.conclusions import FileFaults, figure_of
 from autograder.engine.judge.control import ZygoteGone
 from autograder.engine.judge.exceptions import CheckFailed
 from autograder.engine.judge.job import Job
+from autograder.engine.judge.launcher import Launcher
 from autograder.engine.judge.trusted_messages import TrustedMessages
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from autograder.engine.judge import clock
 from autograder.engine.judge.caller import Caller, HangTracker
-from autograder.engine.judge.client import Launcher
+from autograder.engine.judge.launcher import Launcher
 from autograder.engine.sandbox.frames import Frame
 from tests.engine.judge.caller_kit import FILE, PATIENCE_S, MakeCaller
 from tests.small_homework.fake_zygote import HANG, FakeZygote, raises, returns

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.engine.judge import client, clock
+from autograder.engine.judge import clock, worker
 from autograder.engine.judge.caller import Caller, HangTracker
 from autograder.engine.judge.calls import Call, OutOfMemory
-from autograder.engine.judge.client import Launcher, WorkerNotReady
 from autograder.engine.judge.exceptions import Advice, CheckFailed, NotAttempted, WorkerLost
+from autograder.engine.judge.launcher import Launcher
+from autograder.engine.judge.worker import WorkerNotReady
 from tests.engine.judge.caller_kit import FILE, PATIENCE_S, MakeCaller, call
 from tests.small_homework.fake_zygote import HANG, FakeZygote, raises, returns
 
@@ -78,7 +79,7 @@ def test_a_worker_that_cannot_be_made_fresh_is_replaced(
     if broken == "fresh":
         zygote.behaviours["fresh"] = lambda _: b"x" * 100
     else:
-        monkeypatch.setattr(client, "processor_time_s", lambda _: 1000.0)
+        monkeypatch.setattr(worker, "processor_time_s", lambda _: 1000.0)
     assert call(second, "answer").values == {"x": 1}
     assert (zygote.opened, zygote.ended) == (2, [1])
 

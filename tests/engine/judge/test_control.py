@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from autograder.engine.judge.calls import Ending, Outcome
-from autograder.engine.judge.client import Launcher, Worker, WorkerNotReady
 from autograder.engine.judge.control import Control, ZygoteGone
+from autograder.engine.judge.launcher import Launcher
+from autograder.engine.judge.worker import Worker, WorkerNotReady
 from tests.small_homework.fake_zygote import FakeZygote, returns
 
 PATIENCE_S = 20.0

@@ -12,7 +12,8 @@ import numpy as np
 import psutil
 
 from autograder.engine.judge.calls import Ending, Outcome
-from autograder.engine.judge.client import Launcher, PendingCall, Worker
+from autograder.engine.judge.launcher import Launcher
+from autograder.engine.judge.worker import PendingCall, Worker
 from autograder.engine.sandbox.frames import Array
 from autograder.engine.sandbox.launch import ZygoteHolder, open_prefork
 from tests.processes import PATIENCE_S

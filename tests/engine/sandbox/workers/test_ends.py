@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from autograder.engine.judge import client
+from autograder.engine.judge import worker
 from autograder.engine.judge.calls import Death, Ending
 from autograder.engine.judge.control import ZygoteGone
 from tests.engine.sandbox.workers.kit import Grader, Hand, is_alive_and_well
@@ -50,7 +50,7 @@ def test_a_worker_that_hangs_is_ended_at_its_deadline(
     grader: Grader, hand: Hand, function: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loops, ignored signals, a held lock, SIGSTOP and a slow reply all end in time."""
-    monkeypatch.setattr(client, "_TRANSFER_S", 1.0)
+    monkeypatch.setattr(worker, "_TRANSFER_S", 1.0)
     outcome = hand.call(function, module=module, limit_s=0.5)
     assert outcome.ending is Ending.TIMED_OUT
     if function != "answers_a_byte_a_time":  # a reply has a separate time limit
