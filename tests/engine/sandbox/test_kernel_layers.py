@@ -182,6 +182,19 @@ def test_this_project_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def _printed(code: str, folder: Path) -> list[str]:
+    """Run code in a new interpreter, with this project and a folder; return the printed lines."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(ROOT), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
     """Its folder has the solution; importing its experiments must not open it to workers."""
     folder = tmp_path / "outside"
@@ -195,15 +208,7 @@ def test_a_homework_outside_this_project_is_no_library(tmp_path: Path) -> None:
         "assert 'outside.experiments' in sys.modules\n"
         "print(*confine.libraries(), sep='\\n')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(ROOT), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    libraries = [Path(line) for line in done.stdout.splitlines()]
+    libraries = [Path(line) for line in _printed(code, folder)]
     assert libraries
     assert not any(folder.is_relative_to(library) for library in libraries)
 
@@ -222,13 +227,5 @@ def test_workers_reach_the_folders_of_packages_that_were_imported_for_them(tmp_p
         "one._import(['extends_the_path'])\n"
         "print('reached', place in one._libraries.readable)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(ROOT), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    reached = [line for line in done.stdout.splitlines() if line.startswith("reached")]
+    reached = [line for line in _printed(code, tmp_path) if line.startswith("reached")]
     assert reached == ["reached False", "reached True"]
