@@ -1,8 +1,7 @@
 """How steady is the flow's training run? `.venv/bin/python -m benchmarks.training --runs 200`.
 
-`--known-blocks` measures the run with known maps in place of the MADE blocks. `--gans` trains the
-small GANs, with another seed every time, and prints how far they moved. `--make-start` makes the
-weights that a grading's run starts from, before they are disturbed, and changes nothing else.
+`--known-blocks` measures the run with known maps in place of the MADE blocks. `--make-start`
+makes the weights that a grading's run starts from, before they are disturbed, and nothing else.
 
 Trains the reference's flow as check 1.3.4 does, with another order of the batches every time, which
 is what a right solution with other rounding comes to: chaos makes another run of it. Prints the
@@ -23,10 +22,10 @@ import numpy as np
 import torch
 
 from autograder.engine.sandbox import frames
-from autograder.engine.sandbox.experiment import Recorder, StudentCode, set_seeds
-from autograder.homework.experiments.training import train_flow, train_gan
+from autograder.engine.sandbox.experiment import Recorder, StudentCode
+from autograder.homework.experiments.training import train_flow
 from autograder.homework.oracles.moons import standardised_split
-from autograder.homework.problems.arrays import float32, maf_arrays
+from autograder.homework.problems.arrays import maf_arrays
 from autograder.homework.training_runs import start
 from autograder.homework.training_runs.flow_training import (
     KNOWN,
@@ -38,12 +37,6 @@ from autograder.homework.training_runs.flow_training import (
     held_out_mean,
     weights_of,
 )
-from autograder.homework.training_runs.gan_training import RECIPE as GAN_RECIPE
-from autograder.homework.training_runs.gan_training import (
-    REQUIRED_SHARE,
-    share_covered,
-    small_problem,
-)
 from tests.this_homework import REFERENCE, THIS
 
 # The grading's own orders are among the first right solutions of the audit; these are others.
@@ -53,11 +46,6 @@ _START_SEED = 4
 _START_RECIPES = (
     ({"batch": 400, "epochs": 100, "peak_learning_rate": 1.5e-2, "average_decay": 0.99}, 4),
     ({"batch": 800, "epochs": 150, "peak_learning_rate": 8e-3, "average_decay": 0.99}, 5),
-)
-_LOSSES = (
-    ("loss_nonsaturating_d", "loss_nonsaturating_g"),
-    ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g"),
-    ("loss_wasserstein_gp_d", "loss_wasserstein_gp_g"),
 )
 
 
@@ -88,46 +76,6 @@ def run(order_seed: int, known: bool) -> tuple[float | None, float]:
     return held_out_mean(weights_of(recorder.arrays, setup.blocks), held_out), seconds
 
 
-def run_gan(functions: tuple[str, str], seed: int) -> tuple[float, float]:
-    """Train a small GAN with the reference's losses; return how far it moved, and CPU seconds."""
-    torch.set_num_threads(1)
-    conditional = functions[0].startswith("conditional")
-    problem = small_problem(conditional, seed)
-    arrays = {name: float32(array) for name, array in problem.weights.items()}
-    arrays["x_train"], labels = float32(problem.images), torch.from_numpy(problem.labels)
-    arguments = {
-        **GAN_RECIPE,
-        "d_function": functions[0],
-        "g_function": functions[1],
-        "conditional": conditional,
-        "order_seed": seed,
-    }
-    recorder, started = Recorder(), time.process_time()
-    set_seeds(seed)
-    train_gan(
-        StudentCode(REFERENCE, THIS.code_folder),
-        arguments,
-        {**{name: torch.from_numpy(array) for name, array in arrays.items()}, "labels": labels},
-        recorder,
-    )
-    seconds = time.process_time() - started
-    moved = {name: array.astype(np.float64) for name, array in recorder.arrays.items()}
-    return share_covered(problem, moved), seconds
-
-
-def print_gans(pool: ProcessPoolExecutor, runs: int) -> None:
-    """Train and print the share of the way that the generators moved."""
-    for functions in _LOSSES:
-        ended = list(pool.map(partial(run_gan, functions), range(1, runs + 1)))
-        shares = [share for share, _ in ended]
-        print(
-            f"{functions[0]} and {functions[1]}: {runs} runs, "
-            f"{statistics.mean(s for _, s in ended):.2f} s CPU each: mean "
-            f"{statistics.mean(shares):.3f}, standard deviation {statistics.stdev(shares):.3f}, "
-            f"{min(shares):.3f} to {max(shares):.3f}; {REQUIRED_SHARE} is required"
-        )
-
-
 def make_start() -> None:
     """Train a flow for long and write its weights to where a grading reads them."""
     blocks = start.random_weights(np.random.default_rng(_START_SEED))
@@ -146,7 +94,6 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--known-blocks", action="store_true")
-    kind.add_argument("--gans", action="store_true")
     kind.add_argument("--make-start", action="store_true")
     options = parser.parse_args()
     if options.make_start:
@@ -154,9 +101,6 @@ def main() -> None:
         return
     enough = THIS.sections["training"]["full_log_likelihood"]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        if options.gans:
-            print_gans(pool, options.runs)
-            return
         one = partial(run, known=options.known_blocks)
         ended = list(pool.map(one, range(_FIRST_ORDER, _FIRST_ORDER + options.runs)))
     reached = sorted(value for value, _ in ended if value is not None)
