@@ -327,6 +327,24 @@ def test_a_background_run_is_given_up_if_its_file_hangs(
     assert time.monotonic() - began < PATIENCE_S / 2
 
 
+@pytest.mark.parametrize("experiment", ["hang", "answer", "raise"])
+def test_a_background_run_is_given_up_if_its_function_hangs(
+    make_caller: MakeCaller, zygote: FakeZygote, experiment: str
+) -> None:
+    """Its check ends alike on a fast machine, where the run has ended, and on a slow one."""
+    hangs = HangTracker()
+    background = make_caller(hangs)
+    pending = background.start(
+        Call(experiment, seed=0, needs=FILE, functions=["f"], timeout_s=PATIENCE_S)
+    )
+    time.sleep(0.1)
+    hangs.add(["f"])
+    hangs.add(["f"])
+    with pytest.raises(WorkerLost, match="so it was not run again here"):
+        background.finish(pending)
+    assert zygote.ended == [1]
+
+
 # ---- workers that never were --------------------------------------------------------------
 
 
