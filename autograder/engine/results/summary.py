@@ -23,7 +23,7 @@ _CAUSE = 320  # characters quoted of a cause
 _SECTIONS = (
     (Verdict.BLOCKED, "Blocked by other checks"),
     (Verdict.NOT_ATTEMPTED, "Not attempted"),
-    (Verdict.NOT_RUN, "Not run: grading ended before these checks"),
+    (Verdict.NOT_RUN, "Not run"),
     (Verdict.GRADER_ERROR, f"Autograder errors. {GRADER_FAULT}"),
 )
 _WHEN_SHOWN = {

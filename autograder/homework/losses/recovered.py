@@ -129,13 +129,18 @@ class LossCall:
         """Whether every term of the loss can be computed: a penalty needs interpolates."""
         return self.function != PENALISED or len(self.inputs.interpolates) > 0
 
+    @property
+    def no_mixture(self) -> str:
+        """What is wrong with images off every line between a real and a fake one."""
+        return (
+            f"{self.function} gives d images that are no mixture a·fake + (1 - a)·real with one "
+            "number a for the whole image; the gradient penalty needs such mixtures."
+        )
+
     def missing_interpolates(self) -> Unusable:
         """The failure of a call without interpolates."""
         if len(self.inputs.unmatched):
-            return Unusable(
-                f"{self.function} gives d images that are no mixture a·fake + (1 - a)·real with "
-                "one number a for the whole image; the gradient penalty needs such mixtures."
-            )
+            return Unusable(self.no_mixture)
         return Unusable(
             f"{self.function} never gives d a point between a real and a fake image; the gradient "
             "penalty needs such points."

@@ -177,8 +177,7 @@ def check_interpolation(student: Student, function: str) -> None:
         alpha, off_line = call.inputs.alpha, len(call.inputs.unmatched)
         if off_line:
             raise CheckFailed(
-                f"{function} gives d images that are no mixture a·fake + (1 - a)·real with one "
-                "number a for the whole image.",
+                call.no_mixture,
                 numbers=f"{off_line} of {off_line + len(alpha)} images, real and fake ones not "
                 "counted, lie off the line between a real and a fake image.",
             )
