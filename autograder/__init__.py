@@ -22,6 +22,7 @@ API = {
     "Wrong": "catalogue.solutions",
     "assert_close": "judge.compare",
     "blocked_by": "judge.decorators",
+    "explained_by": "judge.decorators",
     "number": "judge.decorators",
     "requires_any_of": "judge.decorators",
     "visibility": "judge.decorators",

@@ -6,6 +6,7 @@ from autograder.engine.catalogue.solutions import Wrong as Wrong
 from autograder.engine.judge.compare import Tolerance as Tolerance
 from autograder.engine.judge.compare import assert_close as assert_close
 from autograder.engine.judge.decorators import blocked_by as blocked_by
+from autograder.engine.judge.decorators import explained_by as explained_by
 from autograder.engine.judge.decorators import number as number
 from autograder.engine.judge.decorators import requires_any_of as requires_any_of
 from autograder.engine.judge.decorators import visibility as visibility

@@ -30,6 +30,7 @@ from autograder.engine.submission.imports import Missing, missing_packages
 _MARKERS = (
     "run_last: after all other checks",
     "blocked_by(part): cannot pass while that part is incorrect; says so",
+    "explained_by(*numbers): fails, too, when one of these checks does; says so",
     "requires_any_of(*numbers): earns its points only if one of these checks passes too",
 )
 

@@ -184,7 +184,7 @@ class FileFaults:
         if of_file:
             self._short[first_line] = of_file
         if first_line not in self._short:
-            return replace(entry, same_as=self._same_hang(check, hung))
+            return replace(entry, same_as=self._same_hang(check, hung) or entry.same_as)
         reports = self._reports.setdefault(first_line, [])
         for earlier, feedback in reports:
             # A public check may quote an exception's message, a private one may not.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from gradescope_utils.autograder_utils.decorators import number, visibility, weight
 
-__all__ = ["blocked_by", "number", "requires_any_of", "visibility", "weight"]
+__all__ = ["blocked_by", "explained_by", "number", "requires_any_of", "visibility", "weight"]
 
 _Check = TypeVar("_Check", bound=Callable[..., Any])
 
@@ -16,6 +16,15 @@ _Check = TypeVar("_Check", bound=Callable[..., Any])
 def blocked_by(part: str) -> Callable[[_Check], _Check]:
     """Mark a check that cannot pass while another part, "1.2", is incorrect: it says so then."""
     return pytest.mark.blocked_by(part)
+
+
+def explained_by(*numbers: str) -> Callable[[_Check], _Check]:
+    """Mark a check that also fails when one of the checks with these numbers fails.
+
+    Its failure is then no separate thing to fix, unless a mistake was named in it. They must run
+    before: with a lower number, or because it requires them.
+    """
+    return pytest.mark.explained_by(*numbers)
 
 
 def requires_any_of(*numbers: str) -> Callable[[_Check], _Check]:

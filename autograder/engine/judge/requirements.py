@@ -1,7 +1,8 @@
 """A check's requirements of other checks: its points, its feedback, and its place in the order.
 
-Two rules. A failure that an incorrect earlier part explains is blocked by that part. A property
-that incorrect code often has too earns its points only once another check passes.
+Three rules. A failure that an incorrect earlier part explains is blocked by that part. A property
+that incorrect code often has too earns its points only once another check passes. A failure that
+another check explains refers to that check.
 
 Points follow from all verdicts. The text follows only from verdicts that every reader of the check
 can see: for the rest there is one sentence, the same for every verdict of the checks that are not
@@ -30,12 +31,16 @@ class _Known:
     earned: bool | None
 
 
-def required_by(item: pytest.Item) -> tuple[str | None, list[tuple[str, ...]]]:
-    """Return the arguments of a check's markers `blocked_by` and `requires_any_of`."""
+def required_by(
+    item: pytest.Item,
+) -> tuple[str | None, list[tuple[str, ...]], tuple[str, ...]]:
+    """Return the arguments of a check's `blocked_by`, `requires_any_of` and `explained_by`."""
     blocker = item.get_closest_marker("blocked_by")
+    explaining = item.get_closest_marker("explained_by")
     return (
         None if blocker is None else str(blocker.args[0]),
         [tuple(map(str, marker.args)) for marker in item.iter_markers("requires_any_of")],
+        () if explaining is None else tuple(map(str, explaining.args)),
     )
 
 
@@ -99,7 +104,11 @@ class Requirements:
         )
 
     def settle(
-        self, entry: Entry, blocked_by: str | None, requires_any_of: Sequence[Collection[str]]
+        self,
+        entry: Entry,
+        blocked_by: str | None,
+        requires_any_of: Sequence[Collection[str]],
+        explained_by: Sequence[str] = (),
     ) -> Entry:
         """Return the entry as it goes into the ledger.
 
@@ -107,9 +116,11 @@ class Requirements:
             entry: what the check came to by itself.
             blocked_by: the number of a part; see the marker of this name.
             requires_any_of: numbers of checks, of which one must earn points; for each such marker.
+            explained_by: numbers of checks that ran before; if one failed, this one does, too.
         """
         if entry.check_id not in self._plan:
             return entry
+        entry = self._explained(entry, explained_by)
         if blocked_by is not None:
             entry = self._blocked(entry, blocked_by)
         passed = entry.verdict is Verdict.PASSED
@@ -141,6 +152,24 @@ class Requirements:
             needs = f"This check needs a correct {title} ({blocker}), too."
             return replace(entry, feedback=_lines(entry.feedback, needs))
         return entry
+
+    def _explained(self, entry: Entry, explained_by: Sequence[str]) -> Entry:
+        """Refer to the first check that explains this failure, if no mistake is named in it."""
+        if entry.verdict is not Verdict.FAILED or entry.mistake:
+            return entry
+        own = self._plan[entry.check_id]
+        failed = {
+            self._plan[other].number: settled.feedback
+            for other, settled in self._settled.items()
+            if settled.verdict is Verdict.FAILED and own.may_tell_of(self._plan[other])
+        }
+        first = next((number for number in explained_by if number in failed), "")
+        if not first or entry.feedback in failed.values():  # equal ones are one cause anyway
+            return entry
+        text = f"Fix {first} first: it may be the cause of this, too."
+        if failed[first].partition("\n")[0] == entry.feedback.partition("\n")[0]:
+            text = f"Same cause as {first}."
+        return replace(entry, feedback=_lines(entry.feedback, text), same_as=first)
 
     def _nothing_attempted(self, check_id: str, part: str) -> bool:
         others = [

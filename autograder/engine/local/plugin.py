@@ -175,11 +175,12 @@ class LocalChecks(BasePlugin):
             return report
         cause = _cause(judged.error)
         entry, failure = judged.conclusion.entry, judged.conclusion.failure
-        blocked_by, requires_any_of = required_by(item)
+        blocked_by, requires_any_of, explained_by = required_by(item)
         data: dict[str, Any] = {
             "entry": {**asdict(entry), "verdict": entry.verdict.value},
             "blocked_by": blocked_by,
             "requires_any_of": [list(numbers) for numbers in requires_any_of],
+            "explained_by": list(explained_by),
             "snippet": "" if failure is None else failure.snippet,
             "of_file": judged.conclusion.of_file,
             "run_last": item.get_closest_marker("run_last") is not None,

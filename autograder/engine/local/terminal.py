@@ -128,7 +128,10 @@ class Summary:
             waiting.remove(check)
             data = self._data[check.check_id]
             entry = requirements.settle(
-                parse_entry(data["entry"]), data["blocked_by"], data["requires_any_of"]
+                parse_entry(data["entry"]),
+                data["blocked_by"],
+                data["requires_any_of"],
+                data["explained_by"],
             )
             settled[check.check_id] = faults.settle(check, entry, data["of_file"])
         return settled

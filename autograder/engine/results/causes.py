@@ -30,14 +30,18 @@ def causes_of(rows: Sequence[Row]) -> list[Cause]:
     """Group the checks that failed, in their order.
 
     Two checks have the same cause when one refers to the other (`Entry.same_as`), or when both are
-    in the same part and have the same mistake or the same first line.
+    in the same part and have the same hint or, without one, the same mistake or first line.
     """
     failed = {row.check.number: row for row in rows if row.entry.verdict is Verdict.FAILED}
     causes: dict[tuple[str, str], Cause] = {}
     for row in failed.values():
-        first = failed.get(row.entry.same_as, row)
+        first = row
+        while first.entry.same_as in failed:
+            first = failed[first.entry.same_as]
         part, text = first.check.part, _text_of(first)
-        cause = causes.setdefault((part, first.entry.mistake or text), Cause(part, text, []))
+        # Two mistakes that give the same answers have the same hint.
+        key = text if first.entry.hint else first.entry.mistake or text
+        cause = causes.setdefault((part, key), Cause(part, text, []))
         cause.failed.append(row)
     for row in rows:
         if row.entry.verdict is Verdict.BLOCKED:
@@ -69,8 +73,8 @@ def feedback_of(row: Row, rows: Sequence[Row]) -> str:
             return f"Same cause as {row.entry.same_as or earlier.check.number}."
         if (
             row.entry.mistake is not None
-            and (row.entry.mistake, hint) == (earlier.entry.mistake, earlier.entry.hint)
             and hint
+            and hint == earlier.entry.hint
             and feedback.endswith(hint)
         ):
             return feedback.removesuffix(hint) + reference

@@ -137,6 +137,26 @@ class LossCall:
             "number a for the whole image; the gradient penalty needs such mixtures."
         )
 
+    @property
+    def wrong_labels(self) -> str:
+        """What is wrong with the labels that d was given, or ""."""
+        inputs = self.inputs
+        for given, correct, wrong in (
+            (
+                inputs.real_labels_seen,
+                inputs.real_labels_true,
+                "gives d real images with labels that are not theirs",
+            ),
+            (
+                inputs.fake_labels_seen,
+                inputs.fake.labels,
+                "shows d a fake image with another label than it was made for",
+            ),
+        ):
+            if given is not None and not np.array_equal(given, () if correct is None else correct):
+                return f"{self.function} {wrong}."
+        return ""
+
     def missing_interpolates(self) -> Unusable:
         """The failure of a call without interpolates."""
         if len(self.inputs.unmatched):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,12 +28,16 @@ class Check:
     requires_any_of: tuple[tuple[str, ...], ...] = ()
     blocked_by: str | None = None
     share: float | None = None
+    explained_by: tuple[str, ...] = ()
+    text: str = ""
+    mistake: str | None = None
 
     @property
     def entry(self) -> Entry:
         share = 1.0 if self.verdict is Verdict.PASSED else self.share or 0.0
-        text = "" if self.verdict is Verdict.PASSED else f"{self.number} is {self.verdict.value}."
-        return Entry(self.number, self.verdict, share, text, figure=1.5)
+        text = self.text or f"{self.number} is {self.verdict.value}."
+        text = "" if self.verdict is Verdict.PASSED else text
+        return Entry(self.number, self.verdict, share, text, self.mistake, figure=1.5)
 
 
 def settled(checks: Sequence[Check], earlier: Sequence[Entry] = ()) -> dict[str, Entry]:
@@ -45,7 +50,9 @@ def settled(checks: Sequence[Check], earlier: Sequence[Entry] = ()) -> dict[str,
     entries = {entry.check_id: entry for entry in earlier}
     for c in checks:
         if c.number not in requirements:
-            entries[c.number] = requirements.settle(c.entry, c.blocked_by, c.requires_any_of)
+            entries[c.number] = requirements.settle(
+                c.entry, c.blocked_by, c.requires_any_of, c.explained_by
+            )
     return entries
 
 
@@ -200,3 +207,42 @@ def test_no_feedback_names_a_check_that_its_reader_does_not_see(checks: list[Che
             if other.number != number and other.number in entry.feedback:
                 own = by_number[number].visibility
                 assert own == "hidden" or other.visibility in ("visible", own)
+
+
+# ---- explained_by -------------------------------------------------------------------------
+
+
+def explained(*before: Check, **named: Any) -> tuple[str, str]:
+    """Return the feedback of a failed check, and the check it refers to."""
+    check = Check("1.1.9", verdict=FAIL, explained_by=("1.1.1", "1.1.2"), text="No.\nAt 3.")
+    entry = last(*before, replace(check, **named))
+    return entry.feedback, entry.same_as
+
+
+def test_a_failure_refers_to_the_first_that_explains_it() -> None:
+    """Whatever ran first; what passed explains nothing."""
+    assert explained(
+        Check("1.1.2", verdict=FAIL, text="Two."), Check("1.1.1", verdict=FAIL, text="One.")
+    ) == ("No.\nAt 3.\nFix 1.1.1 first: it may be the cause of this, too.", "1.1.1")
+    assert explained(Check("1.1.1"), Check("1.1.2", verdict=FAIL))[1] == "1.1.2"
+    assert explained(Check("1.1.1"), Check("1.1.2")) == ("No.\nAt 3.", "")
+    assert explained(Check("1.1.3", verdict=FAIL)) == ("No.\nAt 3.", "")
+
+
+def test_the_same_sentence_is_the_same_cause() -> None:
+    """Then there is no doubt; the numbers stay. The very same text needs no reference."""
+    same = Check("1.1.1", verdict=FAIL, text="No.\nAt 5.")
+    assert explained(same) == ("No.\nAt 3.\nSame cause as 1.1.1.", "1.1.1")
+    assert explained(same, text="No.\nAt 5.") == ("No.\nAt 5.", "")
+
+
+def test_what_has_a_name_or_passed_is_not_explained_away() -> None:
+    """A named mistake is a thing to fix of its own."""
+    wrong = Check("1.1.1", verdict=FAIL)
+    assert explained(wrong, mistake="other") == ("No.\nAt 3.", "")
+    assert explained(wrong, verdict=PASS) == ("", "")
+
+
+def test_no_explanation_tells_of_a_hidden_check() -> None:
+    """Its readers must see the check that explains it."""
+    assert explained(Check("1.1.1", "hidden", FAIL)) == ("No.\nAt 3.", "")

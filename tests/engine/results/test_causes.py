@@ -10,6 +10,7 @@ from autograder.engine.results.causes import causes_of, feedback_of
 from autograder.engine.results.summary import summary
 
 HINT = "The log-determinant has the wrong sign."
+HINTS = {"half": "Only half of the log-determinant is added."}
 
 
 def check(number: str, visibility: str = "visible") -> PlannedCheck:
@@ -19,7 +20,7 @@ def check(number: str, visibility: str = "visible") -> PlannedCheck:
 
 def failed(number: str, first: str = "", mistake: str | None = None, same_as: str = "") -> Entry:
     """A failed check, of a mistake with a name or without."""
-    hint = HINT if mistake else ""
+    hint = HINTS.get(mistake, HINT) if mistake else ""
     feedback = "\n".join(filter(None, (first or f"{number} does not hold.", "got 1", hint)))
     return Entry(number, Verdict.FAILED, 0.0, feedback, mistake, hint=hint, same_as=same_as)
 
@@ -47,6 +48,14 @@ def test_checks_that_fail_for_one_named_mistake_are_one_cause() -> None:
     assert causes(*entries) == [(HINT, ["1.2.1", "1.2.2"], [])]
 
 
+def test_two_mistakes_with_one_name_are_one_cause() -> None:
+    """The answers of a check need not tell them apart."""
+    entries = failed("1.2.1", mistake="sign"), failed("1.2.7", mistake="sign-of-each")
+    assert causes(*entries) == [(HINT, ["1.2.1", "1.2.7"], [])]
+    both = rows(*entries)
+    assert feedback_of(both[1], both).endswith("\nSame cause as 1.2.1.")
+
+
 def test_a_mistake_in_two_parts_is_two_causes() -> None:
     """It has to be fixed in two places."""
     assert len(causes(failed("2.2.1", mistake="sum"), failed("4.2.1", mistake="sum"))) == 2
@@ -62,6 +71,8 @@ def test_a_check_that_refers_to_another_shares_its_cause() -> None:
     """Also across parts: one file that cannot be read is one thing to fix."""
     entries = failed("2.2.1", "Python cannot read gan.py."), failed("4.2.1", same_as="2.2.1")
     assert causes(*entries) == [("Python cannot read gan.py.", ["2.2.1", "4.2.1"], [])]
+    third = failed("5.5.1", same_as="4.2.1")
+    assert causes(*entries, third)[0][1] == ["2.2.1", "4.2.1", "5.5.1"]
 
 
 def test_a_hang_and_the_checks_not_run_again_are_one_cause() -> None:

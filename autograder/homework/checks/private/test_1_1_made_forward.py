@@ -100,6 +100,7 @@ def test_forward_maps_as_the_handout_says(
 @number("1.1.2")
 @weight(1)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
+@pytest.mark.explained_by("1.1.1")
 @for_cases(made_cases(most_size=2), 10)
 def test_x_depends_on_earlier_noise_only(
     student: Student, diagnosis: Diagnosis, case: MadeCase
@@ -137,6 +138,7 @@ def test_x_depends_on_earlier_noise_only(
 @number("1.1.3")
 @weight(1)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
+@pytest.mark.explained_by("1.1.1")
 @for_cases(made_cases(most_size=2), 10)
 def test_inverse_undoes_forward(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
     """inverse(forward(z)) is z again (an incorrect inverse() costs no points here).
@@ -177,6 +179,7 @@ def test_log_det_is_the_sum_of_alpha(
 
 @number("1.1.5")
 @weight(1)
+@pytest.mark.explained_by("1.1.1", "1.1.4")
 @for_cases(made_cases(least_size=3), 12, WIDE)
 def test_forward_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MadeCase

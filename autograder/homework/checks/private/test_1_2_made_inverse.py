@@ -151,6 +151,7 @@ def test_log_det_is_minus_the_sum_of_alpha(
 
 @number("1.2.3")
 @weight(1)
+@pytest.mark.explained_by("1.2.1", "1.2.2")
 @for_cases(made_cases(most_size=2), 10)
 def test_jacobian_is_triangular(student: Student, diagnosis: Diagnosis, case: MadeCase) -> None:
     """The Jacobian of inverse() is triangular with diagonal exp(-alpha), and matches log_det.
@@ -167,6 +168,7 @@ def test_jacobian_is_triangular(student: Student, diagnosis: Diagnosis, case: Ma
 @number("1.2.4")
 @weight(0.5)
 @pytest.mark.requires_any_of("1.2.1", "1.2.2", "1.2.6")
+@pytest.mark.explained_by("1.2.1", "1.2.2")
 @for_cases(made_cases(most_size=2), 8)
 def test_gradients_reach_every_parameter(
     student: Student, diagnosis: Diagnosis, case: MadeCase
@@ -218,6 +220,7 @@ def test_gradients_reach_every_parameter(
 
 @number("1.2.6")
 @weight(1)
+@pytest.mark.explained_by("1.2.1", "1.2.2", "1.2.3")
 @for_cases(made_cases(least_size=3), 10, WIDE)
 def test_inverse_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MadeCase

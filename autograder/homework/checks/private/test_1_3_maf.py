@@ -122,6 +122,7 @@ def test_log_probs_is_the_mean_log_likelihood(
 
 @number("1.3.2")
 @weight(1.5)
+@pytest.mark.explained_by("1.3.1")
 @for_cases(maf_cases(most_size=2), 10)
 def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: MafCase) -> None:
     """The gradient of log_probs() is correct and reaches the parameters of every block.
@@ -135,6 +136,7 @@ def test_gradient_of_log_probs(student: Student, diagnosis: Diagnosis, case: Maf
 @number("1.3.3")
 @weight(1)
 @pytest.mark.requires_any_of("1.3.1", "1.3.2", "1.3.6")
+@pytest.mark.explained_by("1.3.1")
 def test_density_integrates_to_one(student: Student) -> None:
     """The density exp(log p(x)) from log_probs() integrates to 1 over the plane.
 
@@ -172,6 +174,7 @@ def _integral(log_density: Array, area: float) -> float:
 
 @number("1.3.6")
 @weight(1)
+@pytest.mark.explained_by("1.3.1", "1.3.2")
 @for_cases(maf_cases(least_size=3), 10, WIDE)
 def test_log_probs_takes_any_number_of_variables(
     student: Student, diagnosis: Diagnosis, case: MafCase
@@ -187,6 +190,7 @@ def test_log_probs_takes_any_number_of_variables(
 @number("1.3.4")
 @weight(4)
 @pytest.mark.requires_any_of("1.3.1", "1.3.2", "1.3.6")
+@pytest.mark.explained_by("1.3.1", "1.3.2")
 @pytest.mark.run_last
 def test_trained_flow_fits_held_out_data(
     flow_training: FlowTraining, homework: Homework, figure: Figure

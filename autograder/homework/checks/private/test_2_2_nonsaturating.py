@@ -1,5 +1,6 @@
 """2.2 The non-saturating GAN: value and gradient of both losses."""
 
+import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.engine.judge.diagnosis import Diagnosis
@@ -23,6 +24,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("2.2.2")
 @weight(3)
+@pytest.mark.explained_by("2.2.1")
 @for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_nonsaturating_d with respect to the discriminator is correct.
@@ -45,6 +47,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("2.2.4")
 @weight(3)
+@pytest.mark.explained_by("2.2.3")
 @for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_nonsaturating_g with respect to the generator is correct.

@@ -1,5 +1,6 @@
 """5.5 WGAN-GP: value and gradient of both losses."""
 
+import pytest
 from gradescope_utils.autograder_utils.decorators import number, weight
 
 from autograder.engine.judge.diagnosis import Diagnosis
@@ -23,6 +24,7 @@ def test_value_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("5.5.2")
 @weight(3)
+@pytest.mark.explained_by("5.5.1")
 @for_cases(gan_cases(conditional=False), 12)
 def test_gradient_of_d_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_wasserstein_gp_d w.r.t. the critic is correct, penalty included.
@@ -45,6 +47,7 @@ def test_value_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) 
 
 @number("5.5.4")
 @weight(2)
+@pytest.mark.explained_by("5.5.3")
 @for_cases(gan_cases(conditional=False), 10)
 def test_gradient_of_g_loss(student: Student, diagnosis: Diagnosis, case: GanCase) -> None:
     """The gradient of loss_wasserstein_gp_g with respect to the generator is correct.

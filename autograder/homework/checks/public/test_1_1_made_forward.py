@@ -10,6 +10,7 @@ from autograder.homework.student import Student
 @number("1.1.6")
 @weight(0.5)
 @pytest.mark.requires_any_of("1.1.1", "1.1.4", "1.1.5")
+@pytest.mark.explained_by("1.1.1", "1.1.4")
 def test_forward_on_fixed_problems(student: Student) -> None:
     """forward() gives the expected x and log-determinant on three small problems.
 

@@ -17,6 +17,7 @@ def test_input_is_left_unchanged(student: Student) -> None:
 @number("1.2.7")
 @weight(0.5)
 @pytest.mark.requires_any_of("1.2.1", "1.2.2", "1.2.6")
+@pytest.mark.explained_by("1.2.1", "1.2.2", "1.2.3")
 def test_inverse_on_fixed_problems(student: Student) -> None:
     """inverse() gives the expected z, log-determinant and Jacobian on three small problems.
 

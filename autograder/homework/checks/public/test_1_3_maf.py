@@ -13,6 +13,7 @@ FUNCTIONS = ["MADE.forward", "MADE.inverse", "MAF.log_probs"]
 @number("1.3.7")
 @weight(1)
 @pytest.mark.requires_any_of("1.3.1", "1.3.2", "1.3.6")
+@pytest.mark.explained_by("1.3.1", "1.3.2")
 def test_log_probs_on_fixed_problems(student: Student) -> None:
     """log_probs() gives the expected mean log-likelihood and gradient on three small problems.
 

@@ -17,6 +17,7 @@ FUNCTIONS = ("loss_nonsaturating_d", "loss_nonsaturating_g")
 @number("2.2.10")
 @weight(0.5)
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
+@pytest.mark.explained_by("2.2.1", "2.2.2")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
     """loss_nonsaturating_d has the expected value and gradient on three small problems.
 
@@ -28,6 +29,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @number("2.2.11")
 @weight(0.5)
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
+@pytest.mark.explained_by("2.2.3", "2.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """loss_nonsaturating_g has the expected value and gradient on three small problems.
 
@@ -51,6 +53,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @weight(2)
 @pytest.mark.requires_any_of("2.2.1", "2.2.2", "2.2.3", "2.2.4")
 @pytest.mark.requires_any_of("2.2.10", "2.2.11")
+@pytest.mark.explained_by("2.2.1", "2.2.2", "2.2.3", "2.2.4", "2.2.10", "2.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """After 100 training steps, a small GAN has moved toward the mean image."""
     with showing(training(FUNCTIONS)):

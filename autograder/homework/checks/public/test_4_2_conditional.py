@@ -17,6 +17,7 @@ FUNCTIONS = ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating
 @number("4.2.10")
 @weight(0.5)
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
+@pytest.mark.explained_by("4.2.1", "4.2.2")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
     """conditional_loss_nonsaturating_d has the expected value and gradient on three small problems.
 
@@ -28,6 +29,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @number("4.2.11")
 @weight(0.5)
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
+@pytest.mark.explained_by("4.2.3", "4.2.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """conditional_loss_nonsaturating_g has the expected value and gradient on three small problems.
 
@@ -60,6 +62,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @weight(2)
 @pytest.mark.requires_any_of("4.2.1", "4.2.2", "4.2.3", "4.2.4")
 @pytest.mark.requires_any_of("4.2.10", "4.2.11")
+@pytest.mark.explained_by("4.2.1", "4.2.2", "4.2.3", "4.2.4", "4.2.5", "4.2.10", "4.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """After 100 training steps, a small conditional GAN has moved toward every class mean."""
     with showing(training(FUNCTIONS)):

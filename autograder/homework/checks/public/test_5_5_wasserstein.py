@@ -15,6 +15,7 @@ FUNCTIONS = ("loss_wasserstein_gp_d", "loss_wasserstein_gp_g")
 
 @number("5.5.5")
 @weight(1)
+@pytest.mark.explained_by("5.5.1", "5.5.2")
 def test_d_loss_on_fixed_problems(student: Student) -> None:
     """loss_wasserstein_gp_d has the expected value and gradient for three linear critics.
 
@@ -27,6 +28,7 @@ def test_d_loss_on_fixed_problems(student: Student) -> None:
 @number("5.5.10")
 @weight(0.5)
 @pytest.mark.requires_any_of("5.5.3", "5.5.4")
+@pytest.mark.explained_by("5.5.3", "5.5.4")
 def test_g_loss_on_fixed_problems(student: Student) -> None:
     """loss_wasserstein_gp_g has the expected value and gradient on three small problems.
 
@@ -58,6 +60,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @weight(2)
 @pytest.mark.requires_any_of("5.5.1", "5.5.2", "5.5.3", "5.5.4")
 @pytest.mark.requires_any_of("5.5.5", "5.5.10")
+@pytest.mark.explained_by("5.5.1", "5.5.2", "5.5.3", "5.5.4", "5.5.6", "5.5.5", "5.5.10")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
     """After 100 training steps, a small WGAN-GP has moved toward the mean image."""
     with showing(training(FUNCTIONS)):
