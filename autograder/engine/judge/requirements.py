@@ -154,22 +154,30 @@ class Requirements:
         return entry
 
     def _explained(self, entry: Entry, explained_by: Sequence[str]) -> Entry:
-        """Refer to the first check that explains this failure, if no mistake is named in it."""
-        if entry.verdict is not Verdict.FAILED or entry.mistake:
+        """Refer to the first check that explains this failure; a mistake of its own stays."""
+        if entry.verdict is not Verdict.FAILED:
             return entry
         own = self._plan[entry.check_id]
         failed = {
-            self._plan[other].number: settled.feedback
+            self._plan[other].number: settled
             for other, settled in self._settled.items()
             if settled.verdict is Verdict.FAILED and own.may_tell_of(self._plan[other])
         }
-        first = next((number for number in explained_by if number in failed), "")
-        if not first or entry.feedback in failed.values():  # equal ones are one cause anyway
+        first = next((n for n in explained_by if n in failed and _may_share(entry, failed[n])), "")
+        # The same text or the same name is one cause anyway.
+        if not first or any(
+            entry.feedback == other.feedback or (entry.mistake and entry.mistake == other.mistake)
+            for other in failed.values()
+        ):
             return entry
+        own_text = entry.feedback
         text = f"Fix {first} first: it may be the cause of this, too."
-        if failed[first].partition("\n")[0] == entry.feedback.partition("\n")[0]:
+        if entry.mistake:
+            own_text = own_text.removesuffix(entry.hint).rstrip("\n")
+            entry = replace(entry, hint="")
+        if entry.mistake or _first_line(failed[first]) == _first_line(entry):
             text = f"Same cause as {first}."
-        return replace(entry, feedback=_lines(entry.feedback, text), same_as=first)
+        return replace(entry, feedback=_lines(own_text, text), same_as=first)
 
     def _nothing_attempted(self, check_id: str, part: str) -> bool:
         others = [
@@ -219,6 +227,20 @@ class Requirements:
             earned = earned if all_shown else None
         passed = entry.verdict in (Verdict.PASSED, Verdict.BLOCKED)
         return _Known(earned if passed else False, earned)
+
+
+def _may_share(entry: Entry, earlier: Entry) -> bool:
+    """Whether two failures can have one cause: if both have names, these must have one in common.
+
+    Answers that several mistakes give have the names of all, with + between them.
+    """
+    if not entry.mistake:
+        return True
+    return bool({*entry.mistake.split("+")} & {*(earlier.mistake or "").split("+")})
+
+
+def _first_line(entry: Entry) -> str:
+    return entry.feedback.partition("\n")[0]
 
 
 def _withheld(entry: Entry, feedback: str, waits_for: tuple[str, ...] = ()) -> Entry:

@@ -31,13 +31,17 @@ class Check:
     explained_by: tuple[str, ...] = ()
     text: str = ""
     mistake: str | None = None
+    hint: str = ""
 
     @property
     def entry(self) -> Entry:
         share = 1.0 if self.verdict is Verdict.PASSED else self.share or 0.0
         text = self.text or f"{self.number} is {self.verdict.value}."
         text = "" if self.verdict is Verdict.PASSED else text
-        return Entry(self.number, self.verdict, share, text, self.mistake, figure=1.5)
+        text += self.hint
+        return Entry(
+            self.number, self.verdict, share, text, self.mistake, figure=1.5, hint=self.hint
+        )
 
 
 def settled(checks: Sequence[Check], earlier: Sequence[Entry] = ()) -> dict[str, Entry]:
@@ -241,6 +245,15 @@ def test_what_has_a_name_or_passed_is_not_explained_away() -> None:
     wrong = Check("1.1.1", verdict=FAIL)
     assert explained(wrong, mistake="other") == ("No.\nAt 3.", "")
     assert explained(wrong, verdict=PASS) == ("", "")
+
+
+def test_one_of_several_names_is_settled_by_a_check_that_knows_it() -> None:
+    """Its name alone is shown then; the same names need no reference."""
+    known = Check("1.1.1", verdict=FAIL, mistake="half")
+    doubt = {"text": "No.\n", "mistake": "huber+half", "hint": "Huber? Or: half?"}
+    assert explained(known, **doubt) == ("No.\nSame cause as 1.1.1.", "1.1.1")
+    assert explained(replace(known, mistake="sign"), **doubt)[1] == ""
+    assert explained(replace(known, mistake="huber+half"), **doubt)[1] == ""
 
 
 def test_no_explanation_tells_of_a_hidden_check() -> None:
