@@ -66,7 +66,8 @@ def test_the_cpu_time_of_a_grading_is_told_apart() -> None:
     found = by_process.cpu_by_process(grading.ROOT / "reference")
     assert time.process_time() - started < sum(found.values())  # ours is not in it
     assert tuple(found) == by_process.KINDS
-    for kind, seconds in found.items():
-        assert seconds > 0.05 or kind == by_process.NOT_SEEN, (kind, found)
+    # The advice takes a few of the kernel's hundredths of a second, on a fast machine perhaps none.
+    for kind in set(by_process.KINDS) - {by_process.NOT_SEEN, "advice on devices"}:
+        assert found[kind] > 0, (kind, found)
     # Short-lived processes and ends that came between two reads are a small part of the whole.
     assert 0 <= found[by_process.NOT_SEEN] < 0.2 * sum(found.values()), found
