@@ -51,27 +51,28 @@ def sort_checks(
 ) -> None:
     """Sort checks by number, each after those that it requires; those marked run_last are last.
 
-    A requirement of a check that was not collected is ignored.
+    Checks of a part stay together, since they share a worker. A requirement of a check that was not
+    collected is ignored, and so is one in a circle.
     """
-    ids = {plan[id_of(item)].number: id_of(item) for item in items if id_of(item) in plan}
-    required = {
-        id_of(item): {ids[n] for numbers in required_by(item)[1] for n in numbers if n in ids}
-        for item in items
-    }
-    depths = dict.fromkeys(required, 0)
-    for _ in items:  # no chain is longer; a circle ends here
-        depths = {
-            one: max((1 + depths[other] for other in others), default=0)
-            for one, others in required.items()
-        }
     places = {check_id: i for i, check_id in enumerate(plan)}
-    items.sort(
-        key=lambda item: (
-            item.get_closest_marker("run_last") is not None,
-            depths[id_of(item)],
-            places.get(id_of(item), len(places)),
-        )
-    )
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        run_last = item.get_closest_marker("run_last") is not None
+        return run_last, places.get(id_of(item), len(places))
+
+    numbers = {id_of(item): plan[id_of(item)].number for item in items if id_of(item) in plan}
+    waiting = sorted(items, key=place)
+    items.clear()
+    while waiting:
+        left = {numbers.get(id_of(item), "") for item in waiting}
+
+        def is_ready(item: pytest.Item, left: set[str] = left) -> bool:
+            required = {number for some in required_by(item)[1] for number in some}
+            return not required & (left - {numbers.get(id_of(item), "")})
+
+        chosen = next((item for item in waiting if is_ready(item)), waiting[0])
+        waiting.remove(chosen)
+        items.append(chosen)
 
 
 class Requirements:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -208,15 +208,15 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def _check_side_effects(
-    name: str, g: SmallGenerator, d: SmallDiscriminator, before: Tensor
+    name: str, g: SmallGenerator, parameters: Sequence[nn.Parameter], before: Tensor
 ) -> None:
     """Check that a loss had no side effects.
 
     Args:
         name: the loss.
         g: the generator after the call.
-        d: the discriminator after the call.
-        before: the `bits` of their parameters before the call.
+        parameters: those of g and d.
+        before: their `bits` before the call.
 
     Raises:
         Misuse: it changed or froze parameters, put g in evaluation mode, or disabled gradients.
@@ -226,9 +226,9 @@ def _check_side_effects(
             f"after {name} was called, gradients are switched off for all later code "
             "(torch.is_grad_enabled() is False), so the next loss has none"
         )
-    if not torch.equal(before, bits([*g.parameters(), *d.parameters()])):
+    if not torch.equal(before, bits(parameters)):
         raise changed_parameters(name)
-    if not all(parameter.requires_grad for net in (g, d) for parameter in net.parameters()):
+    if not all(parameter.requires_grad for parameter in parameters):
         raise Misuse(
             f"after {name} was called, parameters of g or d are frozen "
             "(requires_grad is False), so they learn nothing in the next step"
@@ -247,7 +247,7 @@ def train_gan(
     lower_priority(student)
     conditional = bool(arguments["conditional"])
     g, d = SmallGenerator(tensors, conditional), SmallDiscriminator(tensors)
-    trained = g.weights()
+    trained, parameters = g.weights(), [*g.parameters(), *d.parameters()]
     losses: list[tuple[str, Callable[..., Any], FlatAdam, float]] = []
     for role, network in (("d", d), ("g", g)):
         name = str(arguments[f"{role}_function"])
@@ -269,7 +269,7 @@ def train_gan(
         rows = torch.randint(len(images), (batch,), generator=generator)
         inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
         for name, function, optimiser, learning_rate in losses:
-            before = bits([*g.parameters(), *d.parameters()])
+            before = bits(parameters)
             try:
                 with at_most(_LONGEST_CALL_S * student.speed):
                     loss = function(g, d, *inputs, device=device)
@@ -279,7 +279,7 @@ def train_gan(
                 call = functools.partial(call_again, function)
                 explain_by_batch(student, name, batch, call, error)
                 raise
-            _check_side_effects(name, g, d, before)
+            _check_side_effects(name, g, parameters, before)
             if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
                 raise Misuse(f"{name} must return a 0-d tensor that gradients flow through")
             # After the call, as in the homework's training loop: it drops gradients of the call.

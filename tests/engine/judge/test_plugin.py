@@ -38,7 +38,7 @@ def test_every_check_has_its_line(session: Session) -> None:
 def test_checks_run_by_number_and_after_those_they_require(session: Session) -> None:
     """Public and private checks are mixed by number; those marked run_last are last.
 
-    Checks that require others come before those, and after the checks that they require.
+    A check that requires others waits for these, and for no more: a part stays together.
     """
     planned = [check_id.partition("::")[2] for check_id in session.entries]
     last = {
@@ -48,11 +48,11 @@ def test_checks_run_by_number_and_after_those_they_require(session: Session) -> 
         "test_stub_on_it",
         "test_nobody_tried_either",
     }
-    dependent = ["test_holds_for_much", "test_does_not_hold", "test_holds_beside_another"]
-    assert planned.index(dependent[1]) > planned.index(dependent[2]), (
-        "by number it would come first"
-    )
-    expected = [name for name in planned if name not in last.union(dependent)] + dependent
+    expected = [name for name in planned if name not in last]
+    waits, required = "test_holds_beside_another", "test_does_not_hold"
+    place = expected.index(waits)
+    assert expected[place + 1] == required, "by number it would come first"
+    expected[place : place + 2] = required, waits
     assert session.order == expected + [name for name in planned if name in last]
     assert planned.index("test_shrinks") < planned.index("test_is_not_shrunk")
 
