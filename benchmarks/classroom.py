@@ -6,6 +6,9 @@ catalogue: of thirty, eighteen are wrong, nine right, and three hostile (a loop 
 at import, a fork bomb). Printed are wall and CPU seconds a submission and the greatest sum of PSS
 over all processes (shared memory counts once; needs Linux).
 
+With several sizes, a last line has the CPU time of a further submission: of the largest class less
+the smallest, in imports of torch before and after each. `--sizes 2,32` has all kinds once between.
+
 `--head SIZES` measures everything around the gradings instead: the gradings themselves are a
 stand-in that answers at once, so that thousands of submissions show what the one process costs
 that reads the export, keeps the results and writes the pages.
@@ -19,6 +22,7 @@ import itertools
 import json
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +35,7 @@ from typing import Any
 import psutil
 
 from autograder.engine.catalogue.cases import all_cases
+from benchmarks.timing import IMPORT_TORCH, timed
 from tests.this_homework import THIS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,6 +147,7 @@ def real(options: argparse.Namespace) -> None:
     """Grade classes, and some submissions in a loop."""
     patterns = _WITHOUT_TRAINING if options.skip_training else ()
     only = [word for pattern in patterns for word in ("--only", pattern)]
+    imports, costs = _imports(), {}
     with tempfile.TemporaryDirectory(prefix="classroom-") as name:
         place = Path(name)
         place.chmod(0o755)
@@ -159,10 +165,26 @@ def real(options: argparse.Namespace) -> None:
                 "--out",
                 out,
             ]
-            cost = measure([*start, "--jobs", str(options.jobs), *only])
-            _print(f"class, {options.jobs} jobs", count, cost)
+            costs[count] = measure([*start, "--jobs", str(options.jobs), *only])
+            imports += _imports()
+            _print(f"class, {options.jobs} jobs", count, costs[count])
             for path in (export, out):
                 shutil.rmtree(path)
+
+    few, many = min(costs), max(costs)
+    if many > few:
+        each = (costs[many].cpu_s - costs[few].cpu_s) / (many - few)
+        import_s = statistics.median(imports)
+        print(
+            f"each submission beyond the first {few}: {each:.2f} s CPU, "
+            f"{each / import_s:.2f} imports of torch ({import_s:.2f} s CPU, {min(imports):.2f} to "
+            f"{max(imports):.2f})"
+        )
+
+
+def _imports() -> list[float]:
+    """Return the CPU seconds of some imports of torch."""
+    return [timed(IMPORT_TORCH).cpu_s for _ in range(3)]
 
 
 def _loop(folders: Sequence[Path], place: Path) -> None:
