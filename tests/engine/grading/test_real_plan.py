@@ -19,12 +19,12 @@ _COLLECT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import pytest
+from autograder.engine.judge import base_plugin
 
 class Collector:
     def pytest_configure(self, config):
-        config.addinivalue_line("markers", "run_last")
-        config.addinivalue_line("markers", "blocked_by(part)")
-        config.addinivalue_line("markers", "requires_any_of(*numbers)")
+        for marker in base_plugin._MARKERS:
+            config.addinivalue_line("markers", marker)
 
     @pytest.hookimpl(tryfirst=True)  # before the homework's own hook, which needs a judge
     def pytest_collection_finish(self, session):
