@@ -7,7 +7,8 @@ at import, a fork bomb). Printed are wall and CPU seconds a submission and the g
 over all processes (shared memory counts once; needs Linux).
 
 With several sizes, a last line has the CPU time of a further submission: of the largest class less
-the smallest, in imports of torch before and after each. `--sizes 2,32` has all kinds once between.
+the smallest, in imports of torch. `--sizes 2,32` has all kinds once between. The imports run beside
+the classes, a few a minute, since the speed of a machine changes meanwhile.
 
 `--head SIZES` measures everything around the gradings instead: the gradings themselves are a
 stand-in that answers at once, so that thousands of submissions show what the one process costs
@@ -42,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Reading PSS takes 11 ms for each process that holds torch, and there are a dozen: it would take
 # processor time from what is measured, were it done often.
 _SAMPLE_S = 5.0
+_IMPORT_EVERY_S = 12.0
 _GAN = "codebase/gan.py"
 _D_LOSS = "    # BEGIN SOLUTION 2.2 loss_nonsaturating_d\n"
 _HOSTILE = {
@@ -96,8 +98,9 @@ def write_class(root: Path, count: int) -> list[Path]:
     return folders
 
 
-def measure(command: Sequence[str | Path]) -> Cost:
-    """Run a command to its end."""
+def measure(command: Sequence[str | Path]) -> tuple[Cost, list[float]]:
+    """Run a command to its end; return its cost, and the CPU seconds of imports beside it."""
+    imports: list[float] = []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     process = subprocess.Popen(
@@ -110,12 +113,14 @@ def measure(command: Sequence[str | Path]) -> Cost:
             break
         all_of_it, own = _memory(process.pid)
         peak, head = max(peak, all_of_it), max(head, own)
+        if time.monotonic() - started > _IMPORT_EVERY_S * (len(imports) + 1):
+            imports.append(timed(IMPORT_TORCH).cpu_s)
     if process.returncode != 0:
         raise SystemExit(f"{command[0]} ended with status {process.returncode}")
     wall_s = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall_s, cpu_s, peak, head)
+    return Cost(wall_s, cpu_s - sum(imports), peak, head), imports
 
 
 def _memory(pid: int) -> tuple[int, int]:
@@ -147,7 +152,8 @@ def real(options: argparse.Namespace) -> None:
     """Grade classes, and some submissions in a loop."""
     patterns = _WITHOUT_TRAINING if options.skip_training else ()
     only = [word for pattern in patterns for word in ("--only", pattern)]
-    imports, costs = _imports(), {}
+    imports: list[float] = []
+    costs: dict[int, Cost] = {}
     with tempfile.TemporaryDirectory(prefix="classroom-") as name:
         place = Path(name)
         place.chmod(0o755)
@@ -165,16 +171,16 @@ def real(options: argparse.Namespace) -> None:
                 "--out",
                 out,
             ]
-            costs[count] = measure([*start, "--jobs", str(options.jobs), *only])
-            imports += _imports()
+            costs[count], beside = measure([*start, "--jobs", str(options.jobs), *only])
+            imports += beside
             _print(f"class, {options.jobs} jobs", count, costs[count])
             for path in (export, out):
                 shutil.rmtree(path)
 
     few, many = min(costs), max(costs)
-    if many > few:
+    if many > few and imports:
         each = (costs[many].cpu_s - costs[few].cpu_s) / (many - few)
-        import_s = statistics.median(imports)
+        import_s = statistics.mean(imports)
         print(
             f"each submission beyond the first {few}: {each:.2f} s CPU, "
             f"{each / import_s:.2f} imports of torch ({import_s:.2f} s CPU, {min(imports):.2f} to "
@@ -182,14 +188,9 @@ def real(options: argparse.Namespace) -> None:
         )
 
 
-def _imports() -> list[float]:
-    """Return the CPU seconds of some imports of torch."""
-    return [timed(IMPORT_TORCH).cpu_s for _ in range(3)]
-
-
 def _loop(folders: Sequence[Path], place: Path) -> None:
     costs = [
-        measure([ROOT / "run_autograder", folder, "--results", place / "results.json"])
+        measure([ROOT / "run_autograder", folder, "--results", place / "results.json"])[0]
         for folder in folders
     ]
     total = Cost(
