@@ -253,6 +253,7 @@ def _withheld(entry: Entry, feedback: str, waits_for: tuple[str, ...] = ()) -> E
         mistake=None,
         figure=None,
         hint="",
+        same_as="",
         waits_for=waits_for,
     )
 

@@ -256,6 +256,14 @@ def test_one_of_several_names_is_settled_by_a_check_that_knows_it() -> None:
     assert explained(replace(known, mistake="huber+half"), **doubt)[1] == ""
 
 
+def test_what_is_blocked_refers_to_nothing_else() -> None:
+    """It says what it waits for, and that is all."""
+    wrong = Check("1.1.1", verdict=FAIL), Check("1.2.1", verdict=FAIL)
+    entry = last(*wrong, Check("1.2.2", verdict=FAIL, blocked_by="1.1", explained_by=("1.2.1",)))
+    assert (entry.verdict, entry.waits_for, entry.same_as) == (Verdict.BLOCKED, ("1.1",), "")
+    assert "1.2.1" not in entry.feedback
+
+
 def test_no_explanation_tells_of_a_hidden_check() -> None:
     """Its readers must see the check that explains it."""
     assert explained(Check("1.1.1", "hidden", FAIL)) == ("No.\nAt 3.", "")
