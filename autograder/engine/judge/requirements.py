@@ -51,8 +51,7 @@ def sort_checks(
 ) -> None:
     """Sort checks by number, each after those that it requires; those marked run_last are last.
 
-    Checks of a part stay together, since they share a worker. A requirement of a check that was not
-    collected is ignored, and so is one in a circle.
+    Checks of a part stay together, since they share a worker.
     """
     places = {check_id: i for i, check_id in enumerate(plan)}
 
@@ -60,19 +59,30 @@ def sort_checks(
         run_last = item.get_closest_marker("run_last") is not None
         return run_last, places.get(id_of(item), len(places))
 
-    numbers = {id_of(item): plan[id_of(item)].number for item in items if id_of(item) in plan}
-    waiting = sorted(items, key=place)
-    items.clear()
+    ids = {plan[id_of(item)].number: id_of(item) for item in items if id_of(item) in plan}
+    by_id: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=place):
+        by_id.setdefault(id_of(item), []).append(item)
+    required = {
+        check_id: {ids[n] for numbers in required_by(same[0])[1] for n in numbers if n in ids}
+        for check_id, same in by_id.items()
+    }
+    items[:] = [item for check_id in in_order(by_id, required) for item in by_id[check_id]]
+
+
+def in_order(names: Iterable[str], required: Mapping[str, Collection[str]]) -> list[str]:
+    """Return names in their order, but each after those that it requires.
+
+    A required name that is missing is ignored, and so is one in a circle.
+    """
+    waiting, ordered = list(names), []
     while waiting:
-        left = {numbers.get(id_of(item), "") for item in waiting}
-
-        def is_ready(item: pytest.Item, left: set[str] = left) -> bool:
-            required = {number for some in required_by(item)[1] for number in some}
-            return not required & (left - {numbers.get(id_of(item), "")})
-
-        chosen = next((item for item in waiting if is_ready(item)), waiting[0])
+        left = set(waiting)
+        ready = (name for name in waiting if left.isdisjoint({*required[name]} - {name}))
+        chosen = next(ready, waiting[0])
         waiting.remove(chosen)
-        items.append(chosen)
+        ordered.append(chosen)
+    return ordered
 
 
 class Requirements:

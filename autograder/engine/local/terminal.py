@@ -13,7 +13,7 @@ import pytest
 from autograder.engine.grading.ledger import Entry, PlannedCheck, Verdict, parse_entry
 from autograder.engine.grading.points import UNITS, format_points, rows_of
 from autograder.engine.judge.conclusions import FileFaults
-from autograder.engine.judge.requirements import Requirements
+from autograder.engine.judge.requirements import Requirements, in_order
 from autograder.engine.local.planned import PublicPlan
 from autograder.engine.results.text import clean_text
 
@@ -115,17 +115,16 @@ class Summary:
 
     def entries(self) -> dict[str, Entry]:
         """Return every entry by the check's id, with the checks' requirements applied."""
-        waiting = [c for c in self._plan.checks if c.check_id in self._data]
-        waiting.sort(key=lambda check: self._data[check.check_id]["run_last"])
+        ran = [c for c in self._plan.checks if c.check_id in self._data]
+        ran.sort(key=lambda check: self._data[check.check_id]["run_last"])
+        by_number = {check.number: check for check in ran}
+        required = {number: self._required(number, by_number) for number in by_number}
         requirements = Requirements(
             {check.check_id: check for check in self._plan.checks}, self._plan.titles
         )
         faults = FileFaults()
         settled: dict[str, Entry] = {}
-        while waiting:
-            numbers = {check.number for check in waiting}
-            check = next((c for c in waiting if not self._waits_for(c, numbers)), waiting[0])
-            waiting.remove(check)
+        for check in map(by_number.__getitem__, in_order(by_number, required)):
             data = self._data[check.check_id]
             entry = requirements.settle(
                 parse_entry(data["entry"]),
@@ -136,12 +135,10 @@ class Summary:
             settled[check.check_id] = faults.settle(check, entry, data["of_file"])
         return settled
 
-    def _waits_for(self, check: PlannedCheck, numbers: set[str]) -> bool:
-        data = self._data[check.check_id]
-        required = {number for some in data["requires_any_of"] for number in some}
-        if data["blocked_by"]:
-            required |= {n for n in numbers if n.startswith(f"{data['blocked_by']}.")}
-        return bool((required & numbers) - {check.number})
+    def _required(self, number: str, checks: Mapping[str, PlannedCheck]) -> set[str]:
+        data = self._data[checks[number].check_id]
+        required = {each for some in data["requires_any_of"] for each in some}
+        return required | {n for n, c in checks.items() if c.part == data["blocked_by"]}
 
     # ---- the end of a run -------------------------------------------------------------------
 

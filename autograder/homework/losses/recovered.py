@@ -139,22 +139,13 @@ class LossCall:
 
     @property
     def wrong_labels(self) -> str:
-        """What is wrong with the labels that d was given, or ""."""
+        """What is wrong with the labels that d was given, or ""; only a d loss needs real images."""
         inputs = self.inputs
-        for given, correct, wrong in (
-            (
-                inputs.real_labels_seen,
-                inputs.real_labels_true,
-                "gives d real images with labels that are not theirs",
-            ),
-            (
-                inputs.fake_labels_seen,
-                inputs.fake.labels,
-                "shows d a fake image with another label than it was made for",
-            ),
-        ):
-            if given is not None and not np.array_equal(given, () if correct is None else correct):
-                return f"{self.function} {wrong}."
+        is_d_loss = self.function.endswith("_d")
+        if is_d_loss and not _fit(inputs.real_labels_seen, inputs.real_labels_true):
+            return f"{self.function} gives d real images with labels that are not theirs."
+        if not _fit(inputs.fake_labels_seen, inputs.fake.labels):
+            return f"{self.function} shows d a fake image with another label than it was made for."
         return ""
 
     def missing_interpolates(self) -> Unusable:
@@ -218,6 +209,11 @@ def recover(function: str, case: GanProblem, record: LossRecord) -> LossCall:
         d_saw_fake=int(is_fake.sum()),
     )
     return LossCall(function, case, inputs)
+
+
+def _fit(given: Labels | None, correct: Labels | None) -> bool:
+    """Whether labels are the correct ones; those that d was not given are."""
+    return given is None or np.array_equal(given, () if correct is None else correct)
 
 
 def _first_equal(z: Array, labels: Labels | None) -> NDArray[np.int64]:
