@@ -139,7 +139,7 @@ class LossCall:
 
     @property
     def wrong_labels(self) -> str:
-        """What is wrong with the labels that d was given, or ""; only a d loss needs real images."""
+        """What is wrong with the labels d was given, or ""; only a d loss needs real images."""
         inputs = self.inputs
         is_d_loss = self.function.endswith("_d")
         if is_d_loss and not _fit(inputs.real_labels_seen, inputs.real_labels_true):
