@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from autograder.homework.losses import row_matching
-from autograder.homework.losses.recovered import RecoveredInputs, recover
+from autograder.homework.losses.recovered import LossCall, RecoveredInputs, recover
 from autograder.homework.problems.gan_case import GanCase
 from autograder.homework.reply import NetworkCall
 from autograder.homework.student import LossRecord
@@ -129,3 +129,21 @@ def test_searches_for_unmatched_rows_are_limited(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(inputs.alpha, WEIGHTS, atol=1e-5)
     assert len(inputs.unmatched) == 60 * BATCH
     assert 0 < len(searched) < 30 * BATCH
+
+
+def test_labels_of_real_images_matter_to_d_only() -> None:
+    """Those of generated images matter to both losses; a label that was not needed is wrong."""
+    case, record = recorded()
+    inputs = recovered(case, record)
+    zeros, ones = np.zeros(3, np.int64), np.ones(3, np.int64)
+    real = replace(inputs, real_labels_seen=ones, real_labels_true=zeros)
+    fake = replace(inputs, fake_labels_seen=ones)
+
+    def said(function: str, seen: RecoveredInputs) -> str:
+        return LossCall(function, case, seen).wrong_labels
+
+    for function in ("conditional_loss_nonsaturating_d", "conditional_loss_nonsaturating_g"):
+        assert said(function, inputs) == ""
+        assert "another label than it was made for" in said(function, fake)
+    assert "labels that are not theirs" in said("conditional_loss_nonsaturating_d", real)
+    assert said("conditional_loss_nonsaturating_g", real) == ""
