@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -194,9 +195,14 @@ def test_a_wrong_log_probs_gains_nothing_by_the_start(log_probs: str) -> None:
     assert not reached(submission(log_probs=log_probs), OWN) >= half
 
 
-def test_the_run_starts_from_a_good_flow_that_was_disturbed_enough() -> None:
+@pytest.mark.parametrize(
+    ("trained", "setup"), [(start.trained, OWN), (start.trained_maps, KNOWN)], ids=["own", "known"]
+)
+def test_a_run_starts_from_a_good_flow_that_was_disturbed_enough(
+    trained: Callable[[], Any], setup: Setup
+) -> None:
     """Correct code can reach full points from there, and a run that learns nothing gets none."""
     limits = THIS.sections["training"]
     held_out = standardised_split(SEED)[2]
-    assert held_out_mean(start.trained(), held_out) > limits["full_log_likelihood"] + 0.05
-    assert held_out_mean(cast(Any, OWN.blocks), held_out) < limits["half_log_likelihood"] - 0.5
+    assert held_out_mean(trained(), held_out) > limits["full_log_likelihood"] + 0.05
+    assert held_out_mean(setup.blocks, held_out) < limits["half_log_likelihood"] - 0.5

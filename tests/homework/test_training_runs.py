@@ -19,12 +19,12 @@ from autograder.homework.experiments.training import FlatAdam
 from autograder.homework.oracles import flow
 from autograder.homework.training_runs import gan_training as trained_gan
 from autograder.homework.training_runs.flow_training import (
-    KNOWN_FLOWS,
     ORDERS,
     FlowTraining,
     Trained,
 )
 from autograder.homework.training_runs.gan_training import GanTraining, share_covered, small_problem
+from autograder.homework.training_runs.start import KNOWN_FLOWS
 from tests.this_homework import THIS
 
 GAVE_UP = None
