@@ -52,7 +52,7 @@ def _call_once(
     def call(size: int, g: ProbeGenerator, d: ProbeCritic) -> object:
         # Copies, so that changes to the images do not reach the next call.
         rows = torch.arange(size) % batch
-        x_real = tensors["x_real"][rows].reshape(-1, *IMAGE)
+        x_real = tensors["x_real"].index_select(0, rows).reshape(-1, *IMAGE)
         inputs = [x_real, tensors["labels"][rows]] if conditional else [x_real]
         return function(g, d, *inputs, device=torch.device("cpu"))
 

@@ -267,7 +267,8 @@ def train_gan(
 
     for _ in range(steps):
         rows = torch.randint(len(images), (batch,), generator=generator)
-        inputs = [images[rows], tensors["labels"][rows]] if conditional else [images[rows]]
+        x_real = images.index_select(0, rows)
+        inputs = [x_real, tensors["labels"][rows]] if conditional else [x_real]
         for name, function, optimiser, learning_rate in losses:
             before = bits(parameters)
             try:

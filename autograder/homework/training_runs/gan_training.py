@@ -17,10 +17,10 @@ N_CLASSES = 10
 DIM_Z = 4
 HIDDEN_SIZE = 16
 N_IMAGES = 400
-STEPS = 100
-RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 6e-3, "g_learning_rate": 3e-2}
-# The required share of the way from the first mean image to the data's. Correct solutions moved
-# 0.52 to 1.46 of the way in 900 runs; without learning it is about 0.
+STEPS = 50
+RECIPE = {"batch": 32, "steps": STEPS, "d_learning_rate": 1e-2, "g_learning_rate": 6e-2}
+# The required share of the way from the first mean image to the data's. The reference moved 0.46 to
+# 1.56 of the way with 600 seeds, 200 for each part; without learning it is about 0.
 REQUIRED_SHARE = 0.35
 
 
@@ -123,5 +123,5 @@ class GanTraining(Run):
                 f"A small GAN trained with {d} and {g} does not learn its data.",
                 where=f"{STEPS} training steps on {N_IMAGES} images of shape (1, 28, 28).",
                 numbers=f"{_movement(share, goal)}; at least {REQUIRED_SHARE:.0%} is required "
-                "(correct losses reach 50% or more).",
+                "(correct losses reach 45% or more).",
             )

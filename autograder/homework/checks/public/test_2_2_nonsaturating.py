@@ -55,7 +55,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @pytest.mark.requires_any_of("2.2.10", "2.2.11")
 @pytest.mark.explained_by("2.2.1", "2.2.2", "2.2.3", "2.2.4", "2.2.10", "2.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
-    """After 100 training steps, a small GAN has moved toward the mean image."""
+    """After 50 training steps, a small GAN has moved toward the mean image."""
     with showing(training(FUNCTIONS)):
         gan_training.check()
 

@@ -64,7 +64,7 @@ def test_latents_are_standard_normal(student: Student) -> None:
 @pytest.mark.requires_any_of("4.2.10", "4.2.11")
 @pytest.mark.explained_by("4.2.1", "4.2.2", "4.2.3", "4.2.4", "4.2.5", "4.2.10", "4.2.11")
 def test_small_gan_learns(gan_training: GanTraining) -> None:
-    """After 100 training steps, a small conditional GAN has moved toward every class mean."""
+    """After 50 training steps, a small conditional GAN has moved toward every class mean."""
     with showing(training(FUNCTIONS)):
         gan_training.check()
 
