@@ -89,6 +89,21 @@ def test_a_failure_shows_the_smallest_case() -> None:
         run(check)
 
 
+@pytest.mark.parametrize("first", [(), (Pair(77, "odd"),)])
+def test_a_failure_of_the_simplest_case_is_not_searched(first: tuple[Pair, ...]) -> None:
+    """No smaller one can fail."""
+    calls = []
+
+    def check(student: str, case: Pair) -> None:
+        calls.append(case)
+        if case == drawn(SEED)[0]:
+            raise CheckFailed(f"{case} fails")
+
+    with pytest.raises(CheckFailed, match="Pair\\(size=3, kind='plain'\\) fails"):
+        run(check, 10, *first)
+    assert len(calls) == len(first) + 1
+
+
 def test_a_failure_in_the_first_cases_is_shown_as_it_is() -> None:
     """They are there for what they are."""
 
@@ -139,9 +154,14 @@ def test_pytest_sees_the_other_arguments_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "imported"), [("pass", False), ("raise CheckFailed('it fails')", True)]
+    ("body", "imported"),
+    [
+        ("pass", False),
+        ("raise CheckFailed('it fails')", False),
+        ("if case['size'] > 2: raise CheckFailed('it fails')", True),
+    ],
 )
-def test_hypothesis_is_imported_only_when_a_check_fails(body: str, imported: bool) -> None:
+def test_hypothesis_is_imported_only_to_search(body: str, imported: bool) -> None:
     """Its import takes longer than several checks."""
     program = f"""
 import sys
