@@ -82,7 +82,7 @@ class Caller:
 
     `timeout_s` is for one call, `budget_s` for all together except those with their own timeout;
     `hangs` are those of the grading so far; `messages` is called for the first error. Checks of the
-    same `part` hand on their worker until one fails; without a part it is the caller's alone.
+    same `part` hand on their worker until a call fails; without a part it is the caller's alone.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class Caller:
         self._spent_s = 0.0
         self._calls = 0
         self._failed = False
+        self._all_returned = True
         self._imported: set[str] = set()
         self._worker: WorkerProcess | None = None
 
@@ -176,6 +177,7 @@ class Caller:
             self._spent_s += outcome.seconds
         if outcome.ending is Ending.RETURNED:
             return outcome
+        self._all_returned = False
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             raise conclusion_of_call(
                 outcome.error,
@@ -219,6 +221,7 @@ class Caller:
             self.close()
             self._part = ""
             outcome = self._start(import_of(needs), (called,), timeout_s).result()
+        self._all_returned = self._all_returned and outcome.ending is Ending.RETURNED
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung
@@ -262,11 +265,11 @@ class Caller:
             hung=functions,
         )
 
-    def close(self, *, passed: bool = False) -> None:
-        """End the worker, if one was started, or hand it on if its check has passed."""
+    def close(self, *, hand_on: bool = False) -> None:
+        """End the worker, if one was started, or hand it on if all calls have returned."""
         if self._worker is None:
             return
-        if passed and self._part:
+        if hand_on and self._part and self._all_returned and self._worker.is_open:
             self._launcher.keep(self._worker, self._part)
         else:
             self._worker.dismiss()

@@ -76,7 +76,7 @@ class Launcher:
         return worker
 
     def keep(self, worker: Worker, part: str) -> None:
-        """Keep a worker whose check has passed for the next check of its part."""
+        """Keep a worker whose calls have all returned for the next check of its part."""
         if self._kept is not None:
             self._kept[1].dismiss()
         self._kept = (part, worker)

@@ -98,7 +98,7 @@ class JudgePlugin(BasePlugin):
         self._current = caller
         yield caller
         self._current = None
-        caller.close(passed=request.node.stash.get(_PASSED, False))
+        caller.close(hand_on=True)
 
     # ---- hooks ----------------------------------------------------------------------------
 
@@ -153,7 +153,6 @@ class JudgePlugin(BasePlugin):
         """Write the check's line to the ledger once it has ended."""
         yield
         error = None if call.excinfo is None else call.excinfo.value
-        item.stash[_PASSED] = call.when == "call" and error is None
         if isinstance(error, OutOfMemory) and not self._last_try:
             self._again.append(item)
         elif call.when == "call" or (error is not None and item.nodeid not in self._requirements):
@@ -204,4 +203,3 @@ _IMPORTS_HYPOTHESIS = re.compile(r"^\s*(import|from) hypothesis\b", re.MULTILINE
 _HUGE = 1e300
 _METER: pytest.StashKey[Meter] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
-_PASSED: pytest.StashKey[bool] = pytest.StashKey()

@@ -165,6 +165,11 @@ class Worker:
             raise WorkerNotReady(f"the worker is not confined:\n{first.header.get('failed')}")
         self._is_ready = True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither closed nor dismissed."""
+        return not self._closed
+
     def close(self) -> Death:
         """End the worker and all it started. Safe to call twice."""
         return self._launcher.end(self._pid) if self._hang_up() else Death()

@@ -247,22 +247,25 @@ def test_a_broken_environment_is_the_autograders_fault(tmp_path: Path) -> None:
     assert "torch cannot be read" in session.log
 
 
-def test_the_checks_of_a_part_share_a_worker_while_they_pass(tmp_path: Path) -> None:
-    """Here all pass; with a failure before the last one, that one gets a worker of its own."""
+def test_the_checks_of_a_part_share_a_worker_while_calls_return(tmp_path: Path) -> None:
+    """A check may fail; after a call that raises, the next one gets a worker of its own."""
     passing = FIRST.replace("end of the zygote", "answer") + '    call(caller, "answer")\n'
-    failing = passing.replace(
-        'call(caller, "answer")\n\n@number("1.1.3")',
-        'call(caller, "answer")\n    raise CheckFailed("no")\n\n@number("1.1.3")',
-    )
-    assert failing != passing
+    answers = 'call(caller, "answer")\n\n@number("1.1.3")'
     opened = []
-    for number, text in enumerate((passing, failing)):
+    for number, ends in enumerate(
+        ("", '    raise CheckFailed("no")\n', '    call(caller, "raise")\n')
+    ):
+        changed = answers.replace("\n\n", f"\n{ends}\n")
+        text = HEAD + passing.replace(answers, changed)
+        assert changed in text
         folder = tmp_path / str(number)
         folder.mkdir()
-        write_homework(folder, {"private/test_a.py": HEAD + text, "public/test_a.py": ""}, ONE_PART)
+        write_homework(folder, {"private/test_a.py": text, "public/test_a.py": ""}, ONE_PART)
         with FakeZygote(BEHAVIOURS) as zygote:
             session = judge(folder, zygote)
             opened.append(zygote.opened)
         assert session.entry("test_third").verdict is Verdict.PASSED
+        second = session.entry("test_second").verdict
+        assert second is (Verdict.FAILED if ends else Verdict.PASSED)
     # One is always forked ahead.
-    assert opened == [2, 3]
+    assert opened == [2, 2, 3]
