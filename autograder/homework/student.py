@@ -266,12 +266,15 @@ class Student:
         (reply,) = split_reply(self._caller.call(call), 1)
         return Form(reply, function).scalar("loss", finite=False)
 
-    def start_device_use(self) -> PendingCall:
-        """Start to run every function on a simulated GPU."""
+    def start_device_use(self, functions: Sequence[str]) -> PendingCall:
+        """Start to run these functions on a simulated GPU."""
         case = GanCase(3, 3, 1.0, True, 0)
         arrays = gan_arrays(case, case.critic)
+        arguments = {"functions": list(functions)}
         return self._caller.start(
-            Call("on_simulated_gpu", {}, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S)
+            Call(
+                "on_simulated_gpu", arguments, arrays, seed=0, needs="", timeout_s=DEVICE_TIMEOUT_S
+            )
         )
 
     def finish_device_use(self, pending: PendingCall) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -113,11 +113,31 @@ def stay(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "lower_priority", lambda _: None)
 
 
+ADVISED = ("MADE.forward", "loss_wasserstein_gp_d", "loss_wasserstein_gp_g")
+
+
+def run_on_simulated_gpu(
+    code: StudentCode, recorder: Recorder, functions: Sequence[str] = ADVISED
+) -> None:
+    """Run the experiment with the arrays that a grading sends."""
+    case = GanCase(3, 3, 1.0, True, 0)
+    tensors = tensors_of(gan_arrays(case, case.critic))
+    devices.on_simulated_gpu(code, {"functions": functions}, tensors, recorder)
+
+
+def test_only_functions_that_are_asked_for_run_on_the_simulated_gpu() -> None:
+    """A grading of one part does not run the others."""
+    recorder = Recorder()
+    code = student(loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
+    run_on_simulated_gpu(code, recorder, ["loss_wasserstein_gp_g"])
+    assert recorder.values == {"loss_wasserstein_gp_g": "fine"}
+
+
 def test_a_function_that_hangs_costs_the_others_no_advice_on_devices() -> None:
     """It is left out, the others are reported."""
-    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    recorder = Recorder()
     code = student(speed=1.0, loss_wasserstein_gp_d=hangs, loss_wasserstein_gp_g=right)
-    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    run_on_simulated_gpu(code, recorder)
     assert recorder.values["loss_wasserstein_gp_d"] == "other"
     assert recorder.values["loss_wasserstein_gp_g"] == "fine"
     assert recorder.values["MADE.forward"] == "missing"
@@ -136,9 +156,9 @@ def test_code_that_moves_to_a_gpu_where_there_is_one_gets_no_false_advice() -> N
     def stays(g: Any, d: Any, x_real: Tensor, *, device: torch.device) -> Tensor:
         return -d(g(torch.randn(len(x_real), g.dim_z))).mean()  # type: ignore[no-any-return]
 
-    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    recorder = Recorder()
     code = student(loss_wasserstein_gp_d=moves, loss_wasserstein_gp_g=stays)
-    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    run_on_simulated_gpu(code, recorder)
     assert recorder.values["loss_wasserstein_gp_d"] == "fine"
     assert recorder.values["loss_wasserstein_gp_g"] == "mixed"
     assert (torch.cuda.is_available, torch.Tensor.cuda) == before
@@ -173,9 +193,9 @@ def test_a_simulated_gpu_tells_where_a_tensor_is(code: str) -> None:
         names = {"torch": torch, "g": g, "d": d, "x_real": x_real, "device": device}
         return eval(code, names)  # type: ignore[no-any-return]
 
-    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    recorder = Recorder()
     code_of = student(loss_wasserstein_gp_g=loss)
-    devices.on_simulated_gpu(code_of, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    run_on_simulated_gpu(code_of, recorder)
     assert recorder.values["loss_wasserstein_gp_g"] == LOSSES[code]
 
 
@@ -189,9 +209,9 @@ def test_a_gradient_that_a_hook_is_given_is_on_the_gpu() -> None:
         d(x).sum().backward()
         return (seen[0] * x_real).sum()
 
-    case, recorder = GanCase(3, 3, 1.0, True, 0), Recorder()
+    recorder = Recorder()
     code = student(loss_wasserstein_gp_g=loss)
-    devices.on_simulated_gpu(code, {}, tensors_of(gan_arrays(case, case.critic)), recorder)
+    run_on_simulated_gpu(code, recorder)
     assert recorder.values["loss_wasserstein_gp_g"] == "fine"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import math
 import os
 import random
@@ -66,6 +67,7 @@ class StudentCode:
         # Appended, not inserted: the student's files must never shadow ours or a library's.
         # The second entry is for solutions that import their own files by the bare name.
         sys.path += dict.fromkeys((str(root), str(root / code)))
+        self._last_before = next(reversed(sys.modules))
         self.stand_ins = StandIns(root, code, _not_installed)
 
     def place_of(self, file: str) -> str | None:
@@ -98,8 +100,10 @@ class StudentCode:
     def forget(self) -> None:
         """Remove the submission's modules, so that they are imported again."""
         inside = f"{self.root}{os.sep}"
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None)).startswith(inside):
+        # Only those imported since: to look at thousands would copy their memory after a fork.
+        since = itertools.takewhile(self._last_before.__ne__, reversed(sys.modules))
+        for name in list(since):
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(inside):
                 del sys.modules[name]
 
     def attribute(self, module: str, name: str) -> Any:

@@ -34,8 +34,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if isinstance(item, pytest.Function):
             for name in item.fixturenames:
                 needed_by.setdefault(name, []).append(item)
-    if "device_advice" in needed_by:
-        stash[_DEVICES] = DeviceAdvice(judge.new_caller())
+    if advised := needed_by.get("device_advice"):
+        functions = [name for item in advised for name in item.module.FUNCTIONS]
+        stash[_DEVICES] = DeviceAdvice(judge.new_caller(), functions)
         judge.background.add(stash[_DEVICES])
     stash[_GANS] = {
         item.nodeid: GanTraining(judge.new_caller(), judge.settings.seed, item.module.FUNCTIONS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from autograder.engine.sandbox.experiment import Misuse, Recorder
 
@@ -175,7 +176,8 @@ class ProbeGenerator(Probe):
         # A sum of images, not a view of a sum of rows.
         images = (z @ self.weight.T).reshape(-1, *IMAGE) + self.bias.reshape(IMAGE)
         if label is not None:
-            images = images + self.label_embedding[label].reshape(-1, *IMAGE)
+            # Twenty times as fast as an index, backward.
+            images = images + embedding(label, self.label_embedding).reshape(-1, *IMAGE)
         return images
 
 

@@ -1,4 +1,4 @@
-"""Advice on devices, from one run of all functions on a simulated GPU."""
+"""Advice on devices, from one run of several functions on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from autograder.homework.training_runs.run import Run
 
 
 class DeviceAdvice(Run):
-    """One run of all functions on a simulated GPU."""
+    """One run of these functions on a simulated GPU."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, functions: Sequence[str]) -> None:
         super().__init__(caller)
         self._student = Student(caller, 0)
+        self._functions = tuple(functions)
 
     def _begin(self) -> PendingCall:
-        return self._student.start_device_use()
+        return self._student.start_device_use(self._functions)
 
     @cached_property
     def _outcome(self) -> dict[str, str] | BaseException:
