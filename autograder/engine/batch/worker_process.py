@@ -23,7 +23,7 @@ from typing import Any
 
 from autograder.engine.grading.judge_process import WarmJudges
 from autograder.engine.grading.plan import hash_of_checks
-from autograder.engine.grading.supervisor import Request, grade
+from autograder.engine.grading.supervisor import Hashes, Request, grade
 from autograder.engine.homework import SETTINGS, Homework, load_homework
 from autograder.engine.sandbox.confine import die_with_parent
 from autograder.engine.sandbox.isolated import ROOT
@@ -117,7 +117,7 @@ class _Grader:
         self, settings: Settings, home: Path, shared: Shared | None, stack: contextlib.ExitStack
     ) -> None:
         self._home = home
-        self._loaded: dict[str, tuple[Homework, str]] = {}  # with the hash, by the settings' text
+        self._loaded: dict[str, tuple[Homework, Hashes]] = {}  # by the settings' text
         self._load(settings)
         closing, folder = contextlib.closing, ROOT / settings.folder
         prefork = open_prefork(folder, home, shared.zygotes if shared else None)
@@ -128,18 +128,18 @@ class _Grader:
         stack.enter_context(closing(self._judges))
         self._zygote.connect()  # no grading's time is for importing torch
 
-    def _load(self, settings: Settings) -> tuple[Homework, str]:
+    def _load(self, settings: Settings) -> tuple[Homework, Hashes]:
         if settings.toml not in self._loaded:
             folder = self._home / f"settings-{len(self._loaded)}"
             folder.mkdir(0o711)
             homework = settings.homework(folder)
-            self._loaded[settings.toml] = homework, hash_of_checks(homework)
+            self._loaded[settings.toml] = homework, Hashes.of(homework)
         return self._loaded[settings.toml]
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Grade a payload."""
         settings = Settings.parse(request["settings"])
-        homework, checks_sha256 = self._load(settings)
+        homework, hashes = self._load(settings)
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="class-one-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
@@ -153,7 +153,7 @@ class _Grader:
                         results=folder / "results.json",
                         homework=homework,
                         only=settings.only,
-                        checks_sha256=checks_sha256,
+                        hashes=hashes,
                     ),
                     self._zygote,
                     self._judges,
@@ -163,7 +163,7 @@ class _Grader:
         if report.interrupted:  # no grade; the caller sees this process end
             sys.exit(1)
         answer = {
-            "checks": _fingerprint(checks_sha256, settings.only),
+            "checks": _fingerprint(hashes.checks, settings.only),
             "results": report.results,
             "trouble": report.trouble,
             "refused": report.refused,

@@ -56,7 +56,7 @@ def _are_close(shares: Sequence[Fraction], exact: Sequence[Fraction]) -> bool:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A check with its entry in the ledger and its points in ten-thousandths."""
 

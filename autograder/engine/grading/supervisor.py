@@ -33,6 +33,7 @@ from autograder.engine.grading.workspace import Workspace
 from autograder.engine.homework import Homework
 from autograder.engine.judge.job import Job
 from autograder.engine.release import fingerprint
+from autograder.engine.release.manifest import hash_of_public_checks
 from autograder.engine.results.gradescope import to_results, write_results
 from autograder.engine.results.summary import summary
 from autograder.engine.sandbox.confine import become_subreaper, children, end_orphans
@@ -53,10 +54,23 @@ _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "safetensors")
 
 
 @dataclass(frozen=True)
+class Hashes:
+    """The hash of all that decides a grade, and that of the public checks alone."""
+
+    checks: str
+    public: str
+
+    @staticmethod
+    def of(homework: Homework) -> Hashes:
+        """Read a homework's files."""
+        return Hashes(hash_of_checks(homework), hash_of_public_checks(homework))
+
+
+@dataclass(frozen=True)
 class Request:
     """A submission to grade, and where the results go.
 
-    `checks_sha256` is the hash of the checks, if it is already computed for many gradings.
+    `hashes` are those of the checks, if they are already computed for many gradings.
     """
 
     submission: Path
@@ -64,7 +78,7 @@ class Request:
     homework: Homework
     only: tuple[str, ...] = ()
     staff_log: Path | None = None
-    checks_sha256: str | None = None
+    hashes: Hashes | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ class _Grading:
         self.plan = plan_checks(request.homework)
         self._staged: StagedSubmission | None = None
         self._modules: tuple[str, ...] = ()
-        self._checks_sha256 = request.checks_sha256
+        self._hashes = request.hashes
         self.refused = ""
         self.interrupted = False
         self._crashed = False
@@ -160,8 +174,8 @@ class _Grading:
         ended_well = False
         try:
             zygote.connect()  # it imports torch while the submission is staged
-            self._checks_sha256 = self._checks_sha256 or hash_of_checks(self._homework)
-            self._stage(place)
+            self._hashes = self._hashes or Hashes.of(self._homework)
+            self._stage(place, self._hashes)
             if self.refused:
                 return ""
             only: Sequence[str] = self._request.only
@@ -185,7 +199,7 @@ class _Grading:
             if shared is None or not ended_well or packages:
                 zygote.close()
 
-    def _stage(self, place: Workspace) -> None:
+    def _stage(self, place: Workspace, hashes: Hashes) -> None:
         try:
             self._staged = stage(
                 self._request.submission,
@@ -197,7 +211,8 @@ class _Grading:
             self.refused = str(error)
             return
         self._modules = modules_to_prepare(place.submission, self._staged.found)
-        self._fingerprint = f"Fingerprint: {fingerprint.take(self._homework, place.submission)}"
+        taken = fingerprint.take(self._homework, place.submission, hashes.public)
+        self._fingerprint = f"Fingerprint: {taken}"
 
     def _judge(self, place: Workspace, zygote: ZygoteHolder, only: Sequence[str]) -> int | None:
         """Run the judge; return its exit status, or None when the deadline ended it."""
@@ -310,7 +325,7 @@ class _Grading:
         """Return everything needed to get the same result again."""
         return {
             "autograder": __version__,
-            "checks_sha256": self._checks_sha256,
+            "checks_sha256": self._hashes.checks if self._hashes else None,
             "seed": self._homework.seed,
             "fingerprint": self._fingerprint,
             "submission_sha256": self._staged.sha256 if self._staged else None,

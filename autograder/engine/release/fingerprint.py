@@ -39,10 +39,13 @@ class Fingerprint:
         return " ".join(f"{name}={value}" for name, value in pairs.items())
 
 
-def take(homework: Homework, submission: Path | None) -> Fingerprint:
-    """Return the fingerprint of this machine, its checks and a folder with a student's files."""
+def take(homework: Homework, submission: Path | None, checks: str = "") -> Fingerprint:
+    """Return the fingerprint of this machine, its checks and a folder with a student's files.
+
+    `checks` is the hash of the public checks, if it is already computed.
+    """
     return Fingerprint(
-        checks=hash_of_public_checks(homework),
+        checks=checks or hash_of_public_checks(homework),
         seed=str(homework.seed),
         versions={
             "python": platform.python_version(),
