@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: exited with status 0
+# says: Your code used an input in a way that cannot work
 import json
 import os
 import stat
