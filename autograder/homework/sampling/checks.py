@@ -26,7 +26,7 @@ _MANY_WEIGHTS = (64, 16)
 _FEW_IMAGES = (4, 16)
 # One request sends networks and images once for several calls. They share the time limit of one
 # call, so there are not too many for a solution that handles images one by one.
-_IMAGES_AT_ONCE = 1024
+_IMAGES_AT_ONCE = 512
 # Among 1024 uniform weights, more than a dozen agree in five digits once in 10^30 gradings.
 _DIGITS, _MAX_EQUAL = 5, 12
 # An interpolate whose weight lies within 1e-5 of 0 or 1 may look like the image itself.
