@@ -104,7 +104,12 @@ class CheckOfCases:
         """
         drawn = itertools.islice(self._cases.drawn(self._seed), self._count)
         for case in (*self._first, next(drawn)):
-            self._check(**{_ARGUMENT: case}, **fixtures)
+            try:
+                self._check(**{_ARGUMENT: case}, **fixtures)
+            except CheckFailed:
+                # Once more, as a search would: a worker that has ended since is the true cause.
+                self._check(**{_ARGUMENT: case}, **fixtures)
+                raise
         try:
             for case in drawn:
                 self._check(**{_ARGUMENT: case}, **fixtures)

@@ -91,7 +91,7 @@ def test_a_failure_shows_the_smallest_case() -> None:
 
 @pytest.mark.parametrize("first", [(), (Pair(77, "odd"),)])
 def test_a_failure_of_the_simplest_case_is_not_searched(first: tuple[Pair, ...]) -> None:
-    """No smaller one can fail."""
+    """No smaller one can fail. It is checked once more, as a search would do."""
     calls = []
 
     def check(student: str, case: Pair) -> None:
@@ -101,7 +101,22 @@ def test_a_failure_of_the_simplest_case_is_not_searched(first: tuple[Pair, ...])
 
     with pytest.raises(CheckFailed, match="Pair\\(size=3, kind='plain'\\) fails"):
         run(check, 10, *first)
-    assert len(calls) == len(first) + 1
+    assert calls == [*first, drawn(SEED)[0], drawn(SEED)[0]]
+
+
+def test_a_failure_that_does_not_come_again_is_reported() -> None:
+    """What a second try finds instead counts, unless that is nothing."""
+    failures: list[BaseException] = [CheckFailed("first"), NotAttempted("then")]
+
+    def check(student: str, case: Pair) -> None:
+        if failures:
+            raise failures.pop(0)
+
+    with pytest.raises(NotAttempted, match="then"):
+        run(check)
+    failures.append(CheckFailed("only"))
+    with pytest.raises(CheckFailed, match="only"):
+        run(check)
 
 
 def test_a_failure_in_the_first_cases_is_shown_as_it_is() -> None:

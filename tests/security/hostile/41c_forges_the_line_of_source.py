@@ -2,7 +2,7 @@
 
 # expected: Z
 # twin: right
-# says: Your code used an input in a way that cannot work
+# says: exited with status 0
 import json
 import os
 import stat
