@@ -105,7 +105,6 @@ class Caller:
         self._spent_s = 0.0
         self._calls = 0
         self._failed = False
-        self._all_returned = True
         self._imported: set[str] = set()
         self._worker: WorkerProcess | None = None
 
@@ -177,7 +176,6 @@ class Caller:
             self._spent_s += outcome.seconds
         if outcome.ending is Ending.RETURNED:
             return outcome
-        self._all_returned = False
         if outcome.ending is Ending.RAISED and outcome.error is not None:
             raise conclusion_of_call(
                 outcome.error,
@@ -221,7 +219,6 @@ class Caller:
             self.close()
             self._part = ""
             outcome = self._start(import_of(needs), (called,), timeout_s).result()
-        self._all_returned = self._all_returned and outcome.ending is Ending.RETURNED
         if outcome.ending is Ending.TIMED_OUT:
             self._hangs.add([called])
             raise hung
@@ -266,10 +263,10 @@ class Caller:
         )
 
     def close(self, *, hand_on: bool = False) -> None:
-        """End the worker, if one was started, or hand it on if all calls have returned."""
+        """End the worker, if one was started, or hand it on to the next check if it can be."""
         if self._worker is None:
             return
-        if hand_on and self._part and self._all_returned and self._worker.is_open:
+        if hand_on and self._part and self._worker.can_be_handed_on:
             self._launcher.keep(self._worker, self._part)
         else:
             self._worker.dismiss()

@@ -55,6 +55,7 @@ class Worker:
         self._ready_until = time.monotonic() + start_timeout_s
         self._is_ready = False
         self.served_before = False
+        self._all_returned = True
         self._calls = 0
         self._closed = False
 
@@ -113,6 +114,7 @@ class Worker:
         except frames.PeerClosed:
             outcome = Outcome(Ending.DIED)
         call.clock.look()
+        self._all_returned = self._all_returned and outcome.ending is Ending.RETURNED
         if outcome.ending not in (Ending.RETURNED, Ending.RAISED):
             death = self.close()
             if outcome.ending is Ending.DIED:
@@ -166,9 +168,9 @@ class Worker:
         self._is_ready = True
 
     @property
-    def is_open(self) -> bool:
-        """Whether it was neither closed nor dismissed."""
-        return not self._closed
+    def can_be_handed_on(self) -> bool:
+        """Whether it is open and all its calls have returned."""
+        return self._all_returned and not self._closed
 
     def close(self) -> Death:
         """End the worker and all it started. Safe to call twice."""
