@@ -19,6 +19,7 @@ from autograder.homework.problems.flow_parameters import Array
 SIZES = {"input_size": 2, "hidden_size": 16, "n_hidden": 1, "n_flows": 4}
 KNOWN_FLOWS = 3
 _KNOWN_UNITS = 32
+_MAP_PARAMETERS = tuple(field.name for field in fields(TrainableMap))
 # The names are those of the experiment; made by `python -m benchmarks.training --make-start`, and
 # with `--known-blocks`.
 TRAINED = Path(__file__).with_name("trained_flow.npz")
@@ -50,25 +51,21 @@ def random_weights(rng: np.random.Generator) -> tuple[MadeWeights, ...]:
 
 def trained() -> tuple[MadeWeights, ...]:
     """Read the weights of a flow that was trained for a long time."""
+    layers = range(SIZES["n_hidden"] + 2)
     with np.load(TRAINED) as arrays:
-        return read(arrays)
-
-
-def read(arrays: Mapping[str, Array]) -> tuple[MadeWeights, ...]:
-    """Return the blocks of arrays that have the experiment's names."""
-
-    def array(name: str) -> Array:
-        return np.asarray(arrays[name], dtype=np.float64)
-
-    return tuple(
-        MadeWeights(
-            tuple(
-                (array(f"block{k}.weight{j}"), array(f"block{k}.bias{j}"))
-                for j in range(SIZES["n_hidden"] + 2)
+        return tuple(
+            MadeWeights(
+                tuple(
+                    (_read(arrays, f"block{k}.weight{j}"), _read(arrays, f"block{k}.bias{j}"))
+                    for j in layers
+                )
             )
+            for k in range(SIZES["n_flows"])
         )
-        for k in range(SIZES["n_flows"])
-    )
+
+
+def _read(arrays: Mapping[str, Array], name: str) -> Array:
+    return np.asarray(arrays[name], dtype=np.float64)
 
 
 def disturbed(blocks: Sequence[MadeWeights], rng: np.random.Generator) -> tuple[MadeWeights, ...]:
@@ -109,20 +106,10 @@ def random_maps(rng: np.random.Generator) -> tuple[TrainableMap, ...]:
 def trained_maps() -> tuple[TrainableMap, ...]:
     """Read the parameters of known maps that were trained for a long time."""
     with np.load(TRAINED_MAPS) as arrays:
-        return read_maps(arrays)
-
-
-def read_maps(arrays: Mapping[str, Array]) -> tuple[TrainableMap, ...]:
-    """Return the known maps of arrays that have the experiment's names."""
-    return tuple(
-        TrainableMap(
-            **{
-                field.name: np.asarray(arrays[f"block{k}.{field.name}"], dtype=np.float64)
-                for field in fields(TrainableMap)
-            }
+        return tuple(
+            TrainableMap(**{name: _read(arrays, f"block{k}.{name}") for name in _MAP_PARAMETERS})
+            for k in range(KNOWN_FLOWS)
         )
-        for k in range(KNOWN_FLOWS)
-    )
 
 
 def disturbed_maps(
@@ -135,8 +122,6 @@ def disturbed_maps(
         return array + noise
 
     return tuple(
-        TrainableMap(
-            **{field.name: moved(getattr(each, field.name)) for field in fields(TrainableMap)}
-        )
+        TrainableMap(**{name: moved(getattr(each, name)) for name in _MAP_PARAMETERS})
         for each in maps
     )
