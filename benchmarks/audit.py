@@ -24,7 +24,6 @@ from benchmarks.control_groups import NoControlGroups, limited
 from benchmarks.timing import timed
 
 ROOT = Path(__file__).resolve().parents[1]
-_STATUSES = (0, 1)  # 1: a case has not the result that it must have
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def measure(tree: Path, only: str) -> Cost:
     """Run the audit of a checkout.
 
     Raises:
-        RuntimeError: it failed, or graded nothing.
+        RuntimeError: it failed, graded nothing, or a case has not the result that it must have.
         NoControlGroups: the kernel's account cannot be read here.
     """
     with tempfile.TemporaryDirectory(prefix="audit-") as name, limited() as group:
@@ -65,8 +64,9 @@ def measure(tree: Path, only: str) -> Cost:
             )
         lines = printed.read_text(encoding="utf-8", errors="replace").splitlines()
         cases = sum(line.startswith("[") for line in lines)
-        if run.status not in _STATUSES or not cases:
-            raise RuntimeError(f"{tree}: status {run.status}, {' / '.join(lines[-2:])}")
+        if run.status != 0 or not cases:
+            failed = [line for line in lines if ": FAIL" in line] or lines[-2:]
+            raise RuntimeError(f"{tree}: status {run.status}, {' / '.join(failed)}")
         return Cost(tree, cases, group.account().cpu_s, run.wall_s)
 
 
