@@ -251,6 +251,7 @@ class Caller:
         return self._hangs.budget_s(functions, self._budget_s)
 
     def _too_slow(self, functions: Sequence[str]) -> TooSlow:
+        self._part = ""  # whether the time ended within a call or between two must not matter
         if not self._failed:
             self._hangs.add(functions)
         times = "once" if self._calls == 1 else f"{self._calls} times"

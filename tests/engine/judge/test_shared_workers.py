@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autograder.engine.judge import worker
-from autograder.engine.judge.exceptions import CheckFailed, WorkerLost
-from tests.engine.judge.caller_kit import MakeCaller, call
+from autograder.engine.judge.exceptions import CheckFailed, TooSlow, WorkerLost
+from tests.engine.judge.caller_kit import PATIENCE_S, MakeCaller, call
 from tests.small_homework.fake_zygote import FakeZygote, raises, returns
 
 pytestmark = pytest.mark.usefixtures("computing")
@@ -43,6 +43,19 @@ def test_a_worker_serves_checks_of_one_part(make_caller: MakeCaller, zygote: Fak
         call(caller, "answer")
         caller.close(hand_on=True)
     assert (zygote.opened, zygote.ended) == (3, [1, 2])
+
+
+def test_a_check_that_was_too_slow_ends_its_worker(
+    make_caller: MakeCaller, zygote: FakeZygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the time was over before a call, and all calls had returned."""
+    caller = make_caller(part="1.1", budget_s=PATIENCE_S)
+    call(caller, "answer")
+    monkeypatch.setattr(caller, "_spent_s", PATIENCE_S)
+    with pytest.raises(TooSlow):
+        call(caller, "answer")
+    caller.close(hand_on=True)
+    assert zygote.ended == [1]
 
 
 @pytest.mark.parametrize("broken", ["fresh", "slow"])
